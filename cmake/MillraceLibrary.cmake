@@ -1,0 +1,33 @@
+# The compile settings that all of our code shares, and the one way to declare a folder's library.
+
+add_library(millrace_settings INTERFACE)
+target_compile_features(millrace_settings INTERFACE cxx_std_23)
+target_include_directories(millrace_settings INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(millrace_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -fno-omit-frame-pointer
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-missing-designated-field-initializers>)  # members have defaults
+if(MILLRACE_SANITIZE)
+  target_compile_options(millrace_settings INTERFACE -fsanitize=${MILLRACE_SANITIZE} -fno-sanitize-recover=all
+    $<$<CXX_COMPILER_ID:Clang>:-fno-sanitize=function>)  # it reports Asio's coroutine frames
+  target_link_options(millrace_settings INTERFACE -fsanitize=${MILLRACE_SANITIZE})
+endif()
+find_program(MILLRACE_CCACHE ccache)
+if(MILLRACE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${MILLRACE_CCACHE})
+endif()
+
+# millrace_library(NAME SOURCES a.cc ... PUBLIC deps ... PRIVATE deps ...)
+# One static library for one folder. Every header of the folder must compile by itself.
+function(millrace_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+  foreach(f ${arg_SOURCES})  # TEMP
+    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${f})
+      list(REMOVE_ITEM arg_SOURCES ${f})
+    endif()
+  endforeach()  # TEMP
+  add_library(millrace_${name} STATIC ${arg_SOURCES})
+  target_sources(millrace_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers})
+  set_target_properties(millrace_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  target_link_libraries(millrace_${name} PUBLIC millrace_settings ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+endfunction()
