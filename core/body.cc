@@ -1,0 +1,40 @@
+#include "core/body.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace millrace {
+
+Task<Result<std::size_t>> MemorySource::read(std::span<std::byte> buffer) {
+    const std::size_t count = std::min(buffer.size(), bytes_.size() - offset_);
+    std::memcpy(buffer.data(), bytes_.data() + offset_, count);
+    offset_ += count;
+    co_return count;
+}
+
+Task<Result<void>> MemorySink::write(std::span<const std::byte> bytes) {
+    if (bytes_.size() + bytes.size() > bytes_max_) {
+        co_return fail(Code::too_large, "body is larger than " + std::to_string(bytes_max_) + " bytes");
+    }
+    bytes_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    co_return Result<void>{};
+}
+
+Task<Result<std::uint64_t>> pump(Source& source, Sink& sink) {
+    if (const auto whole = source.whole()) {
+        MILLRACE_CO_TRY(co_await sink.write(as_bytes(*whole)));
+        co_return whole->size();
+    }
+    std::vector<std::byte> chunk(kBodyChunkBytes);
+    std::uint64_t moved = 0;
+    for (;;) {
+        MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await source.read(chunk));
+        if (count == 0) co_return moved;
+        const std::span<const std::byte> bytes(chunk.data(), count);
+        MILLRACE_CO_TRY(co_await sink.write(bytes));
+        moved += count;
+    }
+}
+
+}  // namespace millrace

@@ -1,0 +1,224 @@
+#include "core/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <sstream>
+#include <type_traits>
+
+#include "core/log.h"
+#include "core/units.h"
+
+namespace millrace {
+namespace {
+
+template <class Config, class Visit>
+    requires std::is_same_v<std::remove_const_t<Config>, ProxyConfig>
+void fields(Config& self, Visit&& visit) {
+    visit("dir", self.dir);
+    visit("host", self.host);
+    visit("port", self.port);
+    visit("control_port", self.control_port);
+    visit("log_level", self.log_level);
+    visit("log_file", self.log_file);
+    visit("target_timeout", self.target_timeout_ms);
+}
+
+template <class Config, class Visit>
+    requires std::is_same_v<std::remove_const_t<Config>, TargetConfig>
+void fields(Config& self, Visit&& visit) {
+    visit("dir", self.dir);
+    visit("mountpaths", self.mountpaths);
+    visit("id", self.id);
+    visit("host", self.host);
+    visit("port", self.port);
+    visit("proxy", self.proxy);
+    visit("log_level", self.log_level);
+    visit("log_file", self.log_file);
+    visit("lanes", self.lanes);
+    visit("block_cache", self.block_cache_bytes);
+    visit("small_object_max", self.small_object_bytes_max);
+    visit("window_objects_max", self.window_objects_max);
+    visit("checkpoint_interval", self.checkpoint_interval_ms);
+    visit("checkpoint_objects_max", self.checkpoint_objects_max);
+    visit("running_slices_max", self.running_slices_max);
+    visit("inline_requests_max", self.inline_requests_max);
+    visit("sync_puts", self.sync_puts);
+}
+
+Result<void> parse_field(const std::string& text, std::string& out) {
+    out = text;
+    return {};
+}
+
+Result<void> parse_field(const std::string& text, bool& out) {
+    if (text != "true" && text != "false") return fail(Code::invalid_argument, "'" + text + "' is not true or false");
+    out = text == "true";
+    return {};
+}
+
+Result<void> parse_field(const std::string& text, milliseconds& out) {
+    MILLRACE_TRY_ASSIGN(out, parse_duration(text));
+    return {};
+}
+
+template <std::unsigned_integral T>
+    requires(!std::is_same_v<T, bool>)
+Result<void> parse_field(const std::string& text, T& out) {
+    MILLRACE_TRY_ASSIGN(const std::uint64_t number, parse_size(text));
+    out = static_cast<T>(number);
+    if (out != number) return fail(Code::invalid_argument, "'" + text + "' is too large");
+    return {};
+}
+
+Result<void> parse_field(const std::string& text, std::vector<std::string>& out) {
+    out.clear();
+    std::istringstream stream(text);
+    for (std::string item; std::getline(stream, item, ',');) out.push_back(item);
+    return {};
+}
+
+std::string environment_name(std::string_view key) {
+    std::string name = "MILLRACE_";
+    for (const char c : key) name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return name;
+}
+
+std::string place(const std::string& file, const YAML::Mark& mark, const std::string& key) {
+    return file + " line " + std::to_string(mark.line + 1) + (key.empty() ? "" : ", '" + key + "'");
+}
+
+template <class Config>
+Result<void> read_file(const std::string& file, Config& config) {
+    YAML::Node root;
+    try {
+        root = YAML::LoadFile(file);
+    } catch (const YAML::BadFile&) {
+        return fail(Code::not_found, "cannot read the configuration file " + file);
+    } catch (const YAML::Exception& failure) {
+        return fail(Code::invalid_argument, place(file, failure.mark, "") + ": " + failure.msg);
+    }
+    if (!root.IsMap()) return fail(Code::invalid_argument, file + " must hold 'key: value' lines");
+    std::vector<std::string> known;
+    fields(config, [&](const char* key, auto&) { known.emplace_back(key); });
+    for (const auto& item : root) {
+        const std::string key = item.first.Scalar();
+        if (std::ranges::find(known, key) == known.end()) {
+            const std::string near = nearest_word(key, known);
+            return fail(Code::invalid_argument, place(file, item.first.Mark(), key) + " is not a known key" +
+                (near.empty() ? "" : "; did you mean '" + near + "'?"));
+        }
+    }
+    Result<void> outcome;
+    fields(config, [&](const char* key, auto& value) {
+        const YAML::Node node = root[key];
+        if (!node || !outcome) return;
+        std::string text;
+        if (node.IsScalar()) {
+            text = node.Scalar();
+        } else if (node.IsSequence() && std::is_same_v<std::decay_t<decltype(value)>, std::vector<std::string>>) {
+            for (const auto& item : node) text += (text.empty() ? "" : ",") + item.Scalar();
+        } else {
+            outcome = fail(Code::invalid_argument, place(file, node.Mark(), key) + " has the wrong type");
+            return;
+        }
+        if (auto parsed = parse_field(text, value); !parsed) outcome = parsed.error().during(place(file, node.Mark(), key));
+    });
+    return outcome;
+}
+
+template <class Config>
+Result<Config> load(const std::string& file) {
+    Config config;
+    MILLRACE_TRY(read_file(file, config));
+    Result<void> outcome;
+    fields(config, [&](const char* key, auto& value) {
+        const std::string name = environment_name(key);
+        const char* text = std::getenv(name.c_str());
+        if (text == nullptr || !outcome) return;
+        if (auto parsed = parse_field(text, value); !parsed) outcome = parsed.error().during(name);
+    });
+    MILLRACE_TRY(outcome);
+    if (auto valid = config.validate(); !valid) return valid.error().during(file);
+    return config;
+}
+
+std::string text_of(const std::string& value) { return value.empty() ? "\"\"" : value; }
+std::string text_of(bool value) { return value ? "true" : "false"; }
+std::string text_of(milliseconds value) { return duration_text(value); }
+template <std::unsigned_integral T>
+    requires(!std::is_same_v<T, bool>)
+std::string text_of(T value) {
+    return std::to_string(value);
+}
+std::string text_of(const std::vector<std::string>& values) {
+    std::string text = "[";
+    for (const std::string& value : values) text += (text.size() > 1 ? ", " : "") + value;
+    return text + "]";
+}
+
+template <class Config>
+std::string dump_fields(const Config& config) {
+    std::string text;
+    fields(config, [&](const char* key, const auto& value) { text += std::string(key) + ": " + text_of(value) + "\n"; });
+    return text;
+}
+
+Error invalid(std::string text) { return fail(Code::invalid_argument, std::move(text)); }
+
+}  // namespace
+
+Result<void> ProxyConfig::validate() const {
+    if (dir.empty()) return invalid("'dir' is missing: the folder where the proxy keeps its state");
+    MILLRACE_TRY(log::parse_level(log_level));
+    if (target_timeout_ms < milliseconds(500)) return invalid("'target_timeout' must be at least 500ms");
+    return {};
+}
+
+Result<void> TargetConfig::validate() const {
+    if (dir.empty()) return invalid("'dir' is missing: the folder where the target keeps its objects");
+    if (!proxy.starts_with("tcp://") && !proxy.starts_with("file:")) {
+        return invalid("'proxy' must be the proxy's control endpoint, tcp://HOST:PORT or file:PATH");
+    }
+    MILLRACE_TRY(log::parse_level(log_level));
+    if (lanes > 256) return invalid("'lanes' must be at most 256");
+    if (small_object_bytes_max > (16ull << 20)) return invalid("'small_object_max' must be at most 16MiB");
+    if (window_objects_max < 1 || window_objects_max > 65536) return invalid("'window_objects_max' must be 1 to 65536");
+    if (checkpoint_interval_ms < milliseconds(10)) return invalid("'checkpoint_interval' must be at least 10ms");
+    if (checkpoint_objects_max < 1 || running_slices_max < 1 || inline_requests_max < 1) {
+        return invalid("'checkpoint_objects_max', 'running_slices_max' and 'inline_requests_max' must be at least 1");
+    }
+    return {};
+}
+
+Result<ProxyConfig> load_proxy_config(const std::string& file) { return load<ProxyConfig>(file); }
+Result<TargetConfig> load_target_config(const std::string& file) { return load<TargetConfig>(file); }
+std::string dump(const ProxyConfig& config) { return dump_fields(config); }
+std::string dump(const TargetConfig& config) { return dump_fields(config); }
+
+std::string nearest_word(const std::string& word, const std::vector<std::string>& candidates) {
+    std::string best;
+    std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+    for (const std::string& candidate : candidates) {
+        std::vector<std::size_t> row(candidate.size() + 1);
+        for (std::size_t j = 0; j <= candidate.size(); ++j) row[j] = j;
+        for (std::size_t i = 1; i <= word.size(); ++i) {
+            std::size_t diagonal = row[0];
+            row[0] = i;
+            for (std::size_t j = 1; j <= candidate.size(); ++j) {
+                const std::size_t substituted = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
+                diagonal = row[j];
+                row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+            }
+        }
+        if (row.back() < best_distance) {
+            best_distance = row.back();
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+}  // namespace millrace

@@ -1,0 +1,57 @@
+// The configuration of a node: file < environment < flags. One fields() list per struct feeds parsing, the dump and the
+// documentation. An unknown key is an error with a suggestion; relations between values are checked by validate().
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+
+namespace millrace {
+
+struct ProxyConfig {
+    std::string dir;                        // where the proxy keeps its state
+    std::string host = "127.0.0.1";         // address that HTTP and ZeroMQ listen on
+    std::uint16_t port = 8080;              // HTTP; 0: any free one, written to <dir>/endpoint
+    std::uint16_t control_port = 0;         // ZeroMQ; 0: any free one, written to <dir>/control_endpoint
+    std::string log_level = "info";
+    std::string log_file;                   // empty: stderr
+    milliseconds target_timeout_ms{5000};   // silence after which a target counts as offline
+
+    Result<void> validate() const;
+};
+
+struct TargetConfig {
+    std::string dir;                        // state, small objects and, unless mountpaths are given, large ones
+    std::vector<std::string> mountpaths;    // one folder per disk for large objects
+    std::string id;                         // empty: made at first start and kept in dir
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 0;                 // HTTP; 0: any free one, written to <dir>/endpoint
+    std::string proxy;                      // ZeroMQ endpoint of the proxy, "tcp://host:port", or "file:PATH" of the file that holds it
+    std::string log_level = "info";
+    std::string log_file;
+    std::uint32_t lanes = 0;                // data threads; 0: one per processor
+    std::uint64_t block_cache_bytes = 32ull << 20;
+    std::uint64_t small_object_bytes_max = 64ull << 10;  // default of new buckets: larger objects are files
+    std::uint32_t window_objects_max = 1024;             // per slice: between watermark and furthest dispatched object
+    milliseconds checkpoint_interval_ms{1000};
+    std::uint32_t checkpoint_objects_max = 4096;
+    std::uint32_t running_slices_max = 32;               // further slices wait for a place
+    std::uint32_t inline_requests_max = 256;             // inline GETs at once, for all transforms
+    bool sync_puts = false;                 // make every PUT durable against power loss before it is acknowledged
+
+    Result<void> validate() const;
+};
+
+// Reads a YAML file into the defaults, then MILLRACE_<KEY> from the environment. Errors name file, line and key.
+Result<ProxyConfig> load_proxy_config(const std::string& file);
+Result<TargetConfig> load_target_config(const std::string& file);
+// The YAML that load reads back, every key with its value.
+std::string dump(const ProxyConfig& config);
+std::string dump(const TargetConfig& config);
+
+// The candidate nearest to the word by edit distance, or "" if none is near. For did-you-mean messages.
+std::string nearest_word(const std::string& word, const std::vector<std::string>& candidates);
+
+}  // namespace millrace

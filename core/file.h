@@ -1,0 +1,16 @@
+// Small files and folders of a node: made, written whole, read whole. Errors name the path and say what to do.
+#pragma once
+#include <string>
+
+#include "core/result.h"
+
+namespace millrace {
+
+// With its parents; success when it is there and can be written to.
+Result<void> make_folder(const std::string& path);
+// Atomically: to a temporary file, then renamed.
+Result<void> write_file(const std::string& path, std::string_view content);
+// At most bytes_max.
+Result<std::string> read_file(const std::string& path, std::size_t bytes_max = 16 << 20);
+
+}  // namespace millrace

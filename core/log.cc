@@ -1,0 +1,100 @@
+#include "core/log.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+namespace millrace::log {
+namespace {
+
+spdlog::level::level_enum to_spdlog(Level level) {
+    switch (level) {
+        case Level::debug: return spdlog::level::debug;
+        case Level::info: return spdlog::level::info;
+        case Level::warn: return spdlog::level::warn;
+        case Level::error: return spdlog::level::err;
+        case Level::off: return spdlog::level::off;
+    }
+    return spdlog::level::info;
+}
+
+std::shared_ptr<spdlog::logger>& logger() {
+    static std::shared_ptr<spdlog::logger> instance = [] {
+        auto quiet = std::make_shared<spdlog::logger>("millrace", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        quiet->set_level(spdlog::level::warn);
+        return quiet;
+    }();
+    return instance;
+}
+
+// Control characters are escaped, so that a name or an error text cannot forge a second line.
+void append_value(std::string& line, std::string_view value) {
+    const bool quoted = value.empty() || value.find_first_of(" \"=") != std::string_view::npos;
+    if (quoted) line += '"';
+    for (const char c : value) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            line += '\\';
+            line += c;
+        } else if (c == '\n') {
+            line += "\\n";
+        } else if (byte < 0x20 || byte == 0x7f) {
+            line += fmt::format("\\x{:02x}", byte);
+        } else {
+            line += c;
+        }
+    }
+    if (quoted) line += '"';
+}
+
+void write(Level level, std::string_view phrase, Fields fields) {
+    if (!enabled(level)) return;
+    std::string line(phrase);
+    for (const Field& field : fields) {
+        line += ' ';
+        line += field.key;
+        line += '=';
+        append_value(line, field.value);
+    }
+    logger()->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+}  // namespace
+
+Result<void> start(std::string_view node, Level level, const std::string& file) {
+    try {
+        std::shared_ptr<spdlog::sinks::sink> sink;
+        if (file.empty()) {
+            sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+        } else {
+            sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
+        }
+        auto fresh = std::make_shared<spdlog::logger>("millrace", sink);
+        fresh->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-5l " + std::string(node) + " %v", spdlog::pattern_time_type::utc);
+        fresh->set_level(to_spdlog(level));
+        fresh->flush_on(spdlog::level::info);
+        logger() = fresh;
+    } catch (const spdlog::spdlog_ex& failure) {
+        return fail(Code::io, std::string("cannot open the log file: ") + failure.what());
+    }
+    return {};
+}
+
+Result<Level> parse_level(std::string_view text) {
+    if (text == "debug") return Level::debug;
+    if (text == "info") return Level::info;
+    if (text == "warn") return Level::warn;
+    if (text == "error") return Level::error;
+    if (text == "off") return Level::off;
+    return fail(Code::invalid_argument, "log level '" + std::string(text) + "' is not one of debug, info, warn, error, off");
+}
+
+bool enabled(Level level) { return logger()->should_log(to_spdlog(level)); }
+void debug(std::string_view phrase, Fields fields) { write(Level::debug, phrase, fields); }
+void info(std::string_view phrase, Fields fields) { write(Level::info, phrase, fields); }
+void warn(std::string_view phrase, Fields fields) { write(Level::warn, phrase, fields); }
+void error(std::string_view phrase, Fields fields) { write(Level::error, phrase, fields); }
+
+}  // namespace millrace::log

@@ -1,0 +1,68 @@
+// A thread with an event loop, moving work between loops, and a pool for calls that block.
+#pragma once
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <functional>
+#include <string>
+#include <thread>
+#include <type_traits>
+
+#include "core/task.h"
+
+namespace millrace {
+
+// One thread running one io_context. Destroying it stops the loop and joins the thread: join the task groups first.
+class Loop {
+public:
+    explicit Loop(const std::string& name);  // the thread's name, 15 bytes are shown
+    ~Loop();
+    Loop(const Loop&) = delete;
+
+    Executor executor() { return context_.get_executor(); }
+    void post(std::function<void()> work);
+    bool runs_here() const { return std::this_thread::get_id() == thread_.get_id(); }
+
+private:
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
+    std::thread thread_;
+};
+
+// Runs make_task() on the other executor and resumes here with its result.
+template <class MakeTask>
+auto run_on(Executor executor, MakeTask make_task) -> std::invoke_result_t<MakeTask> {
+    co_return co_await boost::asio::co_spawn(executor, std::move(make_task), boost::asio::use_awaitable);
+}
+
+// Calls f() on the other executor and resumes here with its result.
+template <class F>
+auto call_on(Executor executor, F f) -> Task<std::invoke_result_t<F>> {
+    auto make_task = [f = std::move(f)]() mutable -> Task<std::invoke_result_t<F>> { co_return f(); };
+    co_return co_await boost::asio::co_spawn(executor, std::move(make_task), boost::asio::use_awaitable);
+}
+
+// Threads for calls that block for milliseconds: syncs, scans, waiting for a process. co_await pool.run(f).
+class BlockingPool {
+public:
+    explicit BlockingPool(std::size_t threads) : pool_(threads) {}
+    ~BlockingPool() { pool_.join(); }
+
+    template <class F>
+    auto run(F f) -> Task<std::invoke_result_t<F>> {
+        return call_on(pool_.get_executor(), std::move(f));
+    }
+
+private:
+    boost::asio::thread_pool pool_;
+};
+
+// Runs a task to its end on a loop and waits for it. Not from a loop's own thread.
+template <class T>
+T run_blocking(Loop& loop, Task<T> task) {
+    return boost::asio::co_spawn(loop.executor(), std::move(task), boost::asio::use_future).get();
+}
+}  // namespace millrace
