@@ -1,0 +1,230 @@
+#include "wire/bus.h"
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <zmq.hpp>
+
+#include "core/check.h"
+#include "core/log.h"
+#include "core/metrics.h"
+
+namespace millrace::wire {
+namespace {
+
+struct Outgoing {
+    std::string peer;  // empty on a DEALER
+    std::string bytes;
+};
+
+// The thread that owns one socket: sends what is queued, hands on what arrives.
+class SocketThread {
+public:
+    using Deliver = std::function<void(std::string peer, Message message)>;
+
+    SocketThread(zmq::socket_type type, Executor executor, Deliver deliver)
+        : type_(type), socket_(context_, type), executor_(std::move(executor)), deliver_(std::make_shared<Deliver>(std::move(deliver))),
+          wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+        MILLRACE_CHECK(wake_ >= 0);
+        socket_.set(zmq::sockopt::linger, 200);
+        socket_.set(zmq::sockopt::sndhwm, static_cast<int>(kQueuedMessagesMax));
+        socket_.set(zmq::sockopt::rcvhwm, static_cast<int>(kQueuedMessagesMax));
+        socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kMessageBytesMax));
+        socket_.set(zmq::sockopt::reconnect_ivl, 50);
+        socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
+    }
+
+    ~SocketThread() {
+        stop();
+        ::close(wake_);
+    }
+
+    zmq::socket_t& socket() { return socket_; }  // before run() only
+
+    void run(const char* name) {
+        thread_ = std::thread([this] { loop(); });
+        pthread_setname_np(thread_.native_handle(), name);
+    }
+
+    Result<void> send(const std::string& peer, const Message& message) {
+        std::string bytes = encode(message);
+        {
+            const std::lock_guard lock(mutex_);
+            if (queue_.size() >= kQueuedMessagesMax) return fail(Code::overloaded, "too many control messages wait to be sent");
+            queue_.push_back({peer, std::move(bytes)});
+        }
+        wake();
+        return {};
+    }
+
+    void stop() {
+        if (!thread_.joinable()) return;
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        wake();
+        thread_.join();
+        socket_.close();
+    }
+
+private:
+    void wake() {
+        const std::uint64_t one = 1;
+        (void)!::write(wake_, &one, sizeof one);
+    }
+
+    void loop() {
+        for (;;) {
+            zmq::pollitem_t items[] = {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_, ZMQ_POLLIN, 0}};
+            try {
+                zmq::poll(items, 2, std::chrono::milliseconds(1000));
+                std::uint64_t count = 0;
+                (void)!::read(wake_, &count, sizeof count);
+                if (!send_queued()) return;
+                receive_all();
+            } catch (const zmq::error_t& failure) {
+                if (failure.num() == EINTR) continue;
+                log::error("control socket failed", {{"what", failure.what()}});
+                return;
+            }
+        }
+    }
+
+    // False when it is time to stop.
+    bool send_queued() {
+        std::deque<Outgoing> batch;
+        bool stopping = false;
+        {
+            const std::lock_guard lock(mutex_);
+            batch.swap(queue_);
+            stopping = stopping_;
+        }
+        for (Outgoing& message : batch) {
+            try {
+                if (type_ == zmq::socket_type::router) {
+                    if (!socket_.send(zmq::buffer(message.peer), zmq::send_flags::sndmore | zmq::send_flags::dontwait)) continue;
+                }
+                (void)socket_.send(zmq::buffer(message.bytes), zmq::send_flags::dontwait);
+            } catch (const zmq::error_t& failure) {
+                if (failure.num() != EHOSTUNREACH) throw;  // a ROUTER says so for a peer that is gone
+            }
+        }
+        return !stopping;
+    }
+
+    void receive_all() {
+        for (int count = 0; count < 1000; ++count) {
+            std::string peer;
+            zmq::message_t frame;
+            if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return;
+            if (type_ == zmq::socket_type::router) {
+                peer = frame.to_string();
+                if (!frame.more()) continue;
+                if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return;
+            }
+            const bool single = !frame.more();
+            while (frame.more() && socket_.recv(rest_, zmq::recv_flags::dontwait) && rest_.more()) {
+            }
+            auto message = single ? decode(frame.to_string_view()) : Result<Message>(fail(Code::invalid_argument, "message of several frames"));
+            if (!message) {
+                report_garbage(message.error());
+                continue;
+            }
+            boost::asio::post(executor_, [deliver = deliver_, peer = std::move(peer), body = std::move(*message)]() mutable {
+                (*deliver)(std::move(peer), std::move(body));
+            });
+        }
+        wake();  // more may wait
+    }
+
+    void report_garbage(const Error& error) {
+        garbage_.add();
+        if (steady_now() < next_report_) return;
+        next_report_ = steady_now() + std::chrono::seconds(10);
+        log::warn("control message dropped", {{"error", error}});
+    }
+
+    zmq::context_t context_{1};
+    const zmq::socket_type type_;
+    zmq::socket_t socket_;
+    zmq::message_t rest_;
+    Executor executor_;
+    std::shared_ptr<Deliver> deliver_;
+    const int wake_;
+    metrics::Counter garbage_ = metrics::counter("millrace_control_messages_dropped_total", "Control messages that could not be decoded");
+    Instant next_report_{};
+    std::thread thread_;
+    std::mutex mutex_;
+    std::deque<Outgoing> queue_;  // guarded by mutex_
+    bool stopping_ = false;       // guarded by mutex_
+};
+
+Error socket_error(const std::string& action, const zmq::error_t& failure) {
+    const Code code = failure.num() == EADDRINUSE ? Code::unavailable : Code::invalid_argument;
+    return fail(code, action + ": " + failure.what() +
+        (failure.num() == EADDRINUSE ? "; another process uses this port: stop it or choose another port" : ""));
+}
+
+}  // namespace
+
+struct RouterBus::Impl {
+    SocketThread thread;
+};
+
+RouterBus::RouterBus(Executor executor, Receive receive)
+    : impl_(new Impl{SocketThread(zmq::socket_type::router, std::move(executor),
+                                  [receive = std::move(receive)](std::string peer, Message message) { receive(peer, std::move(message)); })}) {}
+RouterBus::~RouterBus() = default;
+
+Result<std::string> RouterBus::bind(const std::string& endpoint) {
+    try {
+        std::string address = endpoint;
+        if (address.ends_with(":0")) address.replace(address.size() - 1, 1, "*");
+        zmq::socket_t& socket = impl_->thread.socket();
+        socket.set(zmq::sockopt::router_mandatory, true);
+        socket.set(zmq::sockopt::router_handover, true);  // a target that came back takes its id over from its dead connection
+        socket.bind(address);
+        std::string bound = socket.get(zmq::sockopt::last_endpoint);
+        impl_->thread.run("router-bus");
+        return bound;
+    } catch (const zmq::error_t& failure) {
+        return socket_error("cannot bind " + endpoint, failure);
+    }
+}
+
+Result<void> RouterBus::send(const std::string& peer, const Message& message) { return impl_->thread.send(peer, message); }
+void RouterBus::stop() { impl_->thread.stop(); }
+
+struct DealerBus::Impl {
+    SocketThread thread;
+};
+
+DealerBus::DealerBus(Executor executor, Receive receive)
+    : impl_(new Impl{SocketThread(zmq::socket_type::dealer, std::move(executor),
+                                  [receive = std::move(receive)](const std::string&, Message message) { receive(std::move(message)); })}) {}
+DealerBus::~DealerBus() = default;
+
+Result<void> DealerBus::connect(const std::string& endpoint, const std::string& target_id) {
+    try {
+        zmq::socket_t& socket = impl_->thread.socket();
+        socket.set(zmq::sockopt::routing_id, target_id);
+        socket.set(zmq::sockopt::immediate, true);  // while the proxy is away messages are dropped, not piled up
+        socket.connect(endpoint);
+        impl_->thread.run("dealer-bus");
+        return {};
+    } catch (const zmq::error_t& failure) {
+        return socket_error("cannot connect to " + endpoint, failure);
+    }
+}
+
+Result<void> DealerBus::send(const Message& message) { return impl_->thread.send("", message); }
+void DealerBus::stop() { impl_->thread.stop(); }
+
+}  // namespace millrace::wire

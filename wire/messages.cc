@@ -1,0 +1,106 @@
+#include "wire/messages.h"
+
+#include <algorithm>
+
+#include "core/names.h"
+
+namespace millrace::wire {
+namespace {
+
+constexpr std::size_t kIdBytesMax = 128;
+constexpr std::size_t kTextBytesMax = 64 * 1024;
+
+Error bad(std::string what) { return fail(Code::invalid_argument, std::move(what)); }
+
+Result<void> check_id(std::string_view what, const std::string& id) {
+    if (id.empty() || id.size() > kIdBytesMax || !is_utf8(id)) return bad(std::string(what) + " is not an id");
+    return {};
+}
+
+template <class Enum>
+bool in_range(Enum value, Enum first, Enum last) {
+    return value >= first && value <= last;
+}
+
+}  // namespace
+
+Result<void> JobSpec::validate() const {
+    MILLRACE_TRY(validate_transform_name(transform));
+    MILLRACE_TRY(validate_bucket_name(source));
+    MILLRACE_TRY(validate_bucket_name(destination));
+    if (prefix.size() > kObjectNameBytesMax || prepend.size() > kObjectNameBytesMax || !is_utf8(prefix) || !is_utf8(prepend)) {
+        return bad("prefix and prepend must be UTF-8 of at most 1024 bytes");
+    }
+    if (name_template.size() > kObjectNameBytesMax || args.size() > kTextBytesMax) return bad("template or args is too long");
+    if (has_list + !name_template.empty() + !prefix.empty() > 1) return bad("give one of prefix, objects and template");
+    for (const std::string& object : objects) MILLRACE_TRY(validate_object_name(object));
+    if (!std::ranges::is_sorted(objects)) return bad("the objects of a list must be sorted");
+    for (const auto& [from, to] : ext) {
+        const auto plain = [](const std::string& text) { return !text.empty() && text.find_first_of("./") == text.npos; };
+        if (!plain(from) || !plain(to)) return bad("an extension must not be empty and not contain '.' or '/'");
+    }
+    if (!in_range(overwrite, Overwrite::always, Overwrite::changed) || !in_range(dry_run, DryRun::no, DryRun::run) ||
+        !in_range(on_error, OnError::go_on, OnError::abort_after_percent)) {
+        return bad("a policy has an unknown value; the peer may be newer");
+    }
+    if (num_workers > 1024) return bad("num_workers must be at most 1024");
+    if (attempts < 1 || attempts > 100) return bad("attempts must be 1 to 100");
+    if (on_error == OnError::abort_after_percent && on_error_limit > 100) return bad("a percentage must be at most 100");
+    return {};
+}
+
+Result<void> ClusterMap::validate() const {
+    for (const Node& node : targets) MILLRACE_TRY(check_id("target id", node.id));
+    if (!std::ranges::is_sorted(targets, {}, &Node::id)) return bad("cluster map is not sorted");
+    return {};
+}
+
+Result<void> Hello::validate() const {
+    MILLRACE_TRY(check_id("target id", target_id));
+    MILLRACE_TRY(check_id("boot id", boot_id));
+    if (endpoint.empty() || endpoint.size() > 512) return bad("hello without an endpoint");
+    return {};
+}
+
+Result<void> Welcome::validate() const {
+    MILLRACE_TRY(check_id("proxy id", proxy_id));
+    MILLRACE_TRY(check_id("boot id", boot_id));
+    return map.validate();
+}
+
+Result<void> Heartbeat::validate() const { return check_id("boot id", boot_id); }
+
+Result<void> Catalog::validate() const {
+    for (const BucketEntry& bucket : buckets) {
+        MILLRACE_TRY(validate_bucket_name(bucket.name));
+        MILLRACE_TRY(check_id("bucket uid", bucket.uid));
+    }
+    for (const std::string& uid : destroyed_uids) MILLRACE_TRY(check_id("bucket uid", uid));
+    for (const TransformEntry& transform : transforms) MILLRACE_TRY(validate_transform_name(transform.name));
+    return {};
+}
+
+Result<void> TransformStatus::validate() const {
+    for (const TransformReport& report : transforms) MILLRACE_TRY(validate_transform_name(report.name));
+    return {};
+}
+
+Result<void> Directive::validate() const {
+    MILLRACE_TRY(check_id("job id", job));
+    if (!in_range(desired, Desired::prepare, Desired::forget)) return bad("directive with an unknown desired state");
+    if (has_spec) return spec.validate();
+    return {};
+}
+
+Result<void> DirectiveAck::validate() const { return check_id("job id", job); }
+
+Result<void> SliceStatus::validate() const {
+    MILLRACE_TRY(check_id("job id", job));
+    if (!in_range(state, SliceState::preparing, SliceState::failed)) return bad("slice status with an unknown state");
+    return {};
+}
+
+Result<void> StatusAck::validate() const { return check_id("job id", job); }
+Result<void> Goodbye::validate() const { return check_id("boot id", boot_id); }
+
+}  // namespace millrace::wire

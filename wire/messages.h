@@ -1,0 +1,222 @@
+// The messages between a proxy and its targets. PROTOCOL.md gives the grammar and the sequences.
+//
+// The member name is the key on the wire. Evolution is additive: a new member has a default. Numbers of enumerators travel
+// and are never reused. validate() says whether a decoded message may be believed; codec.h calls it.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <msgpack.hpp>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+
+namespace millrace::wire {
+
+inline constexpr std::uint32_t kVersion = 1;        // of this program
+inline constexpr std::uint32_t kCompatVersion = 1;  // oldest peer that it can talk to
+
+enum class Overwrite : int { always = 0, never = 1, changed = 2 };
+enum class DryRun : int { no = 0, plan = 1, run = 2 };
+enum class OnError : int { go_on = 0, abort_after_count = 1, abort_after_percent = 2 };
+enum class Desired : int { prepare = 1, run = 2, pause = 3, stop = 4, forget = 5 };
+enum class SliceState : int { preparing = 1, ready = 2, running = 3, stalled = 4, paused = 5, finished = 6, stopped = 7, failed = 8 };
+
+// What one slice has to do. The same for every target but for `objects`.
+struct JobSpec {
+    std::string transform;
+    std::string source;
+    std::string destination;
+    std::string prefix;
+    std::string name_template;
+    bool has_list = false;
+    std::vector<std::string> objects;        // of the list: those that this target owns, sorted, each once
+    std::map<std::string, std::string> ext;  // without dots
+    std::string prepend;
+    std::string args;
+    Overwrite overwrite = Overwrite::always;
+    std::uint32_t num_workers = 0;           // 0: adaptive
+    DryRun dry_run = DryRun::no;
+    std::uint64_t object_timeout_ms = 0;     // 0: the transform's
+    std::uint32_t attempts = 3;
+    OnError on_error = OnError::go_on;
+    std::uint64_t on_error_limit = 0;        // failures, or percent, that are still tolerated
+    MSGPACK_DEFINE_MAP(transform, source, destination, prefix, name_template, has_list, objects, ext, prepend, args, overwrite,
+                       num_workers, dry_run, object_timeout_ms, attempts, on_error, on_error_limit)
+    Result<void> validate() const;
+};
+
+struct Node {
+    std::string id;
+    std::string endpoint;  // "http://host:port"; empty while never seen
+    bool online = false;
+    MSGPACK_DEFINE_MAP(id, endpoint, online)
+};
+
+struct ClusterMap {
+    std::uint64_t version = 0;
+    std::vector<Node> targets;  // sorted by id; an offline target still owns its objects
+    MSGPACK_DEFINE_MAP(version, targets)
+    Result<void> validate() const;
+};
+
+// target → proxy, once per second until welcomed
+struct Hello {
+    std::uint32_t version = kVersion;
+    std::uint32_t compat_version = kCompatVersion;
+    std::string target_id;
+    std::string boot_id;     // fresh at every start of the process
+    std::string endpoint;    // of its HTTP server
+    std::string cluster_id;  // of the cluster it belongs to; empty at its first start
+    std::uint64_t catalog_version = 0;
+    MSGPACK_DEFINE_MAP(version, compat_version, target_id, boot_id, endpoint, cluster_id, catalog_version)
+    Result<void> validate() const;
+};
+
+// proxy → target
+struct Welcome {
+    std::uint32_t version = kVersion;
+    std::uint32_t compat_version = kCompatVersion;
+    std::string proxy_id;
+    std::string boot_id;
+    std::string cluster_id;
+    std::string refused;  // not empty: why the target may not join
+    ClusterMap map;
+    MSGPACK_DEFINE_MAP(version, compat_version, proxy_id, boot_id, cluster_id, refused, map)
+    Result<void> validate() const;
+};
+
+// both ways, every second
+struct Heartbeat {
+    std::string boot_id;                // of the sender
+    std::uint64_t catalog_version = 0;  // what the sender has
+    std::uint64_t map_version = 0;
+    std::uint64_t objects = 0;          // from targets
+    std::uint64_t bytes = 0;
+    std::uint32_t running_slices = 0;
+    MSGPACK_DEFINE_MAP(boot_id, catalog_version, map_version, objects, bytes, running_slices)
+    Result<void> validate() const;
+};
+
+struct BucketEntry {
+    std::string name;
+    std::string uid;  // tells a bucket from an earlier one of the same name
+    std::uint64_t small_object_bytes_max = 0;
+    std::int64_t created_unix_ns = 0;
+    MSGPACK_DEFINE_MAP(name, uid, small_object_bytes_max, created_unix_ns)
+};
+
+struct TransformEntry {
+    std::string name;
+    std::string spec_json;
+    bool enabled = true;  // false: stopped by the user
+    MSGPACK_DEFINE_MAP(name, spec_json, enabled)
+};
+
+// proxy → target: the whole desired catalog; a target with an older version applies it. Data is removed only for buckets
+// whose uid is listed as destroyed, never because an entry is missing.
+struct Catalog {
+    std::uint64_t version = 0;
+    std::vector<BucketEntry> buckets;
+    std::vector<std::string> destroyed_uids;
+    std::vector<TransformEntry> transforms;
+    MSGPACK_DEFINE_MAP(version, buckets, destroyed_uids, transforms)
+    Result<void> validate() const;
+};
+
+struct TransformReport {
+    std::string name;
+    std::string state;
+    std::string reason;
+    std::string spec_json_digest;  // of the specification it runs, as text
+    int pid = 0;
+    std::uint64_t restarts = 0;
+    std::uint64_t runs = 0;
+    std::uint64_t failures = 0;
+    MSGPACK_DEFINE_MAP(name, state, reason, spec_json_digest, pid, restarts, runs, failures)
+};
+
+// target → proxy: on every change, and every few seconds
+struct TransformStatus {
+    std::uint64_t catalog_version = 0;  // that was applied
+    std::vector<TransformReport> transforms;
+    MSGPACK_DEFINE_MAP(catalog_version, transforms)
+    Result<void> validate() const;
+};
+
+// proxy → target: what a slice should be doing. Repeated until acknowledged; an older revision is ignored.
+struct Directive {
+    std::string job;
+    std::uint64_t revision = 0;  // rises with every change of the job's desired state
+    Desired desired = Desired::prepare;
+    std::uint64_t epoch = 1;
+    std::uint64_t pass = 1;      // rises with every retry of the failed objects
+    bool has_spec = false;       // the specification is sent until the target has it
+    JobSpec spec;
+    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, has_spec, spec)
+    Result<void> validate() const;
+};
+
+struct DirectiveAck {
+    std::string job;
+    std::uint64_t revision = 0;
+    bool needs_spec = false;  // not carried out: send it again with the specification
+    MSGPACK_DEFINE_MAP(job, revision, needs_spec)
+    Result<void> validate() const;
+};
+
+struct Counters {
+    std::uint64_t done = 0;
+    std::uint64_t skipped = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t quarantined = 0;
+    std::uint64_t attempts = 0;
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+    std::uint64_t bytes_moved = 0;
+    MSGPACK_DEFINE_MAP(done, skipped, failed, quarantined, attempts, bytes_in, bytes_out, bytes_moved)
+    std::uint64_t settled() const { return done + skipped + failed + quarantined; }
+    friend bool operator==(const Counters&, const Counters&) = default;
+};
+
+// target → proxy: how far a slice is, durably. Repeated until acknowledged.
+struct SliceStatus {
+    std::string job;
+    std::uint64_t revision = 0;     // of the directive it acts on
+    std::uint64_t incarnation = 0;  // rises with every start of the slice
+    std::uint64_t seq = 0;          // rises with every status of an incarnation
+    SliceState state = SliceState::preparing;
+    std::string reason;
+    Counters counters;              // as of the last durable checkpoint
+    std::uint64_t total_objects = 0;
+    std::uint64_t total_bytes = 0;
+    bool total_known = false;
+    std::uint32_t in_flight = 0;
+    std::uint64_t checkpoint_bytes = 0;
+    MSGPACK_DEFINE_MAP(job, revision, incarnation, seq, state, reason, counters, total_objects, total_bytes, total_known,
+                       in_flight, checkpoint_bytes)
+    Result<void> validate() const;
+};
+
+struct StatusAck {
+    std::string job;
+    std::uint64_t incarnation = 0;
+    std::uint64_t seq = 0;
+    MSGPACK_DEFINE_MAP(job, incarnation, seq)
+    Result<void> validate() const;
+};
+
+// target → proxy: this target stops on purpose
+struct Goodbye {
+    std::string boot_id;
+    MSGPACK_DEFINE_MAP(boot_id)
+    Result<void> validate() const;
+};
+
+}  // namespace millrace::wire
+
+MSGPACK_ADD_ENUM(millrace::wire::Overwrite)
+MSGPACK_ADD_ENUM(millrace::wire::DryRun)
+MSGPACK_ADD_ENUM(millrace::wire::OnError)
+MSGPACK_ADD_ENUM(millrace::wire::Desired)
+MSGPACK_ADD_ENUM(millrace::wire::SliceState)
