@@ -1,0 +1,138 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "http/connection.h"
+
+namespace millrace::http {
+namespace asio = boost::asio;
+namespace {
+
+constexpr std::size_t kAddressesMax = 8;
+
+struct Address {
+    sockaddr_storage storage{};
+    socklen_t length = 0;
+    const sockaddr& get() const { return reinterpret_cast<const sockaddr&>(storage); }
+};
+
+Address address_of(const asio::ip::tcp::endpoint& endpoint) {
+    Address address;
+    std::memcpy(&address.storage, endpoint.data(), endpoint.size());
+    address.length = static_cast<socklen_t>(endpoint.size());
+    return address;
+}
+
+// A look-up cannot be interrupted, so it is left to end by itself when the deadline passes; it owns what it touches.
+struct LookUp {
+    explicit LookUp(const Executor& executor) : resolver(executor), done(executor) {}
+    asio::ip::tcp::resolver resolver;
+    Event done;
+    boost::system::error_code failure;
+    std::vector<Address> addresses;
+};
+
+Task<Result<std::vector<Address>>> look_up(Endpoint endpoint, Instant deadline) {
+    const auto state = std::make_shared<LookUp>(co_await asio::this_coro::executor);
+    const auto finished = [state](const boost::system::error_code& failure, const asio::ip::tcp::resolver::results_type& found) {
+        state->failure = failure;
+        for (const auto& entry : found) {
+            if (state->addresses.size() < kAddressesMax) state->addresses.push_back(address_of(entry.endpoint()));
+        }
+        state->done.set();
+    };
+    state->resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), finished);
+    if (!co_await state->done.wait_until(deadline)) {
+        co_return fail(Code::unavailable, "cannot look up host '" + endpoint.host + "': no answer in time");
+    }
+    if (state->failure) {
+        co_return fail(Code::unavailable, "cannot look up host '" + endpoint.host + "': " + state->failure.message());
+    }
+    co_return std::move(state->addresses);
+}
+
+Task<Result<std::vector<Address>>> tcp_addresses(Endpoint endpoint, Instant deadline) {
+    std::vector<Address> addresses;
+    const auto add = [&](std::string_view ip) {
+        boost::system::error_code failure;
+        const auto address = asio::ip::make_address(ip, failure);
+        if (!failure) addresses.push_back(address_of({address, endpoint.port}));
+    };
+    if (endpoint.host == "localhost") {
+        add("127.0.0.1");
+        add("::1");
+    } else {
+        add(endpoint.host);
+    }
+    if (!addresses.empty()) co_return addresses;
+    co_return co_await look_up(std::move(endpoint), deadline);
+}
+
+Error refused(const Endpoint& endpoint, std::string_view why) {
+    return fail(Code::unavailable, "cannot connect to " + endpoint.text() + ": " + std::string(why));
+}
+
+Result<Descriptor> open_socket(int family) {
+    const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return errno_error("cannot open a socket", errno);
+    return Descriptor(fd);
+}
+
+// A full backlog of a Unix socket refuses with EAGAIN and announces nothing when there is room again.
+Task<Result<std::unique_ptr<Connection>>> connect_unix(Endpoint endpoint, Instant deadline) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (endpoint.unix_path.size() >= sizeof address.sun_path) {
+        co_return fail(Code::invalid_argument, "the path of Unix socket " + endpoint.unix_path + " is longer than " +
+                                                   std::to_string(sizeof address.sun_path - 1) + " bytes");
+    }
+    std::memcpy(address.sun_path, endpoint.unix_path.data(), endpoint.unix_path.size());
+    MILLRACE_CO_TRY_ASSIGN(Descriptor socket, open_socket(AF_UNIX));
+    while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN) co_return refused(endpoint, std::strerror(errno));
+        if (steady_now() >= deadline) co_return refused(endpoint, "its backlog stays full");
+        co_await sleep_for(milliseconds(2));
+    }
+    co_return std::make_unique<Connection>(co_await asio::this_coro::executor, std::move(socket));
+}
+
+Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant deadline) {
+    MILLRACE_CO_TRY_ASSIGN(const std::vector<Address> addresses, co_await tcp_addresses(endpoint, deadline));
+    std::string why = "the host has no address";
+    for (const Address& address : addresses) {
+        MILLRACE_CO_TRY_ASSIGN(Descriptor socket, open_socket(address.storage.ss_family));
+        auto connection = std::make_unique<Connection>(co_await asio::this_coro::executor, std::move(socket));
+        connection->set_deadline(Side::write, deadline);
+        const boost::system::error_code failure = co_await connection->connect(address.get(), address.length);
+        if (connection->expired()) co_return refused(endpoint, "no answer in time");
+        if (failure == asio::error::operation_aborted) co_return fail(Code::cancelled, "connecting to " + endpoint.text() + ": cancelled");
+        if (!failure) {
+            connection->set_deadline(Side::write, Instant::max());
+            co_return connection;
+        }
+        why = failure.message();
+    }
+    co_return refused(endpoint, why);
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Duration connect_timeout, Instant deadline) {
+    const Instant until = std::min(deadline, steady_now() + connect_timeout);
+    const bool is_unix = !endpoint.unix_path.empty();
+    auto connected = co_await (is_unix ? connect_unix(endpoint, until) : connect_tcp(endpoint, until));
+    if (!connected && connected.error().code == Code::unavailable && steady_now() >= deadline) {
+        co_return fail(Code::timed_out, connected.error().context);
+    }
+    co_return connected;
+}
+
+}  // namespace millrace::http

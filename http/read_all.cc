@@ -1,0 +1,38 @@
+#include "http/read_all.h"
+
+#include <algorithm>
+
+namespace millrace::http {
+namespace {
+
+constexpr std::size_t kStepBytesMin = 4 * 1024;
+constexpr std::size_t kStepBytesMax = 1024 * 1024;
+
+Error larger_than(std::size_t bytes_max) {
+    return fail(Code::too_large, "the body is larger than the " + std::to_string(bytes_max) + " bytes that are accepted here");
+}
+
+}  // namespace
+
+Task<Result<std::string>> read_to_string(Source& source, std::size_t bytes_max) {
+    const auto size = source.size();
+    if (size && *size > bytes_max) co_return larger_than(bytes_max);
+    std::string bytes;
+    std::size_t used = 0;
+    for (;;) {
+        // Memory follows what has arrived: an announced size is a claim of the peer's. One byte more than the bound is tried.
+        const std::size_t more = std::clamp(used, kStepBytesMin, kStepBytesMax);
+        const std::size_t wanted = size ? static_cast<std::size_t>(std::min<std::uint64_t>(*size - used, kStepBytesMax)) : more;
+        const std::size_t room = std::max<std::size_t>(std::min(wanted, bytes_max + 1 - used), 1);
+        bytes.resize_and_overwrite(used + room, [](char*, std::size_t length) { return length; });
+        const auto buffer = std::as_writable_bytes(std::span(bytes.data() + used, room));
+        MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await source.read(buffer));
+        used += count;
+        if (used > bytes_max) co_return larger_than(bytes_max);
+        if (count == 0) break;
+    }
+    bytes.resize(used);
+    co_return bytes;
+}
+
+}  // namespace millrace::http

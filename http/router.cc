@@ -1,0 +1,123 @@
+#include "http/router.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "core/check.h"
+#include "http/problem.h"
+
+namespace millrace::http {
+namespace {
+
+std::vector<std::string> split(std::string_view path) {
+    std::vector<std::string> segments;
+    if (path.starts_with('/')) path.remove_prefix(1);
+    for (;;) {
+        const std::size_t slash = std::min(path.find('/'), path.size());
+        segments.emplace_back(path.substr(0, slash));
+        if (slash == path.size()) return segments;
+        path.remove_prefix(slash + 1);
+    }
+}
+
+bool is_parameter(std::string_view segment) { return segment.starts_with('{') && segment.ends_with('}'); }
+bool takes_rest(std::string_view segment) { return segment.ends_with("...}") && is_parameter(segment); }
+std::string parameter_name(std::string_view segment) {
+    return std::string(segment.substr(1, segment.size() - (takes_rest(segment) ? 5 : 2)));
+}
+
+// 0 for a literal segment, more for what takes more.
+int looseness(std::string_view segment) { return takes_rest(segment) ? 2 : is_parameter(segment) ? 1 : 0; }
+
+bool is_more_literal(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    return std::ranges::lexicographical_compare(a, b, std::ranges::less{}, looseness, looseness);
+}
+
+// Both decoded; a slash that was escaped stays inside of its part.
+std::optional<PathParameters> match(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
+    PathParameters parameters;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (i >= path.size()) return std::nullopt;
+        if (takes_rest(pattern[i])) {
+            std::string rest = path[i];
+            for (std::size_t j = i + 1; j < path.size(); ++j) rest += '/' + path[j];
+            parameters[parameter_name(pattern[i])] = std::move(rest);
+            return parameters;
+        }
+        if (is_parameter(pattern[i])) {
+            if (path[i].empty()) return std::nullopt;
+            parameters[parameter_name(pattern[i])] = path[i];
+        } else if (pattern[i] != path[i]) {
+            return std::nullopt;
+        }
+    }
+    // One slash at the end makes no difference.
+    const bool whole = path.size() == pattern.size() || (path.size() == pattern.size() + 1 && path.back().empty());
+    return whole ? std::optional(std::move(parameters)) : std::nullopt;
+}
+
+Task<void> answer_problem(Response& response, int status, Error error, Headers headers) {
+    const std::string document = problem_json(error, status);
+    headers.set("Content-Type", "application/problem+json");
+    // The connection tells the server about a failure to answer.
+    (void)co_await response.send(status, std::move(headers), document);
+}
+
+}  // namespace
+
+void Router::add(std::string_view method, std::string_view pattern, RouteHandler handler) {
+    MILLRACE_CHECK(pattern.starts_with('/'));
+    Route route{std::string(method), split(pattern), std::move(handler)};
+    for (std::size_t i = 0; i + 1 < route.segments.size(); ++i) MILLRACE_CHECK(!takes_rest(route.segments[i]));
+    // Kept from more to less literal, so that the first match is the best.
+    const auto after = std::ranges::upper_bound(routes_, route.segments, is_more_literal, &Route::segments);
+    routes_.insert(after, std::move(route));
+}
+
+Task<void> Router::handle(Request& request, Response& response) const {
+    std::vector<std::string> path = split(request.path);
+    for (std::string& segment : path) {
+        auto decoded = percent_decode(segment);
+        if (!decoded) {
+            const Error error = decoded.error().during("reading the path of the request");
+            co_await answer_problem(response, 400, error, {});
+            co_return;
+        }
+        segment = std::move(*decoded);
+    }
+    std::set<std::string> allowed;
+    const Route* get_for_head = nullptr;
+    PathParameters head_parameters;
+    for (const Route& route : routes_) {
+        auto parameters = match(route.segments, path);
+        if (!parameters) continue;
+        if (route.method == request.method) {
+            co_await route.handler(request, response, *parameters);
+            co_return;
+        }
+        if (route.method == "GET" && request.method == "HEAD" && get_for_head == nullptr) {
+            get_for_head = &route;
+            head_parameters = *parameters;
+        }
+        allowed.insert(route.method);
+    }
+    if (get_for_head != nullptr) {
+        co_await get_for_head->handler(request, response, head_parameters);
+        co_return;
+    }
+    if (allowed.empty()) {
+        Error error = fail(Code::not_found, "no such path: " + request.path.substr(0, 200));
+        co_await answer_problem(response, 404, std::move(error), {});
+        co_return;
+    }
+    if (allowed.contains("GET")) allowed.insert("HEAD");
+    std::string methods;
+    for (const std::string& method : allowed) methods += (methods.empty() ? "" : ", ") + method;
+    Error error = fail(Code::invalid_argument, "method " + request.method.substr(0, 20) + " is not allowed on this path; allowed: " + methods);
+    Headers headers;
+    headers.set("Allow", methods);
+    co_await answer_problem(response, 405, std::move(error), std::move(headers));
+}
+
+}  // namespace millrace::http

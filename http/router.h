@@ -1,0 +1,34 @@
+// Which handler answers which method and path. Built before serving, then read-only: any thread.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/server.h"
+
+namespace millrace::http {
+
+// The parts of the path that the pattern names, percent-decoded.
+using PathParameters = std::map<std::string, std::string, std::less<>>;
+using RouteHandler = std::function<Task<void>(Request&, Response&, const PathParameters&)>;
+
+class Router {
+public:
+    // Pattern: "/v1/jobs/{id}/errors"; a last "{name...}" takes the rest of the path, slashes included.
+    // More literal patterns win over parameters. A GET handler also answers HEAD where no other does. A slash at the end of
+    // the path makes no difference, except to "{name...}".
+    void add(std::string_view method, std::string_view pattern, RouteHandler handler);
+    // 404 for an unknown path, 405 with Allow for a known path with another method, 400 for a bad escape.
+    Task<void> handle(Request& request, Response& response) const;
+
+private:
+    struct Route {
+        std::string method;
+        std::vector<std::string> segments;
+        RouteHandler handler;
+    };
+    std::vector<Route> routes_;
+};
+
+}  // namespace millrace::http

@@ -1,0 +1,79 @@
+// The HTTP/1.1 server: plain requests in, plain responses out, both streamed.
+//
+// Lanes: each accepted connection lives on one lane's executor; the handler's tasks for it run there and nowhere else.
+// Limits: header 64 KiB, idle connection 75 s, no progress on a body for 60 s, connections_max connections (more are
+// answered 503 and closed). A malformed request gets a problem document with status 400 and the connection is closed.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/body.h"
+#include "core/task.h"
+#include "core/uri.h"
+#include "http/message.h"
+
+namespace millrace::http {
+
+class Request : public Source {
+public:
+    std::string method;
+    std::string target;  // raw, as received
+    std::string path;    // raw (still escaped), without the query
+    Query query;
+    Headers headers;
+    std::string peer;    // "127.0.0.1:54321", for logs
+
+    // The body: Source::size() is Content-Length, nullopt when chunked. A body that ends before its Content-Length reads
+    // as Code::incomplete_body. The first read answers "100 Continue" where the client waits for it.
+
+    // All of it, up to a bound: more is Code::too_large.
+    Task<Result<std::string>> read_all(std::size_t bytes_max);
+};
+
+class Response : public Sink {
+public:
+    // A whole response. Content-Length is set here; on HEAD the body is not sent.
+    virtual Task<Result<void>> send(int status, Headers headers, std::string_view body) = 0;
+    // As send(), for a HEAD reply that announces the length of a body it does not carry.
+    virtual Task<Result<void>> send_head(int status, Headers headers, std::uint64_t content_length) = 0;
+    // A streamed response: start, write…, finish. Without a length the body is chunked. When the handler returns without
+    // finish(), or fewer bytes than announced were written, the connection is cut, so that nobody takes it for whole.
+    virtual Task<Result<void>> start(int status, Headers headers, std::optional<std::uint64_t> length) = 0;
+    virtual Task<Result<void>> finish() = 0;
+    virtual bool started() const = 0;
+
+    Task<Result<void>> send_json(int status, std::string_view json);
+    // The problem document of the error, with its status.
+    Task<Result<void>> send_error(const Error& error);
+};
+
+// Answers one request. If it returns without having started a response, the server sends status 500.
+using Handler = std::function<Task<void>(Request&, Response&)>;
+
+struct ServerOptions {
+    std::size_t connections_max = 4096;
+    Duration idle_time_max = std::chrono::seconds(75);   // until the next request's header is here; and to discard a body
+    Duration stall_time_max = std::chrono::seconds(60);  // without a byte read or written of a body that is waited for
+};
+
+class Server {
+public:
+    Server(std::vector<Executor> lanes, Handler handler, ServerOptions options = {});
+    ~Server();  // requires stop()
+
+    // Binds and begins to accept; the port that was chosen when port is 0. A busy port is Code::unavailable and says so.
+    Result<std::uint16_t> listen(const std::string& host, std::uint16_t port);
+    // The same on a Unix socket; an existing socket file is replaced.
+    Result<void> listen_unix(const std::string& path);
+    // Stops accepting, lets requests in progress end for up to `grace`, then cuts them; a handler that goes on after that is
+    // cancelled. Returns when every handler has ended. Blocks; not from a lane. The lanes must still run.
+    void stop(Duration grace);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace::http

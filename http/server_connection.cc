@@ -1,0 +1,125 @@
+#include "http/server_connection.h"
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
+
+#include "core/log.h"
+#include "http/problem.h"
+
+namespace millrace::http {
+
+ServerConnection::ServerConnection(const Executor& lane, Descriptor socket, const Handler& handler, const ServerOptions& options,
+                                   const bool& stopping)
+    : connection_(lane, std::move(socket)),
+      reader_(connection_, MessageReader::Kind::request),
+      writer_(connection_),
+      handler_(handler),
+      options_(options),
+      stopping_(stopping),
+      peer_(connection_.peer()) {
+    connection_.set_stall_limit(options.stall_time_max);
+}
+
+void ServerConnection::close_if_idle() {
+    if (waits_for_request_ && !reader_.has_input()) connection_.close();
+}
+
+Task<void> ServerConnection::serve() {
+    try {
+        co_await answer_requests();
+    } catch (const std::exception& failure) {
+        // Cancellation arrives as an exception from whatever was awaited.
+        log::debug("connection ended by an exception", {{"peer", peer_}, {"what", failure.what()}});
+        connection_.cut();
+    }
+}
+
+Task<void> ServerConnection::turn_away() {
+    try {
+        co_await refuse(fail(Code::overloaded, "the server has as many connections as it may; try again later"), 503);
+    } catch (const std::exception&) {
+        connection_.cut();
+    }
+}
+
+Task<void> ServerConnection::refuse(const Error& error, int status) {
+    const std::string document = problem_json(error, status);
+    std::string& head = writer_.begin(Framing::length, document.size());
+    head.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(status_text(status)).append("\r\n");
+    append_field(head, "Content-Type", "application/problem+json");
+    append_field(head, "Content-Length", std::to_string(document.size()));
+    head.append("Connection: close\r\n\r\n");
+    const Result<bool> sent = writer_.try_send(document);
+    if (sent && *sent) co_await connection_.close_gently();
+}
+
+Task<void> ServerConnection::answer_requests() {
+    Head head;
+    while (!stopping_) {
+        head.headers = Headers();
+        connection_.set_deadline(Side::read, steady_now() + options_.idle_time_max);
+        waits_for_request_ = true;
+        const Result<bool> received = co_await reader_.read_head(head);
+        waits_for_request_ = false;
+        connection_.set_deadline(Side::read, Instant::max());
+        if (!received) {
+            const Code code = received.error().code;
+            if (code == Code::invalid_argument) co_await refuse(received.error(), 400);
+            if (code == Code::too_large) co_await refuse(received.error(), 431);
+            co_return;
+        }
+        if (!*received) co_return;
+
+        IncomingRequest request(connection_, reader_);
+        request.peer = peer_;
+        if (const Result<void> taken = request.take_head(head); !taken) {
+            co_await refuse(taken.error(), 400);
+            co_return;
+        }
+        OutgoingResponse response(request, writer_, stopping_);
+        co_await answer(request, response);
+        if (!co_await settle(request, response)) co_return;
+    }
+}
+
+Task<void> ServerConnection::answer(IncomingRequest& request, OutgoingResponse& response) {
+    std::string failure;
+    try {
+        co_await handler_(request, response);
+    } catch (const boost::system::system_error& error) {
+        if (error.code() == boost::asio::error::operation_aborted) throw;
+        failure = error.what();
+    } catch (const std::exception& error) {
+        failure = error.what();
+    } catch (...) {
+        failure = "not a std::exception";
+    }
+    if (!failure.empty()) {
+        log::error("request handler threw", {{"peer", peer_}, {"method", request.method}, {"what", failure}});
+    }
+    if (response.started() || !connection_.is_open()) co_return;
+    if (failure.empty()) log::error("request handler did not answer", {{"peer", peer_}, {"method", request.method}});
+    const Error error = fail(Code::internal, "the server failed to answer this request; its log says why");
+    (void)co_await response.send_error(error);
+}
+
+Task<bool> ServerConnection::settle(IncomingRequest& request, OutgoingResponse& response) {
+    if (!response.is_whole()) {
+        // A reply of which not a byte has been seen would look like a request that was never received.
+        if (!writer_.head_sent()) writer_.try_flush();
+        connection_.cut();
+        co_return false;
+    }
+    if (!request.body_withheld() && !request.body_done()) {
+        if (!co_await request.discard_rest(steady_now() + options_.idle_time_max)) {
+            co_await connection_.close_gently();
+            co_return false;
+        }
+    }
+    if (response.keeps_alive()) co_return true;
+    co_await connection_.close_gently();
+    co_return false;
+}
+
+}  // namespace millrace::http

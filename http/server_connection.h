@@ -1,0 +1,43 @@
+// One connection of the server: reads requests one after the other, has them answered, and decides when it ends.
+//
+// One lane only.
+#pragma once
+#include <string>
+
+#include "http/server_exchange.h"
+
+namespace millrace::http {
+
+class ServerConnection {
+public:
+    // The handler, the options and the flag outlive it.
+    ServerConnection(const Executor& lane, Descriptor socket, const Handler& handler, const ServerOptions& options, const bool& stopping);
+
+    // Returns when the connection has ended, whatever the handler or the client did. Throws nothing.
+    Task<void> serve();
+    // Instead of serve(): answers 503 and ends.
+    Task<void> turn_away();
+
+    // Ends it if it waits for a request of which nothing has arrived.
+    void close_if_idle();
+    void cut() { connection_.cut(); }
+
+private:
+    Task<void> answer_requests();
+    Task<void> answer(IncomingRequest& request, OutgoingResponse& response);
+    // After the handler: whether another request may follow.
+    Task<bool> settle(IncomingRequest& request, OutgoingResponse& response);
+    // For what is no request that a handler could be given.
+    Task<void> refuse(const Error& error, int status);
+
+    Connection connection_;
+    MessageReader reader_;
+    MessageWriter writer_;
+    const Handler& handler_;
+    const ServerOptions& options_;
+    const bool& stopping_;
+    const std::string peer_;
+    bool waits_for_request_ = false;
+};
+
+}  // namespace millrace::http

@@ -1,0 +1,192 @@
+#include "http/server_exchange.h"
+
+#include <array>
+#include <ctime>
+
+#include "http/problem.h"
+#include "http/read_all.h"
+
+namespace millrace::http {
+namespace {
+
+// The Date header's value, made once a second per thread.
+const std::string& date_text() {
+    thread_local std::time_t made_for = 0;
+    thread_local std::string text;
+    const std::time_t now = std::time(nullptr);
+    if (now != made_for) {
+        std::tm parts{};
+        ::gmtime_r(&now, &parts);
+        static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+        static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+        char rest[32];
+        std::strftime(rest, sizeof rest, " %Y %H:%M:%S GMT", &parts);
+        char day[16];
+        std::strftime(day, sizeof day, ", %d ", &parts);
+        text = std::string(kDays[static_cast<std::size_t>(parts.tm_wday)]) + day + kMonths[static_cast<std::size_t>(parts.tm_mon)] + rest;
+        made_for = now;
+    }
+    return text;
+}
+
+bool status_has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
+
+}  // namespace
+
+Task<Result<std::string>> Request::read_all(std::size_t bytes_max) { return read_to_string(*this, bytes_max); }
+
+Task<Result<void>> Response::send_json(int status, std::string_view json) {
+    return send(status, Headers{{"Content-Type", "application/json"}}, json);
+}
+
+Task<Result<void>> Response::send_error(const Error& error) {
+    const std::string document = problem_json(error);
+    co_return co_await send(status_of(error.code), Headers{{"Content-Type", "application/problem+json"}}, document);
+}
+
+Result<void> IncomingRequest::take_head(Head& head) {
+    method = std::move(head.method);
+    target = std::move(head.target);
+    headers = std::move(head.headers);
+    http_1_0_ = head.http_1_0;
+    keep_alive_ = head.keep_alive;
+    const auto expect = headers.find("Expect");
+    expects_continue_ = expect && !http_1_0_ && equal_without_case(*expect, "100-continue");
+    return take_target();
+}
+
+Result<void> IncomingRequest::take_target() {
+    std::string_view rest = target;
+    if (rest.starts_with("http://")) {  // as sent to a proxy
+        rest = rest.substr(std::min(rest.find('/', 7), rest.size()));
+        if (rest.empty()) rest = "/";
+    }
+    if (!rest.starts_with('/') && rest != "*") {
+        return fail(Code::invalid_argument, "the target of a request must be a path that begins with '/'");
+    }
+    const std::size_t mark = std::min(rest.find('?'), rest.size());
+    path = rest.substr(0, mark);
+    if (mark == rest.size()) return {};
+    auto parsed = Query::parse(rest.substr(mark + 1));
+    if (!parsed) return parsed.error().during("reading the query of the request");
+    query = std::move(*parsed);
+    return {};
+}
+
+Result<void> IncomingRequest::say_continue() {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    said_continue_ = true;
+    const std::array<std::span<const std::byte>, 1> parts{as_bytes(kContinue)};
+    const auto [failure, count] = connection_.try_write(parts);
+    if (failure) return connection_.error("asking for the body", failure);
+    // The socket's buffer is full of earlier responses that the client does not read.
+    if (count < kContinue.size()) return fail(Code::incomplete_body, "cannot ask the client for the body: it reads nothing");
+    return {};
+}
+
+Task<Result<std::size_t>> IncomingRequest::read(std::span<std::byte> buffer) {
+    if (failed_) co_return fail(Code::incomplete_body, "an earlier read of the request's body failed");
+    if (body_withheld()) {
+        if (reader_.has_input()) said_continue_ = true;  // the client did not wait
+        if (!said_continue_ && may_say_continue_) MILLRACE_CO_TRY(say_continue());
+    }
+    connection_.expect_progress(Side::read);
+    Result<std::size_t> count = co_await reader_.read_body(buffer);
+    connection_.rest(Side::read);
+    if (!count) {
+        failed_ = true;
+        // How the client went away makes no difference to what is known of its body.
+        if (count.error().code == Code::unavailable) co_return fail(Code::incomplete_body, count.error().context);
+    }
+    co_return count;
+}
+
+Task<bool> IncomingRequest::discard_rest(Instant deadline) {
+    if (failed_) co_return false;
+    connection_.set_deadline(Side::read, deadline);
+    std::array<std::byte, 16 * 1024> discarded;
+    while (!reader_.body_done()) {
+        const auto count = co_await reader_.read_body(discarded);
+        if (!count) co_return false;
+    }
+    connection_.set_deadline(Side::read, Instant::max());
+    co_return true;
+}
+
+Result<void> OutgoingResponse::begin(int status, const Headers& headers, std::optional<std::uint64_t> length, bool with_body) {
+    if (state_ != State::fresh) return fail(Code::internal, "a response to this request was already started");
+    const bool chunked = !length && !request_.is_http_1_0();
+    const auto wanted = headers.find("Connection");
+    if (wanted && equal_without_case(*wanted, "close")) keep_alive_ = false;
+    if (stopping_ || !request_.client_keeps_alive() || request_.body_withheld() || (!length && !chunked)) keep_alive_ = false;
+
+    const bool bodiless = status_has_no_body(status);
+    const Framing body = length ? Framing::length : chunked ? Framing::chunked : Framing::until_close;
+    std::string& head = writer_.begin(with_body && !bodiless ? body : Framing::none, length.value_or(0));
+    head.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(status_text(status)).append("\r\n");
+    MILLRACE_TRY(append_fields(head, headers));
+    if (!headers.find("Date")) append_field(head, "Date", date_text());
+    if (!bodiless && length) append_field(head, "Content-Length", std::to_string(*length));
+    if (!bodiless && chunked) append_field(head, "Transfer-Encoding", "chunked");
+    if (!keep_alive_) {
+        append_field(head, "Connection", "close");
+    } else if (request_.is_http_1_0()) {
+        append_field(head, "Connection", "keep-alive");
+    }
+    head.append("\r\n");
+    request_.response_begins();
+    state_ = State::streaming;
+    return {};
+}
+
+Task<Result<void>> OutgoingResponse::send_whole(int status, const Headers& headers, std::uint64_t length, std::string_view body) {
+    MILLRACE_CO_TRY(begin(status, headers, length, request_.method != "HEAD"));
+    const Result<bool> all = writer_.try_send(body);
+    Result<void> sent;
+    if (!all) {
+        sent = all.error();
+    } else if (!*all) {
+        sent = co_await writer_.send_rest();
+    }
+    state_ = sent ? State::whole : State::broken;
+    co_return sent;
+}
+
+Task<Result<void>> OutgoingResponse::send(int status, Headers headers, std::string_view body) {
+    if (status_has_no_body(status)) body = {};
+    co_return co_await send_whole(status, headers, body.size(), body);
+}
+
+Task<Result<void>> OutgoingResponse::send_head(int status, Headers headers, std::uint64_t content_length) {
+    if (request_.method != "HEAD") {
+        co_return fail(Code::internal, "send_head() answers HEAD requests only; this is " + request_.method);
+    }
+    co_return co_await send_whole(status, headers, content_length, {});
+}
+
+Task<Result<void>> OutgoingResponse::start(int status, Headers headers, std::optional<std::uint64_t> length) {
+    MILLRACE_CO_TRY(begin(status, headers, length, request_.method != "HEAD"));
+    // With a length the head leaves together with the first bytes. Without, the first bytes may be long in coming.
+    if (length) co_return Result<void>{};
+    Result<void> sent = co_await writer_.flush();
+    if (!sent) state_ = State::broken;
+    co_return sent;
+}
+
+Task<Result<void>> OutgoingResponse::write(std::span<const std::byte> bytes) {
+    if (state_ != State::streaming) co_return fail(Code::internal, "the response is not being streamed: start() it, write before finish()");
+    Result<void> sent = co_await writer_.write(bytes);
+    if (!sent && sent.error().code != Code::invalid_argument) state_ = State::broken;
+    co_return sent;
+}
+
+Task<Result<void>> OutgoingResponse::finish() {
+    if (state_ != State::streaming) co_return fail(Code::internal, "the response is not being streamed, so it cannot be finished");
+    state_ = State::broken;
+    MILLRACE_CO_TRY(co_await writer_.finish());
+    state_ = State::whole;
+    co_return Result<void>{};
+}
+
+}  // namespace millrace::http
