@@ -1,0 +1,367 @@
+#include "state/kv.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+#include <rocksdb/write_batch.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <filesystem>
+#include <mutex>
+
+#include "core/check.h"
+#include "core/fault.h"
+#include "core/log.h"
+
+namespace millrace::state {
+namespace {
+
+constexpr std::uint64_t kWalBytesMax = 256ull << 20;
+constexpr std::uint64_t kBlobFileBytes = 64ull << 20;
+constexpr int kOpenFilesMax = 512;
+// Kept free for the log, for flushes, and for batches that give space back.
+constexpr std::uint64_t kReserveBytesMax = 32ull << 20;
+constexpr std::uint64_t kReserveDiskFraction = 16;
+constexpr std::uint64_t kLastReserveFraction = 4;
+
+rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view view(const rocksdb::Slice& text) { return {text.data(), text.size()}; }
+
+// RocksDB would poll a full disk every few seconds and refuse Resume() meanwhile; Kv resumes at the next write instead.
+class NoAutomaticRecovery final : public rocksdb::EventListener {
+public:
+    void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
+        *auto_recovery = false;
+    }
+};
+
+// In place of RocksDB's own log file, whose writer ends the process when the disk is full.
+class ErrorsToOurLog final : public rocksdb::Logger {
+public:
+    ErrorsToOurLog() : Logger(rocksdb::ERROR_LEVEL) {}
+    using rocksdb::Logger::Logv;
+    void Logv(const char* format, va_list arguments) override {
+        char text[1024];
+        std::vsnprintf(text, sizeof text, format, arguments);
+        log::warn("database reports an error", {{"text", text}});
+    }
+};
+
+Error no_space(const std::string& action, const std::string& folder) {
+    return fail(Code::no_space, action + " in " + folder + ": no space left on its disk; free some, then writes go on by themselves");
+}
+
+Error kv_error(const std::string& action, const std::string& folder, const rocksdb::Status& status) {
+    const std::string text = status.ToString();
+    const std::string where = action + " in " + folder + ": ";
+    const bool locked = text.find("lock hold by current process") != text.npos ||
+        (text.find("While lock file") != text.npos && text.find("temporarily unavailable") != text.npos);
+    if (locked) return fail(Code::conflict, folder + " is in use by another millrace process; stop it or use another folder");
+    if (status.IsNoSpace()) return no_space(action, folder);
+    if (status.IsCorruption()) return fail(Code::corrupt, where + "the database is damaged: " + text);
+    if (text.find("Permission denied") != text.npos) return fail(Code::permission, where + text);
+    if (status.severity() >= rocksdb::Status::Severity::kFatalError) {
+        return fail(Code::io, where + text + "; the database takes no more writes until this node is restarted");
+    }
+    return fail(Code::io, where + text);
+}
+
+// A state that DB::Resume() may lead out of. Fatal errors and damage need a restart or a person.
+bool may_resume(const rocksdb::Status& status) {
+    if (status.severity() >= rocksdb::Status::Severity::kFatalError) return false;
+    return status.IsIOError() || status.severity() == rocksdb::Status::Severity::kSoftError ||
+        status.severity() == rocksdb::Status::Severity::kHardError;
+}
+
+rocksdb::DBOptions db_options(const KvOptions& options) {
+    rocksdb::DBOptions db;
+    db.create_if_missing = true;
+    db.max_open_files = kOpenFilesMax;
+    db.max_total_wal_size = kWalBytesMax;
+    db.db_write_buffer_size = 3 * options.write_buffer_bytes;  // all families together
+    db.max_background_jobs = 2;
+    db.bytes_per_sync = 1 << 20;
+    db.avoid_unnecessary_blocking_io = true;
+    db.max_bgerror_resume_count = 0;
+    db.listeners.push_back(std::make_shared<NoAutomaticRecovery>());
+    db.info_log = std::make_shared<ErrorsToOurLog>();
+    db.stats_dump_period_sec = 0;
+    db.stats_persist_period_sec = 0;
+    return db;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const KvOptions& options, const std::shared_ptr<rocksdb::Cache>& cache, bool blobs) {
+    rocksdb::BlockBasedTableOptions table;
+    table.block_cache = cache;
+    table.cache_index_and_filter_blocks = true;
+    table.pin_l0_filter_and_index_blocks_in_cache = true;
+    // In partitions: an undivided filter of a large table would not fit into one shard of a small cache.
+    table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+    table.partition_filters = true;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    table.whole_key_filtering = true;
+
+    rocksdb::ColumnFamilyOptions family;
+    family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    family.compression = rocksdb::kLZ4Compression;
+    family.write_buffer_size = options.write_buffer_bytes;
+    family.max_write_buffer_number = 2;
+    family.target_file_size_base = 32ull << 20;
+    family.level_compaction_dynamic_level_bytes = true;
+    // Tables full of tombstones are compacted early, so that walks do not crawl over them and blobs get freed.
+    family.table_properties_collector_factories.push_back(rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048, 0.5));
+    if (blobs) {
+        family.enable_blob_files = true;
+        family.min_blob_size = 512;
+        family.blob_file_size = kBlobFileBytes;
+        family.blob_compression_type = rocksdb::kNoCompression;
+        family.enable_blob_garbage_collection = true;
+        family.blob_garbage_collection_force_threshold = 0.5;
+    }
+    return family;
+}
+
+}  // namespace
+
+// --- Batch ---
+
+// Operations are kept by family index and become a RocksDB batch when the families' handles are known.
+struct Batch::Impl {
+    enum class Kind : std::uint8_t { put, erase, erase_range };
+    struct Operation {
+        Kind kind;
+        FamilyIndex family;
+        std::size_t first_bytes;
+        std::size_t second_bytes;
+    };
+
+    void add(Kind kind, FamilyIndex family, std::string_view first, std::string_view second) {
+        operations.push_back({kind, family, first.size(), second.size()});
+        data.append(first).append(second);
+    }
+
+    std::vector<Operation> operations;
+    std::string data;  // first and second of each operation, one after the other
+    bool uses_reserve = false;
+};
+
+Batch::Batch() : impl_(std::make_unique<Impl>()) {}
+Batch::~Batch() = default;
+Batch::Batch(Batch&&) noexcept = default;
+Batch& Batch::operator=(Batch&&) noexcept = default;
+
+void Batch::put(FamilyIndex family, std::string_view key, std::string_view value) {
+    impl_->add(Impl::Kind::put, family, key, value);
+}
+void Batch::erase(FamilyIndex family, std::string_view key) { impl_->add(Impl::Kind::erase, family, key, {}); }
+void Batch::erase_range(FamilyIndex family, std::string_view from, std::string_view to) {
+    impl_->add(Impl::Kind::erase_range, family, from, to);
+}
+void Batch::use_reserve() { impl_->uses_reserve = true; }
+std::size_t Batch::bytes() const { return impl_->data.size(); }
+bool Batch::empty() const { return impl_->operations.empty(); }
+
+// --- Cursor ---
+
+struct Cursor::Impl {
+    std::string folder;
+    std::string upper_bound;
+    rocksdb::Slice upper_bound_slice;  // RocksDB keeps a pointer to it
+    std::unique_ptr<rocksdb::Iterator> iterator;
+    Result<void> failure;  // why there is no iterator
+};
+
+Cursor::Cursor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Cursor::~Cursor() = default;
+Cursor::Cursor(Cursor&&) noexcept = default;
+
+void Cursor::seek(std::string_view key) {
+    if (impl_->iterator) impl_->iterator->Seek(slice(key));
+}
+bool Cursor::valid() const { return impl_->iterator && impl_->iterator->Valid(); }
+void Cursor::next() { impl_->iterator->Next(); }
+std::string_view Cursor::key() const { return view(impl_->iterator->key()); }
+std::string_view Cursor::value() const { return view(impl_->iterator->value()); }
+Result<void> Cursor::status() const {
+    if (!impl_->iterator) return impl_->failure;
+    const rocksdb::Status status = impl_->iterator->status();
+    if (!status.ok()) return kv_error("walk", impl_->folder, status);
+    return {};
+}
+
+// --- Kv ---
+
+struct Kv::Impl {
+    ~Impl() {
+        for (rocksdb::ColumnFamilyHandle* handle : all_handles) (void)db->DestroyColumnFamilyHandle(handle);
+        if (db) (void)db->Close();
+    }
+
+    Result<rocksdb::ColumnFamilyHandle*> family(FamilyIndex index) const {
+        MILLRACE_CHECK(index < handles.size());
+        if (handles[index] != nullptr) return handles[index];
+        return fail(Code::conflict, folder + " lacks the column family '" + names[index] +
+            "': it belongs to another kind of node or another version of millrace");
+    }
+
+    // A microsecond: cheap enough to ask before every write.
+    Result<void> check_space(bool uses_reserve) const {
+        struct statvfs disk {};
+        if (::statvfs(folder.c_str(), &disk) != 0) return errno_error("ask for the free space of " + folder, errno);
+        std::uint64_t reserve = std::min<std::uint64_t>(kReserveBytesMax, disk.f_blocks * disk.f_frsize / kReserveDiskFraction);
+        if (uses_reserve) reserve /= kLastReserveFraction;
+        if (disk.f_bavail * disk.f_frsize < reserve) return no_space("write", folder);
+        return {};
+    }
+
+    // Runs the call; if the database had stopped writing after an error that may have passed, resumes it and tries once more.
+    template <class Call>
+    rocksdb::Status run(Call call) {
+        const std::uint64_t seen = resume_attempts.load();
+        rocksdb::Status status = call();
+        if (status.ok() || !may_resume(status)) return status;
+        const rocksdb::Status resumed = resume(seen);
+        return resumed.ok() ? call() : status;
+    }
+
+    // Callers that waited while another one resumed share its outcome: an attempt on a full disk is expensive.
+    rocksdb::Status resume(std::uint64_t seen_attempts) {
+        const std::lock_guard lock(resume_mutex);
+        if (resume_attempts.load() == seen_attempts) {
+            resume_outcome = db->Resume();
+            ++resume_attempts;
+        }
+        return resume_outcome;
+    }
+
+    std::string folder;
+    std::vector<std::string> names;
+    std::unique_ptr<rocksdb::DB> db;
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;      // by FamilyIndex; null: the folder has no such family
+    std::vector<rocksdb::ColumnFamilyHandle*> all_handles;  // families of other versions included
+    std::mutex resume_mutex;
+    std::atomic<std::uint64_t> resume_attempts = 0;
+    rocksdb::Status resume_outcome;  // guarded by resume_mutex
+};
+
+Kv::Kv(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Kv::~Kv() = default;
+
+Result<std::unique_ptr<Kv>> Kv::open(const std::string& folder, const std::vector<FamilyOptions>& families, const KvOptions& options) {
+    MILLRACE_CHECK(!families.empty() && families.front().name == rocksdb::kDefaultColumnFamilyName);
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) return errno_error("create the folder " + folder, error.value());
+
+    rocksdb::DBOptions db = db_options(options);
+    std::vector<std::string> present;
+    if (std::filesystem::exists(folder + "/CURRENT", error)) {
+        const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db, folder, &present);
+        if (!listed.ok()) return kv_error("open the database", folder, listed);
+    }
+    const auto is_ours = [&](const std::string& name) {
+        return std::ranges::any_of(families, [&](const FamilyOptions& family) { return family.name == name; });
+    };
+    // A folder with families we do not know is opened as it is, so that check_format() can say whose it is.
+    const bool foreign = !std::ranges::all_of(present, is_ours);
+    db.create_missing_column_families = !foreign;
+
+    const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, 2, false, 0.5);
+    std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+    for (const FamilyOptions& family : families) {
+        if (foreign && std::ranges::find(present, family.name) == present.end()) continue;
+        descriptors.emplace_back(family.name, family_options(options, cache, family.blobs));
+    }
+    for (const std::string& name : present) {
+        if (!is_ours(name)) descriptors.emplace_back(name, family_options(options, cache, false));
+    }
+
+    auto impl = std::make_unique<Impl>();
+    impl->folder = folder;
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(db, folder, descriptors, &impl->all_handles, &opened);
+    if (!status.ok()) return kv_error("open the database", folder, status);
+    impl->db.reset(opened);
+    for (const FamilyOptions& family : families) {
+        const auto handle = std::ranges::find(impl->all_handles, family.name, &rocksdb::ColumnFamilyHandle::GetName);
+        impl->handles.push_back(handle == impl->all_handles.end() ? nullptr : *handle);
+        impl->names.push_back(family.name);
+    }
+    return std::unique_ptr<Kv>(new Kv(std::move(impl)));
+}
+
+Result<std::optional<std::string>> Kv::get(FamilyIndex family, std::string_view key) const {
+    MILLRACE_TRY_ASSIGN(const auto handle, impl_->family(family));
+    std::string value;
+    const rocksdb::Status status = impl_->db->Get({}, handle, slice(key), &value);
+    if (status.IsNotFound()) return std::optional<std::string>();
+    if (!status.ok()) return kv_error("read", impl_->folder, status);
+    return std::optional<std::string>(std::move(value));
+}
+
+Result<void> Kv::write(Batch&& batch, bool sync) {
+    MILLRACE_TRY(MILLRACE_FAULT_POINT("kv.before_write"));
+    constexpr std::size_t kOperationOverheadBytes = 16;
+    const Batch::Impl& from = *batch.impl_;
+    MILLRACE_TRY(impl_->check_space(from.uses_reserve));
+    rocksdb::WriteBatch to(from.data.size() + kOperationOverheadBytes * (from.operations.size() + 1));
+    const char* data = from.data.data();
+    for (const Batch::Impl::Operation& operation : from.operations) {
+        MILLRACE_TRY_ASSIGN(const auto handle, impl_->family(operation.family));
+        const rocksdb::Slice first(data, operation.first_bytes);
+        const rocksdb::Slice second(data + operation.first_bytes, operation.second_bytes);
+        data += operation.first_bytes + operation.second_bytes;
+        rocksdb::Status added;
+        switch (operation.kind) {
+            case Batch::Impl::Kind::put: added = to.Put(handle, first, second); break;
+            case Batch::Impl::Kind::erase: added = to.Delete(handle, first); break;
+            case Batch::Impl::Kind::erase_range: added = to.DeleteRange(handle, first, second); break;
+        }
+        if (!added.ok()) return kv_error("write", impl_->folder, added);
+    }
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    const rocksdb::Status status = impl_->run([&] { return impl_->db->Write(options, &to); });
+    if (!status.ok()) return kv_error("write", impl_->folder, status);
+    return MILLRACE_FAULT_POINT("kv.after_write");
+}
+
+Result<void> Kv::sync() {
+    const rocksdb::Status status = impl_->run([&] { return impl_->db->FlushWAL(true); });
+    if (!status.ok()) return kv_error("sync", impl_->folder, status);
+    return {};
+}
+
+Cursor Kv::cursor(FamilyIndex family, std::string_view upper_bound) const {
+    auto impl = std::make_unique<Cursor::Impl>();
+    impl->folder = impl_->folder;
+    impl->upper_bound = upper_bound;
+    impl->upper_bound_slice = impl->upper_bound;
+    const auto handle = impl_->family(family);
+    if (!handle) {
+        impl->failure = handle.error();
+        return Cursor(std::move(impl));
+    }
+    rocksdb::ReadOptions options;
+    if (!upper_bound.empty()) options.iterate_upper_bound = &impl->upper_bound_slice;
+    impl->iterator.reset(impl_->db->NewIterator(options, *handle));
+    return Cursor(std::move(impl));
+}
+
+std::string prefix_end(std::string_view prefix) {
+    std::string end(prefix);
+    while (!end.empty() && end.back() == '\xff') end.pop_back();
+    if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+    return end;
+}
+
+}  // namespace millrace::state

@@ -1,0 +1,93 @@
+// What a target writes down about its slices: the order it was given, the specification, the checkpoint, and the failure
+// ledger. FORMAT.md describes keys and records.
+//
+// Any thread. Calls with sync block for about a millisecond.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/result.h"
+#include "state/kv.h"
+#include "state/record.h"
+
+namespace millrace::state {
+
+// What the scheduler last asked for, and what was fixed when the slice was first heard of.
+struct SliceOrder {
+    std::string job;
+    std::uint64_t revision = 0;
+    int desired = 0;                    // wire::Desired
+    std::uint64_t epoch = 1;
+    std::uint64_t pass = 1;
+    std::uint64_t incarnation = 0;
+    std::uint64_t created_seq_end = 0;  // objects created from there on are not selected
+    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, incarnation, created_seq_end)
+};
+
+struct SliceCheckpoint {
+    int phase = 0;  // worker::Phase
+    std::uint64_t phase_pass = 1;
+    std::uint64_t retried_pass = 1;
+    std::string watermark;
+    std::vector<std::string> settled_ahead;  // settled names above the watermark
+    std::uint64_t done = 0, skipped = 0, failed = 0, quarantined = 0, attempts = 0;
+    std::uint64_t bytes_in = 0, bytes_out = 0, bytes_moved = 0;
+    std::string survey_after;
+    std::uint64_t survey_objects = 0, survey_bytes = 0;
+    bool survey_done = false;
+    std::string failure;  // why the slice gave up; empty: it did not
+    MSGPACK_DEFINE_MAP(phase, phase_pass, retried_pass, watermark, settled_ahead, done, skipped, failed, quarantined, attempts,
+                       bytes_in, bytes_out, bytes_moved, survey_after, survey_objects, survey_bytes, survey_done, failure)
+};
+
+struct LedgerRow {
+    bool quarantined = false;
+    int code = 0;
+    std::string message;
+    std::string stderr_tail;
+    std::uint32_t attempts = 0;
+    std::uint64_t pass = 1;  // of the job's passes, in which it failed last
+    std::int64_t at_unix_ns = 0;
+    MSGPACK_DEFINE_MAP(quarantined, code, message, stderr_tail, attempts, pass, at_unix_ns)
+};
+
+// Ledger rows to write, or to erase where there is none.
+using LedgerChanges = std::map<std::string, std::optional<LedgerRow>>;
+
+class SliceStore {
+public:
+    explicit SliceStore(Kv& kv) : kv_(kv) {}
+
+    Result<std::vector<SliceOrder>> orders() const;
+    // Durable on return. spec_bytes: the specification, written once; nullptr keeps what is there.
+    Result<void> put_order(const SliceOrder& order, const std::string* spec_bytes);
+    // nullopt when it was never written.
+    Result<std::optional<std::string>> spec_bytes(const JobId& job) const;
+
+    // The checkpoint and the ledger changes together, durable on return. The bytes of the checkpoint record.
+    Result<std::uint64_t> put_checkpoint(const JobId& job, const SliceCheckpoint& checkpoint, const LedgerChanges& changes);
+    Result<std::optional<SliceCheckpoint>> checkpoint(const JobId& job) const;
+
+    struct LedgerPage {
+        std::vector<std::pair<std::string, LedgerRow>> rows;
+        bool at_end = false;
+    };
+    // Rows after a name (exclusive), in name order; only those whose pass is below pass_below.
+    Result<LedgerPage> ledger(const JobId& job, const std::string& after, std::size_t rows_max, std::uint64_t pass_below) const;
+
+    // Everything about the job.
+    Result<void> forget(const JobId& job);
+
+    // The newest fence seen for the outputs of a job from one slice; 0 when none.
+    Result<std::uint64_t> fence(const JobId& job, const TargetId& slice) const;
+    Result<void> put_fence(const JobId& job, const TargetId& slice, std::uint64_t fence);
+
+private:
+    Kv& kv_;
+};
+
+}  // namespace millrace::state
