@@ -1,0 +1,156 @@
+#include "store/bucket_table.h"
+
+#include <filesystem>
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/hash.h"
+#include "core/log.h"
+#include "core/names.h"
+#include "state/families.h"
+#include "store/object_index.h"
+
+namespace millrace::store {
+namespace {
+
+constexpr auto kMeta = state::target_family::meta;
+constexpr auto kBuckets = state::target_family::buckets;
+constexpr std::string_view kDestroyingPrefix = "destroying/";
+
+Error no_bucket(const std::string& name) {
+    return fail(Code::not_found, "bucket '" + name + "' does not exist");
+}
+
+}  // namespace
+
+// --- Bucket ---
+
+Bucket::Bucket(std::string name, BucketRecord record, const Mountpaths& mountpaths, Sequence& sequence)
+    : name_(std::move(name)), record_(record) {
+    for (const Mountpath& mountpath : mountpaths.all()) shelves_.emplace(mountpath.id, std::make_unique<Shelves>(sequence));
+}
+
+std::string Bucket::folder() const { return name_ + "/" + std::to_string(record_.generation); }
+
+Result<std::shared_lock<std::shared_mutex>> Bucket::enter() {
+    if (destroyed_) return no_bucket(name_);
+    std::shared_lock lock(changes_);
+    if (destroyed_) return no_bucket(name_);
+    return lock;
+}
+
+Result<FileLocation> Bucket::place(const Mountpath& mountpath, std::string_view object_name) {
+    const auto shelves = shelves_.find(mountpath.id);
+    MILLRACE_CHECK(shelves != shelves_.end());
+    MILLRACE_TRY_ASSIGN(const std::string path, shelves->second->place(object_name));
+    return FileLocation{mountpath.id, folder() + "/" + path};
+}
+
+// --- BucketTable ---
+
+Result<void> BucketTable::load() {
+    MILLRACE_TRY(finish_destroying());
+    state::Cursor cursor = kv_.cursor(kBuckets);
+    for (cursor.seek(""); cursor.valid(); cursor.next()) {
+        const std::string name(cursor.key());
+        if (const auto valid = validate_bucket_name(name); !valid) {
+            return fail(Code::corrupt, "the store lists a bucket with an impossible name: " + valid.error().context);
+        }
+        MILLRACE_TRY_ASSIGN(const BucketRecord record, decode_bucket(cursor.value(), "bucket '" + name + "'"));
+        buckets_.emplace(name, std::make_shared<Bucket>(name, record, mountpaths_, sequence_));
+    }
+    return cursor.status();
+}
+
+Result<void> BucketTable::create(const std::string& name, std::uint64_t small_object_bytes_max) {
+    MILLRACE_TRY(validate_bucket_name(name));
+    if (small_object_bytes_max > kSmallObjectBytesLimit) {
+        return fail(Code::invalid_argument, "bucket '" + name + "': objects of more than " + std::to_string(kSmallObjectBytesLimit) +
+            " bytes are always files; choose a smaller small_object_bytes_max");
+    }
+    const std::lock_guard one_at_a_time(admin_mutex_);
+    if (find(name)) return fail(Code::already_exists, "bucket '" + name + "' exists already");
+    MILLRACE_TRY_ASSIGN(const std::uint64_t generation, sequence_.take());
+    const BucketRecord record{small_object_bytes_max, unix_now_ns(), generation};
+    state::Batch batch;
+    batch.put(kBuckets, name, encode(record));
+    MILLRACE_TRY(kv_.write(std::move(batch), true));
+    const std::unique_lock lock(mutex_);
+    buckets_.emplace(name, std::make_shared<Bucket>(name, record, mountpaths_, sequence_));
+    return {};
+}
+
+Result<void> BucketTable::destroy(const std::string& name) {
+    const std::lock_guard one_at_a_time(admin_mutex_);
+    MILLRACE_TRY_ASSIGN(const std::shared_ptr<Bucket> bucket, find(name));
+    const std::string marker = std::string(kDestroyingPrefix) + bucket->folder();
+    {
+        bucket->destroyed_ = true;
+        const std::unique_lock no_changes(bucket->changes_);
+        state::Batch batch;
+        batch.erase(kBuckets, name);
+        ObjectIndex::erase_bucket(batch, name);
+        batch.put(kMeta, marker, "");
+        batch.use_reserve();
+        if (const auto written = kv_.write(std::move(batch), true); !written) {
+            bucket->destroyed_ = false;
+            return written;
+        }
+        const std::unique_lock lock(mutex_);
+        buckets_.erase(name);
+    }
+    // From here on the bucket is gone; the marker has its files removed at the next start if that fails now.
+    if (const auto removed = remove_files(bucket->folder()); !removed) {
+        log::warn("files of a destroyed bucket stay until the next start", {{"bucket", name}, {"error", removed.error()}});
+        return {};
+    }
+    state::Batch batch;
+    batch.erase(kMeta, marker);
+    batch.use_reserve();
+    return kv_.write(std::move(batch), false);
+}
+
+Result<void> BucketTable::finish_destroying() {
+    state::Batch batch;
+    state::Cursor cursor = kv_.cursor(kMeta, state::prefix_end(kDestroyingPrefix));
+    for (cursor.seek(kDestroyingPrefix); cursor.valid(); cursor.next()) {
+        const std::string folder(cursor.key().substr(kDestroyingPrefix.size()));
+        if (!is_inner_path(folder)) {
+            return fail(Code::corrupt, "the store's key '" + std::string(cursor.key()) + "' does not name a folder");
+        }
+        MILLRACE_TRY(remove_files(folder));
+        batch.erase(kMeta, cursor.key());
+        log::info("destroyed bucket's files removed", {{"folder", folder}});
+    }
+    MILLRACE_TRY(cursor.status());
+    if (batch.empty()) return {};
+    batch.use_reserve();
+    return kv_.write(std::move(batch), false);
+}
+
+Result<void> BucketTable::remove_files(const std::string& folder) {
+    for (const Mountpath& mountpath : mountpaths_.all()) {
+        const std::filesystem::path path = mountpath.objects_folder() + "/" + folder;
+        std::error_code error;
+        std::filesystem::remove_all(path, error);
+        if (error) return file_error("remove the folder " + path.string(), error.value());
+        std::filesystem::remove(path.parent_path(), error);  // stays while another generation uses it
+    }
+    return {};
+}
+
+Result<std::shared_ptr<Bucket>> BucketTable::find(const std::string& name) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = buckets_.find(name);
+    if (found == buckets_.end()) return no_bucket(name);
+    return found->second;
+}
+
+std::vector<std::string> BucketTable::names() const {
+    const std::shared_lock lock(mutex_);
+    std::vector<std::string> names;
+    for (const auto& [name, bucket] : buckets_) names.push_back(name);
+    return names;
+}
+
+}  // namespace millrace::store

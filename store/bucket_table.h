@@ -1,0 +1,75 @@
+// The buckets of a store: their records, and what each needs while it is written to.
+//
+// A bucket of the same name that is created later has another generation and so other folders: removing the files of a
+// destroyed bucket needs no lock. Any thread.
+#pragma once
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "state/kv.h"
+#include "store/mountpath.h"
+#include "store/object_record.h"
+#include "store/sequence.h"
+#include "store/shelves.h"
+
+namespace millrace::store {
+
+inline constexpr std::uint64_t kSmallObjectBytesLimit = 4ull << 20;
+
+class Bucket {
+public:
+    Bucket(std::string name, BucketRecord record, const Mountpaths& mountpaths, Sequence& sequence);
+
+    const std::string& name() const { return name_; }
+    const BucketRecord& record() const { return record_; }
+    // Below a mountpath's folder of objects: "<bucket>/<generation>".
+    std::string folder() const;
+
+    // Held while an object is published or erased; Code::not_found once the bucket is destroyed.
+    Result<std::shared_lock<std::shared_mutex>> enter();
+    // A path that was never used, on this mountpath.
+    Result<FileLocation> place(const Mountpath& mountpath, std::string_view object_name);
+
+private:
+    friend class BucketTable;
+
+    const std::string name_;
+    const BucketRecord record_;
+    std::map<std::string, std::unique_ptr<Shelves>, std::less<>> shelves_;  // by the mountpath's id; fixed
+    std::shared_mutex changes_;
+    std::atomic<bool> destroyed_ = false;  // set before changes_ is locked for good, so that new writers do not delay that
+};
+
+class BucketTable {
+public:
+    BucketTable(state::Kv& kv, const Mountpaths& mountpaths, Sequence& sequence)
+        : kv_(kv), mountpaths_(mountpaths), sequence_(sequence) {}
+
+    // Reads the buckets and finishes what a crash interrupted. Once, before the others.
+    Result<void> load();
+    Result<void> create(const std::string& name, std::uint64_t small_object_bytes_max);
+    Result<void> destroy(const std::string& name);
+
+    // Code::not_found when there is none.
+    Result<std::shared_ptr<Bucket>> find(const std::string& name) const;
+    std::vector<std::string> names() const;
+
+private:
+    Result<void> finish_destroying();
+    Result<void> remove_files(const std::string& folder);
+
+    state::Kv& kv_;
+    const Mountpaths& mountpaths_;
+    Sequence& sequence_;
+    std::mutex admin_mutex_;           // one creation or destruction at a time
+    mutable std::shared_mutex mutex_;  // guards buckets_; held for lookups only
+    std::map<std::string, std::shared_ptr<Bucket>> buckets_;
+};
+
+}  // namespace millrace::store

@@ -1,0 +1,160 @@
+#include "store/durability.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <iterator>
+
+#include "core/fault.h"
+#include "core/log.h"
+#include "state/families.h"
+
+namespace millrace::store {
+namespace {
+
+constexpr auto kMeta = state::target_family::meta;
+constexpr std::string_view kPrefix = "pending-file/";
+constexpr std::size_t kWaitingMany = 1024;   // worth a sync of their own
+constexpr std::size_t kWaitingMax = 65'536;
+
+std::string note_key(const FileLocation& location) {
+    return std::string(kPrefix) + location.mountpath + "/" + location.file;
+}
+
+}  // namespace
+
+Durability::Durability(state::Kv& kv, const Mountpaths& mountpaths, const ObjectIndex& index, Duration unlink_delay)
+    : kv_(kv), mountpaths_(mountpaths), index_(index), unlink_delay_(unlink_delay) {}
+
+Durability::~Durability() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+}
+
+void Durability::remember(state::Batch& batch, const FileLocation& location, std::string_view object_key) {
+    batch.put(kMeta, note_key(location), object_key);
+}
+
+void Durability::forget(state::Batch& batch, const FileLocation& location) { batch.erase(kMeta, note_key(location)); }
+
+Result<void> Durability::recover() {
+    MILLRACE_TRY_ASSIGN(const auto leftovers, remembered());
+    if (!leftovers.empty()) {
+        // What the records say now may itself not be durable yet, and an older record may need the file.
+        files_to_sync_ = true;
+        MILLRACE_TRY(sync_all());
+        remove(leftovers);
+        log::info("files left over by an unclean stop were checked", {{"files", leftovers.size()}});
+    }
+    thread_ = std::thread([this] { run(); });
+    return {};
+}
+
+Result<std::vector<Durability::Leftover>> Durability::remembered() const {
+    std::vector<Leftover> leftovers;
+    state::Cursor cursor = kv_.cursor(kMeta, state::prefix_end(kPrefix));
+    for (cursor.seek(kPrefix); cursor.valid(); cursor.next()) {
+        const std::string_view path = cursor.key().substr(kPrefix.size());
+        const std::size_t slash = std::min(path.find('/'), path.size());
+        FileLocation location{std::string(path.substr(0, slash)), std::string(path.substr(std::min(slash + 1, path.size())))};
+        if (location.empty() || !is_inner_path(location.file)) {
+            return fail(Code::corrupt, "the store's key '" + std::string(cursor.key()) + "' does not name a file");
+        }
+        leftovers.push_back({std::move(location), std::string(cursor.value())});
+    }
+    MILLRACE_TRY(cursor.status());
+    return leftovers;
+}
+
+void Durability::remove_later(FileLocation location, std::string object_key) {
+    std::vector<Leftover> one;
+    one.push_back({std::move(location), std::move(object_key)});
+    enqueue(std::move(one));
+}
+
+void Durability::enqueue(std::vector<Leftover> leftovers) {
+    const std::lock_guard lock(mutex_);
+    const bool fits = waiting_.size() + leftovers.size() <= kWaitingMax;
+    if (!fits) {
+        log::warn("too many replaced files wait for removal, some stay until the next start", {{"files", leftovers.size()}});
+        return;
+    }
+    std::ranges::move(leftovers, std::back_inserter(waiting_));
+    if (waiting_.size() >= kWaitingMany) wake_.notify_one();
+}
+
+Result<void> Durability::sync() {
+    const std::lock_guard one_at_a_time(sync_mutex_);
+    std::vector<Leftover> leftovers;
+    {
+        const std::lock_guard lock(mutex_);
+        leftovers.swap(waiting_);
+    }
+    if (const auto synced = sync_all(); !synced) {
+        enqueue(std::move(leftovers));
+        return synced;
+    }
+    remove(leftovers);
+    return {};
+}
+
+Result<void> Durability::sync_all() {
+    if (files_to_sync_.exchange(false)) {
+        if (const auto synced = mountpaths_.sync(); !synced) {
+            files_to_sync_ = true;
+            return synced;
+        }
+    }
+    return kv_.sync();
+}
+
+// Failures are logged and not returned: durability was reached, and the notes in the database bring the files up again.
+void Durability::remove(const std::vector<Leftover>& leftovers) {
+    state::Batch batch;
+    for (const Leftover& leftover : leftovers) {
+        const auto removed = remove_one(leftover);
+        if (!removed) {
+            log::warn("file of a replaced object stays until the next start",
+                      {{"mountpath", leftover.location.mountpath}, {"file", leftover.location.file}, {"error", removed.error()}});
+            continue;
+        }
+        if (*removed) forget(batch, leftover.location);
+    }
+    if (batch.empty()) return;
+    batch.use_reserve();
+    if (const auto written = kv_.write(std::move(batch), false); !written) {
+        log::warn("notes about removed files stay until the next start", {{"error", written.error()}});
+    }
+}
+
+Result<bool> Durability::remove_one(const Leftover& leftover) {
+    MILLRACE_TRY(MILLRACE_FAULT_POINT("store.before_unlink"));
+    MILLRACE_TRY_ASSIGN(const auto record, index_.find(leftover.object_key));
+    if (record && record->location == leftover.location) return true;
+    if (mountpaths_.find(leftover.location.mountpath) == nullptr) return false;  // its disk may come back
+    MILLRACE_TRY_ASSIGN(const std::string path, mountpaths_.path_of(leftover.location));
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) return file_error("remove " + path, errno);
+    (void)::rmdir(std::filesystem::path(path).parent_path().c_str());  // goes when it was the shelf's last file
+    return true;
+}
+
+void Durability::run() {
+    bool failed = false;
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        wake_.wait_for(lock, unlink_delay_, [&] { return stopping_ || (!failed && waiting_.size() >= kWaitingMany); });
+        if (stopping_ || waiting_.empty()) continue;
+        lock.unlock();
+        const auto synced = sync();
+        if (!synced && !failed) log::warn("sync of the object store failed", {{"error", synced.error()}});
+        failed = !synced;
+        lock.lock();
+    }
+}
+
+}  // namespace millrace::store

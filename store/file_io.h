@@ -1,0 +1,67 @@
+// Files by descriptor: whole writes, positioned reads, temporary files that vanish unless they are published.
+//
+// Every error names the path. A file that is missing where the store needs one is Code::io, never Code::not_found: that
+// would read as "there is no such object".
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "core/result.h"
+
+namespace millrace::store {
+
+class FileDescriptor {
+public:
+    FileDescriptor() = default;
+    explicit FileDescriptor(int fd) : fd_(fd) {}
+    ~FileDescriptor() { close(); }
+    FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+
+    int get() const { return fd_; }
+    bool is_open() const { return fd_ >= 0; }
+    void close();
+
+private:
+    int fd_ = -1;
+};
+
+// errno_error() with ENOENT and ENOTDIR as Code::io.
+Error file_error(const std::string& action, int errno_value);
+
+Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::string& path);
+// Up to a full buffer; fewer bytes only at the end of the file.
+Result<std::size_t> read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset, const std::string& path);
+// With missing parents.
+Result<void> make_folders(const std::string& path);
+// Makes the names inside durable.
+Result<void> sync_folder(const std::string& path);
+// Writes a small file so that a crash leaves the old content or the new one; durable on return.
+Result<void> replace_file(const std::string& path, const std::string& content);
+
+// A file that is removed on destruction unless rename_to() succeeded.
+class TempFile {
+public:
+    // Fails if the path exists.
+    static Result<TempFile> create(std::string path);
+    ~TempFile();
+    TempFile(TempFile&&) noexcept = default;
+    TempFile& operator=(TempFile&&) = delete;  // nothing would remove the file that was held
+
+    Result<void> append(std::span<const std::byte> bytes);
+    // The content becomes durable against power loss.
+    Result<void> sync();
+    // Creates the folders of the new path when they are missing.
+    Result<void> rename_to(const std::string& path);
+
+private:
+    TempFile(std::string path, FileDescriptor file) : path_(std::move(path)), file_(std::move(file)) {}
+
+    std::string path_;
+    FileDescriptor file_;  // closed: published or moved from, there is nothing to remove
+};
+
+}  // namespace millrace::store

@@ -1,0 +1,24 @@
+// Reads the content of one object, or a part of it, from the database or from its file.
+//
+// One task at a time; blocks for the time of a read. A reader keeps the version it opened, whatever happens to the name.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "store/mountpath.h"
+#include "store/object_index.h"
+#include "store/object_store.h"
+
+namespace millrace::store {
+
+// What to read of an object.
+struct Part {
+    std::uint64_t offset = 0;
+    std::optional<std::uint64_t> length;  // without: to the end
+};
+
+// Code::corrupt when record and content do not fit together: the object is damaged, or it was replaced just now.
+Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key, Part part);
+
+}  // namespace millrace::store

@@ -1,0 +1,132 @@
+#include "store/local_store.h"
+
+#include <algorithm>
+
+#include "core/hash.h"
+#include "core/names.h"
+#include "store/local_writer.h"
+
+namespace millrace::store {
+namespace {
+
+constexpr std::size_t kPageObjectsMax = 10'000;
+
+Result<void> validate_custom(const std::map<std::string, std::string>& custom) {
+    std::size_t bytes = 0;
+    for (const auto& [key, value] : custom) bytes += key.size() + value.size();
+    if (bytes > kCustomBytesMax || custom.size() > kCustomEntriesMax) {
+        return fail(Code::too_large, "custom metadata has " + std::to_string(custom.size()) + " entries of " + std::to_string(bytes) +
+            " bytes in all; at most " + std::to_string(kCustomEntriesMax) + " of " + std::to_string(kCustomBytesMax) + " are allowed");
+    }
+    return {};
+}
+
+}  // namespace
+
+LocalStore::LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, Duration unlink_delay)
+    : mountpaths_(std::move(mountpaths)),
+      sequence_(std::move(sequence)),
+      index_(kv),
+      buckets_(kv, mountpaths_, *sequence_),
+      durability_(kv, mountpaths_, index_, unlink_delay),
+      publisher_(kv, mountpaths_, index_, *sequence_, durability_) {}
+
+Result<std::unique_ptr<LocalStore>> LocalStore::open(const LocalStoreOptions& options, state::Kv& kv) {
+    const std::vector<std::string> folders = options.mountpaths.empty() ? std::vector{options.folder} : options.mountpaths;
+    MILLRACE_TRY_ASSIGN(Mountpaths mountpaths, Mountpaths::open(folders, kv));
+    MILLRACE_TRY_ASSIGN(auto sequence, Sequence::open(kv));
+    std::unique_ptr<LocalStore> store(new LocalStore(kv, std::move(mountpaths), std::move(sequence), options.unlink_delay));
+    MILLRACE_TRY(store->buckets_.load());
+    MILLRACE_TRY(store->durability_.recover());
+    return store;
+}
+
+Result<void> LocalStore::create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max) {
+    return buckets_.create(bucket, small_object_bytes_max);
+}
+
+Result<void> LocalStore::destroy_bucket(const std::string& bucket) {
+    MILLRACE_TRY(validate_bucket_name(bucket));
+    return buckets_.destroy(bucket);
+}
+
+bool LocalStore::has_bucket(const std::string& bucket) const { return buckets_.find(bucket).has_value(); }
+std::vector<std::string> LocalStore::buckets() const { return buckets_.names(); }
+
+Result<std::string> LocalStore::key_of(const std::string& bucket, const std::string& name) const {
+    MILLRACE_TRY(validate_bucket_name(bucket));
+    MILLRACE_TRY(validate_object_name(name));
+    MILLRACE_TRY(buckets_.find(bucket));
+    return object_key(bucket, name);
+}
+
+Result<std::unique_ptr<ObjectReader>> LocalStore::open(const std::string& bucket, const std::string& name) {
+    return open_part(bucket, name, {});
+}
+
+Result<std::unique_ptr<ObjectReader>> LocalStore::open_range(const std::string& bucket, const std::string& name,
+                                                             std::uint64_t offset, std::uint64_t length) {
+    return open_part(bucket, name, {offset, length});
+}
+
+Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const std::string& bucket, const std::string& name, Part part) {
+    MILLRACE_TRY_ASSIGN(const std::string key, key_of(bucket, name));
+    auto reader = open_object(index_, mountpaths_, key, part);
+    if (reader || reader.error().code != Code::corrupt) return reader;
+    // Perhaps an overwrite came between reading the record and opening its content: look again while nothing changes.
+    const auto locked = publisher_.lock_name(key);
+    return open_object(index_, mountpaths_, key, part);
+}
+
+Result<ObjectInfo> LocalStore::stat(const std::string& bucket, const std::string& name) {
+    MILLRACE_TRY_ASSIGN(const std::string key, key_of(bucket, name));
+    MILLRACE_TRY_ASSIGN(auto record, index_.find(key));
+    if (!record) return fail(Code::not_found, object_label(key) + " does not exist");
+    return std::move(record->info);
+}
+
+Result<std::unique_ptr<ObjectWriter>> LocalStore::begin_write(const std::string& bucket, const std::string& name, WriteOptions options) {
+    MILLRACE_TRY(validate_bucket_name(bucket));
+    MILLRACE_TRY(validate_object_name(name));
+    MILLRACE_TRY(validate_custom(options.custom));
+    MILLRACE_TRY_ASSIGN(auto found, buckets_.find(bucket));
+    return std::make_unique<LocalWriter>(std::move(found), name, std::move(options), mountpaths_, publisher_);
+}
+
+Result<void> LocalStore::erase(const std::string& bucket, const std::string& name) {
+    MILLRACE_TRY(validate_bucket_name(bucket));
+    MILLRACE_TRY(validate_object_name(name));
+    MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
+    return publisher_.erase(*found, name);
+}
+
+Result<ScanPage> LocalStore::scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) {
+    MILLRACE_TRY(validate_bucket_name(bucket));
+    MILLRACE_TRY(buckets_.find(bucket));
+    const auto too_long = [](const std::string& text) { return text.size() > kObjectNameBytesMax || text.find('\0') != text.npos; };
+    if (too_long(prefix) || too_long(after) || objects_max == 0) {
+        return fail(Code::invalid_argument, "a listing needs a prefix and a start of at most 1,024 bytes without NUL, and a page of at least 1 object");
+    }
+    return index_.scan(bucket, prefix, after, std::min(objects_max, kPageObjectsMax));
+}
+
+Task<Result<void>> LocalStore::verify(const std::string& bucket, const std::string& name) {
+    MILLRACE_CO_TRY_ASSIGN(const auto reader, open(bucket, name));
+    Checksum checksum;
+    if (const auto whole = reader->whole()) {
+        checksum.update(as_bytes(*whole));
+    } else {
+        std::vector<std::byte> chunk(kBodyChunkBytes);
+        for (;;) {
+            MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await reader->read(chunk));
+            if (count == 0) break;
+            checksum.update(std::span(chunk).first(count));
+        }
+    }
+    if (checksum.value() == reader->info().checksum) co_return Result<void>{};
+    const std::string where = reader->file_path().empty() ? "" : " (file " + reader->file_path() + ")";
+    co_return fail(Code::corrupt, object_label(object_key(bucket, name)) + " is damaged: its content has checksum " +
+        checksum_text(checksum.value()) + " instead of " + checksum_text(reader->info().checksum) + where);
+}
+
+}  // namespace millrace::store

@@ -1,0 +1,71 @@
+// The objects of one target: an ordered index and small contents in its database, large contents as files on its disks.
+//
+// Any thread. state/FORMAT.md describes what is on disk; publisher.h how a name changes its content, durability.h when
+// files go away.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "state/kv.h"
+#include "store/bucket_table.h"
+#include "store/durability.h"
+#include "store/local_reader.h"
+#include "store/mountpath.h"
+#include "store/object_index.h"
+#include "store/object_store.h"
+#include "store/publisher.h"
+#include "store/sequence.h"
+
+namespace millrace::store {
+
+struct LocalStoreOptions {
+    std::string folder;                   // holds large objects when there are no mountpaths
+    std::vector<std::string> mountpaths;  // one folder per disk
+    // The longest that a replaced or erased file waits for a sync() by somebody else before the store syncs by itself.
+    Duration unlink_delay = std::chrono::seconds(5);
+};
+
+class LocalStore final : public ObjectStore {
+public:
+    // Cleans up after an unclean stop. The database has the families of state::target_families(), its format was checked,
+    // and it outlives the store; readers and writers do not outlive the store.
+    static Result<std::unique_ptr<LocalStore>> open(const LocalStoreOptions& options, state::Kv& kv);
+
+    Result<void> create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max) override;
+    Result<void> destroy_bucket(const std::string& bucket) override;
+    bool has_bucket(const std::string& bucket) const override;
+    std::vector<std::string> buckets() const override;
+
+    Result<std::unique_ptr<ObjectReader>> open(const std::string& bucket, const std::string& name) override;
+    Result<std::unique_ptr<ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset,
+                                                     std::uint64_t length) override;
+    Result<ObjectInfo> stat(const std::string& bucket, const std::string& name) override;
+    // custom: at most 256 entries and 64 KiB in all, else Code::too_large.
+    Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) override;
+    Result<void> erase(const std::string& bucket, const std::string& name) override;
+
+    // A page never has more than 10,000 objects. A damaged record is Code::corrupt and names its object.
+    Result<ScanPage> scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) override;
+    std::uint64_t next_created_seq() const override { return sequence_->lowest_unfinished(); }
+
+    Result<void> sync() override { return durability_.sync(); }
+    // Another content than what was written is Code::corrupt.
+    Task<Result<void>> verify(const std::string& bucket, const std::string& name) override;
+
+private:
+    LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, Duration unlink_delay);
+    // Validated; Code::not_found when the bucket does not exist.
+    Result<std::string> key_of(const std::string& bucket, const std::string& name) const;
+    Result<std::unique_ptr<ObjectReader>> open_part(const std::string& bucket, const std::string& name, Part part);
+
+    const Mountpaths mountpaths_;
+    const std::unique_ptr<Sequence> sequence_;
+    const ObjectIndex index_;
+    BucketTable buckets_;
+    Durability durability_;
+    Publisher publisher_;
+};
+
+}  // namespace millrace::store

@@ -1,0 +1,74 @@
+#include "store/local_writer.h"
+
+#include <algorithm>
+
+namespace millrace::store {
+
+LocalWriter::LocalWriter(std::shared_ptr<Bucket> bucket, std::string name, WriteOptions options, const Mountpaths& mountpaths,
+                         Publisher& publisher)
+    : bucket_(std::move(bucket)), name_(std::move(name)), options_(std::move(options)), mountpaths_(mountpaths), publisher_(publisher) {
+    if (options_.size && *options_.size <= bucket_->record().small_object_bytes_max) content_.bytes.reserve(*options_.size);
+}
+
+Task<Result<void>> LocalWriter::write(std::span<const std::byte> bytes) {
+    if (failure_) co_return *failure_;
+    auto appended = append(bytes);
+    if (!appended) {
+        failure_ = appended.error();
+        content_.file.reset();
+    }
+    co_return appended;
+}
+
+Task<Result<ObjectInfo>> LocalWriter::commit() {
+    if (failure_) co_return *failure_;
+    auto published = publish();
+    content_.file.reset();
+    failure_ = published ? fail(Code::conflict, label() + " was committed already") : published.error();
+    co_return published;
+}
+
+Result<void> LocalWriter::append(std::span<const std::byte> bytes) {
+    if (options_.size && bytes.size() > *options_.size - size_) {
+        return fail(Code::incomplete_body, label() + ": more bytes arrived than the " + std::to_string(*options_.size) + " announced");
+    }
+    checksum_.update(bytes);
+    size_ += bytes.size();
+    const std::uint64_t small_max = bucket_->record().small_object_bytes_max;
+    const bool large = size_ > small_max || (options_.size && *options_.size > small_max);
+    if (large && !content_.file) MILLRACE_TRY(spill());
+    if (content_.file) return content_.file->append(bytes);
+    content_.bytes.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return {};
+}
+
+Result<void> LocalWriter::spill() {
+    content_.mountpath = &mountpaths_.choose(object_key(bucket_->name(), name_));
+    MILLRACE_TRY_ASSIGN(TempFile file, mountpaths_.create_temp(*content_.mountpath));
+    content_.file.emplace(std::move(file));
+    MILLRACE_TRY(content_.file->append(as_bytes(content_.bytes)));
+    content_.bytes = {};
+    return {};
+}
+
+Result<ObjectInfo> LocalWriter::publish() {
+    if (options_.size && size_ != *options_.size) {
+        return fail(Code::incomplete_body, label() + ": " + std::to_string(size_) + " of " + std::to_string(*options_.size) +
+            " announced bytes arrived; send it again");
+    }
+    const std::uint64_t sum = checksum_.value();
+    if (options_.expected_checksum && sum != *options_.expected_checksum) {
+        return fail(Code::checksum_mismatch, label() + ": the content has checksum " + checksum_text(sum) + " instead of " +
+            checksum_text(*options_.expected_checksum) + "; send it again");
+    }
+    ObjectInfo info;
+    info.size = size_;
+    info.checksum = sum;
+    info.custom = std::move(options_.custom);
+    info.provenance = std::move(options_.provenance);
+    return publisher_.publish(*bucket_, name_, std::move(content_), std::move(info), options_.sync);
+}
+
+std::string LocalWriter::label() const { return object_label(object_key(bucket_->name(), name_)); }
+
+}  // namespace millrace::store

@@ -1,0 +1,50 @@
+// A folder on one disk that holds large objects. It carries its identity in a file, so that mountpaths may be reordered
+// or moved, and a disk that is not mounted or belongs to another node is noticed before anything is written.
+//
+// Below it: `mountpath` (identity), `tmp/` (being written, emptied at start), `objects/` (published).
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "state/kv.h"
+#include "store/file_io.h"
+#include "store/object_record.h"
+
+namespace millrace::store {
+
+struct Mountpath {
+    std::string id;
+    std::string folder;
+    std::uint64_t device = 0;  // of the file system it lies on
+
+    std::string objects_folder() const { return folder + "/objects"; }
+    std::string temp_folder() const { return folder + "/tmp"; }
+};
+
+// Fixed after open(). Any thread.
+class Mountpaths {
+public:
+    // Opens or creates each and empties its tmp/. Code::conflict: the folder belongs to another store, or was a mountpath of
+    // this one and has lost its identity (a disk that is not mounted). A known mountpath that is not given is only logged.
+    static Result<Mountpaths> open(const std::vector<std::string>& folders, state::Kv& kv);
+
+    Result<TempFile> create_temp(const Mountpath& mountpath) const;
+    // Everything written below any of them becomes durable against power loss: one syncfs() per file system.
+    Result<void> sync() const;
+
+    // By rendezvous hashing over the mountpaths' ids.
+    const Mountpath& choose(std::string_view object_key) const;
+    const std::vector<Mountpath>& all() const { return all_; }
+    // Null when it is not among those given.
+    const Mountpath* find(std::string_view id) const;
+    // The path of a file; Code::unavailable when its mountpath is not among those given.
+    Result<std::string> path_of(const FileLocation& location) const;
+
+private:
+    std::vector<Mountpath> all_;  // not empty
+};
+
+}  // namespace millrace::store

@@ -1,0 +1,96 @@
+#include "store/object_index.h"
+
+#include <algorithm>
+
+#include "state/families.h"
+
+namespace millrace::store {
+namespace {
+
+constexpr auto kObjects = state::target_family::objects;
+constexpr auto kBodies = state::target_family::bodies;
+constexpr std::size_t kVersionBytes = 8;
+
+std::string version_text(std::uint64_t version) {
+    std::string bytes(kVersionBytes, '\0');
+    for (std::size_t i = 0; i < kVersionBytes; ++i) bytes[i] = static_cast<char>(version >> (8 * (kVersionBytes - 1 - i)));
+    return bytes;
+}
+
+}  // namespace
+
+std::string object_key(std::string_view bucket, std::string_view name) {
+    std::string key;
+    key.reserve(bucket.size() + 1 + name.size());
+    key.append(bucket).append(1, '\0').append(name);
+    return key;
+}
+
+std::string object_label(std::string_view object_key) {
+    const std::size_t nul = std::min(object_key.find('\0'), object_key.size());
+    const std::string_view name = nul < object_key.size() ? object_key.substr(nul + 1) : "";
+    return "object '" + std::string(name) + "' in bucket '" + std::string(object_key.substr(0, nul)) + "'";
+}
+
+std::string_view SmallContent::bytes() const { return std::string_view(value_).substr(kVersionBytes); }
+
+void ObjectIndex::put(state::Batch& batch, std::string_view key, const ObjectRecord& record) {
+    batch.put(kObjects, key, encode(record));
+}
+
+void ObjectIndex::put_content(state::Batch& batch, std::string_view key, std::uint64_t version, std::string_view content) {
+    std::string value;
+    value.reserve(kVersionBytes + content.size());
+    value.append(version_text(version)).append(content);
+    batch.put(kBodies, key, value);
+}
+
+void ObjectIndex::erase(state::Batch& batch, std::string_view key) { batch.erase(kObjects, key); }
+void ObjectIndex::erase_content(state::Batch& batch, std::string_view key) { batch.erase(kBodies, key); }
+
+void ObjectIndex::erase_bucket(state::Batch& batch, std::string_view bucket) {
+    const std::string from = object_key(bucket, "");
+    const std::string to = state::prefix_end(from);
+    batch.erase_range(kObjects, from, to);
+    batch.erase_range(kBodies, from, to);
+}
+
+Result<std::optional<ObjectRecord>> ObjectIndex::find(std::string_view key) const {
+    MILLRACE_TRY_ASSIGN(const auto bytes, kv_.get(kObjects, key));
+    if (!bytes) return std::optional<ObjectRecord>();
+    MILLRACE_TRY_ASSIGN(auto record, decode_object(*bytes, object_label(key)));
+    return std::optional(std::move(record));
+}
+
+Result<SmallContent> ObjectIndex::content(std::string_view key, const ObjectRecord& record) const {
+    MILLRACE_TRY_ASSIGN(auto value, kv_.get(kBodies, key));
+    const auto damaged = [&](const std::string& why) { return fail(Code::corrupt, object_label(key) + " is damaged: " + why); };
+    if (!value) return damaged("its content is gone from the database");
+    if (value->size() < kVersionBytes || !value->starts_with(version_text(record.info.version))) {
+        return damaged("the content in the database is that of another version");
+    }
+    if (value->size() - kVersionBytes != record.info.size) {
+        return damaged("the content in the database has " + std::to_string(value->size() - kVersionBytes) +
+            " bytes instead of " + std::to_string(record.info.size));
+    }
+    return SmallContent(std::move(*value));
+}
+
+Result<ScanPage> ObjectIndex::scan(std::string_view bucket, std::string_view prefix, std::string_view after,
+                                   std::size_t objects_max) const {
+    const std::string first = object_key(bucket, prefix);
+    state::Cursor cursor = kv_.cursor(kObjects, state::prefix_end(first));
+    // The smallest key behind `after` is `after` with a NUL.
+    cursor.seek(after.empty() ? first : std::max(first, object_key(bucket, after) + '\0'));
+    const std::size_t bucket_bytes = bucket.size() + 1;
+    ScanPage page;
+    for (; cursor.valid() && page.objects.size() < objects_max; cursor.next()) {
+        MILLRACE_TRY_ASSIGN(auto record, decode_object(cursor.value(), object_label(cursor.key())));
+        page.objects.push_back({std::string(cursor.key().substr(bucket_bytes)), std::move(record.info)});
+    }
+    MILLRACE_TRY(cursor.status());
+    page.at_end = !cursor.valid();
+    return page;
+}
+
+}  // namespace millrace::store

@@ -1,0 +1,142 @@
+#include "store/object_record.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "state/record.h"
+
+namespace millrace::store {
+namespace {
+
+struct DiskProvenance {
+    std::string job;
+    std::uint64_t epoch = 0;
+    std::string bucket;
+    std::string name;
+    std::uint64_t version = 0;
+    std::uint64_t sum = 0;
+    std::uint64_t transform = 0;
+    MSGPACK_DEFINE_MAP(job, epoch, bucket, name, version, sum, transform)
+};
+
+struct DiskObject {
+    std::uint64_t size = 0;
+    std::uint64_t sum = 0;
+    std::uint64_t version = 0;
+    std::uint64_t seq = 0;
+    std::int64_t written = 0;
+    std::string mount;
+    std::string file;
+    std::map<std::string, std::string> custom;
+    std::optional<DiskProvenance> from;
+    MSGPACK_DEFINE_MAP(size, sum, version, seq, written, mount, file, custom, from)
+};
+
+struct DiskBucket {
+    std::uint64_t small_max = 0;
+    std::int64_t created = 0;
+    std::uint64_t generation = 0;
+    MSGPACK_DEFINE_MAP(small_max, created, generation)
+};
+
+Error damaged(const std::string& what, const std::string& why) {
+    return fail(Code::corrupt, "the record of " + what + " is damaged: " + why);
+}
+
+template <class Disk>
+Result<Disk> decode(std::string_view bytes, const std::string& what) {
+    // Future versions count up from 1: any other first byte was never one.
+    constexpr char kPlausibleVersionMax = 15;
+    if (bytes.size() > kRecordBytesMax) return damaged(what, "it is too long");
+    if (!bytes.empty() && (bytes.front() < 1 || bytes.front() > kPlausibleVersionMax)) return damaged(what, "it has no version");
+    return state::decode_record<Disk>("the record of " + what, bytes);
+}
+
+// The first thing that is wrong with a well-formed record, or "".
+std::string fault_of(const DiskObject& disk) {
+    if (disk.version == 0) return "the object's version is missing";
+    if (disk.seq == 0 || disk.seq > disk.version) return "the object's creation number is not between 1 and its version";
+    if (disk.mount.empty() != disk.file.empty()) return "it names a mountpath without a file, or a file without a mountpath";
+    if (!disk.file.empty() && !is_inner_path(disk.file)) return "its file lies outside of the mountpath";
+    return {};
+}
+
+}  // namespace
+
+std::string encode(const ObjectRecord& record) {
+    DiskObject disk{
+        .size = record.info.size,
+        .sum = record.info.checksum,
+        .version = record.info.version,
+        .seq = record.info.created_seq,
+        .written = record.info.written_unix_ns,
+        .mount = record.location.mountpath,
+        .file = record.location.file,
+        .custom = record.info.custom,
+        .from = std::nullopt,
+    };
+    if (const auto& from = record.info.provenance) {
+        disk.from = DiskProvenance{
+            .job = from->job,
+            .epoch = from->epoch,
+            .bucket = from->source_bucket,
+            .name = from->source_name,
+            .version = from->source_version,
+            .sum = from->source_checksum,
+            .transform = from->transform_digest,
+        };
+    }
+    return state::encode_record(disk);
+}
+
+std::string encode(const BucketRecord& record) {
+    return state::encode_record(DiskBucket{
+        .small_max = record.small_object_bytes_max,
+        .created = record.created_unix_ns,
+        .generation = record.generation,
+    });
+}
+
+Result<ObjectRecord> decode_object(std::string_view bytes, const std::string& what) {
+    MILLRACE_TRY_ASSIGN(DiskObject disk, decode<DiskObject>(bytes, what));
+    if (const std::string fault = fault_of(disk); !fault.empty()) return damaged(what, fault);
+    ObjectRecord record;
+    record.info.size = disk.size;
+    record.info.checksum = disk.sum;
+    record.info.version = disk.version;
+    record.info.created_seq = disk.seq;
+    record.info.written_unix_ns = disk.written;
+    record.info.custom = std::move(disk.custom);
+    if (disk.from) {
+        record.info.provenance = Provenance{
+            .job = std::move(disk.from->job),
+            .epoch = disk.from->epoch,
+            .source_bucket = std::move(disk.from->bucket),
+            .source_name = std::move(disk.from->name),
+            .source_version = disk.from->version,
+            .source_checksum = disk.from->sum,
+            .transform_digest = disk.from->transform,
+        };
+    }
+    record.location = {std::move(disk.mount), std::move(disk.file)};
+    return record;
+}
+
+Result<BucketRecord> decode_bucket(std::string_view bytes, const std::string& what) {
+    MILLRACE_TRY_ASSIGN(const DiskBucket disk, decode<DiskBucket>(bytes, what));
+    if (disk.generation == 0) return damaged(what, "the bucket's generation is missing");
+    return BucketRecord{disk.small_max, disk.created, disk.generation};
+}
+
+bool is_inner_path(std::string_view path) {
+    for (std::size_t start = 0; start <= path.size();) {
+        const std::size_t end = std::min(path.find('/', start), path.size());
+        const std::string_view component = path.substr(start, end - start);
+        if (component.empty() || component == "." || component == "..") return false;
+        if (component.find('\0') != component.npos) return false;
+        start = end + 1;
+    }
+    return true;
+}
+
+}  // namespace millrace::store

@@ -1,0 +1,101 @@
+// Where a target keeps its objects. An interface, so that other back ends can stand behind it.
+//
+// Any thread; calls on one reader or writer come from one task at a time. Small calls run in place (microseconds);
+// sync() blocks for milliseconds (use a BlockingPool).
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/body.h"
+#include "core/result.h"
+
+namespace millrace::store {
+
+// Which job made an object, from what: what a claim of a job rests on.
+struct Provenance {
+    std::string job;
+    std::uint64_t epoch = 0;
+    std::string source_bucket;
+    std::string source_name;
+    std::uint64_t source_version = 0;
+    std::uint64_t source_checksum = 0;
+    std::uint64_t transform_digest = 0;  // of the transform's specification and the job's arguments
+};
+
+struct ObjectInfo {
+    std::uint64_t size = 0;
+    std::uint64_t checksum = 0;      // XXH64 of the content
+    std::uint64_t version = 1;       // rises with every overwrite
+    std::uint64_t created_seq = 0;   // this target's counter at first creation; an overwrite keeps it
+    std::int64_t written_unix_ns = 0;
+    std::map<std::string, std::string> custom;
+    std::optional<Provenance> provenance;
+};
+
+struct ListedObject {
+    std::string name;
+    ObjectInfo info;
+};
+
+struct ScanPage {
+    std::vector<ListedObject> objects;  // in byte order of their names
+    bool at_end = false;
+};
+
+class ObjectReader : public Source {
+public:
+    virtual const ObjectInfo& info() const = 0;
+    // The path of the file that holds the content, or "" when it is not in a file.
+    virtual std::string file_path() const = 0;
+};
+
+struct WriteOptions {
+    std::optional<std::uint64_t> size;               // announced length: a shorter or longer body is Code::incomplete_body
+    std::optional<std::uint64_t> expected_checksum;  // another content is Code::checksum_mismatch
+    std::map<std::string, std::string> custom;
+    std::optional<Provenance> provenance;
+    bool sync = false;                               // durable against power loss before commit() returns
+};
+
+// Nothing is visible before commit(); destroying a writer without it leaves nothing behind.
+class ObjectWriter : public Sink {
+public:
+    // Publishes atomically, over an older object of that name.
+    virtual Task<Result<ObjectInfo>> commit() = 0;
+};
+
+class ObjectStore {
+public:
+    virtual ~ObjectStore() = default;
+
+    // small_object_bytes_max: contents up to that size are kept inside the database.
+    virtual Result<void> create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max) = 0;
+    // Removes the bucket and every object. Code::not_found when there is none.
+    virtual Result<void> destroy_bucket(const std::string& bucket) = 0;
+    virtual bool has_bucket(const std::string& bucket) const = 0;
+    virtual std::vector<std::string> buckets() const = 0;
+
+    // A damaged object (file gone or of another size) is Code::corrupt and names itself.
+    virtual Result<std::unique_ptr<ObjectReader>> open(const std::string& bucket, const std::string& name) = 0;
+    // Part of it. The range must lie inside.
+    virtual Result<std::unique_ptr<ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset, std::uint64_t length) = 0;
+    virtual Result<ObjectInfo> stat(const std::string& bucket, const std::string& name) = 0;
+    virtual Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) = 0;
+    virtual Result<void> erase(const std::string& bucket, const std::string& name) = 0;
+
+    // Objects after a name (exclusive) whose names start with prefix; at most objects_max.
+    virtual Result<ScanPage> scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) = 0;
+    // The counter that the next created object will get: objects with a smaller created_seq exist by now.
+    virtual std::uint64_t next_created_seq() const = 0;
+
+    // Everything committed so far becomes durable against power loss, as one group.
+    virtual Result<void> sync() = 0;
+    // Reads the content and compares it with the recorded checksum.
+    virtual Task<Result<void>> verify(const std::string& bucket, const std::string& name) = 0;
+};
+
+}  // namespace millrace::store
