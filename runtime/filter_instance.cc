@@ -1,0 +1,121 @@
+#include "runtime/filter_instance.h"
+
+#include <algorithm>
+
+#include "core/log.h"
+#include "runtime/child_environment.h"
+#include "runtime/outcome.h"
+
+namespace millrace::runtime {
+namespace {
+constexpr std::size_t kLogBytesMax = 64 * 1024;
+constexpr Duration kRetryMin = std::chrono::milliseconds(100);
+constexpr Duration kRetryMax = std::chrono::seconds(10);
+
+bool belongs_to_an_object(const std::string& variable) {
+    return variable.starts_with("MILLRACE_BUCKET=") || variable.starts_with("MILLRACE_OBJECT=") || variable.starts_with("MILLRACE_ARGS=");
+}
+}  // namespace
+
+FilterInstance::FilterInstance(TransformSpec spec, InstanceEnvironment environment)
+    : spec_(std::move(spec)), environment_(std::move(environment)), tasks_(environment_.control), stopping_(environment_.control),
+      log_(kLogBytesMax) {}
+
+Task<Result<void>> FilterInstance::start() {
+    auto prepared = prepare();
+    if (!prepared.has_value() && !gate_.is_closed()) tasks_.spawn(keep_trying());
+    co_return prepared;
+}
+
+Task<void> FilterInstance::stop() {
+    gate_.close();
+    children_.kill_all();
+    stopping_.set();
+    {
+        const std::lock_guard lock(mutex_);
+        state_ = InstanceState::stopped;
+        reason_ = "stopped";
+    }
+    co_await gate_.wait_empty();
+    co_await tasks_.join();
+    remove_folder(environment_.folder);
+}
+
+Task<RunResult> FilterInstance::run(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
+    const auto pass = gate_.enter();
+    if (!pass) co_return std::unexpected(stopped_failure(spec_.name));
+    ++runs_;
+    const auto program = this->program();
+    if (!program) {
+        ++failures_;
+        co_return std::unexpected(transform_failure(Code::unavailable, status().reason));
+    }
+    FilterRun run(spec_, *program, object, source, sink, children_, environment_.lanes.at(lane));
+    RunResult result = co_await run.run();
+    if (!result.has_value()) {
+        ++failures_;
+        keep_log(result.error());
+    }
+    co_return result;
+}
+
+Task<RunResult> FilterInstance::run_isolated(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
+    return run(lane, object, source, sink);
+}
+
+InstanceStatus FilterInstance::status() const {
+    const std::lock_guard lock(mutex_);
+    return {.state = state_, .reason = reason_, .runs = runs_, .failures = failures_};
+}
+
+std::string FilterInstance::log_tail() const {
+    const std::lock_guard lock(mutex_);
+    return log_.text();
+}
+
+// Finds out whether the filter can run on this machine, and makes its folder.
+Result<void> FilterInstance::prepare() {
+    auto program = std::make_shared<FilterProgram>();
+    const auto find = [&]() -> Result<void> {
+        MILLRACE_TRY_ASSIGN(program->folder, make_work_folder(spec_, environment_.folder));
+        MILLRACE_TRY_ASSIGN(program->file, find_program(spec_.argv.at(0), child_path(spec_), program->folder));
+        program->env = child_environment(spec_, program->folder, {});
+        std::erase_if(program->env, belongs_to_an_object);
+        return {};
+    };
+    const auto found = find();
+    const std::lock_guard lock(mutex_);
+    if (!found.has_value()) {
+        Error error = start_failure(spec_.name, found.error());
+        state_ = InstanceState::restarting;
+        reason_ = error.context;
+        return error;
+    }
+    program_ = std::move(program);
+    state_ = InstanceState::running;
+    reason_.clear();
+    return {};
+}
+
+Task<void> FilterInstance::keep_trying() {
+    for (Duration pause = kRetryMin; !co_await stopping_.wait_until(steady_now() + pause); pause = std::min(2 * pause, kRetryMax)) {
+        if (prepare().has_value()) {
+            log::info("transform ready", {{"transform", spec_.name}});
+            co_return;
+        }
+    }
+}
+
+std::shared_ptr<const FilterProgram> FilterInstance::program() const {
+    const std::lock_guard lock(mutex_);
+    return program_;
+}
+
+void FilterInstance::keep_log(const RunFailure& failure) {
+    if (failure.stderr_tail.empty()) return;
+    const std::lock_guard lock(mutex_);
+    log_.append(failure.stderr_tail);
+    if (!failure.stderr_tail.ends_with('\n')) log_.append("\n");
+}
+
+}  // namespace millrace::runtime

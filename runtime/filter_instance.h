@@ -1,0 +1,49 @@
+// A filter: one process per object, nothing running in between.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "runtime/filter_run.h"
+#include "runtime/instance.h"
+#include "runtime/run_gate.h"
+
+namespace millrace::runtime {
+
+class FilterInstance final : public Instance {
+public:
+    FilterInstance(TransformSpec spec, InstanceEnvironment environment);
+
+    Task<Result<void>> start() override;
+    Task<void> stop() override;
+    Task<RunResult> run(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) override;
+    // Every run has a process of its own anyway.
+    Task<RunResult> run_isolated(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) override;
+
+    InstanceStatus status() const override;
+    std::string log_tail() const override;
+    const TransformSpec& spec() const override { return spec_; }
+
+private:
+    Result<void> prepare();
+    Task<void> keep_trying();
+    std::shared_ptr<const FilterProgram> program() const;
+    void keep_log(const RunFailure& failure);
+
+    const TransformSpec spec_;
+    const InstanceEnvironment environment_;
+    RunGate gate_;
+    ChildList children_;
+    TaskGroup tasks_;   // control executor
+    Event stopping_;    // control executor
+
+    mutable std::mutex mutex_;
+    InstanceState state_ = InstanceState::initializing;   // guarded by mutex_, as all below
+    std::string reason_;
+    std::shared_ptr<const FilterProgram> program_;        // null while it cannot run
+    Tail log_;
+    std::atomic<std::uint64_t> runs_{0};
+    std::atomic<std::uint64_t> failures_{0};
+};
+
+}  // namespace millrace::runtime

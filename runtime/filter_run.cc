@@ -1,0 +1,293 @@
+#include "runtime/filter_run.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include "core/units.h"
+#include "runtime/outcome.h"
+
+namespace millrace::runtime {
+namespace asio = boost::asio;
+namespace {
+
+constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kPipeBytes = 64 * 1024;                // what a pipe holds by default
+constexpr std::uint64_t kLargeObjectBytes = 1024 * 1024;     // from here on larger pipes and chunks pay
+constexpr std::size_t kVariableBytesMax = 128 * 1024 - 64;   // the kernel's bound on one argument or variable
+constexpr Duration kHeldOutputGrace = std::chrono::seconds(1);
+
+bool is_small(const Source& source) { return source.size().value_or(kLargeObjectBytes) < kLargeObjectBytes; }
+
+}  // namespace
+
+FilterRun::FilterRun(const TransformSpec& spec, const FilterProgram& program, const ObjectRun& object, Source& source, Sink& sink,
+                     ChildList& children, Executor executor)
+    : spec_(spec), program_(program), object_(object), source_(source), sink_(sink), children_(children), executor_(executor),
+      stdin_(executor), stdout_(executor), stderr_(executor), chunk_bytes_(is_small(source) ? kPipeBytes : kBodyChunkBytes),
+      pumps_(executor), watch_(executor), wake_(executor), stderr_tail_(spec.stderr_bytes_max) {}
+
+Task<RunResult> FilterRun::run() {
+    // A cancelled run has to clean up with further waits, so those must not throw.
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    RunResult ended = co_await run_to_end();
+    co_await asio::this_coro::throw_if_cancelled(throws);
+    co_return ended;
+}
+
+Task<RunResult> FilterRun::run_to_end() {
+    if (object_.args.size() > kVariableBytesMax || object_.args.find('\0') != std::string::npos) {
+        co_return std::unexpected(transform_failure(Code::rejected, "the arguments are longer than 128 KiB or hold a NUL byte"));
+    }
+    auto started = start();
+    if (!started.has_value()) {
+        const bool is_too_large = started.error().code == Code::too_large;
+        co_return std::unexpected(transform_failure(is_too_large ? Code::rejected : Code::unavailable, started.error().context));
+    }
+    child_.emplace(std::move(*started));
+    if (!children_.add(child_->pid())) co_return std::unexpected(stopped_failure(spec_.name));
+    watch_.spawn(watch_exit());
+    pumps_.spawn(collect());
+    pumps_.spawn(drain_stderr());
+    if (stdin_.is_open()) pumps_.spawn(feed());
+    co_await supervise();
+    // Of what still runs, nothing matters any more: a feeder whose reader is gone, a stderr that somebody holds open.
+    pumps_.cancel();
+    co_await pumps_.join();
+    co_await watch_.join();
+    drain_stderr_now();
+    co_return result();
+}
+
+Result<Child> FilterRun::start() {
+    MILLRACE_TRY(open_pipes());
+    MILLRACE_TRY(fill_stdin());
+    SpawnRequest request;
+    request.file = program_.file;
+    request.argv = spec_.argv;
+    request.env = program_.env;
+    request.env.push_back("MILLRACE_BUCKET=" + object_.bucket);
+    request.env.push_back("MILLRACE_OBJECT=" + object_.name);
+    request.env.push_back("MILLRACE_ARGS=" + object_.args);
+    request.folder = program_.folder;
+    request.stdin_fd = child_stdin_.get();
+    request.stdout_fd = child_stdout_.get();
+    request.stderr_fd = child_stderr_.get();
+    request.limits = spec_.limits;
+    auto child = spawn(request);
+    child_stdin_.close();
+    child_stdout_.close();
+    child_stderr_.close();
+    return child;
+}
+
+Result<void> FilterRun::open_pipes() {
+    MILLRACE_TRY_ASSIGN(Pipe in, make_pipe(PipeEnd::write));
+    MILLRACE_TRY_ASSIGN(Pipe out, make_pipe(PipeEnd::read));
+    MILLRACE_TRY_ASSIGN(Pipe err, make_pipe(PipeEnd::read));
+    if (chunk_bytes_ > kPipeBytes) {  // a smaller pipe is only slower
+        (void)::fcntl(in.write.get(), F_SETPIPE_SZ, static_cast<int>(chunk_bytes_));
+        (void)::fcntl(out.read.get(), F_SETPIPE_SZ, static_cast<int>(chunk_bytes_));
+    }
+    boost::system::error_code error;
+    const auto adopt = [&](asio::posix::stream_descriptor& descriptor, Fd& end) {
+        if (!error) descriptor.assign(end.get(), error);
+        if (!error) end.release();
+    };
+    adopt(stdin_, in.write);
+    adopt(stdout_, out.read);
+    adopt(stderr_, err.read);
+    if (error) return fail(Code::unavailable, "cannot watch a pipe: " + error.message());
+    child_stdin_ = std::move(in.read);
+    child_stdout_ = std::move(out.write);
+    child_stderr_ = std::move(err.write);
+    return {};
+}
+
+Result<void> FilterRun::fill_stdin() {
+    const auto whole = source_.whole();
+    if (!whole || whole->size() > kPipeBytes) return {};
+    if (!whole->empty()) {
+        const ssize_t written = ::write(stdin_.native_handle(), whole->data(), whole->size());
+        if (written < 0 && errno != EAGAIN) return errno_error("cannot write into a pipe", errno);
+        filled_bytes_ = written < 0 ? 0 : static_cast<std::size_t>(written);
+    }
+    stats_.bytes_in = filled_bytes_;
+    if (filled_bytes_ == whole->size()) stdin_.close();  // else the pipe was small, and feed() goes on
+    return {};
+}
+
+// Returns when the child has ended and its output is complete, or when both are no longer worth waiting for.
+Task<void> FilterRun::supervise() {
+    while (!(exit_ && (collected_ || cause_))) {
+        wake_.clear();
+        Instant until = killed_ ? steady_now() + std::chrono::seconds(1) : object_.deadline;
+        if (exit_ && !killed_) until = std::min(until, held_output_since() + kHeldOutputGrace);
+        (void)co_await wake_.wait_until(until);
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) {
+            fail_with(transform_failure(Code::cancelled, "the run was cancelled"));
+        }
+        check_time();
+        if (cause_ && !killed_) kill();
+    }
+}
+
+void FilterRun::check_time() {
+    const Instant now = steady_now();
+    if (exit_ && collected_) return;
+    if (now >= object_.deadline) fail_with(timed_out_failure(started_, object_.deadline));
+    if (exit_ && now >= held_output_since() + kHeldOutputGrace) {
+        fail_with(transform_failure(Code::rejected, exit_->text() + ", but a process that it left behind holds its output open; "
+                                                    "the filter must wait for the processes it starts"));
+    }
+}
+
+// Since when nothing has come from an output whose process has ended; now while the sink is busy.
+Instant FilterRun::held_output_since() const {
+    return reading_since_ == Instant{} ? steady_now() : std::max(exited_at_, reading_since_);
+}
+
+Task<void> FilterRun::feed() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    if (source_.whole()) {
+        co_await feed_whole();
+        co_return;
+    }
+    const auto chunk = std::make_unique_for_overwrite<std::byte[]>(chunk_bytes_);
+    const std::span<std::byte> buffer(chunk.get(), chunk_bytes_);
+    while (!cause_) {
+        const auto read = co_await source_.read(buffer);
+        if (!read.has_value()) {
+            fail_with(source_failure(read.error()));
+            co_return;  // stdin stays open: the filter must not take this for the end
+        }
+        if (*read == 0 && stats_.bytes_in < source_.size().value_or(0)) {
+            fail_with(source_failure(fail(Code::incomplete_body, "the source ended after " + std::to_string(stats_.bytes_in) + " of " +
+                                                                     std::to_string(*source_.size()) + " bytes")));
+            co_return;
+        }
+        if (*read == 0) break;
+        if (!co_await write_all(buffer.first(*read))) break;
+    }
+    if (!cause_) stdin_.close();
+}
+
+Task<void> FilterRun::feed_whole() {
+    const std::span<const std::byte> rest = as_bytes(source_.whole()->substr(filled_bytes_));
+    (void)co_await write_all(rest);
+    if (!cause_) stdin_.close();
+}
+
+// False when the filter does not read any more, which is its right: its exit status decides.
+Task<bool> FilterRun::write_all(std::span<const std::byte> bytes) {
+    while (!bytes.empty() && !cause_) {
+        const auto [error, count] = co_await stdin_.async_write_some(asio::buffer(bytes.data(), bytes.size()), use_tuple);
+        if (error) co_return false;
+        bytes = bytes.subspan(count);
+        stats_.bytes_in += count;
+    }
+    co_return bytes.empty();
+}
+
+Task<void> FilterRun::collect() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    const auto chunk = std::make_unique_for_overwrite<std::byte[]>(chunk_bytes_);
+    while (!cause_) {
+        reading_since_ = steady_now();
+        const auto [error, count] = co_await stdout_.async_read_some(asio::buffer(chunk.get(), chunk_bytes_), use_tuple);
+        reading_since_ = {};
+        if (error == asio::error::eof) {
+            collected_ = true;
+            break;
+        }
+        if (error) {
+            fail_with(transform_failure(Code::transient, "its output cannot be read: " + error.message()));
+            break;
+        }
+        stats_.bytes_out += count;
+        const std::span<const std::byte> bytes(chunk.get(), count);
+        const auto written = co_await sink_.write(bytes);
+        if (!written.has_value()) fail_with(sink_failure(written.error()));
+    }
+    wake_.set();
+}
+
+Task<void> FilterRun::drain_stderr() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    std::array<char, 4096> chunk;
+    for (;;) {
+        const auto [error, count] = co_await stderr_.async_read_some(asio::buffer(chunk), use_tuple);
+        if (error) co_return;
+        stderr_tail_.append({chunk.data(), count});
+    }
+}
+
+Task<void> FilterRun::watch_exit() {
+    asio::posix::stream_descriptor pidfd(executor_);
+    boost::system::error_code error;
+    pidfd.assign(child_->pidfd(), error);
+    if (!error) (void)co_await pidfd.async_wait(asio::posix::stream_descriptor::wait_read, use_tuple);
+    if (pidfd.is_open()) (void)pidfd.release();
+    if (error) {
+        fail_with(transform_failure(Code::unavailable, "cannot watch the process: " + error.message()));
+        child_->signal_group(SIGKILL);
+    }
+    children_.remove(child_->pid());
+    child_->signal_group(SIGKILL);  // what it left behind; before reap(), while its group cannot be anybody else's
+    exit_ = child_->reap();
+    exited_at_ = steady_now();
+    wake_.set();
+}
+
+void FilterRun::fail_with(RunFailure failure) {
+    if (!cause_) cause_ = std::move(failure);
+    wake_.set();
+}
+
+void FilterRun::kill() {
+    killed_ = true;
+    if (!exit_) child_->signal_group(SIGKILL);
+    pumps_.cancel();
+}
+
+// The last words of a child that has ended: they are in the pipe already.
+void FilterRun::drain_stderr_now() {
+    std::array<char, 4096> chunk;
+    for (std::size_t round = 0; round < 64; ++round) {
+        const ssize_t count = ::read(stderr_.native_handle(), chunk.data(), chunk.size());
+        if (count <= 0) return;
+        stderr_tail_.append({chunk.data(), static_cast<std::size_t>(count)});
+    }
+}
+
+RunResult FilterRun::result() {
+    if (cause_) {
+        if (cause_->blame == Blame::transform) cause_->stderr_tail = stderr_tail_.text();
+        return std::unexpected(*std::move(cause_));
+    }
+    if (exit_->ok()) return stats_;
+    if (exit_->signalled && children_.is_closed()) return std::unexpected(stopped_failure(spec_.name));
+    const Code code = exit_->signalled ? Code::crashed : Code::rejected;
+    return std::unexpected(transform_failure(code, exit_text(), stderr_tail_.text()));
+}
+
+std::string FilterRun::exit_text() const {
+    std::string text = exit_->text();
+    if (exit_->signalled && exit_->number == SIGXCPU) text += " (its cpu_time limit is " + std::to_string(spec_.limits.cpu_seconds) + "s)";
+    if (exit_->signalled && exit_->number == SIGXFSZ) text += " (its file_size limit is " + size_text(spec_.limits.file_bytes) + ")";
+    const std::string last = stderr_tail_.last_line();
+    return last.empty() ? text : text + ": " + last;
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,86 @@
+// One object through one filter process: spawn, feed stdin, collect stdout, keep the tail of stderr, learn how it ended.
+//
+// Everything happens on the executor that run() is called on. Memory is one chunk each way; small objects that lie in
+// memory are written into the pipe before the process even starts.
+#pragma once
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <memory>
+#include <optional>
+
+#include "runtime/child_list.h"
+#include "runtime/instance.h"
+#include "runtime/spawn.h"
+#include "runtime/tail.h"
+
+namespace millrace::runtime {
+
+// What every run of a filter shares.
+struct FilterProgram {
+    std::string file;
+    std::vector<std::string> env;  // without what belongs to one object
+    std::string folder;
+};
+
+class FilterRun {
+public:
+    FilterRun(const TransformSpec& spec, const FilterProgram& program, const ObjectRun& object, Source& source, Sink& sink,
+              ChildList& children, Executor executor);
+
+    // Once. Leaves no process and no descriptor behind, however it ends. A cancelled run kills the process and fails with
+    // Code::cancelled.
+    Task<RunResult> run();
+
+private:
+    Task<RunResult> run_to_end();
+    Result<Child> start();
+    Result<void> open_pipes();
+    Result<void> fill_stdin();
+    Task<void> supervise();
+    Task<void> feed();
+    Task<void> feed_whole();
+    Task<bool> write_all(std::span<const std::byte> bytes);
+    Task<void> collect();
+    Task<void> drain_stderr();
+    Task<void> watch_exit();
+    void fail_with(RunFailure failure);
+    void kill();
+    void check_time();
+    void drain_stderr_now();
+    RunResult result();
+    Instant held_output_since() const;
+    std::string exit_text() const;
+
+    const TransformSpec& spec_;
+    const FilterProgram& program_;
+    const ObjectRun& object_;
+    Source& source_;
+    Sink& sink_;
+    ChildList& children_;
+    Executor executor_;
+
+    Fd child_stdin_;   // the child's ends, closed once it has them
+    Fd child_stdout_;
+    Fd child_stderr_;
+    boost::asio::posix::stream_descriptor stdin_;
+    boost::asio::posix::stream_descriptor stdout_;
+    boost::asio::posix::stream_descriptor stderr_;
+    std::size_t chunk_bytes_;
+    std::size_t filled_bytes_ = 0;    // of source_.whole(), before the start
+    std::optional<Child> child_;
+    TaskGroup pumps_;
+    TaskGroup watch_;
+    Event wake_;                      // set when one of the facts below changed
+
+    const Instant started_ = steady_now();
+    std::optional<RunFailure> cause_;  // the first failure that was not the child's own end
+    std::optional<ExitStatus> exit_;
+    Instant exited_at_{};
+    Instant reading_since_{};         // collect() waits for bytes since then; zero: it does not
+    bool collected_ = false;          // stdout is at its end
+    bool killed_ = false;
+    RunStats stats_;
+    Tail stderr_tail_;
+};
+
+}  // namespace millrace::runtime

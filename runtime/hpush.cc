@@ -1,0 +1,165 @@
+#include "runtime/hpush.h"
+
+#include <array>
+#include <boost/asio/this_coro.hpp>
+#include <optional>
+#include <vector>
+
+#include "core/uri.h"
+#include "runtime/outcome.h"
+#include "runtime/tail.h"
+
+namespace millrace::runtime {
+namespace {
+
+constexpr Duration kDeathNewsMax = std::chrono::milliseconds(250);
+constexpr std::size_t kErrorBytesMax = 400;
+constexpr std::size_t kSmallReplyBytes = 64 * 1024;
+
+namespace asio = boost::asio;
+
+// Remembers what went wrong in the source, which the client may report in its own words.
+class WatchedSource final : public Source {
+public:
+    explicit WatchedSource(Source& source) : source_(source) {}
+    std::optional<std::uint64_t> size() const override { return source_.size(); }
+    std::optional<std::string_view> whole() const override { return source_.whole(); }
+
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        Result<std::size_t> count = co_await source_.read(buffer);
+        if (count.has_value() && *count == 0 && bytes_ < source_.size().value_or(0)) {
+            count = fail(Code::incomplete_body, "the source ended after " + std::to_string(bytes_) + " of " +
+                                                    std::to_string(*source_.size()) + " bytes");
+        }
+        if (count.has_value()) {
+            bytes_ += *count;
+        } else {
+            error_ = count.error();
+        }
+        co_return count;
+    }
+
+    const std::optional<Error>& error() const { return error_; }
+    std::uint64_t bytes() const { return source_.whole() ? source_.whole()->size() : bytes_; }
+
+private:
+    Source& source_;
+    std::optional<Error> error_;
+    std::uint64_t bytes_ = 0;
+};
+
+class Push {
+public:
+    Push(http::Client& client, std::shared_ptr<ServerFacts> server, const ObjectRun& object, Source& source, Sink& sink)
+        : client_(client), server_(std::move(server)), object_(object), source_(source), sink_(sink) {}
+
+    Task<RunResult> run() {
+        // An exchange is closed with one more wait, which must not throw when the run was cancelled.
+        const bool throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        RunResult result = co_await exchange_object();
+        co_await asio::this_coro::throw_if_cancelled(throws);
+        co_return result;
+    }
+
+private:
+    Task<RunResult> exchange_object() {
+        http::ClientRequest request;
+        request.method = "PUT";
+        request.target = target();
+        request.body = &source_;
+        request.deadline = object_.deadline;
+        auto sent = co_await client_.send(server_->endpoint, request);
+        if (!sent.has_value()) co_return std::unexpected(co_await exchange_failure(sent.error()));
+        http::Exchange& exchange = **sent;
+        const bool is_result = exchange.status == 200 || exchange.status == 202;
+        RunResult result = is_result ? co_await take_result(exchange) : co_await refusal(exchange);
+        co_await exchange.close();  // from here on the source is not read any more
+        co_return result;
+    }
+
+    static Task<bool> is_cancelled() {
+        const auto state = co_await asio::this_coro::cancellation_state;
+        co_return state.cancelled() != asio::cancellation_type::none;
+    }
+
+    std::string target() const {
+        std::string text = '/' + percent_encode(object_.bucket) + '/' + encode_object_path(object_.name);
+        if (!object_.args.empty()) text += "?etl_args=" + percent_encode(object_.args);
+        return text;
+    }
+
+    Task<RunResult> take_result(http::Exchange& exchange) {
+        const std::size_t chunk_bytes = exchange.size().value_or(kBodyChunkBytes) <= kSmallReplyBytes ? kSmallReplyBytes : kBodyChunkBytes;
+        const auto chunk = std::make_unique_for_overwrite<std::byte[]>(chunk_bytes);
+        const std::span<std::byte> buffer(chunk.get(), chunk_bytes);
+        RunStats stats;
+        for (;;) {
+            const auto count = co_await exchange.read(buffer);
+            if (!count.has_value()) co_return std::unexpected(co_await exchange_failure(count.error()));
+            if (*count == 0) break;
+            const auto written = co_await sink_.write(buffer.first(*count));
+            if (!written.has_value()) co_return std::unexpected(sink_failure(written.error()));
+            stats.bytes_out += *count;
+            if (co_await is_cancelled()) co_return std::unexpected(cancelled());
+        }
+        // The server may answer before it has read everything; a source that failed meanwhile fed it only a part.
+        if (source_.error()) co_return std::unexpected(source_failure(*source_.error()));
+        stats.bytes_in = source_.bytes();
+        ++server_->served;
+        co_return stats;
+    }
+
+    static RunFailure cancelled() { return transform_failure(Code::cancelled, "the run was cancelled"); }
+
+    Task<RunResult> refusal(http::Exchange& exchange) {
+        const int status = exchange.status;
+        std::string text = "status " + std::to_string(status);
+        const std::string body = one_line(co_await beginning(exchange));
+        if (source_.error()) co_return std::unexpected(source_failure(*source_.error()));
+        if (status == 204) co_return std::unexpected(transform_failure(Code::rejected, "answered 204 without a result"));
+        if (status < 400) text = "unexpected " + text;
+        if (!body.empty()) text += ": " + body;
+        co_return std::unexpected(transform_failure(status >= 500 ? Code::transient : Code::rejected, std::move(text)));
+    }
+
+    // What arrives of an error text is enough: a break in it changes nothing.
+    static Task<std::string> beginning(http::Exchange& exchange) {
+        std::array<std::byte, kErrorBytesMax> buffer;
+        std::string text;
+        while (text.size() < kErrorBytesMax) {
+            const std::span<std::byte> room = std::span<std::byte>(buffer).first(kErrorBytesMax - text.size());
+            const auto count = co_await exchange.read(room);
+            if (!count.has_value() || *count == 0) break;
+            text.append(reinterpret_cast<const char*>(buffer.data()), *count);
+        }
+        co_return text;
+    }
+
+    // A broken exchange: of the source, in time, by the death of the server, or for no known reason.
+    Task<RunFailure> exchange_failure(Error error) {
+        if (source_.error()) co_return source_failure(*source_.error());
+        if (co_await is_cancelled()) co_return cancelled();
+        if (error.code == Code::timed_out) co_return timed_out_failure(started_, object_.deadline);
+        const auto death = co_await server_->wait_death(kDeathNewsMax);
+        if (death) co_return transform_failure(Code::crashed, *death);
+        co_return transform_failure(Code::transient, "connection lost: " + error.context);
+    }
+
+    http::Client& client_;
+    std::shared_ptr<ServerFacts> server_;
+    const ObjectRun& object_;
+    WatchedSource source_;
+    Sink& sink_;
+    const Instant started_ = steady_now();
+};
+
+}  // namespace
+
+Task<RunResult> push_object(http::Client& client, const std::shared_ptr<ServerFacts>& server, const ObjectRun& object, Source& source,
+                            Sink& sink) {
+    Push push(client, server, object, source, sink);
+    co_return co_await push.run();
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,92 @@
+// A transform on one target: the running filter or server that objects are fed to.
+//
+// Threads: start, stop and restarts happen on the control executor; run() is called on a lane's executor and stays there;
+// status() and log_tail() from any thread.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/body.h"
+#include "core/loop.h"
+#include "core/task.h"
+#include "runtime/spec.h"
+
+namespace millrace::runtime {
+
+struct ObjectRun {
+    std::string bucket;
+    std::string name;
+    std::string args;    // opaque text of the job or the request
+    Instant deadline{};  // the object timeout: Code::timed_out when it passes
+};
+
+struct RunStats {
+    std::uint64_t bytes_in = 0;
+    std::uint64_t bytes_out = 0;
+};
+
+// Whose fault a failed run is. Errors of the source and the sink are passed through as they came.
+enum class Blame { transform, source, sink };
+
+struct RunFailure {
+    Blame blame = Blame::transform;
+    // transform: rejected (4xx, exit status; never helps to try again), transient (5xx), timed_out, crashed (it died, or
+    // was killed by a signal, while it had the object), unavailable (no instance runs now; the object was not tried).
+    Error error;
+    std::string stderr_tail;
+};
+
+using RunResult = std::expected<RunStats, RunFailure>;
+
+enum class InstanceState { initializing, running, restarting, stopped };
+std::string_view state_name(InstanceState state);
+
+struct InstanceStatus {
+    InstanceState state = InstanceState::stopped;
+    std::string reason;             // why it is not running: "exit status 1: …", "command not found: …"
+    int pid = 0;                    // process: of the server
+    std::uint64_t restarts = 0;
+    std::uint64_t runs = 0;
+    std::uint64_t failures = 0;
+};
+
+class Instance {
+public:
+    virtual ~Instance() = default;
+
+    // Returns when the transform is ready for objects, or with why it cannot be (missing binary, not ready within
+    // init_timeout). After a failed start it keeps trying in the background with backoff until stop().
+    virtual Task<Result<void>> start() = 0;
+    // Kills every process of the transform, its whole process groups, and returns when they are gone and the runs that
+    // were on have ended. Required before destruction once start() or run() was called; the lanes must still be running.
+    virtual Task<void> stop() = 0;
+
+    // Feeds one object through. The caller bounds how many run at once. lane: the index of the executor it runs on.
+    // Reads the source and writes the sink at the same time; memory is bounded whatever the object's size.
+    virtual Task<RunResult> run(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) = 0;
+    // The same in a scratch instance that holds this object alone (callers queue): when it crashes, this object did it.
+    virtual Task<RunResult> run_isolated(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) = 0;
+
+    virtual InstanceStatus status() const = 0;
+    // The last lines the transform wrote to stderr (and stdout, for a server), oldest first.
+    virtual std::string log_tail() const = 0;
+    virtual const TransformSpec& spec() const = 0;
+};
+
+struct InstanceEnvironment {
+    Executor control;
+    std::vector<Executor> lanes;
+    std::string folder;  // for sockets, pid files and working folders; made by the instance, removed by stop()
+};
+
+std::unique_ptr<Instance> make_instance(TransformSpec spec, InstanceEnvironment environment);
+
+// Kills what a target that died has left running, by the pid files (pid and start time) below folder. Called before any
+// instance is made.
+void remove_leftovers(const std::string& folder);
+
+}  // namespace millrace::runtime

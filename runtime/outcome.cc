@@ -1,0 +1,32 @@
+#include "runtime/outcome.h"
+
+#include "core/units.h"
+
+namespace millrace::runtime {
+
+RunFailure transform_failure(Code code, std::string text, std::string stderr_tail) {
+    return {Blame::transform, {code, std::move(text)}, std::move(stderr_tail)};
+}
+
+RunFailure source_failure(Error error) { return {Blame::source, std::move(error), {}}; }
+
+RunFailure sink_failure(Error error) { return {Blame::sink, std::move(error), {}}; }
+
+RunFailure timed_out_failure(Instant started, Instant deadline, std::string stderr_tail) {
+    auto allowed = std::chrono::round<milliseconds>(std::max(deadline - started, Duration::zero()));
+    // The deadline was computed a little before the run started.
+    if (allowed >= std::chrono::seconds(1)) allowed = std::chrono::round<std::chrono::duration<std::int64_t, std::deci>>(allowed);
+    return transform_failure(Code::timed_out, "no result within " + duration_text(allowed), std::move(stderr_tail));
+}
+
+RunFailure stopped_failure(const std::string& name) {
+    return transform_failure(Code::unavailable, "transform '" + name + "' is stopped on this target");
+}
+
+Error start_failure(const std::string& name, const Error& why) {
+    std::string text = "transform '" + name + "': " + why.context;
+    if (why.context.starts_with("command not found")) text += "; install it on this target or correct the specification";
+    return {why.code, std::move(text)};
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,19 @@
+// The failures of runs and of starts, in the words that users read. Pure.
+#pragma once
+#include <string>
+
+#include "runtime/instance.h"
+
+namespace millrace::runtime {
+
+RunFailure transform_failure(Code code, std::string text, std::string stderr_tail = {});
+RunFailure source_failure(Error error);
+RunFailure sink_failure(Error error);
+// "no result within 10s", the time from started to deadline.
+RunFailure timed_out_failure(Instant started, Instant deadline, std::string stderr_tail = {});
+RunFailure stopped_failure(const std::string& name);
+
+// "transform 'x': command not found: gzipp; install it on this target or correct the specification".
+Error start_failure(const std::string& name, const Error& why);
+
+}  // namespace millrace::runtime

@@ -1,0 +1,66 @@
+#include "runtime/process_table.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+namespace millrace::runtime {
+std::optional<ProcessInfo> process_info(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string line;
+    if (!std::getline(file, line, '\0')) return std::nullopt;
+    // The second field is the program's name in parentheses and may hold anything, parentheses too.
+    const std::size_t name_end = line.rfind(')');
+    if (name_end == line.npos) return std::nullopt;
+    std::istringstream fields(line.substr(name_end + 1));
+    ProcessInfo info;
+    info.pid = pid;
+    pid_t parent = 0;
+    pid_t group = 0;
+    fields >> info.state >> parent >> group >> info.session;
+    std::string skipped;
+    for (int field = 7; field <= 21; ++field) fields >> skipped;
+    fields >> info.start_time;
+    if (!fields) return std::nullopt;
+    return info;
+}
+
+std::vector<pid_t> session_members(pid_t session) {
+    std::vector<pid_t> members;
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc"), [](DIR* open) { return ::closedir(open); });
+    if (!folder) return members;
+    while (const dirent* entry = ::readdir(folder.get())) {
+        const std::string_view name(entry->d_name);
+        pid_t pid = 0;
+        const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) continue;
+        const auto info = process_info(pid);
+        if (info && info->session == session && info->state != 'Z' && info->state != 'X') members.push_back(pid);
+    }
+    return members;
+}
+
+std::size_t kill_session(pid_t session) {
+    if (session <= 1) return 0;
+    ::kill(-session, SIGKILL);
+    const std::vector<pid_t> members = session_members(session);
+    for (const pid_t pid : members) ::kill(pid, SIGKILL);
+    return members.size();
+}
+
+std::string pid_realm() {
+    std::ifstream file("/proc/sys/kernel/random/boot_id");
+    std::string boot;
+    std::getline(file, boot);
+    char space[64] = {};
+    if (::readlink("/proc/self/ns/pid", space, sizeof space - 1) < 0) space[0] = '\0';
+    return boot + '/' + space;
+}
+
+}  // namespace millrace::runtime

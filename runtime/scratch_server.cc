@@ -1,0 +1,116 @@
+#include "runtime/scratch_server.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "runtime/child_environment.h"
+
+namespace millrace::runtime {
+namespace {
+constexpr std::size_t kWaitingMax = 1024;
+constexpr Duration kIdleTimeMax = std::chrono::seconds(30);
+}  // namespace
+
+ScratchServer::Turn::~Turn() {
+    if (!scratch_) return;
+    const Executor control = scratch_->control_;
+    boost::asio::post(control, [scratch = std::move(scratch_)] { scratch->end_turn(); });
+}
+
+ScratchServer::ScratchServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, ServerPlace place,
+                             std::shared_ptr<http::Client> client)
+    : spec_(spec), control_(control), log_(std::move(log)), place_(std::move(place)), client_(std::move(client)), stopping_(control),
+      free_(control), tasks_(control) {
+    free_.set();
+}
+
+Task<Result<ScratchServer::Turn>> ScratchServer::begin() {
+    // Whoever asked may go away; what was begun is then finished here, so that nothing is left half started.
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    if (taken_ && waiting_.size() >= kWaitingMax) co_return fail(Code::overloaded, "too many objects wait to be tried alone");
+    if (!co_await wait_turn()) co_return fail(Code::unavailable, "no turn to be tried alone within the init_timeout");
+    Turn turn(shared_from_this());
+    if (stopping_.is_set()) co_return fail(Code::unavailable, "stopped");
+    MILLRACE_CO_TRY(co_await ensure_server());
+    turn.facts_ = server_->facts();
+    co_return turn;
+}
+
+Task<bool> ScratchServer::wait_turn() {
+    if (!taken_) {
+        taken_ = true;
+        free_.clear();
+        co_return true;
+    }
+    const auto mine = std::make_shared<Event>(control_);
+    waiting_.push_back(mine);
+    const bool granted = co_await mine->wait_until(steady_now() + spec_.init_timeout_ms);
+    if (!granted) waiting_.remove(mine);
+    co_return granted;
+}
+
+void ScratchServer::end_turn() {
+    idle_since_ = steady_now();
+    if (waiting_.empty()) {
+        taken_ = false;
+        free_.set();
+        return;
+    }
+    const auto next = std::move(waiting_.front());
+    waiting_.pop_front();
+    next->set();  // taken_ stays true: the turn goes over
+}
+
+// Requires the turn. Whoever calls stop() meanwhile holds on to the server it stops.
+Task<Result<void>> ScratchServer::ensure_server() {
+    if (server_ && !server_->has_exited()) co_return Result<void>{};
+    co_await stop_server();
+    if (stopping_.is_set()) co_return fail(Code::unavailable, "stopped");
+    const auto server = std::make_shared<Server>(spec_, control_, log_);
+    server_ = server;
+    ServerPlace place = place_;
+    place.socket_name += std::to_string(++lives_);
+    const Result<void> started = co_await server->start(place, *client_);
+    if (!started.has_value()) {
+        co_await stop_server();
+        co_return started;
+    }
+    if (!watches_idle_) {
+        watches_idle_ = true;
+        tasks_.spawn(stop_when_idle());
+    }
+    co_return Result<void>{};
+}
+
+Task<void> ScratchServer::stop_server() {
+    const std::shared_ptr<Server> server = server_;
+    if (!server) co_return;
+    co_await server->stop();
+    if (server_ == server) server_.reset();
+}
+
+Task<void> ScratchServer::stop_when_idle() {
+    idle_since_ = steady_now();
+    Instant next = idle_since_ + kIdleTimeMax;
+    while (!co_await stopping_.wait_until(next)) {
+        const Instant now = steady_now();
+        next = taken_ ? now + kIdleTimeMax : idle_since_ + kIdleTimeMax;
+        if (taken_ || now < next) continue;
+        (void)co_await wait_turn();  // free, so at once; begin() waits while the server stops
+        co_await stop_server();
+        watches_idle_ = false;
+        end_turn();
+        co_return;
+    }
+}
+
+Task<void> ScratchServer::stop() {
+    stopping_.set();
+    co_await stop_server();  // breaks the exchange of the turn that is on
+    while (taken_) (void)co_await free_.wait_until(steady_now() + std::chrono::seconds(1));
+    co_await tasks_.join();
+    co_await stop_server();
+    remove_folder(place_.folder);
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,63 @@
+// A second server of the same specification that holds one object at a time: when it crashes, that object did it.
+//
+// Started when first needed, stopped after half a minute without work. Lives on the control executor; Turns may be
+// dropped on any thread.
+#pragma once
+#include <list>
+#include <memory>
+
+#include "http/client.h"
+#include "runtime/server.h"
+
+namespace millrace::runtime {
+
+class ScratchServer : public std::enable_shared_from_this<ScratchServer> {
+public:
+    // The right to use the server alone, until it is destroyed.
+    class Turn {
+    public:
+        Turn() = default;  // none
+        explicit Turn(std::shared_ptr<ScratchServer> scratch) : scratch_(std::move(scratch)) {}
+        Turn(Turn&&) noexcept = default;
+        Turn& operator=(Turn&&) = delete;
+        ~Turn();
+        const std::shared_ptr<ServerFacts>& server() const { return facts_; }
+
+    private:
+        friend class ScratchServer;
+        std::shared_ptr<ScratchServer> scratch_;
+        std::shared_ptr<ServerFacts> facts_;
+    };
+
+    // place.socket_name is a prefix.
+    ScratchServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, ServerPlace place,
+                  std::shared_ptr<http::Client> client);
+
+    // Waits for its turn, init_timeout at most, and for the server to be ready. Code::overloaded when too many wait.
+    Task<Result<Turn>> begin();
+    Task<void> stop();
+
+private:
+    Task<bool> wait_turn();
+    void end_turn();
+    Task<Result<void>> ensure_server();
+    Task<void> stop_server();
+    Task<void> stop_when_idle();
+
+    const TransformSpec spec_;
+    Executor control_;
+    std::shared_ptr<ServerLog> log_;
+    const ServerPlace place_;
+    std::shared_ptr<http::Client> client_;
+    std::shared_ptr<Server> server_;   // null or ready (perhaps dead since), except during a turn's begin()
+    std::uint64_t lives_ = 0;
+    bool taken_ = false;
+    Instant idle_since_{};
+    std::list<std::shared_ptr<Event>> waiting_;  // for their turn, in order; bounded
+    Event stopping_;
+    Event free_;                                 // nobody has a turn
+    bool watches_idle_ = false;
+    TaskGroup tasks_;
+};
+
+}  // namespace millrace::runtime

@@ -1,0 +1,75 @@
+// Starting a program as a child process of its own process group, and learning how it ended.
+//
+// The child runs nothing of this process but a few raw system calls before exec, so it is safe with threads. It dies with
+// the thread that spawned it. Any thread.
+#pragma once
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "runtime/fd.h"
+#include "runtime/spec.h"
+
+namespace millrace::runtime {
+
+struct SpawnRequest {
+    std::string file;               // the program's path, see find_program
+    std::vector<std::string> argv;  // at least argv[0]
+    std::vector<std::string> env;   // "NAME=value", all of the child's environment
+    std::string folder;             // working folder
+    int stdin_fd = -1;              // -1: /dev/null; not owned
+    int stdout_fd = -1;
+    int stderr_fd = -1;
+    Limits limits;
+    bool own_session = false;       // else a process group of its own in this session
+};
+
+struct ExitStatus {
+    bool signalled = false;
+    int number = 0;  // of the signal, or the exit status
+
+    bool ok() const { return !signalled && number == 0; }
+    std::string text() const;  // "exit status 3", "killed by SIGSEGV"
+};
+
+// A running child, or one that ended and was not yet reaped: its process id, also as the id of its group, is not reused
+// until reap(). Destroying it kills the group and reaps.
+class Child {
+public:
+    Child() = default;
+    Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+    Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, 0)), pidfd_(std::move(other.pidfd_)) {}
+    Child& operator=(Child&&) = delete;
+    ~Child();
+
+    void signal_group(int signal) const;  // nothing when there is no child any more
+    // Requires that the pidfd is readable (it ended); waits for it otherwise.
+    ExitStatus reap();
+
+    pid_t pid() const { return pid_; }        // 0: none, or reaped
+    int pidfd() const { return pidfd_.get(); }  // readable when the child has ended
+
+private:
+    pid_t pid_ = 0;
+    Fd pidfd_;
+};
+
+// Code::not_found or Code::permission with the reason when it could not be executed, Code::too_large when argv and env
+// are, else Code::unavailable.
+Result<Child> spawn(const SpawnRequest& request);
+
+// The path of the program that argv[0] names: searched in the folders of `path` (as in $PATH), or as it stands when it
+// contains a slash, relative to folder. Code::not_found "command not found: gzipp", Code::permission when not executable.
+Result<std::string> find_program(const std::string& name, const std::string& path, const std::string& folder);
+
+struct Pipe {
+    Fd read;
+    Fd write;
+};
+// Close-on-exec. ours: the end that is kept, made non-blocking.
+enum class PipeEnd { read, write };
+Result<Pipe> make_pipe(PipeEnd ours);
+
+}  // namespace millrace::runtime

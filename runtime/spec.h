@@ -1,0 +1,59 @@
+// The specification of a transform: what users write in YAML or JSON, checked, with defaults filled in.
+// Pure, except read_spec_file. Key names shared with AIStore mean what they mean there (name, communication,
+// init_timeout, obj_timeout, env, resources); the others are ours.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+
+namespace millrace::runtime {
+
+enum class Kind { filter, process };
+enum class Listen { unix_socket, tcp };
+
+struct Limits {  // 0: none. Enforced with rlimits on each process of the transform.
+    std::uint64_t memory_bytes = 0;      // address space
+    std::uint64_t cpu_seconds = 0;
+    std::uint64_t open_files = 1024;
+    std::uint64_t file_bytes = 0;        // largest file it may write
+    std::uint64_t processes = 0;         // of its user; not enforced by the kernel for root
+};
+
+struct TransformSpec {
+    std::string name;
+    Kind kind = Kind::filter;
+    std::vector<std::string> argv;       // filter: of `cmd`, which goes through /bin/sh only if it uses shell syntax
+    std::string communication = "hpush://";
+    Listen listen = Listen::unix_socket; // process: how the server is reached
+    milliseconds init_timeout_ms{45'000};
+    milliseconds obj_timeout_ms{10'000};
+    std::map<std::string, std::string> env;
+    std::string workdir;                 // empty: a fresh folder of its own
+    std::uint32_t stderr_bytes_max = 4096;  // tail kept per object (filter) or per instance (process)
+    std::uint32_t concurrency_min = 1;
+    std::uint32_t concurrency_max = 0;   // 0: chosen by the runtime (filter: processors, process: 32)
+    Limits limits;
+};
+
+struct ParsedSpec {
+    TransformSpec spec;
+    std::vector<std::string> warnings;   // unknown keys, with a did-you-mean
+};
+
+// One YAML or JSON document. Errors name origin (a file name or "request body"), line and field:
+// "spec.yaml line 4, 'obj_timeout': '10 parsecs' is not a duration such as 500ms, 10s or 1m30s".
+Result<ParsedSpec> parse_spec(const std::string& text, const std::string& origin);
+// Every document of a multi-document YAML text.
+Result<std::vector<ParsedSpec>> parse_specs(const std::string& text, const std::string& origin);
+Result<TransformSpec> filter_spec(const std::string& name, const std::string& cmd);
+
+// One line of JSON that parse_spec reads back to an equal spec; the form that is stored and sent.
+std::string to_json(const TransformSpec& spec);
+// Identifies what the transform computes: name, command, environment and limits (not timeouts).
+std::uint64_t digest(const TransformSpec& spec);
+
+}  // namespace millrace::runtime
