@@ -1,0 +1,51 @@
+#include <nlohmann/json.hpp>
+
+#include "core/metrics.h"
+#include "scheduler/proxy_api.h"
+#include "scheduler/target_calls.h"
+
+namespace millrace::scheduler {
+using nlohmann::json;
+
+void ClusterApi::add_routes(http::Router& router) {
+    using Parameters = http::PathParameters;
+    router.add("GET", "/v1/cluster", [this](http::Request&, http::Response& response, const Parameters&) { return show(response); });
+    router.add("GET", "/health", [this](http::Request&, http::Response& response, const Parameters&) { return health(response); });
+    router.add("GET", "/metrics", [this](http::Request&, http::Response& response, const Parameters&) { return metrics(response); });
+}
+
+Task<void> ClusterApi::show(http::Response& response) {
+    json targets = json::array();
+    for (const auto& [target, member] : core_.members().members()) {
+        targets.push_back({{"id", target}, {"endpoint", member.endpoint}, {"online", member.online},
+                           {"reason", member.online ? "" : "not heard of; start it with: millrace target --config FILE"},
+                           {"objects", member.objects}, {"bytes", member.bytes}, {"running_slices", member.running_slices}});
+    }
+    const double uptime = std::chrono::duration<double>(steady_now() - started_).count();
+    const json document{{"proxy_id", core_.proxy_id()}, {"version", core_.members().version()}, {"sealed", !core_.catalog().wire().buckets.empty()},
+                        {"uptime_seconds", uptime}, {"targets", std::move(targets)}};
+    (void)co_await response.send_json(200, text_of(document));
+}
+
+Task<void> ClusterApi::health(http::Response& response) {
+    bool someone = false;
+    for (const auto& [target, member] : core_.members().members()) someone = someone || member.online;
+    (void)co_await response.send_json(someone ? 200 : 503, someone ? R"({"ready":true})" : R"({"ready":false,"reason":"no target is online"})");
+}
+
+Task<void> ClusterApi::metrics(http::Response& response) {
+    std::map<std::string, double> by_state;
+    for (const auto& [id, live] : core_.jobs().jobs()) by_state[std::string(job_state_name(live.job.state))] += 1;
+    for (int state = 1; state <= 7; ++state) {
+        const std::string name(job_state_name(static_cast<JobState>(state)));
+        millrace::metrics::gauge("millrace_jobs", "Jobs by state", {{"state", name}}).set(by_state[name]);
+    }
+    for (const auto& [target, member] : core_.members().members()) {
+        millrace::metrics::gauge("millrace_target_online", "Whether the proxy hears from the target", {{"target", target}}).set(member.online ? 1 : 0);
+    }
+    const std::string text = millrace::metrics::prometheus_text();
+    http::Headers headers{{"Content-Type", "text/plain; version=0.0.4"}};
+    (void)co_await response.send(200, std::move(headers), text);
+}
+
+}  // namespace millrace::scheduler

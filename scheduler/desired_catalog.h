@@ -1,0 +1,34 @@
+// The buckets and transforms that the cluster should have. Every change raises the version; targets that are behind are sent
+// the whole. Pure: the caller writes it down before it tells anybody.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "core/result.h"
+#include "wire/messages.h"
+
+namespace millrace::scheduler {
+
+class DesiredCatalog {
+public:
+    explicit DesiredCatalog(wire::Catalog catalog) : catalog_(std::move(catalog)) {}
+
+    const wire::Catalog& wire() const { return catalog_; }
+    const wire::BucketEntry* bucket(const std::string& name) const;
+    const wire::TransformEntry* transform(const std::string& name) const;
+
+    // Code::already_exists and Code::not_found as the name says.
+    Result<void> create_bucket(const std::string& name, std::uint64_t small_object_bytes_max, std::int64_t now_unix_ns);
+    Result<void> destroy_bucket(const std::string& name);
+    Result<void> add_transform(const std::string& name, const std::string& spec_json);
+    Result<void> remove_transform(const std::string& name);
+    Result<void> enable_transform(const std::string& name, bool enabled);
+
+private:
+    wire::Catalog catalog_;
+};
+
+Error unknown_bucket(const std::string& name);
+Error unknown_transform(const std::string& name);
+
+}  // namespace millrace::scheduler

@@ -1,0 +1,42 @@
+#include "scheduler/job.h"
+
+namespace millrace::scheduler {
+
+std::string_view job_state_name(JobState state) {
+    switch (state) {
+        case JobState::preparing: return "preparing";
+        case JobState::running: return "running";
+        case JobState::paused: return "paused";
+        case JobState::completed: return "completed";
+        case JobState::completed_with_errors: return "completed_with_errors";
+        case JobState::failed: return "failed";
+        case JobState::cancelled: return "cancelled";
+    }
+    return "unknown";
+}
+
+bool is_terminal(JobState state) {
+    return state == JobState::completed || state == JobState::completed_with_errors || state == JobState::failed || state == JobState::cancelled;
+}
+
+JobTotals totals(const Job& job) {
+    JobTotals sum;
+    sum.total_known = true;
+    for (const auto& [target, slice] : job.slices) {
+        const wire::Counters& counters = slice.status.counters;
+        sum.counters.done += counters.done;
+        sum.counters.skipped += counters.skipped;
+        sum.counters.failed += counters.failed;
+        sum.counters.quarantined += counters.quarantined;
+        sum.counters.attempts += counters.attempts;
+        sum.counters.bytes_in += counters.bytes_in;
+        sum.counters.bytes_out += counters.bytes_out;
+        sum.counters.bytes_moved += counters.bytes_moved;
+        sum.total_objects += slice.status.total_objects;
+        sum.total_bytes += slice.status.total_bytes;
+        sum.total_known = sum.total_known && slice.heard && slice.status.total_known;
+    }
+    return sum;
+}
+
+}  // namespace millrace::scheduler

@@ -1,0 +1,59 @@
+// What the scheduler knows of a job: what was asked, how it stands, and what each slice last said.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/ids.h"
+#include "wire/messages.h"
+
+namespace millrace::scheduler {
+
+// Numbers are on disk.
+enum class JobState : int { preparing = 1, running = 2, paused = 3, completed = 4, completed_with_errors = 5, failed = 6, cancelled = 7 };
+
+std::string_view job_state_name(JobState state);
+bool is_terminal(JobState state);
+
+struct Slice {
+    bool heard = false;        // since the job was submitted
+    wire::SliceStatus status;  // the newest
+    MSGPACK_DEFINE_MAP(heard, status)
+};
+
+struct Job {
+    std::string id;
+    wire::JobSpec spec;            // without the objects of a list
+    std::string request_json;      // as submitted, defaults filled in
+    std::string idempotency_key;
+    JobState state = JobState::preparing;
+    std::string reason;            // why it failed
+    std::uint64_t revision = 1;    // of the directive
+    wire::Desired desired = wire::Desired::prepare;
+    std::uint64_t epoch = 1;
+    std::uint64_t pass = 1;
+    bool prepared = false;         // it has run: a resume need not prepare again
+    std::uint64_t failures_forgiven = 0;  // failures before the last resume or retry do not count towards on_error_limit
+    std::int64_t created_unix_ns = 0;
+    std::int64_t started_unix_ns = 0;
+    std::int64_t finished_unix_ns = 0;
+    std::map<std::string, Slice> slices;  // by target id: one per target of the map it was submitted under
+    MSGPACK_DEFINE_MAP(id, spec, request_json, idempotency_key, state, reason, revision, desired, epoch, pass, prepared,
+                       failures_forgiven, created_unix_ns, started_unix_ns, finished_unix_ns, slices)
+};
+
+// Sums over the slices.
+struct JobTotals {
+    wire::Counters counters;
+    std::uint64_t total_objects = 0;
+    std::uint64_t total_bytes = 0;
+    bool total_known = false;
+};
+JobTotals totals(const Job& job);
+
+}  // namespace millrace::scheduler
+
+MSGPACK_ADD_ENUM(millrace::scheduler::JobState)

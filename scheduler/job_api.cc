@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "scheduler/job_document.h"
+#include "scheduler/proxy_api.h"
+#include "scheduler/target_calls.h"
+
+namespace millrace::scheduler {
+namespace {
+
+using nlohmann::json;
+constexpr std::size_t kRequestMax = 64 << 20;
+constexpr std::size_t kErrorsPageDefault = 1000;
+constexpr std::size_t kErrorsPageMax = 10'000;
+constexpr auto kEventSpacing = milliseconds(200);
+constexpr auto kEventRefresh = std::chrono::seconds(1);
+
+}  // namespace
+
+void JobApi::add_routes(http::Router& router) {
+    using Parameters = http::PathParameters;
+    const auto id = [](const Parameters& path) -> const std::string& { return path.find("id")->second; };
+    router.add("POST", "/v1/jobs", [this](http::Request& request, http::Response& response, const Parameters&) { return submit(request, response); });
+    router.add("GET", "/v1/jobs", [this](http::Request& request, http::Response& response, const Parameters&) { return list(request, response); });
+    router.add("GET", "/v1/jobs/{id}", [this, id](http::Request&, http::Response& response, const Parameters& path) { return show(response, id(path), 200); });
+    router.add("DELETE", "/v1/jobs/{id}", [this, id](http::Request&, http::Response& response, const Parameters& path) { return remove(response, id(path)); });
+    router.add("GET", "/v1/jobs/{id}/errors", [this, id](http::Request& request, http::Response& response, const Parameters& path) {
+        return errors(request, response, id(path));
+    });
+    router.add("GET", "/v1/jobs/{id}/report", [this, id](http::Request&, http::Response& response, const Parameters& path) { return report(response, id(path)); });
+    router.add("GET", "/v1/jobs/{id}/events", [this, id](http::Request&, http::Response& response, const Parameters& path) { return events(response, id(path)); });
+    const auto add_command = [&](const char* verb, Scheduler::Command change) {
+        router.add("POST", std::string("/v1/jobs/{id}/") + verb, [this, id, change](http::Request&, http::Response& response, const Parameters& path) {
+            return command(response, id(path), change);
+        });
+    };
+    add_command("pause", [](Job& job) { return pause(job); });
+    add_command("resume", [](Job& job) { return resume(job); });
+    add_command("retry", [](Job& job) { return retry(job, unix_now_ns()); });
+    add_command("cancel", [](Job& job) { return cancel(job, unix_now_ns()); });
+}
+
+Result<const LiveJob*> JobApi::find(const std::string& id) const {
+    const LiveJob* live = core_.jobs().find(id);
+    if (live == nullptr) return fail(Code::not_found, "job " + id + " does not exist");
+    return live;
+}
+
+Task<void> JobApi::submit(http::Request& request, http::Response& response) {
+    const auto body = co_await request.read_all(kRequestMax);
+    auto parsed = body ? parse_job_request(*body) : Result<JobRequest>(body.error());
+    if (!parsed) {
+        (void)co_await response.send_error(parsed.error());
+        co_return;
+    }
+    const std::string key(request.headers.find("Idempotency-Key").value_or(""));
+    if (key.size() > 256) {
+        (void)co_await response.send_error(fail(Code::invalid_argument, "Idempotency-Key is longer than 256 bytes"));
+        co_return;
+    }
+    const Result<std::string> id = co_await core_.submit(std::move(*parsed), key);
+    if (!id) {
+        (void)co_await response.send_error(id.error());
+        co_return;
+    }
+    co_await show(response, *id, 202);
+}
+
+Task<void> JobApi::show(http::Response& response, const std::string& id, int status) {
+    const auto live = find(id);
+    if (!live) {
+        (void)co_await response.send_error(live.error());
+        co_return;
+    }
+    http::Headers headers{{"Content-Type", "application/json"}, {"Location", "/v1/jobs/" + id}};
+    const std::string document = job_document(**live, core_.is_online(), Detail::full, unix_now_ns());
+    (void)co_await response.send(status, std::move(headers), document);
+}
+
+Task<void> JobApi::list(http::Request& request, http::Response& response) {
+    const std::string state = request.query.get("state");
+    std::vector<const LiveJob*> jobs;
+    for (const auto& [id, live] : core_.jobs().jobs()) {
+        if (state.empty() || job_state_name(live.job.state) == state) jobs.push_back(&live);
+    }
+    std::ranges::sort(jobs, std::greater(), [](const LiveJob* live) { return live->job.created_unix_ns; });
+    std::string text = "[";
+    for (const LiveJob* live : jobs) {
+        if (text.size() > 1) text += ",";
+        text += job_document(*live, core_.is_online(), Detail::summary, unix_now_ns());
+    }
+    (void)co_await response.send_json(200, text + "]");
+}
+
+Task<void> JobApi::command(http::Response& response, const std::string& id, Scheduler::Command change) {
+    const Result<void> done = core_.command(id, change);
+    if (!done) {
+        (void)co_await response.send_error(done.error());
+        co_return;
+    }
+    co_await show(response, id, 200);
+}
+
+Task<void> JobApi::remove(http::Response& response, const std::string& id) {
+    const Result<void> removed = core_.remove_job(id);
+    if (!removed) {
+        (void)co_await response.send_error(removed.error());
+        co_return;
+    }
+    (void)co_await response.send(200, {}, "");
+}
+
+Task<void> JobApi::errors(http::Request& request, http::Response& response, const std::string& id) {
+    const std::string text = request.query.get("limit");
+    std::size_t limit = kErrorsPageDefault;
+    (void)std::from_chars(text.data(), text.data() + text.size(), limit);
+    const auto page = co_await error_page(core_, id, request.query.get("cursor"), std::clamp<std::size_t>(limit, 1, kErrorsPageMax));
+    if (!page) {
+        (void)co_await response.send_error(page.error());
+        co_return;
+    }
+    (void)co_await response.send_json(200, text_of({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable}}));
+}
+
+Task<void> JobApi::report(http::Response& response, const std::string& id) {
+    const auto live = find(id);
+    if (!live) {
+        (void)co_await response.send_error(live.error());
+        co_return;
+    }
+    json head = json::parse(job_document(**live, core_.is_online(), Detail::summary, unix_now_ns()), nullptr, false);
+    head["kind"] = "job";
+    std::string lines = text_of(head) + "\n";
+    for (const auto& [target, slice] : (*live)->job.slices) lines += slice_document(**live, target, core_.is_online()) + "\n";
+    http::Headers headers{{"Content-Type", "application/x-ndjson"}};
+    if (!co_await response.start(200, std::move(headers), std::nullopt)) co_return;
+    std::string cursor;
+    std::size_t count = 0;
+    bool complete = true;
+    do {
+        const auto page = co_await error_page(core_, id, cursor, kErrorsPageDefault);
+        if (!page) co_return;  // the connection is cut: half a report is not taken for a whole one
+        for (json row : page->rows) {
+            row["kind"] = "error";
+            lines += text_of(row) + "\n";
+        }
+        count += page->rows.size();
+        complete = complete && page->unreachable.empty();
+        cursor = page->cursor;
+        if (!co_await response.write(as_bytes(lines))) co_return;
+        lines.clear();
+    } while (!cursor.empty());
+    lines = text_of({{"kind", "end"}, {"errors", count}, {"complete", complete}}) + "\n";
+    if (!co_await response.write(as_bytes(lines))) co_return;
+    (void)co_await response.finish();
+}
+
+Task<void> JobApi::events(http::Response& response, const std::string& id) {
+    auto live = find(id);
+    if (!live) {
+        (void)co_await response.send_error(live.error());
+        co_return;
+    }
+    http::Headers headers{{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}};
+    if (!co_await response.start(200, std::move(headers), std::nullopt)) co_return;
+    for (;;) {
+        live = find(id);
+        if (!live) break;  // removed meanwhile
+        const std::uint64_t seen = (*live)->changes;
+        const bool last = is_terminal((*live)->job.state);
+        const std::string event = "event: job\ndata: " + job_document(**live, core_.is_online(), Detail::full, unix_now_ns()) + "\n\n";
+        if (!co_await response.write(as_bytes(event))) co_return;
+        if (last) break;
+        const Instant sent = steady_now();
+        for (bool changed = false; !changed && steady_now() < sent + kEventRefresh;) {
+            co_await core_.wait_for_change(sent + kEventRefresh);
+            live = find(id);
+            changed = !live || (*live)->changes != seen;
+        }
+        co_await sleep_until(sent + kEventSpacing);
+    }
+    (void)co_await response.finish();
+}
+
+}  // namespace millrace::scheduler

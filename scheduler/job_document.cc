@@ -1,0 +1,120 @@
+#include "scheduler/job_document.h"
+
+#include <nlohmann/json.hpp>
+
+namespace millrace::scheduler {
+namespace {
+
+using nlohmann::json;
+
+std::string_view slice_state_name(const Slice& slice, bool online) {
+    if (!slice.heard) return online ? "unknown" : "waiting";
+    const wire::SliceState state = slice.status.state;
+    if (!online && state != wire::SliceState::finished) return "waiting";
+    switch (state) {
+        case wire::SliceState::preparing: return "preparing";
+        case wire::SliceState::ready: return "ready";
+        case wire::SliceState::running: return "running";
+        case wire::SliceState::stalled: return "stalled";
+        case wire::SliceState::paused: return "paused";
+        case wire::SliceState::finished: return "finished";
+        case wire::SliceState::stopped: return "stopped";
+        case wire::SliceState::failed: return "failed";
+    }
+    return "unknown";
+}
+
+json object_counts(const wire::Counters& counters, std::uint64_t total, bool total_known) {
+    return {{"total", total}, {"total_known", total_known}, {"done", counters.done}, {"skipped", counters.skipped},
+            {"failed", counters.failed}, {"quarantined", counters.quarantined}};
+}
+
+json byte_counts(const wire::Counters& counters, std::uint64_t total) {
+    return {{"total", total}, {"in", counters.bytes_in}, {"out", counters.bytes_out}, {"moved", counters.bytes_moved}};
+}
+
+json describe_slice(const std::string& target, const Slice& slice, bool online) {
+    const wire::SliceStatus& status = slice.status;
+    std::string reason = status.reason;
+    if (!online && status.state != wire::SliceState::finished) reason = "its target is offline; start it and the slice goes on by itself";
+    return {{"target", target}, {"online", online}, {"state", slice_state_name(slice, online)}, {"reason", reason},
+            {"objects", object_counts(status.counters, status.total_objects, status.total_known)},
+            {"bytes", byte_counts(status.counters, status.total_bytes)}, {"attempts", status.counters.attempts},
+            {"in_flight", status.in_flight}, {"checkpoint_bytes", status.checkpoint_bytes}};
+}
+
+struct Outlook {
+    double objects_per_second = 0;
+    double bytes_per_second = 0;
+    std::optional<double> eta_seconds;
+    std::string slowest_target;
+};
+
+// The slowest slice decides; one whose rate or total is not known yet makes the whole unknown.
+Outlook look_ahead(const LiveJob& live, const IsOnline& is_online) {
+    Outlook outlook;
+    if (live.job.state != JobState::running) return outlook;
+    bool known = true;
+    double longest = -1;
+    for (const auto& [target, slice] : live.job.slices) {
+        const auto found = live.rates.find(target);
+        const ProgressRate rate = found == live.rates.end() ? ProgressRate() : found->second;
+        const bool finished = slice.heard && slice.status.state == wire::SliceState::finished && slice.status.revision == live.job.revision;
+        if (finished) continue;
+        outlook.objects_per_second += rate.objects_per_second();
+        outlook.bytes_per_second += rate.bytes_per_second();
+        const wire::SliceStatus& status = slice.status;
+        const std::uint64_t settled = status.counters.settled();
+        std::optional<double> left;
+        if (slice.heard && status.total_known && is_online(target)) {
+            left = rate.seconds_left(status.total_objects - std::min(settled, status.total_objects),
+                                     status.total_bytes - std::min(status.counters.bytes_in, status.total_bytes));
+        }
+        known = known && left.has_value();
+        const double weight = left.value_or(1e18);
+        if (weight > longest) {
+            longest = weight;
+            outlook.slowest_target = target;
+        }
+    }
+    if (known && longest >= 0) outlook.eta_seconds = longest;
+    return outlook;
+}
+
+std::string text_of(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+}  // namespace
+
+std::string job_document(const LiveJob& live, const IsOnline& is_online, Detail detail, std::int64_t now_unix_ns) {
+    const Job& job = live.job;
+    const JobTotals sum = totals(job);
+    const Outlook outlook = look_ahead(live, is_online);
+    static constexpr const char* kDryRun[] = {"", "plan", "run"};
+    const std::int64_t end = job.finished_unix_ns > 0 ? job.finished_unix_ns : now_unix_ns;
+    const double elapsed = static_cast<double>(end - (job.started_unix_ns > 0 ? job.started_unix_ns : job.created_unix_ns)) / 1e9;
+    json document{{"id", job.id}, {"transform", job.spec.transform}, {"source", "ais://" + job.spec.source},
+                  {"destination", "ais://" + job.spec.destination}, {"state", job_state_name(job.state)}, {"reason", job.reason},
+                  {"epoch", job.epoch}, {"pass", job.pass}, {"dry_run", kDryRun[static_cast<int>(job.spec.dry_run)]},
+                  {"created_at", rfc3339(job.created_unix_ns)}, {"started_at", rfc3339(job.started_unix_ns)},
+                  {"finished_at", rfc3339(job.finished_unix_ns)}, {"elapsed_seconds", elapsed},
+                  {"objects", object_counts(sum.counters, sum.total_objects, sum.total_known)},
+                  {"bytes", byte_counts(sum.counters, sum.total_bytes)}, {"attempts", sum.counters.attempts},
+                  {"rate", {{"objects_per_second", outlook.objects_per_second}, {"bytes_per_second", outlook.bytes_per_second}}},
+                  {"eta_seconds", outlook.eta_seconds ? json(*outlook.eta_seconds) : json()}, {"slowest_target", outlook.slowest_target}};
+    if (detail == Detail::full) {
+        json slices = json::array();
+        for (const auto& [target, slice] : job.slices) slices.push_back(describe_slice(target, slice, is_online(target)));
+        document["slices"] = std::move(slices);
+        document["spec"] = json::parse(job.request_json, nullptr, false);
+    }
+    return text_of(document);
+}
+
+std::string slice_document(const LiveJob& live, const std::string& target, const IsOnline& is_online) {
+    const auto found = live.job.slices.find(target);
+    json document = describe_slice(target, found == live.job.slices.end() ? Slice{} : found->second, is_online(target));
+    document["kind"] = "slice";
+    return text_of(document);
+}
+
+}  // namespace millrace::scheduler

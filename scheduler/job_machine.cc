@@ -1,0 +1,143 @@
+#include "scheduler/job_machine.h"
+
+#include <algorithm>
+
+namespace millrace::scheduler {
+namespace {
+
+using wire::Desired;
+using wire::SliceState;
+
+void direct(Job& job, JobState state, Desired desired) {
+    job.state = state;
+    job.desired = desired;
+    ++job.revision;
+}
+
+void finish(Job& job, JobState state, std::int64_t now_unix_ns) {
+    job.state = state;
+    job.finished_unix_ns = now_unix_ns;
+}
+
+Error wrong_state(const Job& job, std::string_view what, std::string_view allowed) {
+    return fail(Code::conflict, "job " + job.id + " is " + std::string(job_state_name(job.state)) + "; " + std::string(what) +
+        " is possible when it is " + std::string(allowed));
+}
+
+bool speaks_of_now(const Job& job, const Slice& slice) { return slice.heard && slice.status.revision == job.revision; }
+
+// True when every slice whose target can answer has reached one of the states, under the current revision.
+bool all_in(const Job& job, const IsOnline& is_online, std::initializer_list<SliceState> states, bool offline_too) {
+    return std::ranges::all_of(job.slices, [&](const auto& item) {
+        const auto& [target, slice] = item;
+        if (!offline_too && !is_online(target)) return true;
+        return speaks_of_now(job, slice) && std::ranges::find(states, slice.status.state) != states.end();
+    });
+}
+
+bool fail_job(Job& job, std::string reason, std::int64_t now_unix_ns) {
+    job.reason = std::move(reason);
+    direct(job, JobState::failed, Desired::stop);
+    job.finished_unix_ns = now_unix_ns;
+    return true;
+}
+
+std::uint64_t failures(const JobTotals& sum) { return sum.counters.failed + sum.counters.quarantined; }
+
+// What resume and retry have in common: the slices run again under a new epoch.
+void start_again(Job& job) {
+    ++job.epoch;
+    job.reason.clear();
+    job.finished_unix_ns = 0;
+    job.failures_forgiven = failures(totals(job));
+    direct(job, job.prepared ? JobState::running : JobState::preparing, job.prepared ? Desired::run : Desired::prepare);
+}
+
+// Why the job must be given up, or empty.
+std::string verdict(const Job& job) {
+    for (const auto& [target, slice] : job.slices) {
+        if (speaks_of_now(job, slice) && slice.status.state == SliceState::failed) return "target " + target + ": " + slice.status.reason;
+    }
+    const JobTotals sum = totals(job);
+    const std::uint64_t fresh = failures(sum) - std::min(failures(sum), job.failures_forgiven);
+    const std::uint64_t limit = job.spec.on_error_limit;
+    if (job.spec.on_error == wire::OnError::abort_after_count && fresh > limit) {
+        return std::to_string(fresh) + " objects failed; the job allows " + std::to_string(limit);
+    }
+    if (job.spec.on_error == wire::OnError::abort_after_percent && sum.total_known && fresh * 100 > limit * sum.total_objects) {
+        return std::to_string(fresh) + " of " + std::to_string(sum.total_objects) + " objects failed; the job allows " +
+               std::to_string(limit) + "%";
+    }
+    return "";
+}
+
+}  // namespace
+
+Result<void> pause(Job& job) {
+    if (job.state != JobState::preparing && job.state != JobState::running) return wrong_state(job, "pause", "preparing or running");
+    direct(job, JobState::paused, Desired::pause);
+    return {};
+}
+
+Result<void> resume(Job& job) {
+    if (job.state != JobState::paused && job.state != JobState::failed && job.state != JobState::cancelled) {
+        return wrong_state(job, "resume", "paused, failed or cancelled");
+    }
+    start_again(job);
+    return {};
+}
+
+Result<void> retry(Job& job, std::int64_t now_unix_ns) {
+    if (!is_terminal(job.state) && job.state != JobState::paused) return wrong_state(job, "retry", "finished, failed, cancelled or paused");
+    if (job.state == JobState::completed) return fail(Code::conflict, "job " + job.id + " completed without errors: there is nothing to retry");
+    if (job.spec.dry_run != wire::DryRun::no) return fail(Code::conflict, "job " + job.id + " was a dry run; submit the job itself");
+    ++job.pass;
+    if (job.started_unix_ns == 0) job.started_unix_ns = now_unix_ns;
+    start_again(job);
+    return {};
+}
+
+Result<void> cancel(Job& job, std::int64_t now_unix_ns) {
+    if (is_terminal(job.state)) return wrong_state(job, "cancel", "preparing, running or paused");
+    direct(job, JobState::cancelled, Desired::stop);
+    job.finished_unix_ns = now_unix_ns;
+    return {};
+}
+
+bool absorb(Job& job, const std::string& target, const wire::SliceStatus& status) {
+    const auto found = job.slices.find(target);
+    if (found == job.slices.end() || status.revision > job.revision) return false;
+    Slice& slice = found->second;
+    const wire::SliceStatus& known = slice.status;
+    const auto age = [](const wire::SliceStatus& s) { return std::tuple(s.incarnation, s.seq); };
+    if (slice.heard && age(status) <= age(known)) return false;
+    slice.heard = true;
+    slice.status = status;
+    return true;
+}
+
+bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns) {
+    if (job.state != JobState::preparing && job.state != JobState::running) return false;
+    if (std::string why = verdict(job); !why.empty()) return fail_job(job, std::move(why), now_unix_ns);
+    if (job.state == JobState::preparing) {
+        const bool plan = job.spec.dry_run == wire::DryRun::plan;
+        if (!all_in(job, is_online, {SliceState::ready, SliceState::running, SliceState::finished}, plan)) return false;
+        const bool someone = std::ranges::any_of(job.slices, [&](const auto& item) { return is_online(item.first); });
+        if (!someone && !job.slices.empty()) return false;
+        if (job.started_unix_ns == 0) job.started_unix_ns = now_unix_ns;
+        if (plan) {
+            finish(job, JobState::completed, now_unix_ns);
+            return true;
+        }
+        job.prepared = true;
+        direct(job, JobState::running, Desired::run);
+        return true;
+    }
+    if (!all_in(job, is_online, {SliceState::finished}, true)) return false;
+    const JobTotals sum = totals(job);
+    const bool clean = failures(sum) == 0;
+    finish(job, clean ? JobState::completed : JobState::completed_with_errors, now_unix_ns);
+    return true;
+}
+
+}  // namespace millrace::scheduler

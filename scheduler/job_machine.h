@@ -1,0 +1,30 @@
+// The states of a job, and what moves it from one to the next.
+//
+//   preparing → running ⇄ paused → completed | completed_with_errors | failed | cancelled
+//
+// resume: from paused, failed, cancelled. retry: from completed_with_errors, failed, cancelled, paused; the ledger rows run
+// again. Every change of what slices should do raises the revision, so that an older directive or status is known as such.
+//
+// Pure: functions on a Job; true, or success, means that the job changed and must be written down before anyone is told.
+#pragma once
+#include <functional>
+#include <string>
+
+#include "core/result.h"
+#include "scheduler/job.h"
+
+namespace millrace::scheduler {
+
+using IsOnline = std::function<bool(const std::string& target)>;
+
+Result<void> pause(Job& job);
+Result<void> resume(Job& job);
+Result<void> retry(Job& job, std::int64_t now_unix_ns);
+Result<void> cancel(Job& job, std::int64_t now_unix_ns);
+
+// Takes a newer status in; older and foreign ones are ignored. True when it was newer.
+bool absorb(Job& job, const std::string& target, const wire::SliceStatus& status);
+// Moves the job on when its slices allow it.
+bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns);
+
+}  // namespace millrace::scheduler

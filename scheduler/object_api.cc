@@ -1,0 +1,70 @@
+#include "core/names.h"
+#include "scheduler/proxy_api.h"
+
+namespace millrace::scheduler {
+namespace {
+
+constexpr auto kPassThroughMax = std::chrono::hours(1);
+
+// What a target needs to know of the client's request; the connection's own headers stay behind.
+http::Headers forwarded(const http::Headers& received) {
+    http::Headers kept;
+    for (const auto& [name, value] : received) {
+        const bool about_connection = http::equal_without_case(name, "Host") || http::equal_without_case(name, "Connection") ||
+                                      http::equal_without_case(name, "Content-Length") || http::equal_without_case(name, "Transfer-Encoding") ||
+                                      http::equal_without_case(name, "Expect") || http::equal_without_case(name, "Keep-Alive");
+        if (!about_connection) kept.add(name, value);
+    }
+    return kept;
+}
+
+}  // namespace
+
+void ObjectApi::add_routes(http::Router& router) {
+    for (const char* method : {"GET", "PUT", "HEAD", "DELETE"}) {
+        router.add(method, "/v1/objects/{bucket}/{name...}", [this](http::Request& request, http::Response& response, const http::PathParameters& path) {
+            return route(request, response, path.find("bucket")->second, path.find("name")->second);
+        });
+    }
+}
+
+Task<void> ObjectApi::route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    Result<void> outcome = validate_object_name(name);
+    if (outcome && core_.catalog().bucket(bucket) == nullptr) outcome = unknown_bucket(bucket);
+    Result<http::Endpoint> owner = outcome ? core_.owner_endpoint(name) : Result<http::Endpoint>(outcome.error());
+    if (!owner) {
+        (void)co_await response.send_error(owner.error());
+        co_return;
+    }
+    if (request.query.get("redirect") == "no") {
+        outcome = co_await pass_through(request, response, *owner);
+        if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error());
+        co_return;
+    }
+    const std::string separator = request.target.find('?') == std::string::npos ? "?" : "&";
+    const std::string location = owner->text() + request.target + separator + "pid=" + core_.proxy_id() + "&utm=" + std::to_string(unix_now_ns());
+    http::Headers headers{{"Location", location}};
+    (void)co_await response.send(request.method == "GET" ? 301 : 307, std::move(headers), "");
+}
+
+Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Response& response, const http::Endpoint& owner) {
+    http::ClientRequest onward{.method = request.method, .target = request.target, .headers = forwarded(request.headers)};
+    if (request.method == "PUT") onward.body = &request;
+    onward.deadline = steady_now() + kPassThroughMax;
+    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<http::Exchange> exchange, co_await core_.client().send(owner, onward));
+    http::Headers headers = forwarded(exchange->headers);
+    Result<void> outcome;
+    if (request.method == "HEAD") {
+        outcome = co_await response.send_head(exchange->status, std::move(headers), exchange->size().value_or(0));
+    } else {
+        outcome = co_await response.start(exchange->status, std::move(headers), exchange->size());
+        if (outcome) {
+            const auto moved = co_await pump(*exchange, response);
+            outcome = moved ? co_await response.finish() : Result<void>(moved.error());
+        }
+    }
+    co_await exchange->close();
+    co_return outcome;
+}
+
+}  // namespace millrace::scheduler

@@ -1,0 +1,87 @@
+// The HTTP API of a proxy (API.md), one class per noun. Handlers run on the control loop, beside the state they speak of.
+#pragma once
+#include <string>
+
+#include "http/router.h"
+#include "scheduler/proxy_core.h"
+
+namespace millrace::scheduler {
+
+class BucketApi {
+public:
+    explicit BucketApi(ProxyCore& core) : core_(core) {}
+    void add_routes(http::Router& router);
+
+private:
+    Task<void> change(http::Request& request, http::Response& response, const std::string& bucket);
+    Task<void> destroy(http::Request& request, http::Response& response, const std::string& bucket);
+    Task<void> head(http::Response& response, const std::string& bucket);
+    Task<void> list_buckets(http::Response& response);
+    Task<void> list_objects(http::Request& request, http::Response& response, const std::string& bucket);
+
+    ProxyCore& core_;
+};
+
+// Redirects object traffic to the owner; passes the bytes through for clients that ask for that.
+class ObjectApi {
+public:
+    explicit ObjectApi(ProxyCore& core) : core_(core) {}
+    void add_routes(http::Router& router);
+
+private:
+    Task<void> route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+    Task<Result<void>> pass_through(http::Request& request, http::Response& response, const http::Endpoint& owner);
+
+    ProxyCore& core_;
+};
+
+class TransformApi {
+public:
+    explicit TransformApi(ProxyCore& core) : core_(core) {}
+    void add_routes(http::Router& router);
+
+private:
+    Task<void> add(http::Request& request, http::Response& response);
+    Task<void> list(http::Response& response);
+    Task<void> show(http::Response& response, const std::string& name);
+    Task<void> enable(http::Response& response, const std::string& name, bool enabled);
+    Task<void> remove(http::Response& response, const std::string& name);
+    Task<void> gather(http::Request& request, http::Response& response, const std::string& name, const std::string& path);
+
+    ProxyCore& core_;
+};
+
+class JobApi {
+public:
+    explicit JobApi(ProxyCore& core) : core_(core) {}
+    void add_routes(http::Router& router);
+
+private:
+    Task<void> submit(http::Request& request, http::Response& response);
+    Task<void> list(http::Request& request, http::Response& response);
+    Task<void> show(http::Response& response, const std::string& id, int status);
+    Task<void> command(http::Response& response, const std::string& id, Scheduler::Command change);
+    Task<void> remove(http::Response& response, const std::string& id);
+    Task<void> errors(http::Request& request, http::Response& response, const std::string& id);
+    Task<void> report(http::Response& response, const std::string& id);
+    Task<void> events(http::Response& response, const std::string& id);
+    Result<const LiveJob*> find(const std::string& id) const;
+
+    ProxyCore& core_;
+};
+
+class ClusterApi {
+public:
+    explicit ClusterApi(ProxyCore& core) : core_(core), started_(steady_now()) {}
+    void add_routes(http::Router& router);
+
+private:
+    Task<void> show(http::Response& response);
+    Task<void> health(http::Response& response);
+    Task<void> metrics(http::Response& response);
+
+    ProxyCore& core_;
+    const Instant started_;
+};
+
+}  // namespace millrace::scheduler

@@ -1,0 +1,100 @@
+// The scheduler: desired state out, slice status in. It writes a job down, then keeps telling every target what its slice
+// should be doing until the target has acknowledged it. Lost, doubled and reordered messages, and restarts of either side,
+// all heal by that one path.
+//
+// Pure: no I/O, no clock. What it wants done comes out as effects, in the order in which they must be carried out: what is
+// to be written down comes before the message that tells of it. Lives on the proxy's control loop only.
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "scheduler/job.h"
+#include "scheduler/job_machine.h"
+#include "scheduler/progress_rate.h"
+#include "wire/codec.h"
+
+namespace millrace::scheduler {
+
+struct PersistJob {
+    std::string job;
+};
+struct EraseJob {
+    std::string job;
+    std::string idempotency_key;
+};
+struct SendMessage {
+    std::string target;
+    wire::Message message;
+};
+using Effect = std::variant<PersistJob, EraseJob, SendMessage>;
+
+// A job and what is known of it beyond what is written down.
+struct LiveJob {
+    Job job;
+    std::vector<std::string> objects;                   // of a list selection, sorted
+    std::map<std::string, std::uint64_t> acknowledged;  // by target: the newest revision it has taken
+    std::map<std::string, Instant> sent;                // by target: when the directive was last sent
+    std::set<std::string> needs_spec;                   // targets that do not have the specification yet
+    std::map<std::string, ProgressRate> rates;
+    std::uint64_t changes = 0;                          // counts visible changes, for watchers
+};
+
+class Scheduler {
+public:
+    explicit Scheduler(IsOnline is_online) : is_online_(std::move(is_online)) {}
+
+    // At start: jobs as they were written down.
+    void restore(Job job, std::vector<std::string> objects);
+
+    // Requires a spec that is valid and at least one target.
+    void submit(Job job, std::vector<std::string> objects, const std::vector<std::string>& targets, Instant now);
+    using Command = std::function<Result<void>(Job&)>;
+    // Applies pause, resume, retry or cancel. Code::not_found for an unknown job.
+    Result<void> command(const std::string& id, const Command& change, Instant now, std::int64_t now_unix_ns);
+    // Forgets a job that could not be written down; nobody was told of it.
+    void drop(const std::string& id);
+    // Forgets a terminal job, here and on the targets.
+    Result<void> remove(const std::string& id);
+
+    void receive(const std::string& target, const wire::SliceStatus& status, Instant now, std::int64_t now_unix_ns);
+    void receive(const std::string& target, const wire::DirectiveAck& ack, Instant now);
+    // A target came (back): it is told everything again.
+    void target_joined(const std::string& target, Instant now, std::int64_t now_unix_ns);
+    // Repeats what was not acknowledged, the news that a job was removed included.
+    void tick(Instant now, std::int64_t now_unix_ns);
+
+    std::vector<Effect> take_effects() { return std::exchange(effects_, {}); }
+
+    const LiveJob* find(const std::string& id) const;
+    const std::map<std::string, LiveJob>& jobs() const { return jobs_; }
+    std::optional<std::string> job_of_key(const std::string& idempotency_key) const;
+    // Whether a job that is not terminal uses the transform.
+    std::optional<std::string> user_of_transform(const std::string& transform) const;
+
+private:
+    void tell(LiveJob& live, const std::string& target, Instant now);
+    void tell_all(LiveJob& live, Instant now);
+    void forget(const std::string& job, const std::string& target, std::uint64_t revision);
+    void changed(LiveJob& live, Instant now);
+    wire::JobSpec spec_for(const LiveJob& live, const std::string& target) const;
+
+    IsOnline is_online_;
+    std::map<std::string, LiveJob> jobs_;
+    std::map<std::string, std::string> keys_;  // idempotency key → job
+    std::vector<Effect> effects_;
+    struct Forget {
+        std::uint64_t revision = 0;
+        Instant sent{};
+    };
+    std::map<std::pair<std::string, std::string>, Forget> forgets_;  // by job and target, until acknowledged; bounded
+};
+
+}  // namespace millrace::scheduler

@@ -1,0 +1,72 @@
+#include "scheduler/target_calls.h"
+
+#include <algorithm>
+
+namespace millrace::scheduler {
+
+using nlohmann::json;
+
+std::string text_of(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+Task<Result<json>> ask_target(ProxyCore& core, std::string target, std::string path, Query query) {
+    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, core.endpoint_of(target));
+    http::ClientRequest request{.method = "GET", .target = path + "?" + query.text()};
+    request.deadline = steady_now() + std::chrono::seconds(10);
+    const auto reply = co_await http::fetch_ok(core.client(), endpoint, request, 64 << 20);
+    if (!reply) co_return reply.error().during("target " + target);
+    json document = json::parse(reply->body, nullptr, false);
+    if (!document.is_object()) co_return fail(Code::unavailable, "target " + target + " answered with something that is not JSON");
+    co_return document;
+}
+
+namespace {
+
+json error_row(const LiveJob& live, const std::string& target, const json& row) {
+    return {{"object", "ais://" + live.job.spec.source + "/" + row.value("name", "")}, {"target", target}, {"class", row.value("class", "")},
+            {"code", row.value("code", "")}, {"message", row.value("message", "")}, {"attempts", row.value("attempts", 0)},
+            {"at", row.value("at", "")}, {"stderr", row.value("stderr", "")}};
+}
+
+}  // namespace
+
+// The cursor is "target/last name"; an empty name means from the start of that target.
+Task<Result<ErrorPage>> error_page(ProxyCore& core, std::string job, std::string cursor, std::size_t rows_max) {
+    const LiveJob* live = core.jobs().find(job);
+    if (live == nullptr) co_return fail(Code::not_found, "job " + job + " does not exist");
+    const std::size_t slash = std::min(cursor.find('/'), cursor.size());
+    const std::string from = cursor.substr(0, slash);
+    std::string after = slash < cursor.size() ? cursor.substr(slash + 1) : "";
+    std::vector<std::string> targets;
+    for (const auto& [target, slice] : live->job.slices) {
+        if (target >= from) targets.push_back(target);
+    }
+    ErrorPage page;
+    for (const std::string& target : targets) {
+        if (target != from) after.clear();
+        while (page.rows.size() < rows_max) {
+            Query query;
+            query.add("job", job);
+            query.add("after", after);
+            query.add("limit", std::to_string(rows_max - page.rows.size()));
+            const auto answer = co_await ask_target(core, target, "/v1/worker/ledger", query);
+            if (!answer) {
+                page.unreachable.push_back(target);
+                break;
+            }
+            live = core.jobs().find(job);
+            if (live == nullptr) co_return fail(Code::not_found, "job " + job + " was removed");
+            for (const json& row : answer->value("rows", json::array())) {
+                page.rows.push_back(error_row(*live, target, row));
+                after = row.value("name", "");
+            }
+            if (answer->value("at_end", true)) break;
+        }
+        if (page.rows.size() >= rows_max) {
+            page.cursor = target + "/" + after;
+            break;
+        }
+    }
+    co_return page;
+}
+
+}  // namespace millrace::scheduler

@@ -1,0 +1,26 @@
+// What a proxy asks of targets over HTTP, as JSON. Control loop only.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/uri.h"
+#include "scheduler/proxy_core.h"
+
+namespace millrace::scheduler {
+
+// GET path?query of one target. Code::unavailable when it is offline or does not answer within ten seconds.
+Task<Result<nlohmann::json>> ask_target(ProxyCore& core, std::string target, std::string path, Query query);
+
+// A page of the failure ledgers of a job's slices, in order of target and name.
+struct ErrorPage {
+    std::vector<nlohmann::json> rows;
+    std::string cursor;                    // where the next page begins; empty at the end
+    std::vector<std::string> unreachable;  // targets whose rows are missing
+};
+Task<Result<ErrorPage>> error_page(ProxyCore& core, std::string job, std::string cursor, std::size_t rows_max);
+
+// For JSON that may hold names and messages that are not UTF-8.
+std::string text_of(const nlohmann::json& document);
+
+}  // namespace millrace::scheduler
