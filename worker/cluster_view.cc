@@ -1,0 +1,39 @@
+#include "worker/cluster_view.h"
+
+#include "core/placement.h"
+
+namespace millrace::worker {
+
+void ClusterView::update(const wire::ClusterMap& map) {
+    auto fresh = std::make_shared<Snapshot>();
+    fresh->version = map.version;
+    for (const wire::Node& node : map.targets) {
+        fresh->targets.emplace_back(node.id);
+        fresh->nodes.emplace(TargetId(node.id), node);
+    }
+    const std::lock_guard lock(mutex_);
+    if (map.version >= current_->version) current_ = std::move(fresh);
+}
+
+std::shared_ptr<const ClusterView::Snapshot> ClusterView::snapshot() const {
+    const std::lock_guard lock(mutex_);
+    return current_;
+}
+
+TargetId ClusterView::owner(std::string_view object_name) const {
+    const auto now = snapshot();
+    return now->targets.empty() ? self_ : owner_of(object_name, now->targets);
+}
+
+Result<http::Endpoint> ClusterView::endpoint(const TargetId& target) const {
+    const auto now = snapshot();
+    const auto found = now->nodes.find(target);
+    if (found == now->nodes.end() || !found->second.online || found->second.endpoint.empty()) {
+        return fail(Code::unavailable, "target " + target.str() + " is offline; start it and this goes on by itself");
+    }
+    return http::Endpoint::parse(found->second.endpoint);
+}
+
+std::uint64_t ClusterView::version() const { return snapshot()->version; }
+
+}  // namespace millrace::worker

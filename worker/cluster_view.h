@@ -1,0 +1,41 @@
+// The cluster map as the data path sees it: who owns a name, and where that target is. Any thread.
+#pragma once
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+#include "http/message.h"
+#include "wire/messages.h"
+
+namespace millrace::worker {
+
+class ClusterView {
+public:
+    explicit ClusterView(TargetId self) : self_(std::move(self)) {}
+
+    void update(const wire::ClusterMap& map);
+    // Until the first map came, everything is ours.
+    TargetId owner(std::string_view object_name) const;
+    bool owned_here(std::string_view object_name) const { return owner(object_name) == self_; }
+    // Code::unavailable while the target is not known or offline.
+    Result<http::Endpoint> endpoint(const TargetId& target) const;
+    const TargetId& self() const { return self_; }
+    std::uint64_t version() const;
+
+private:
+    struct Snapshot {
+        std::uint64_t version = 0;
+        std::vector<TargetId> targets;
+        std::map<TargetId, wire::Node> nodes;
+    };
+    std::shared_ptr<const Snapshot> snapshot() const;
+
+    const TargetId self_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<const Snapshot> current_ = std::make_shared<Snapshot>();  // guarded by mutex_
+};
+
+}  // namespace millrace::worker

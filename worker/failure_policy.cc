@@ -1,0 +1,63 @@
+#include "worker/failure_policy.h"
+
+#include <algorithm>
+
+namespace millrace::worker {
+namespace {
+
+Verdict judge_transform(Code code, const Attempt& attempt) {
+    switch (code) {
+        case Code::unavailable:
+        case Code::overloaded: return Verdict::wait;
+        case Code::crashed: return attempt.isolated ? Verdict::quarantine : Verdict::isolate;
+        case Code::transient:
+        case Code::timed_out: return attempt.number < attempt.attempts_max ? Verdict::retry : Verdict::fail;
+        case Code::cancelled: return Verdict::wait;
+        default: return Verdict::fail;
+    }
+}
+
+Verdict judge_source(Code code, const Attempt& attempt) {
+    if (code == Code::not_found) return attempt.listed ? Verdict::fail : Verdict::skip;
+    if (code == Code::io) return attempt.number < attempt.attempts_max ? Verdict::retry : Verdict::fail;
+    return Verdict::fail;
+}
+
+Verdict judge_sink(Code code) {
+    switch (code) {
+        case Code::stale_epoch: return Verdict::stop;
+        case Code::no_space:
+        case Code::permission:
+        case Code::io:
+        case Code::not_found:  // the destination bucket is gone
+        case Code::unavailable:
+        case Code::timed_out:
+        case Code::overloaded:
+        case Code::incomplete_body:
+        case Code::cancelled:
+        case Code::misdirected:
+        case Code::transient: return Verdict::wait;
+        default: return Verdict::fail;
+    }
+}
+
+Duration doubled(milliseconds first, milliseconds most, std::uint32_t number) {
+    const std::uint32_t doublings = std::min<std::uint32_t>(number > 0 ? number - 1 : 0, 16);
+    return std::min<Duration>(first * (1u << doublings), most);
+}
+
+}  // namespace
+
+Verdict judge(const Failure& failure, const Attempt& attempt) {
+    switch (failure.blame) {
+        case Blame::transform: return judge_transform(failure.error.code, attempt);
+        case Blame::source: return judge_source(failure.error.code, attempt);
+        case Blame::sink: return judge_sink(failure.error.code);
+    }
+    return Verdict::fail;
+}
+
+Duration retry_delay(std::uint32_t number) { return doubled(milliseconds(100), milliseconds(10'000), number); }
+Duration stall_delay(std::uint32_t stalls) { return doubled(milliseconds(250), milliseconds(5'000), stalls); }
+
+}  // namespace millrace::worker

@@ -1,0 +1,51 @@
+// The inline path: GET an object through a transform, past all job machinery. Its capacity is its own, so that it is never
+// queued behind a job. Runs on the lane of the connection.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/metrics.h"
+#include "http/server.h"
+#include "store/object_store.h"
+#include "worker/transform_table.h"
+
+namespace millrace::worker {
+
+struct InlineError {
+    std::string transform;
+    std::string object;  // "ais://bucket/name"
+    Error error;
+    std::int64_t at_unix_ns = 0;
+};
+
+class InlineTransform {
+public:
+    InlineTransform(store::ObjectStore& store, const TransformTable& transforms, std::uint32_t requests_max);
+
+    // Answers with the transformed bytes, or with an error; never with truncated bytes that look whole. Results up to 64 KiB
+    // are sent with their length; larger ones stream.
+    Task<void> serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+
+    // The last errors of a transform, newest first.
+    std::vector<InlineError> errors(const std::string& transform) const;
+
+private:
+    Task<Result<void>> run(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+    void remember(InlineError error);
+
+    store::ObjectStore& store_;
+    const TransformTable& transforms_;
+    const std::uint32_t requests_max_;
+    std::atomic<std::uint32_t> requests_ = 0;
+    metrics::Counter served_;
+    metrics::Counter failed_;
+    metrics::Histogram seconds_;
+    mutable std::mutex mutex_;
+    std::deque<InlineError> errors_;  // guarded by mutex_; bounded
+};
+
+}  // namespace millrace::worker

@@ -1,0 +1,23 @@
+// The request headers with which an output of a job travels to the target that owns its name: whose it is, and from what it
+// was made. Pure.
+#pragma once
+#include <optional>
+
+#include "core/ids.h"
+#include "http/message.h"
+#include "store/object_store.h"
+
+namespace millrace::worker {
+
+struct JobPut {
+    JobId job;
+    TargetId slice;           // the target that ran the transform
+    std::uint64_t fence = 0;  // fences.h
+    store::Provenance provenance;
+};
+
+void add_job_headers(http::Headers& headers, const JobPut& put);
+// nullopt when the request is not from a job; Code::invalid_argument when its headers are incomplete.
+Result<std::optional<JobPut>> read_job_headers(const http::Headers& headers);
+
+}  // namespace millrace::worker

@@ -1,0 +1,42 @@
+#include "worker/lanes.h"
+
+#include <future>
+
+#include "core/check.h"
+
+namespace millrace::worker {
+namespace {
+thread_local Lane* current_lane = nullptr;
+}  // namespace
+
+Lane::Lane(std::size_t lane_index)
+    : index(lane_index), loop("lane-" + std::to_string(lane_index)), client(std::make_unique<http::Client>(loop.executor())) {
+    loop.post([this] { current_lane = this; });
+}
+
+// The connections are closed on the thread that uses them.
+Lane::~Lane() {
+    std::promise<void> closed;
+    loop.post([this, &closed] {
+        client.reset();
+        closed.set_value();
+    });
+    closed.get_future().wait();
+}
+
+Lanes::Lanes(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(i));
+}
+
+std::vector<Executor> Lanes::executors() {
+    std::vector<Executor> all;
+    for (const auto& lane : lanes_) all.push_back(lane->loop.executor());
+    return all;
+}
+
+Lane& Lanes::here() {
+    MILLRACE_CHECK(current_lane != nullptr);
+    return *current_lane;
+}
+
+}  // namespace millrace::worker

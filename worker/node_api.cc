@@ -1,0 +1,118 @@
+#include "worker/node_api.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "core/hash.h"
+#include "core/metrics.h"
+
+namespace millrace::worker {
+namespace {
+
+using nlohmann::json;
+constexpr std::size_t kRowsMax = 10'000;
+
+std::size_t limit_of(const http::Request& request) {
+    const std::string text = request.query.get("limit", "1000");
+    std::size_t value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    return parsed.ec == std::errc{} ? std::clamp<std::size_t>(value, 1, kRowsMax) : 1000;
+}
+
+// Names and messages come from users and transforms; bytes that are not UTF-8 are replaced rather than refused.
+std::string text_of(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+}  // namespace
+
+NodeApi::NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
+                 const InlineTransform& inline_transform, std::string boot_id)
+    : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), boot_id_(std::move(boot_id)) {}
+
+void NodeApi::add_routes(http::Router& router) {
+    const auto bind = [this](Task<void> (NodeApi::*handler)(http::Request&, http::Response&)) {
+        return [this, handler](http::Request& request, http::Response& response, const http::PathParameters&) {
+            return (this->*handler)(request, response);
+        };
+    };
+    router.add("GET", "/v1/worker/objects", bind(&NodeApi::list));
+    router.add("GET", "/v1/worker/ledger", bind(&NodeApi::ledger));
+    router.add("POST", "/v1/worker/sync", bind(&NodeApi::sync));
+    router.add("GET", "/v1/worker/logs", bind(&NodeApi::logs));
+    router.add("GET", "/v1/worker/inline_errors", bind(&NodeApi::inline_errors));
+    router.add("GET", "/health", bind(&NodeApi::health));
+    router.add("GET", "/metrics", bind(&NodeApi::metrics));
+}
+
+Task<void> NodeApi::list(http::Request& request, http::Response& response) {
+    const std::string bucket = request.query.get("bucket");
+    auto scan = [this, &request, &bucket] {
+        return store_.scan(bucket, request.query.get("prefix"), request.query.get("after"), limit_of(request));
+    };
+    const Result<store::ScanPage> page = co_await blocking_.run(std::move(scan));
+    if (!page) {
+        (void)co_await response.send_error(page.error());
+        co_return;
+    }
+    json entries = json::array();
+    for (const store::ListedObject& object : page->objects) {
+        entries.push_back({{"name", object.name}, {"size", object.info.size}, {"checksum", checksum_text(object.info.checksum)},
+                           {"version", object.info.version}, {"written_at", rfc3339(object.info.written_unix_ns)}});
+    }
+    (void)co_await response.send_json(200, text_of({{"entries", std::move(entries)}, {"at_end", page->at_end}}));
+}
+
+Task<void> NodeApi::ledger(http::Request& request, http::Response& response) {
+    const JobId job(request.query.get("job"));
+    auto read = [this, &request, &job] { return slices_.ledger(job, request.query.get("after"), limit_of(request), UINT64_MAX); };
+    const Result<state::SliceStore::LedgerPage> page = co_await blocking_.run(std::move(read));
+    if (!page) {
+        (void)co_await response.send_error(page.error());
+        co_return;
+    }
+    json rows = json::array();
+    for (const auto& [name, row] : page->rows) {
+        rows.push_back({{"name", name}, {"class", row.quarantined ? "quarantined" : "failed"}, {"code", code_name(static_cast<Code>(row.code))},
+                        {"message", row.message}, {"stderr", row.stderr_tail}, {"attempts", row.attempts}, {"at", rfc3339(row.at_unix_ns)}});
+    }
+    (void)co_await response.send_json(200, text_of({{"rows", std::move(rows)}, {"at_end", page->at_end}}));
+}
+
+Task<void> NodeApi::sync(http::Request&, http::Response& response) {
+    auto make_durable = [this] { return store_.sync(); };
+    const Result<void> synced = co_await blocking_.run(std::move(make_durable));
+    if (!synced) {
+        (void)co_await response.send_error(synced.error());
+        co_return;
+    }
+    http::Headers headers{{"Millrace-Boot", boot_id_}};
+    (void)co_await response.send(200, std::move(headers), "");
+}
+
+Task<void> NodeApi::logs(http::Request& request, http::Response& response) {
+    const auto transform = transforms_.find(request.query.get("transform"));
+    const json document{{"log", transform ? transform->instance->log_tail() : ""}};
+    (void)co_await response.send_json(200, text_of(document));
+}
+
+Task<void> NodeApi::inline_errors(http::Request& request, http::Response& response) {
+    json rows = json::array();
+    for (const InlineError& error : inline_.errors(request.query.get("transform"))) {
+        rows.push_back({{"object", error.object}, {"code", code_name(error.error.code)}, {"message", error.error.context},
+                        {"at", rfc3339(error.at_unix_ns)}});
+    }
+    (void)co_await response.send_json(200, text_of({{"rows", std::move(rows)}}));
+}
+
+Task<void> NodeApi::health(http::Request&, http::Response& response) {
+    const bool ready = ready_;
+    (void)co_await response.send_json(ready ? 200 : 503, ready ? R"({"ready":true})" : R"({"ready":false,"reason":"not joined to a proxy"})");
+}
+
+Task<void> NodeApi::metrics(http::Request&, http::Response& response) {
+    const std::string text = millrace::metrics::prometheus_text();
+    http::Headers headers{{"Content-Type", "text/plain; version=0.0.4"}};
+    (void)co_await response.send(200, std::move(headers), text);
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,48 @@
+// HTTP between nodes, and what operators ask of one: listings, the failure ledger, the sync of a checkpoint barrier, logs of
+// transforms, health and metrics. Handlers run on the lane of the connection.
+//
+//   GET  /v1/worker/objects?bucket=&prefix=&after=&limit=     {"entries":[{name,size,checksum,version,written_at}],"at_end":…}
+//   GET  /v1/worker/ledger?job=&after=&limit=                 {"rows":[…],"at_end":…}
+//   POST /v1/worker/sync                                      200 with Millrace-Boot
+//   GET  /v1/worker/logs?transform=   GET /v1/worker/inline_errors?transform=
+#pragma once
+#include <atomic>
+#include <string>
+
+#include "core/loop.h"
+#include "http/router.h"
+#include "state/slice_store.h"
+#include "store/object_store.h"
+#include "worker/inline_transform.h"
+#include "worker/transform_table.h"
+
+namespace millrace::worker {
+
+class NodeApi {
+public:
+    NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
+            const InlineTransform& inline_transform, std::string boot_id);
+
+    void add_routes(http::Router& router);
+    // Any thread: whether /health answers 200.
+    void set_ready(bool ready) { ready_ = ready; }
+
+private:
+    Task<void> list(http::Request& request, http::Response& response);
+    Task<void> ledger(http::Request& request, http::Response& response);
+    Task<void> sync(http::Request& request, http::Response& response);
+    Task<void> logs(http::Request& request, http::Response& response);
+    Task<void> inline_errors(http::Request& request, http::Response& response);
+    Task<void> health(http::Request& request, http::Response& response);
+    Task<void> metrics(http::Request& request, http::Response& response);
+
+    store::ObjectStore& store_;
+    state::SliceStore& slices_;
+    BlockingPool& blocking_;
+    const TransformTable& transforms_;
+    const InlineTransform& inline_;
+    const std::string boot_id_;
+    std::atomic<bool> ready_ = false;
+};
+
+}  // namespace millrace::worker

@@ -1,0 +1,140 @@
+#include "worker/object_execution.h"
+
+#include "core/hash.h"
+#include "core/names.h"
+#include "core/uri.h"
+#include "worker/remote_output.h"
+
+namespace millrace::worker {
+namespace {
+
+using Outcome = std::expected<ExecutionResult, Failure>;
+
+class NullSink final : public Sink {
+public:
+    Task<Result<void>> write(std::span<const std::byte>) override { co_return Result<void>{}; }
+};
+
+std::unexpected<Failure> failed(Blame blame, Error error) { return std::unexpected(Failure{blame, std::move(error), {}}); }
+
+std::unexpected<Failure> failed(const runtime::RunFailure& failure) {
+    const Blame blame = failure.blame == runtime::Blame::source ? Blame::source
+                        : failure.blame == runtime::Blame::sink ? Blame::sink
+                                                                : Blame::transform;
+    return std::unexpected(Failure{blame, failure.error, failure.stderr_tail});
+}
+
+std::uint64_t digest_with_args(const Transform& transform, const std::string& args) { return xxh64(args, transform.digest); }
+
+store::Provenance provenance_of(const SliceContext& slice, const Transform& transform, const std::string& name, const store::ObjectInfo& source) {
+    return {.job = slice.job.str(), .epoch = slice.epoch, .source_bucket = slice.spec.source, .source_name = name,
+            .source_version = source.version, .source_checksum = source.checksum,
+            .transform_digest = digest_with_args(transform, slice.spec.args)};
+}
+
+bool same_origin(const store::Provenance& a, const store::Provenance& b) {
+    return a.source_bucket == b.source_bucket && a.source_name == b.source_name && a.source_version == b.source_version &&
+           a.source_checksum == b.source_checksum && a.transform_digest == b.transform_digest;
+}
+
+// Whether the policy leaves what is there. An output of this very job never counts as there: it may be being made again.
+bool keeps_existing(const SliceContext& slice, const store::Provenance& wanted, const store::ObjectInfo& existing) {
+    if (existing.provenance && existing.provenance->job == slice.job.str()) return false;
+    if (slice.spec.overwrite == wire::Overwrite::never) return true;
+    return existing.provenance && same_origin(*existing.provenance, wanted);
+}
+
+// What is known of the destination, wherever it is; nullopt when it does not exist.
+Task<Result<std::optional<store::ObjectInfo>>> find_existing(const SliceContext& slice, Lane& lane, const TargetId& owner, const std::string& name) {
+    if (owner == slice.cluster.self()) {
+        auto info = slice.store.stat(slice.spec.destination, name);
+        if (info) co_return std::optional(std::move(*info));
+        if (info.error().code == Code::not_found) co_return std::optional<store::ObjectInfo>();
+        co_return info.error();
+    }
+    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, slice.cluster.endpoint(owner));
+    http::ClientRequest request{.method = "HEAD", .target = "/v1/objects/" + slice.spec.destination + "/" + encode_object_path(name)};
+    request.deadline = steady_now() + std::chrono::seconds(10);
+    MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch(*lane.client, endpoint, request));
+    if (reply.status == 404) co_return std::optional<store::ObjectInfo>();
+    if (reply.status != 200) co_return fail(Code::unavailable, "the owner answered " + std::to_string(reply.status));
+    store::ObjectInfo info;
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<JobPut> made, read_job_headers(reply.headers));
+    if (made) info.provenance = made->provenance;
+    co_return std::optional(std::move(info));
+}
+
+struct Work {
+    const SliceContext& slice;
+    Lane& lane;
+    const Transform& transform;
+    runtime::ObjectRun run;
+    bool isolated;
+    store::ObjectReader& reader;
+
+    Task<runtime::RunResult> feed(Sink& sink) {
+        if (isolated) co_return co_await transform.instance->run_isolated(lane.index, run, reader, sink);
+        co_return co_await transform.instance->run(lane.index, run, reader, sink);
+    }
+};
+
+Task<Outcome> make_here(Work& work, const std::string& destination, const store::Provenance& provenance) {
+    store::WriteOptions options;
+    options.provenance = provenance;
+    auto writer = work.slice.store.begin_write(work.slice.spec.destination, destination, std::move(options));
+    if (!writer) co_return failed(Blame::sink, writer.error());
+    const runtime::RunResult ran = co_await work.feed(**writer);
+    if (!ran) co_return failed(ran.error());
+    const Result<store::ObjectInfo> published = co_await (*writer)->commit();
+    if (!published) co_return failed(Blame::sink, published.error());
+    co_return ExecutionResult{.bytes_in = work.reader.info().size, .bytes_out = published->size};
+}
+
+Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::string& destination, const store::Provenance& provenance) {
+    const auto endpoint = work.slice.cluster.endpoint(owner);
+    if (!endpoint) co_return failed(Blame::sink, endpoint.error());
+    RemoteOutput output(work.lane, *endpoint, work.run.deadline + std::chrono::seconds(30));
+    const JobPut put{work.slice.job, work.slice.cluster.self(), work.slice.fence, provenance};
+    output.begin(work.slice.spec.destination, destination, put);
+    const runtime::RunResult ran = co_await work.feed(output.sink());
+    if (!ran) {
+        co_await output.abort(fail(Code::cancelled, "the transform failed"));
+        co_return failed(ran.error());
+    }
+    Result<std::string> boot_id = co_await output.finish();
+    if (!boot_id) co_return failed(Blame::sink, boot_id.error());
+    co_return ExecutionResult{.bytes_in = work.reader.info().size, .bytes_out = ran->bytes_out, .moved_to = owner, .boot_id = std::move(*boot_id)};
+}
+
+}  // namespace
+
+Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, bool isolated) {
+    const wire::JobSpec& spec = slice.spec;
+    const std::shared_ptr<const Transform> transform = slice.transforms.find(spec.transform);
+    if (!transform) co_return failed(Blame::transform, fail(Code::unavailable, "transform '" + spec.transform + "' is not running here"));
+    auto reader = slice.store.open(spec.source, name);
+    if (!reader) co_return failed(Blame::source, reader.error());
+
+    const std::string destination = slice.rename.apply(name);
+    if (auto valid = validate_object_name(destination); !valid) co_return failed(Blame::sink, valid.error().during("output name"));
+    const TargetId owner = slice.cluster.owner(destination);
+    const store::Provenance provenance = provenance_of(slice, *transform, name, (*reader)->info());
+    if (spec.overwrite != wire::Overwrite::always && spec.dry_run == wire::DryRun::no) {
+        const auto existing = co_await find_existing(slice, lane, owner, destination);
+        if (!existing) co_return failed(Blame::sink, existing.error());
+        if (*existing && keeps_existing(slice, provenance, **existing)) co_return ExecutionResult{.skipped = true};
+    }
+
+    const milliseconds timeout = spec.object_timeout_ms > 0 ? milliseconds(spec.object_timeout_ms) : transform->instance->spec().obj_timeout_ms;
+    Work work{slice, lane, *transform, {spec.source, name, spec.args, steady_now() + timeout}, isolated, **reader};
+    if (spec.dry_run != wire::DryRun::no) {
+        NullSink nowhere;
+        const runtime::RunResult ran = co_await work.feed(nowhere);
+        if (!ran) co_return failed(ran.error());
+        co_return ExecutionResult{.bytes_in = (*reader)->info().size, .bytes_out = ran->bytes_out};
+    }
+    if (owner == slice.cluster.self()) co_return co_await make_here(work, destination, provenance);
+    co_return co_await make_elsewhere(work, owner, destination, provenance);
+}
+
+}  // namespace millrace::worker

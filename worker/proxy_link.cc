@@ -1,0 +1,154 @@
+#include "worker/proxy_link.h"
+
+#include <type_traits>
+
+#include "core/check.h"
+#include "core/file.h"
+#include "core/log.h"
+
+namespace millrace::worker {
+namespace {
+constexpr auto kBeat = milliseconds(500);
+constexpr auto kProxySilence = std::chrono::seconds(3);
+constexpr std::uint64_t kTransformReportBeats = 8;
+}  // namespace
+
+ProxyLink::ProxyLink(Loop& control, const TargetConfig& config, TargetState& state, std::string boot_id, std::string endpoint, Handlers handlers)
+    : control_(control), config_(config), state_(state), boot_id_(std::move(boot_id)), endpoint_(std::move(endpoint)), handlers_(std::move(handlers)),
+      tasks_(control.executor()), beat_now_(control.executor()) {}
+
+ProxyLink::~ProxyLink() { MILLRACE_CHECK(tasks_.size() == 0); }
+
+Result<std::string> ProxyLink::resolve() const {
+    if (!config_.proxy.starts_with("file:")) return config_.proxy;
+    MILLRACE_TRY_ASSIGN(std::string text, read_file(config_.proxy.substr(5), 4096));
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    return text;
+}
+
+Result<void> ProxyLink::start() {
+    last_heard_ = steady_now();
+    follow_address();
+    tasks_.spawn(run());
+    return {};
+}
+
+// Connects, or connects anew when the proxy's address file says another place.
+void ProxyLink::follow_address() {
+    const Result<std::string> address = resolve();
+    if (!address || *address == address_) return;
+    auto bus = std::make_unique<wire::DealerBus>(control_.executor(), [this](wire::Message message) { receive(std::move(message)); });
+    if (auto connected = bus->connect(*address, state_.id().str()); !connected) {
+        log::error("cannot reach the proxy", {{"error", connected.error()}});
+        return;
+    }
+    log::info("proxy address", {{"proxy", *address}});
+    bus_ = std::move(bus);
+    address_ = *address;
+    welcomed_ = false;
+}
+
+Task<void> ProxyLink::run() {
+    while (!stopping_) {
+        beat_now_.clear();
+        beat();
+        (void)co_await beat_now_.wait_until(steady_now() + (welcomed_ ? Duration(kBeat) : Duration(milliseconds(100))));
+    }
+}
+
+void ProxyLink::beat() {
+    if (steady_now() - last_heard_ > kProxySilence || !bus_) {
+        if (welcomed_) log::warn("proxy is silent", {{"proxy", address_}});
+        welcomed_ = false;
+        follow_address();
+    }
+    if (!bus_) return;
+    if (!welcomed_) {
+        send(wire::Hello{.target_id = state_.id().str(), .boot_id = boot_id_, .endpoint = endpoint_, .cluster_id = state_.cluster_id(),
+                         .catalog_version = state_.catalog().version});
+        return;
+    }
+    send(wire::Heartbeat{.boot_id = boot_id_, .catalog_version = state_.catalog().version, .map_version = map_version_,
+                         .running_slices = handlers_.running_slices()});
+    if (++heartbeats_ % kTransformReportBeats == 0) report_transforms();
+}
+
+void ProxyLink::send(const wire::Message& message) {
+    if (!bus_) return;
+    if (auto sent = bus_->send(message); !sent) log::warn("control message not sent", {{"error", sent.error()}});
+}
+
+void ProxyLink::report_transforms() {
+    if (welcomed_) send(wire::TransformStatus{state_.catalog().version, handlers_.transforms()});
+}
+
+void ProxyLink::receive(wire::Message message) {
+    if (stopping_) return;
+    last_heard_ = steady_now();
+    std::visit(
+        [this](auto& body) {
+            using Body = std::remove_cvref_t<decltype(body)>;
+            if constexpr (std::is_same_v<Body, wire::Welcome>) {
+                receive_welcome(body);
+            } else if constexpr (std::is_same_v<Body, wire::Catalog>) {
+                receive_catalog(body);
+            } else if constexpr (std::is_same_v<Body, wire::ClusterMap>) {
+                if (body.version < map_version_) return;
+                map_version_ = body.version;
+                handlers_.map(body);
+            } else if constexpr (std::is_same_v<Body, wire::Directive>) {
+                tasks_.spawn(handlers_.directive(std::move(body)));
+            } else if constexpr (std::is_same_v<Body, wire::StatusAck>) {
+                handlers_.status_ack(body);
+            } else if constexpr (std::is_same_v<Body, wire::Heartbeat>) {
+                if (body.boot_id != proxy_boot_id_) welcomed_ = false;  // another process: it must get to know this target
+            }
+        },
+        message);
+}
+
+void ProxyLink::receive_welcome(const wire::Welcome& welcome) {
+    if (!welcome.refused.empty()) {
+        if (refused_ != welcome.refused) log::error("the proxy refuses this target", {{"reason", welcome.refused}});
+        refused_ = welcome.refused;
+        return;
+    }
+    refused_.clear();
+    if (state_.cluster_id().empty()) {
+        if (auto written = state_.set_cluster_id(welcome.cluster_id); !written) {
+            log::error("identity could not be written down", {{"error", written.error()}});
+            return;
+        }
+    }
+    if (state_.cluster_id() != welcome.cluster_id) {
+        log::error("this target belongs to another cluster", {{"cluster", state_.cluster_id()}, {"proxy_cluster", welcome.cluster_id}});
+        return;
+    }
+    map_version_ = welcome.map.version;
+    handlers_.map(welcome.map);
+    if (welcomed_ && proxy_boot_id_ == welcome.boot_id) return;
+    welcomed_ = true;
+    proxy_boot_id_ = welcome.boot_id;
+    log::info("joined", {{"cluster", welcome.cluster_id}, {"map_version", map_version_}});
+    handlers_.joined();
+    report_transforms();
+    beat_now_.set();
+}
+
+void ProxyLink::receive_catalog(const wire::Catalog& catalog) {
+    if (catalog.version > state_.catalog().version) handlers_.catalog(catalog);
+    report_transforms();
+    beat_now_.set();  // the proxy waits to hear that it was applied
+}
+
+Task<void> ProxyLink::stop() {
+    stopping_ = true;
+    beat_now_.set();
+    send(wire::Goodbye{boot_id_});
+    co_await tasks_.join();
+    if (bus_) bus_->stop();
+    auto nothing = [] { return 0; };
+    (void)co_await call_on(control_.executor(), nothing);  // what the bus had posted before has run now
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,65 @@
+// A target's conversation with its proxy: hello until welcomed, heartbeats, and everything else handed to its handler.
+// Finds a proxy again that came back at another address (proxy: file:PATH). Control loop only.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/loop.h"
+#include "wire/bus.h"
+#include "worker/target_state.h"
+
+namespace millrace::worker {
+
+class ProxyLink {
+public:
+    struct Handlers {
+        std::function<Task<void>(wire::Directive)> directive;
+        std::function<void(const wire::StatusAck&)> status_ack;
+        std::function<void(const wire::Catalog&)> catalog;  // newer than the one of the target's state
+        std::function<void(const wire::ClusterMap&)> map;
+        std::function<void()> joined;                       // by a proxy, or by a new process of it
+        std::function<std::vector<wire::TransformReport>()> transforms;
+        std::function<std::uint32_t()> running_slices;
+    };
+
+    ProxyLink(Loop& control, const TargetConfig& config, TargetState& state, std::string boot_id, std::string endpoint, Handlers handlers);
+    ~ProxyLink();  // requires stop()
+
+    Result<void> start();
+    void send(const wire::Message& message);
+    void report_transforms();
+    // Says goodbye.
+    Task<void> stop();
+
+private:
+    Task<void> run();
+    void beat();
+    void follow_address();
+    void receive(wire::Message message);
+    void receive_welcome(const wire::Welcome& welcome);
+    void receive_catalog(const wire::Catalog& catalog);
+    Result<std::string> resolve() const;
+
+    Loop& control_;
+    const TargetConfig& config_;
+    TargetState& state_;
+    const std::string boot_id_;
+    const std::string endpoint_;
+    Handlers handlers_;
+    std::unique_ptr<wire::DealerBus> bus_;
+    std::string address_;
+    TaskGroup tasks_;
+    Event beat_now_;
+    bool stopping_ = false;
+    bool welcomed_ = false;
+    std::string refused_;
+    std::string proxy_boot_id_;
+    Instant last_heard_{};
+    std::uint64_t map_version_ = 0;
+    std::uint64_t heartbeats_ = 0;
+};
+
+}  // namespace millrace::worker

@@ -1,0 +1,117 @@
+#include "worker/selection.h"
+
+#include <algorithm>
+
+namespace millrace::worker {
+namespace {
+constexpr std::size_t kSurveyPage = 10'000;
+constexpr std::size_t kFeedScanPage = 512;
+constexpr int kFeedPagesMax = 8;  // then the loop gets its turn, though nothing matched yet
+}  // namespace
+
+Selection::Selection(const JobId& job, const wire::JobSpec& spec, std::uint64_t created_seq_end, store::ObjectStore& store, state::SliceStore& slices)
+    : job_(job), spec_(spec), rename_{spec.ext, spec.prepend}, created_seq_end_(created_seq_end), prefix_(spec.prefix), store_(store), slices_(slices) {}
+
+Result<Selection> Selection::make(const JobId& job, const wire::JobSpec& spec, std::uint64_t created_seq_end, store::ObjectStore& store,
+                                  state::SliceStore& slices) {
+    Selection selection(job, spec, created_seq_end, store, slices);
+    if (!spec.name_template.empty()) {
+        MILLRACE_TRY_ASSIGN(selection.template_, NameTemplate::parse(spec.name_template));
+        selection.prefix_ = selection.template_->prefix();
+    }
+    return selection;
+}
+
+bool Selection::contains(const std::string& name, const store::ObjectInfo& info) const {
+    return info.created_seq < created_seq_end_ && (!template_ || template_->matches(name));
+}
+
+Result<void> Selection::check_collision(const std::string& name) const {
+    for (const std::string& rival : rename_.rivals(name)) {
+        bool selected = false;
+        if (spec_.has_list) {
+            selected = std::ranges::binary_search(spec_.objects, rival);
+        } else if (rival.starts_with(prefix_)) {
+            const auto info = store_.stat(spec_.source, rival);
+            if (!info && info.error().code != Code::not_found) return info.error();
+            selected = info && contains(rival, *info);
+        }
+        if (selected) {
+            return fail(Code::already_exists, "'" + name + "' and '" + rival + "' would both become '" + rename_.apply(name) +
+                "'; change --ext, or select only one of them");
+        }
+    }
+    return {};
+}
+
+Result<Selection::SurveyPage> Selection::survey(const std::string& after) const {
+    if (spec_.has_list) return survey_list();
+    MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(spec_.source, prefix_, after, kSurveyPage));
+    SurveyPage counted{.last = after, .at_end = page.at_end};
+    for (const store::ListedObject& object : page.objects) {
+        counted.last = object.name;
+        if (!contains(object.name, object.info)) continue;
+        ++counted.objects;
+        counted.bytes += object.info.size;
+        if (rename_.can_collide()) MILLRACE_TRY(check_collision(object.name));
+    }
+    return counted;
+}
+
+Result<Selection::SurveyPage> Selection::survey_list() const {
+    SurveyPage counted{.objects = spec_.objects.size(), .last = spec_.objects.empty() ? "" : spec_.objects.back(), .at_end = true};
+    for (const std::string& name : spec_.objects) {
+        const auto info = store_.stat(spec_.source, name);
+        if (info) counted.bytes += info->size;
+        if (!info && info.error().code != Code::not_found) return info.error();
+        if (rename_.can_collide()) MILLRACE_TRY(check_collision(name));
+    }
+    return counted;
+}
+
+Result<Selection::Fed> Selection::feed(const FeedRequest& request) const {
+    if (request.phase == Phase::retry) return feed_ledger(request);
+    if (spec_.has_list) return feed_list(request);
+    Fed fed{.scanned_to = request.after};
+    for (int pages = 0; pages < kFeedPagesMax && fed.objects.empty(); ++pages) {
+        const std::size_t rows = std::min(kFeedScanPage, template_ ? kFeedScanPage : request.names_max);
+        MILLRACE_TRY_ASSIGN(store::ScanPage page, store_.scan(spec_.source, prefix_, fed.scanned_to, rows));
+        for (store::ListedObject& object : page.objects) {
+            if (fed.objects.size() == request.names_max) return fed;
+            if (!request.up_to.empty() && object.name > request.up_to) {
+                fed.at_end = true;
+                return fed;
+            }
+            fed.scanned_to = object.name;
+            if (contains(object.name, object.info)) fed.objects.push_back({std::move(object.name)});
+        }
+        if (page.at_end) {
+            fed.at_end = true;
+            return fed;
+        }
+    }
+    return fed;
+}
+
+Result<Selection::Fed> Selection::feed_list(const FeedRequest& request) const {
+    Fed fed{.scanned_to = request.after};
+    auto next = std::ranges::upper_bound(spec_.objects, request.after);
+    for (; next != spec_.objects.end() && fed.objects.size() < request.names_max; ++next) {
+        fed.objects.push_back({*next});
+        fed.scanned_to = *next;
+    }
+    fed.at_end = next == spec_.objects.end();
+    return fed;
+}
+
+Result<Selection::Fed> Selection::feed_ledger(const FeedRequest& request) const {
+    MILLRACE_TRY_ASSIGN(const state::SliceStore::LedgerPage page, slices_.ledger(job_, request.after, request.names_max, request.pass_below));
+    Fed fed{.scanned_to = request.after, .at_end = page.at_end};
+    for (const auto& [name, row] : page.rows) {
+        fed.objects.push_back({name, row.quarantined});
+        fed.scanned_to = name;
+    }
+    return fed;
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,364 @@
+#include "worker/slice_machine.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace millrace::worker {
+namespace {
+constexpr std::size_t kFeedNames = 256;
+}  // namespace
+
+SliceMachine::SliceMachine(SliceOptions options, Progress progress)
+    : options_(options), control_(options.workers_min, options.workers_start, options.workers_max) {
+    load(std::move(progress));
+}
+
+void SliceMachine::load(Progress progress) {
+    front_ticket_ += window_.size();  // tickets of the window that is thrown away never come back
+    window_.clear();
+    waiting_.clear();
+    suspects_.clear();
+    backoff_.clear();
+    changes_.clear();
+    ahead_ = {progress.settled_ahead.begin(), progress.settled_ahead.end()};
+    progress.settled_ahead.clear();
+    progress_ = std::move(progress);
+    fed_to_ = progress_.watermark;
+    phase_fed_ = false;
+    dirty_ = false;
+    settled_since_checkpoint_ = 0;
+    checkpoint_failures_ = 0;
+    checkpoint_failure_.clear();
+    checkpoint_not_before_ = {};
+    failures_forgiven_ = failures();
+    acknowledged_ = progress_.counters;
+    finished_durably_ = progress_.phase == Phase::finished;
+    failed_durably_ = !progress_.failure.empty();
+}
+
+void SliceMachine::rewind(Progress durable) {
+    MILLRACE_CHECK(in_flight_ == 0 && !in_checkpoint_);
+    const Survey survey = progress_.survey;  // what was counted stays counted
+    load(std::move(durable));
+    progress_.survey = survey;
+}
+
+// ---- commands
+
+void SliceMachine::order(Desired desired, std::uint64_t pass, bool fresh) {
+    desired_ = desired;
+    pass_ = std::max(pass_, pass);
+    if (fresh) {
+        ++orders_;
+        stalls_ = 0;
+        stalled_until_ = {};
+        checkpoint_not_before_ = {};
+        failures_forgiven_ = failures();
+        if ((desired == Desired::run || desired == Desired::prepare) && !progress_.failure.empty()) {
+            progress_.failure.clear();
+            failed_durably_ = false;
+            dirty_ = true;
+        }
+    }
+    if (desired == Desired::run && progress_.phase == Phase::finished && pass_ > progress_.retried_pass) enter_phase(Phase::retry);
+}
+
+void SliceMachine::transform_ready(bool ready, const std::string& reason) {
+    transform_ready_ = ready;
+    transform_reason_ = reason;
+}
+
+void SliceMachine::give_up(const std::string& reason) {
+    if (!progress_.failure.empty()) return;
+    progress_.failure = reason;
+    dirty_ = true;
+}
+
+// ---- survey and feed
+
+bool SliceMachine::wants_survey() const {
+    return !progress_.survey.done && progress_.failure.empty() && (desired_ == Desired::prepare || desired_ == Desired::run);
+}
+
+void SliceMachine::surveyed(std::uint64_t objects, std::uint64_t bytes, const std::string& last, bool at_end) {
+    progress_.survey.objects += objects;
+    progress_.survey.bytes += bytes;
+    progress_.survey.after = last;
+    progress_.survey.done = at_end;
+    if (at_end) dirty_ = true;
+}
+
+bool SliceMachine::wants_to_run() const {
+    return desired_ == Desired::run && progress_.failure.empty() && checkpoint_failure_.empty() && transform_ready_ && !needs_survey() &&
+           !options_.plan_only;
+}
+
+bool SliceMachine::ledger_is_behind() const {
+    return progress_.phase == Phase::retry && fed_to_.empty() && !phase_fed_ && (!changes_.empty() || in_checkpoint_);
+}
+
+std::optional<FeedRequest> SliceMachine::next_feed(Instant now) const {
+    if (!may_run(now) || phase_fed_ || progress_.phase == Phase::finished || ledger_is_behind()) return std::nullopt;
+    const std::size_t room = options_.window_objects_max - std::min<std::size_t>(window_.size(), options_.window_objects_max);
+    const std::size_t worth_it = std::min<std::size_t>(kFeedNames, std::max<std::size_t>(1, options_.window_objects_max / 4));
+    if (room == 0 || (room < worth_it && !waiting_.empty())) return std::nullopt;
+    FeedRequest request{.phase = progress_.phase, .after = fed_to_, .up_to = {}, .pass_below = 0, .names_max = std::min(room, kFeedNames)};
+    if (progress_.phase == Phase::retry) {
+        request.pass_below = progress_.phase_pass;
+    } else if (!progress_.survey.done) {
+        if (fed_to_ >= progress_.survey.after) return std::nullopt;
+        request.up_to = progress_.survey.after;
+    }
+    return request;
+}
+
+void SliceMachine::fed(const FeedRequest& request, std::vector<FedObject> objects, const std::string& scanned_to, bool at_end) {
+    for (FedObject& object : objects) {
+        const bool settled = ahead_.erase(object.name) > 0;
+        if (!settled) waiting_.push_back(front_ticket_ + window_.size());
+        window_.push_back({.name = std::move(object.name), .place = settled ? Place::settled : Place::waiting,
+                           .was_quarantined = object.was_quarantined});
+    }
+    if (!at_end) {
+        fed_to_ = scanned_to;
+    } else if (!request.up_to.empty()) {
+        fed_to_ = request.up_to;
+    } else {
+        phase_fed_ = true;
+    }
+    advance();
+}
+
+void SliceMachine::feed_failed(const Error& error, Instant now) { stall(error.context, now); }
+
+// ---- objects
+
+std::vector<Dispatch> SliceMachine::dispatch(Instant now) {
+    std::vector<Dispatch> chosen;
+    if (!may_run(now)) return chosen;
+    stalled_until_ = {};
+    while (!backoff_.empty() && backoff_.begin()->first <= now) {
+        const std::uint64_t ticket = backoff_.begin()->second;
+        backoff_.erase(backoff_.begin());
+        wait_again(ticket, window_[ticket - front_ticket_]);
+    }
+    const auto start = [&](std::deque<std::uint64_t>& queue) {
+        const std::uint64_t ticket = queue.front();
+        queue.pop_front();
+        Entry& object = window_[ticket - front_ticket_];
+        object.place = Place::running;
+        object.order = orders_;
+        ++in_flight_;
+        if (object.isolated) suspect_in_flight_ = true;
+        chosen.push_back({ticket, object.name, object.isolated});
+    };
+    const std::size_t limit = stalls_ > 0 ? 1 : control_.limit();  // one probe while nothing has worked since a stall
+    while (!waiting_.empty() && regular_in_flight() < limit) start(waiting_);
+    if (!suspects_.empty() && !suspect_in_flight_ && (stalls_ == 0 || in_flight_ == 0)) start(suspects_);
+    return chosen;
+}
+
+SliceMachine::Entry& SliceMachine::landed(std::uint64_t ticket) {
+    MILLRACE_CHECK(ticket >= front_ticket_ && ticket - front_ticket_ < window_.size());
+    Entry& object = window_[ticket - front_ticket_];
+    MILLRACE_CHECK(object.place == Place::running);
+    --in_flight_;
+    if (object.isolated) suspect_in_flight_ = false;
+    return object;
+}
+
+void SliceMachine::count_settled(Entry& object, std::uint64_t SliceCounters::*counter) {
+    SliceCounters& counters = progress_.counters;
+    if (progress_.phase == Phase::retry) --(object.was_quarantined ? counters.quarantined : counters.failed);
+    ++(counters.*counter);
+    object.place = Place::settled;
+    ++settled_since_checkpoint_;
+    dirty_ = true;
+}
+
+void SliceMachine::settle(std::uint64_t ticket, Settled how, std::uint64_t bytes_in, std::uint64_t bytes_out, std::uint64_t bytes_moved,
+                          Instant now) {
+    Entry& object = landed(ticket);
+    SliceCounters& counters = progress_.counters;
+    counters.bytes_in += bytes_in;
+    counters.bytes_out += bytes_out;
+    counters.bytes_moved += bytes_moved;
+    if (how == Settled::done) ++counters.attempts;
+    if (progress_.phase == Phase::retry) changes_[object.name] = std::nullopt;
+    count_settled(object, how == Settled::done ? &SliceCounters::done : &SliceCounters::skipped);
+    stalls_ = 0;
+    stall_reason_.clear();
+    if (!object.isolated) control_.succeeded(now);
+    advance();
+}
+
+void SliceMachine::settle_failed(Entry& object, const Failure& failure, bool quarantined) {
+    changes_[object.name] = FailedObject{quarantined, failure.error, failure.stderr_tail, object.attempts, pass_};
+    count_settled(object, quarantined ? &SliceCounters::quarantined : &SliceCounters::failed);
+    if (options_.failures_max && failures() > failures_forgiven_ + *options_.failures_max) {
+        give_up("more than " + std::to_string(*options_.failures_max) + " objects failed; the last: " + object.name + ": " + failure.error.context);
+    }
+}
+
+void SliceMachine::wait_again(std::uint64_t ticket, Entry& object) {
+    object.place = Place::waiting;
+    (object.isolated ? suspects_ : waiting_).push_front(ticket);
+}
+
+void SliceMachine::attempt_failed(std::uint64_t ticket, const Failure& failure, Instant now) {
+    Entry& object = landed(ticket);
+    const Verdict verdict = judge(failure, {object.attempts + 1, options_.attempts_max, object.isolated, options_.listed});
+    if (verdict != Verdict::wait && verdict != Verdict::stop && verdict != Verdict::skip) {
+        ++object.attempts;
+        ++progress_.counters.attempts;
+        stalls_ = 0;
+    }
+    switch (verdict) {
+        case Verdict::skip:
+            if (progress_.phase == Phase::retry) changes_[object.name] = std::nullopt;
+            count_settled(object, &SliceCounters::skipped);
+            break;
+        case Verdict::fail: settle_failed(object, failure, false); break;
+        case Verdict::quarantine: settle_failed(object, failure, true); break;
+        case Verdict::retry:
+            object.place = Place::backoff;
+            backoff_.emplace(now + retry_delay(object.attempts), ticket);
+            control_.overloaded(now);
+            break;
+        case Verdict::isolate:
+            object.isolated = true;
+            object.place = Place::waiting;
+            suspects_.push_back(ticket);
+            break;
+        case Verdict::wait:
+            wait_again(ticket, object);
+            stall(failure.error.context, now);
+            break;
+        case Verdict::stop:
+            wait_again(ticket, object);
+            if (object.order == orders_) desired_ = Desired::stop;  // else a newer order has started the slice again
+            break;
+    }
+    advance();
+}
+
+void SliceMachine::stall(const std::string& reason, Instant now) {
+    stall_reason_ = reason;
+    if (now < stalled_until_) return;  // several objects met the same obstacle
+    ++stalls_;
+    stalled_until_ = now + stall_delay(stalls_);
+}
+
+void SliceMachine::advance() {
+    while (!window_.empty() && window_.front().place == Place::settled) {
+        progress_.watermark = std::move(window_.front().name);
+        window_.pop_front();
+        ++front_ticket_;
+    }
+    if (!window_.empty() || progress_.phase == Phase::finished) return;
+    progress_.watermark = std::max(progress_.watermark, fed_to_);
+    if (!phase_fed_) return;
+    if (progress_.phase == Phase::main) {
+        // Counted but never fed: deleted before its turn.
+        progress_.counters.skipped += progress_.survey.objects - std::min(progress_.survey.objects, progress_.counters.settled());
+    } else {
+        progress_.retried_pass = progress_.phase_pass;
+    }
+    enter_phase(pass_ > progress_.retried_pass ? Phase::retry : Phase::finished);
+}
+
+void SliceMachine::enter_phase(Phase phase) {
+    progress_.phase = phase;
+    if (phase == Phase::retry) progress_.phase_pass = pass_;
+    progress_.watermark.clear();
+    fed_to_.clear();
+    ahead_.clear();
+    phase_fed_ = false;
+    finished_durably_ = false;
+    dirty_ = true;
+}
+
+// ---- checkpoints
+
+bool SliceMachine::checkpoint_due(Instant now) const {
+    if (in_checkpoint_ || !dirty_ || now < checkpoint_not_before_) return false;
+    const bool at_rest = in_flight_ == 0 && (progress_.phase == Phase::finished || desired_ != Desired::run || !progress_.failure.empty());
+    if (at_rest || !checkpoint_failure_.empty() || ledger_is_behind()) return true;
+    return settled_since_checkpoint_ >= options_.checkpoint_objects_max || now - last_checkpoint_ >= options_.checkpoint_interval;
+}
+
+CheckpointWork SliceMachine::begin_checkpoint() {
+    MILLRACE_CHECK(!in_checkpoint_);
+    std::erase_if(ahead_, [&](const std::string& name) { return name <= progress_.watermark; });
+    CheckpointWork work{progress_, std::exchange(changes_, {})};
+    work.progress.settled_ahead.assign(ahead_.begin(), ahead_.end());
+    for (const Entry& object : window_) {
+        if (object.place == Place::settled) work.progress.settled_ahead.push_back(object.name);
+    }
+    std::ranges::sort(work.progress.settled_ahead);
+    dirty_ = false;
+    settled_since_checkpoint_ = 0;
+    in_checkpoint_ = work;
+    return work;
+}
+
+void SliceMachine::end_checkpoint(bool durable, const std::string& reason, Instant now) {
+    MILLRACE_CHECK(in_checkpoint_.has_value());
+    const CheckpointWork work = std::move(*in_checkpoint_);
+    in_checkpoint_.reset();
+    last_checkpoint_ = now;
+    if (!durable) {
+        changes_.insert(work.changes.begin(), work.changes.end());  // newer ones win
+        dirty_ = true;
+        checkpoint_failure_ = reason.empty() ? "the checkpoint cannot be written" : reason;
+        checkpoint_not_before_ = now + stall_delay(++checkpoint_failures_);
+        return;
+    }
+    checkpoint_failures_ = 0;
+    checkpoint_failure_.clear();
+    acknowledged_ = work.progress.counters;
+    finished_durably_ = work.progress.phase == Phase::finished && progress_.phase == Phase::finished &&
+                        work.progress.retried_pass == progress_.retried_pass;
+    failed_durably_ = !work.progress.failure.empty() && !progress_.failure.empty();
+}
+
+// ---- queries
+
+SliceState SliceMachine::state() const {
+    const bool at_rest = in_flight_ == 0 && !dirty_ && !in_checkpoint_;
+    if (!progress_.failure.empty()) return failed_durably_ && at_rest ? SliceState::failed : SliceState::running;
+    if (finished_durably_) return SliceState::finished;
+    switch (desired_) {
+        case Desired::pause: return at_rest ? SliceState::paused : SliceState::running;
+        case Desired::stop: return at_rest ? SliceState::stopped : SliceState::running;
+        case Desired::prepare: return transform_ready_ && !needs_survey() ? SliceState::ready : SliceState::preparing;
+        case Desired::run: break;
+    }
+    if (options_.plan_only) return needs_survey() ? SliceState::preparing : SliceState::ready;
+    if (needs_survey()) return SliceState::preparing;
+    return stalls_ > 0 || !checkpoint_failure_.empty() || !transform_ready_ ? SliceState::stalled : SliceState::running;
+}
+
+std::string SliceMachine::reason() const {
+    if (!progress_.failure.empty()) return progress_.failure;
+    if (!checkpoint_failure_.empty()) return checkpoint_failure_;
+    if (finished_durably_ || desired_ == Desired::pause || desired_ == Desired::stop) return "";
+    if (!transform_ready_) return transform_reason_;
+    return stalls_ > 0 ? stall_reason_ : "";
+}
+
+Instant SliceMachine::next_wakeup() const {
+    Instant next = Instant::max();
+    if (wants_to_run()) {
+        if (!backoff_.empty()) next = std::max(backoff_.begin()->first, stalled_until_);
+        if (stalled_until_ != Instant{}) next = std::min(next, stalled_until_);
+    }
+    if (dirty_ && !in_checkpoint_) {
+        const bool waits = !checkpoint_failure_.empty();
+        next = std::min(next, waits ? checkpoint_not_before_ : std::max(checkpoint_not_before_, last_checkpoint_ + options_.checkpoint_interval));
+    }
+    return next;
+}
+
+}  // namespace millrace::worker

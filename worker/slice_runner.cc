@@ -1,0 +1,346 @@
+#include "worker/slice_runner.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <thread>
+
+#include "core/check.h"
+#include "core/log.h"
+#include "worker/progress_record.h"
+
+namespace millrace::worker {
+namespace {
+
+constexpr int kFeedsPerTurn = 8;
+
+SliceOptions make_options(const TargetConfig& config, const wire::JobSpec& spec) {
+    SliceOptions options;
+    options.window_objects_max = config.window_objects_max;
+    options.checkpoint_objects_max = config.checkpoint_objects_max;
+    options.checkpoint_interval = config.checkpoint_interval_ms;
+    options.attempts_max = spec.attempts;
+    options.listed = spec.has_list;
+    options.survey_before_run = RenameRule{spec.ext, spec.prepend}.can_collide();
+    options.plan_only = spec.dry_run == wire::DryRun::plan;
+    if (spec.on_error == wire::OnError::abort_after_count) options.failures_max = spec.on_error_limit;
+    const std::uint32_t processors = std::max(1u, std::thread::hardware_concurrency());
+    options.workers_min = spec.num_workers > 0 ? spec.num_workers : 1;
+    options.workers_start = spec.num_workers > 0 ? spec.num_workers : 2 * processors;
+    options.workers_max = spec.num_workers > 0 ? spec.num_workers : 32;
+    return options;
+}
+
+Desired desired_of(const state::SliceOrder& order) {
+    switch (static_cast<wire::Desired>(order.desired)) {
+        case wire::Desired::run: return Desired::run;
+        case wire::Desired::pause: return Desired::pause;
+        case wire::Desired::stop:
+        case wire::Desired::forget: return Desired::stop;
+        case wire::Desired::prepare: break;
+    }
+    return Desired::prepare;
+}
+
+wire::SliceState to_wire(SliceState state) {
+    switch (state) {
+        case SliceState::preparing: return wire::SliceState::preparing;
+        case SliceState::ready: return wire::SliceState::ready;
+        case SliceState::running: return wire::SliceState::running;
+        case SliceState::stalled: return wire::SliceState::stalled;
+        case SliceState::paused: return wire::SliceState::paused;
+        case SliceState::finished: return wire::SliceState::finished;
+        case SliceState::stopped: return wire::SliceState::stopped;
+        case SliceState::failed: return wire::SliceState::failed;
+    }
+    return wire::SliceState::preparing;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec) {
+    const JobId job(order.job);
+    MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, spec, order.created_seq_end, environment.store, environment.slices));
+    MILLRACE_TRY_ASSIGN(const std::optional<state::SliceCheckpoint> checkpoint, environment.slices.checkpoint(job));
+    Progress progress = checkpoint ? from_record(*checkpoint) : Progress{};
+    return std::unique_ptr<SliceRunner>(new SliceRunner(environment, std::move(order), std::move(spec), std::move(selection), std::move(progress)));
+}
+
+SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec, Selection selection, Progress progress)
+    : environment_(environment), order_(std::move(order)), spec_(std::move(spec)), selection_(std::move(selection)),
+      machine_(make_options(environment.config, spec_), progress), reporter_(order_.job, order_.incarnation),
+      tasks_(environment.control.executor()), timer_changed_(environment.control.executor()), durable_(std::move(progress)),
+      lane_load_(environment.lanes.size()) {
+    inbox_->owner = this;
+    make_context();
+    machine_.order(desired_of(order_), order_.pass, false);
+}
+
+SliceRunner::~SliceRunner() {
+    MILLRACE_CHECK(tasks_.size() == 0);
+    inbox_->owner = nullptr;
+}
+
+void SliceRunner::make_context() {
+    context_ = std::make_shared<SliceContext>(SliceContext{JobId(order_.job), spec_, RenameRule{spec_.ext, spec_.prepend}, order_.epoch,
+                                                           make_fence(order_.epoch, order_.incarnation), environment_.store,
+                                                           environment_.transforms, environment_.cluster});
+}
+
+void SliceRunner::adopt(const state::SliceOrder& order) {
+    order_ = order;
+    make_context();
+    machine_.order(desired_of(order_), order_.pass, true);
+    log::info("slice ordered", {{"job", order_.job}, {"revision", order_.revision}, {"desired", order_.desired}, {"epoch", order_.epoch}});
+    kick();
+}
+
+void SliceRunner::admit(bool admitted) {
+    if (admitted_ == admitted) return;
+    admitted_ = admitted;
+    kick();
+}
+
+bool SliceRunner::wants_to_run() const {
+    const SliceState state = machine_.state();
+    return desired_of(order_) == Desired::run && state != SliceState::finished && state != SliceState::failed;
+}
+
+void SliceRunner::report_again() {
+    reporter_.start_over();
+    kick();
+}
+
+// ---- the pump
+
+void SliceRunner::kick() {
+    if (!pumping_) pump();
+}
+
+void SliceRunner::post_kick(Loop& control, const std::shared_ptr<Inbox>& inbox) {
+    control.post([inbox] {
+        if (inbox->owner != nullptr) inbox->owner->kick();
+    });
+}
+
+void SliceRunner::pump() {
+    pumping_ = true;
+    const Instant now = steady_now();
+    collect();
+    check_transform();
+    if (!stopping_) {
+        if (rewind_ && machine_.in_flight() == 0 && !machine_.checkpointing()) {
+            rewind_ = false;
+            machine_.rewind(durable_);
+        }
+        if (!rewind_) {
+            if (machine_.wants_survey() && !surveying_) tasks_.spawn(run_survey());
+            feed(now);
+            start_objects(machine_.dispatch(now));
+        }
+        if (machine_.checkpoint_due(now)) {
+            CheckpointWork work = machine_.begin_checkpoint();
+            tasks_.spawn(run_checkpoint(std::move(work)));
+        }
+    }
+    report();
+    arm_timer();
+    pumping_ = false;
+}
+
+void SliceRunner::feed(Instant now) {
+    for (int pages = 0; pages < kFeedsPerTurn; ++pages) {
+        const auto request = machine_.next_feed(now);
+        if (!request) return;
+        auto fed = selection_.feed(*request);
+        if (!fed) return machine_.feed_failed(fed.error(), now);
+        machine_.fed(*request, std::move(fed->objects), fed->scanned_to, fed->at_end);
+    }
+    post_kick(environment_.control, inbox_);  // the loop's other work gets its turn
+}
+
+void SliceRunner::check_transform() {
+    const Result<void> ready = environment_.transforms.ready(spec_.transform);
+    if (!ready) {
+        machine_.transform_ready(false, ready.error().context);
+    } else if (!admitted_ && desired_of(order_) == Desired::run) {
+        machine_.transform_ready(false, "waiting for a place: " + std::to_string(environment_.config.running_slices_max) + " slices run on this target");
+    } else {
+        machine_.transform_ready(true, "");
+    }
+}
+
+void SliceRunner::start_objects(const std::vector<Dispatch>& chosen) {
+    for (const Dispatch& dispatch : chosen) {
+        const auto least = std::ranges::min_element(lane_load_);
+        const std::size_t lane = static_cast<std::size_t>(least - lane_load_.begin());
+        ++lane_load_[lane];
+        launch(environment_.lanes.at(lane), dispatch.ticket, dispatch.name, dispatch.isolated);
+    }
+}
+
+// The lane's task owns all it needs: it may end after this runner.
+void SliceRunner::launch(Lane& lane, std::uint64_t ticket, const std::string& name, bool isolated) {
+    auto run = [](std::shared_ptr<const SliceContext> context, std::shared_ptr<Inbox> inbox, Loop& control, Lane& here, std::uint64_t number,
+                  std::string object, bool alone) -> Task<void> {
+        auto result = co_await execute(*context, here, std::move(object), alone);
+        bool first = false;
+        {
+            const std::lock_guard lock(inbox->mutex);
+            first = inbox->completions.empty();
+            inbox->completions.push_back({number, here.index, std::move(result)});
+        }
+        if (first) post_kick(control, inbox);
+    };
+    ++outstanding_;
+    boost::asio::co_spawn(lane.loop.executor(), run(context_, inbox_, environment_.control, lane, ticket, name, isolated), boost::asio::detached);
+}
+
+void SliceRunner::collect() {
+    std::vector<Completion> landed;
+    {
+        const std::lock_guard lock(inbox_->mutex);
+        landed.swap(inbox_->completions);
+    }
+    const Instant now = steady_now();
+    for (Completion& completion : landed) {
+        --outstanding_;
+        --lane_load_[completion.lane];
+        if (!stopping_) land(completion, now);
+    }
+}
+
+void SliceRunner::land(Completion& completion, Instant now) {
+    if (!completion.result) {
+        const Failure& failure = completion.result.error();
+        log::debug("object attempt failed", {{"job", order_.job}, {"ticket", completion.ticket}, {"error", failure.error}});
+        machine_.attempt_failed(completion.ticket, failure, now);
+        return;
+    }
+    const ExecutionResult& done = *completion.result;
+    std::uint64_t moved = 0;
+    if (!done.moved_to.empty()) {
+        moved = done.bytes_out;
+        const auto [noted, fresh] = remote_outputs_.try_emplace(done.moved_to, done.boot_id);
+        if (!fresh && noted->second != done.boot_id) rewind_ = true;  // it started anew in between
+    }
+    machine_.settle(completion.ticket, done.skipped ? Settled::skipped : Settled::done, done.bytes_in, done.bytes_out, moved, now);
+}
+
+// ---- survey, checkpoint
+
+Task<void> SliceRunner::run_survey() {
+    surveying_ = true;
+    while (machine_.wants_survey() && !stopping_) {
+        const std::string after = machine_.survey().after;
+        auto survey = [this, after] { return selection_.survey(after); };
+        const Result<Selection::SurveyPage> page = co_await environment_.blocking.run(std::move(survey));
+        if (!page) {
+            machine_.give_up(page.error().context);
+            break;
+        }
+        machine_.surveyed(page->objects, page->bytes, page->last, page->at_end);
+        kick();
+    }
+    surveying_ = false;
+    kick();
+}
+
+Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
+    const std::map<TargetId, std::string> remote = std::exchange(remote_outputs_, {});
+    const JobId job(order_.job);
+    const bool writes = spec_.dry_run == wire::DryRun::no;
+    auto sync = [this, writes] { return writes ? environment_.store.sync() : Result<void>{}; };
+    Result<void> outcome = co_await environment_.blocking.run(std::move(sync));
+    if (outcome) outcome = co_await confirm_remote(remote);
+    std::uint64_t bytes = 0;
+    if (outcome) {
+        const state::SliceCheckpoint record = to_record(work.progress);
+        const state::LedgerChanges changes = to_record(work.changes);
+        auto write = [this, &job, &record, &changes] { return environment_.slices.put_checkpoint(job, record, changes); };
+        const Result<std::uint64_t> written = co_await environment_.blocking.run(std::move(write));
+        if (written) {
+            bytes = *written;
+        } else {
+            outcome = written.error();
+        }
+    }
+    if (outcome) {
+        durable_ = std::move(work.progress);
+        checkpoint_bytes_ = bytes;
+    } else {
+        remote_outputs_.insert(remote.begin(), remote.end());
+        log::warn("checkpoint failed", {{"job", job}, {"error", outcome.error()}});
+    }
+    machine_.end_checkpoint(outcome.has_value(), outcome ? "" : outcome.error().context, steady_now());
+    kick();
+}
+
+Task<Result<void>> SliceRunner::confirm_remote(const std::map<TargetId, std::string>& outputs) {
+    for (const auto& [target, boot_id] : outputs) {
+        MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, environment_.cluster.endpoint(target));
+        http::ClientRequest request{.method = "POST", .target = "/v1/worker/sync"};
+        request.deadline = steady_now() + std::chrono::seconds(30);
+        MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch_ok(environment_.client, endpoint, request));
+        if (reply.headers.find("Millrace-Boot").value_or("") != boot_id) {
+            rewind_ = true;  // what it had not synced may be gone: run again from the last checkpoint
+            co_return fail(Code::unavailable, "target " + target.str() + " was restarted before it had synced; running again what it may have lost");
+        }
+    }
+    co_return Result<void>{};
+}
+
+// ---- reports and time
+
+wire::SliceStatus SliceRunner::status() const {
+    const SliceCounters& counters = machine_.acknowledged();
+    wire::SliceStatus status{.job = order_.job, .revision = order_.revision, .state = to_wire(machine_.state()), .reason = machine_.reason()};
+    status.counters = {counters.done, counters.skipped, counters.failed, counters.quarantined, counters.attempts, counters.bytes_in,
+                       counters.bytes_out, counters.bytes_moved};
+    status.total_objects = machine_.survey().objects;
+    status.total_bytes = machine_.survey().bytes;
+    status.total_known = machine_.survey().done;
+    status.in_flight = static_cast<std::uint32_t>(machine_.in_flight());
+    status.checkpoint_bytes = checkpoint_bytes_;
+    return status;
+}
+
+void SliceRunner::report() {
+    if (const auto due = reporter_.due(status(), steady_now())) environment_.report(*due);
+}
+
+void SliceRunner::arm_timer() {
+    wake_at_ = std::min(machine_.next_wakeup(), reporter_.next_wakeup());
+    timer_changed_.set();
+    if (!timer_runs_ && !stopping_) {
+        timer_runs_ = true;
+        tasks_.spawn(run_timer());
+    }
+}
+
+Task<void> SliceRunner::run_timer() {
+    while (!stopping_) {
+        timer_changed_.clear();
+        const Instant wake_at = std::min(wake_at_, steady_now() + std::chrono::hours(1));
+        const bool changed = co_await timer_changed_.wait_until(wake_at);
+        if (!changed && !stopping_) {
+            // Never faster than this, whatever is overdue: something else will kick when it can go on.
+            co_await sleep_for(milliseconds(2));
+            kick();
+        }
+    }
+    timer_runs_ = false;
+}
+
+Task<void> SliceRunner::stop() {
+    stopping_ = true;
+    timer_changed_.set();
+    const Instant deadline = steady_now() + std::chrono::seconds(30);
+    while (outstanding_ > 0 && steady_now() < deadline) {
+        co_await sleep_for(milliseconds(5));
+        collect();
+    }
+    co_await tasks_.join();
+}
+
+}  // namespace millrace::worker

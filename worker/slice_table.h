@@ -1,0 +1,41 @@
+// The slices of this target: takes directives, writes orders down before it carries them out, and shares out the places to
+// run. Lives on the control loop.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "wire/codec.h"
+#include "worker/slice_runner.h"
+
+namespace millrace::worker {
+
+class SliceTable {
+public:
+    SliceTable(SliceEnvironment environment, Fences& fences, std::function<void(const wire::Message&)> send);
+    ~SliceTable();  // requires stop()
+
+    // Continues what was written down. A damaged record names itself and stops only its own slice.
+    Result<void> restore();
+    Task<void> receive(wire::Directive directive);
+    void receive(const wire::StatusAck& ack);
+    // The proxy may know nothing: everything is reported again.
+    void report_all();
+    // A transform or the cluster changed.
+    void kick_all();
+    std::uint32_t running() const;
+    Task<void> stop();
+
+private:
+    Result<void> adopt(const wire::Directive& directive);
+    Task<void> forget(const JobId& job, std::uint64_t revision);
+    void share_places();
+
+    SliceEnvironment environment_;
+    Fences& fences_;
+    std::function<void(const wire::Message&)> send_;
+    std::map<JobId, std::unique_ptr<SliceRunner>> runners_;
+    bool sharing_ = false;
+};
+
+}  // namespace millrace::worker

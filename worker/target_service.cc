@@ -1,0 +1,184 @@
+#include "worker/target_service.h"
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "core/file.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "state/families.h"
+#include "state/format.h"
+#include "store/local_store.h"
+#include "wire/bus.h"
+#include "worker/node_api.h"
+#include "worker/object_api.h"
+#include "worker/proxy_link.h"
+#include "worker/slice_table.h"
+#include "worker/target_state.h"
+
+namespace millrace::worker {
+
+// Members in start order: what is below uses what is above, and is destroyed first.
+struct TargetService::Impl {
+    TargetConfig config;
+    std::string boot_id = random_id("b-");
+    std::string endpoint;
+    std::unique_ptr<state::Kv> kv;
+    std::unique_ptr<store::LocalStore> store;
+    std::unique_ptr<state::SliceStore> slice_store;
+    std::unique_ptr<TargetState> state;
+    std::unique_ptr<ClusterView> cluster;
+    std::unique_ptr<Fences> fences;
+    std::unique_ptr<BlockingPool> blocking;
+    Loop control{"control"};
+    std::unique_ptr<http::Client> client;  // of the control loop
+    std::unique_ptr<Lanes> lanes;
+    std::unique_ptr<TransformTable> transforms;
+    std::unique_ptr<SliceTable> slices;
+    std::unique_ptr<InlineTransform> inline_transform;
+    std::unique_ptr<ObjectApi> object_api;
+    std::unique_ptr<NodeApi> node_api;
+    http::Router router;
+    std::unique_ptr<http::Server> server;
+    std::unique_ptr<ProxyLink> link;
+
+    Result<void> open();
+    void build();
+    Result<void> begin();
+    void apply_catalog(const wire::Catalog& catalog);
+    void stop();
+};
+
+Result<std::unique_ptr<TargetService>> TargetService::start(const TargetConfig& config) {
+    auto impl = std::make_unique<Impl>();
+    impl->config = config;
+    MILLRACE_TRY(impl->open());
+    impl->build();
+    std::unique_ptr<TargetService> service(new TargetService(std::move(impl)));
+    MILLRACE_TRY(service->impl_->begin());
+    return service;
+}
+
+TargetService::TargetService(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TargetService::~TargetService() { stop(); }
+const std::string& TargetService::endpoint() const { return impl_->endpoint; }
+void TargetService::stop() { impl_->stop(); }
+
+Result<void> TargetService::Impl::open() {
+    MILLRACE_TRY(make_folder(config.dir));
+    MILLRACE_TRY(make_folder(config.dir + "/state"));
+    state::KvOptions options;
+    options.block_cache_bytes = config.block_cache_bytes;
+    MILLRACE_TRY_ASSIGN(kv, state::Kv::open(config.dir + "/state", state::target_families(), options));
+    MILLRACE_TRY(state::check_format(*kv, state::target_family::meta, "target"));
+    store::LocalStoreOptions store_options;
+    store_options.folder = config.dir;
+    store_options.mountpaths = config.mountpaths;
+    MILLRACE_TRY_ASSIGN(store, store::LocalStore::open(store_options, *kv));
+    slice_store = std::make_unique<state::SliceStore>(*kv);
+    MILLRACE_TRY_ASSIGN(TargetState loaded, TargetState::open(*kv, config.id));
+    state = std::make_unique<TargetState>(std::move(loaded));
+    runtime::remove_leftovers(config.dir + "/run");
+    return {};
+}
+
+void TargetService::Impl::build() {
+    const std::uint32_t processors = std::max(1u, std::thread::hardware_concurrency());
+    cluster = std::make_unique<ClusterView>(state->id());
+    fences = std::make_unique<Fences>(*slice_store);
+    blocking = std::make_unique<BlockingPool>(4);
+    client = std::make_unique<http::Client>(control.executor());
+    lanes = std::make_unique<Lanes>(config.lanes > 0 ? config.lanes : processors);
+    runtime::InstanceEnvironment environment{control.executor(), lanes->executors(), config.dir + "/run"};
+    transforms = std::make_unique<TransformTable>(environment, [this] {
+        control.post([this] {
+            if (slices) slices->kick_all();
+            if (link) link->report_transforms();
+        });
+    });
+    SliceEnvironment slice_environment{control, *lanes, *blocking, *client, *store, *slice_store, *transforms, *cluster, config, {}};
+    slices = std::make_unique<SliceTable>(slice_environment, *fences, [this](const wire::Message& message) {
+        if (link) link->send(message);
+    });
+    inline_transform = std::make_unique<InlineTransform>(*store, *transforms, config.inline_requests_max);
+    object_api = std::make_unique<ObjectApi>(*store, *cluster, *fences, *inline_transform, config, boot_id);
+    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, boot_id);
+    object_api->add_routes(router);
+    node_api->add_routes(router);
+}
+
+Result<void> TargetService::Impl::begin() {
+    server = std::make_unique<http::Server>(lanes->executors(), [this](http::Request& request, http::Response& response) {
+        return router.handle(request, response);
+    });
+    MILLRACE_TRY_ASSIGN(const std::uint16_t port, server->listen(config.host, config.port));
+    endpoint = http::Endpoint{config.host, port, ""}.text();
+    MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
+    ProxyLink::Handlers handlers;
+    handlers.directive = [this](wire::Directive directive) { return slices->receive(std::move(directive)); };
+    handlers.status_ack = [this](const wire::StatusAck& ack) { slices->receive(ack); };
+    handlers.catalog = [this](const wire::Catalog& catalog) { apply_catalog(catalog); };
+    handlers.map = [this](const wire::ClusterMap& map) {
+        cluster->update(map);
+        slices->kick_all();
+    };
+    handlers.joined = [this] {
+        node_api->set_ready(true);
+        slices->report_all();
+    };
+    handlers.transforms = [this] { return transforms->report(); };
+    handlers.running_slices = [this] { return slices->running(); };
+    link = std::make_unique<ProxyLink>(control, config, *state, boot_id, endpoint, std::move(handlers));
+    auto boot = [this]() -> Task<Result<void>> {
+        transforms->apply(state->catalog().transforms);
+        MILLRACE_CO_TRY(slices->restore());
+        co_return link->start();
+    };
+    MILLRACE_TRY(run_blocking(control, boot()));
+    log::info("target started", {{"target", state->id()}, {"endpoint", endpoint}, {"boot", boot_id}});
+    return {};
+}
+
+// Buckets go only when the catalog says that this very bucket was destroyed; data is never removed because an entry is missing.
+void TargetService::Impl::apply_catalog(const wire::Catalog& catalog) {
+    const wire::Catalog& known = state->catalog();
+    for (const wire::BucketEntry& bucket : known.buckets) {
+        if (std::ranges::find(catalog.destroyed_uids, bucket.uid) == catalog.destroyed_uids.end() || !store->has_bucket(bucket.name)) continue;
+        if (auto destroyed = store->destroy_bucket(bucket.name); !destroyed) {
+            log::error("bucket could not be destroyed", {{"bucket", bucket.name}, {"error", destroyed.error()}});
+            return;  // the catalog stays at its old version, and comes again
+        }
+        log::info("bucket destroyed", {{"bucket", bucket.name}});
+    }
+    for (const wire::BucketEntry& bucket : catalog.buckets) {
+        if (store->has_bucket(bucket.name)) continue;
+        if (auto created = store->create_bucket(bucket.name, bucket.small_object_bytes_max); !created) {
+            log::error("bucket could not be created", {{"bucket", bucket.name}, {"error", created.error()}});
+            return;
+        }
+        log::info("bucket created", {{"bucket", bucket.name}});
+    }
+    if (auto written = state->set_catalog(catalog); !written) {
+        log::error("catalog could not be written down", {{"error", written.error()}});
+        return;
+    }
+    transforms->apply(catalog.transforms);
+}
+
+void TargetService::Impl::stop() {
+    if (!server) return;
+    auto wind_down = [this]() -> Task<void> {
+        if (link) co_await link->stop();
+        co_await slices->stop();
+        co_await transforms->stop();
+    };
+    server->stop(std::chrono::seconds(2));
+    run_blocking(control, wind_down());
+    link.reset();
+    server.reset();
+    slices.reset();
+    log::info("target stopped", {{"target", state->id()}});
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,34 @@
+// A target, whole: storage, transforms, slices, HTTP, and its conversation with the proxy.
+//
+//   start: open the store → remove leftovers → continue slices → listen on HTTP → say hello until welcomed
+//   then:  heartbeats both ways; directives and catalogs in, slice and transform status out
+//   stop:  in reverse
+//
+// Everything but the lanes' work happens on the control loop.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "core/config.h"
+#include "core/result.h"
+
+namespace millrace::worker {
+
+class TargetService {
+public:
+    // Opens the store and recovers; errors say what to do. Blocks.
+    static Result<std::unique_ptr<TargetService>> start(const TargetConfig& config);
+    ~TargetService();  // stops when stop() was not called
+
+    // "http://host:port", also written to <dir>/endpoint.
+    const std::string& endpoint() const;
+    // Says goodbye and stops everything in reverse order. Blocks for up to a few seconds.
+    void stop();
+
+private:
+    struct Impl;
+    explicit TargetService(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace::worker

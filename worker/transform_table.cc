@@ -1,0 +1,119 @@
+#include "worker/transform_table.h"
+
+#include <algorithm>
+
+#include "core/hash.h"
+#include "core/log.h"
+
+namespace millrace::worker {
+
+TransformTable::TransformTable(runtime::InstanceEnvironment environment, std::function<void()> changed)
+    : environment_(std::move(environment)), changed_(std::move(changed)), tasks_(environment_.control) {}
+
+TransformTable::~TransformTable() = default;
+
+void TransformTable::apply(const std::vector<wire::TransformEntry>& wanted) {
+    std::vector<std::shared_ptr<const Transform>> leaving;
+    std::vector<wire::TransformEntry> starting;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(held_, [&](const auto& item) {
+            const bool stays = std::ranges::find(wanted, item.first, &wire::TransformEntry::name) != wanted.end();
+            if (!stays && item.second.transform) leaving.push_back(item.second.transform);
+            return !stays;
+        });
+        for (const wire::TransformEntry& entry : wanted) {
+            Held& held = held_[entry.name];
+            const bool runs = held.transform != nullptr;
+            if (entry.enabled && runs && held.spec_json == entry.spec_json) continue;
+            if (runs) leaving.push_back(std::exchange(held.transform, nullptr));
+            held.spec_json = entry.spec_json;
+            held.problem = "transform '" + entry.name + "' is stopped; start it with: millrace etl start " + entry.name;
+            if (entry.enabled) starting.push_back(entry);
+        }
+    }
+    for (auto& transform : leaving) tasks_.spawn(run_stop(std::move(transform)));
+    for (const wire::TransformEntry& entry : starting) start(entry);
+    changed_();
+}
+
+void TransformTable::start(const wire::TransformEntry& entry) {
+    auto parsed = runtime::parse_spec(entry.spec_json, "transform '" + entry.name + "'");
+    const std::lock_guard lock(mutex_);
+    Held& held = held_[entry.name];
+    if (!parsed) {
+        held.problem = parsed.error().context;
+        log::error("transform has a bad specification", {{"transform", entry.name}, {"error", parsed.error()}});
+        return;
+    }
+    runtime::InstanceEnvironment environment = environment_;
+    // A folder of its own even while an older instance of that name still stops.
+    environment.folder += "/" + entry.name + "-" + std::to_string(++folders_);
+    auto transform = std::make_shared<Transform>();
+    transform->digest = runtime::digest(parsed->spec);
+    transform->instance = runtime::make_instance(std::move(parsed->spec), std::move(environment));
+    held.transform = transform;
+    held.problem.clear();
+    tasks_.spawn(run_start(entry.name, transform));
+}
+
+Task<void> TransformTable::run_start(std::string name, std::shared_ptr<const Transform> transform) {
+    const Result<void> started = co_await transform->instance->start();
+    if (started) {
+        log::info("transform running", {{"transform", name}});
+    } else {
+        log::warn("transform cannot start", {{"transform", name}, {"error", started.error()}});
+    }
+    changed_();
+}
+
+Task<void> TransformTable::run_stop(std::shared_ptr<const Transform> transform) {
+    co_await transform->instance->stop();
+    changed_();
+}
+
+Task<void> TransformTable::stop() {
+    apply({});
+    co_await tasks_.join();
+}
+
+std::shared_ptr<const Transform> TransformTable::find(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = held_.find(name);
+    return found == held_.end() ? nullptr : found->second.transform;
+}
+
+Result<void> TransformTable::ready(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = held_.find(name);
+    if (found == held_.end()) {
+        return fail(Code::unavailable, "transform '" + name + "' does not exist; register it with: millrace etl init");
+    }
+    if (!found->second.transform) return fail(Code::unavailable, found->second.problem);
+    const runtime::InstanceStatus status = found->second.transform->instance->status();
+    if (status.state == runtime::InstanceState::running) return {};
+    return fail(Code::unavailable, "transform '" + name + "' is " + std::string(runtime::state_name(status.state)) +
+        (status.reason.empty() ? "" : ": " + status.reason));
+}
+
+std::vector<wire::TransformReport> TransformTable::report() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<wire::TransformReport> reports;
+    for (const auto& [name, held] : held_) {
+        wire::TransformReport report{.name = name, .state = "stopped", .reason = held.problem,
+                                     .spec_json_digest = checksum_text(xxh64(held.spec_json))};
+        if (held.transform) {
+            const runtime::InstanceStatus status = held.transform->instance->status();
+            report.state = runtime::state_name(status.state);
+            report.reason = status.reason;
+            report.pid = status.pid;
+            report.restarts = status.restarts;
+            report.runs = status.runs;
+            report.failures = status.failures;
+        }
+        reports.push_back(std::move(report));
+    }
+    return reports;
+}
+
+}  // namespace millrace::worker

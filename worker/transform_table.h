@@ -1,0 +1,55 @@
+// The transforms of this target: one instance for each entry of the catalog, started and stopped as the catalog says.
+//
+// Changes happen on the control loop; find() from any thread.
+#pragma once
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/task.h"
+#include "runtime/instance.h"
+#include "wire/messages.h"
+
+namespace millrace::worker {
+
+struct Transform {
+    std::shared_ptr<runtime::Instance> instance;
+    std::uint64_t digest = 0;  // of what it computes
+};
+
+class TransformTable {
+public:
+    TransformTable(runtime::InstanceEnvironment environment, std::function<void()> changed);
+    ~TransformTable();  // requires stop()
+
+    // Starts what is new, stops what is gone or disabled, restarts what has another specification. In the background.
+    void apply(const std::vector<wire::TransformEntry>& wanted);
+    Task<void> stop();
+
+    // nullptr when there is none that is enabled.
+    std::shared_ptr<const Transform> find(const std::string& name) const;
+    // Success when objects can be fed to it now, else Code::unavailable with the reason.
+    Result<void> ready(const std::string& name) const;
+    std::vector<wire::TransformReport> report() const;
+
+private:
+    struct Held {
+        std::string spec_json;
+        std::shared_ptr<const Transform> transform;  // null when it is stopped or its specification is bad
+        std::string problem;                         // why it is not running
+    };
+    void start(const wire::TransformEntry& entry);
+    Task<void> run_start(std::string name, std::shared_ptr<const Transform> transform);
+    Task<void> run_stop(std::shared_ptr<const Transform> transform);
+
+    runtime::InstanceEnvironment environment_;
+    std::function<void()> changed_;
+    TaskGroup tasks_;
+    std::uint64_t folders_ = 0;
+    mutable std::mutex mutex_;
+    std::map<std::string, Held> held_;  // guarded by mutex_
+};
+
+}  // namespace millrace::worker
