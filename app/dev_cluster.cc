@@ -1,0 +1,190 @@
+#include "app/dev_cluster.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "app/signals.h"
+#include "core/file.h"
+#include "core/loop.h"
+#include "http/client.h"
+
+extern char** environ;
+
+namespace millrace::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string ending_text(int status) {
+    if (WIFSIGNALED(status)) return std::string("killed by ") + strsignal(WTERMSIG(status));
+    return "exit status " + std::to_string(WEXITSTATUS(status));
+}
+
+std::string last_lines(const std::string& file, std::size_t bytes) {
+    const auto text = read_file(file);
+    if (!text) return "";
+    return text->size() > bytes ? text->substr(text->size() - bytes) : *text;
+}
+
+Result<int> status_of(Loop& loop, http::Client& client, const std::string& endpoint_text) {
+    MILLRACE_TRY_ASSIGN(const http::Endpoint endpoint, http::Endpoint::parse(endpoint_text));
+    http::ClientRequest request{.method = "GET", .target = "/health"};
+    request.deadline = steady_now() + std::chrono::seconds(2);
+    auto reply = run_blocking(loop, http::fetch(client, endpoint, request));
+    if (!reply) return reply.error();
+    return reply->status;
+}
+
+std::string trimmed(std::string text) {
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
+}
+
+}  // namespace
+
+Result<DevCluster> DevCluster::prepare(const std::string& folder, std::size_t targets, std::uint16_t port) {
+    MILLRACE_TRY(make_folder(folder));
+    DevCluster cluster;
+    cluster.folder_ = fs::absolute(folder).string();
+    std::size_t existing = 0;
+    while (fs::exists(cluster.folder_ + "/t" + std::to_string(existing + 1) + ".yaml")) ++existing;
+    if (existing > 0 && targets > 0 && targets != existing) {
+        return fail(Code::conflict, folder + " holds a cluster of " + std::to_string(existing) + " targets, and objects do not move between targets; "
+            "leave --targets out, or choose another --dir");
+    }
+    const std::size_t count = existing > 0 ? existing : targets > 0 ? targets : 3;
+    const std::string proxy_dir = cluster.folder_ + "/proxy";
+    // Rewritten at every start: --port may be another one.
+    MILLRACE_TRY(write_file(cluster.folder_ + "/proxy.yaml", "dir: " + proxy_dir + "\nport: " + std::to_string(port) + "\n"));
+    cluster.nodes_.push_back({"proxy", cluster.folder_ + "/proxy.yaml"});
+    for (std::size_t i = 1; i <= count; ++i) {
+        const std::string name = "t" + std::to_string(i);
+        const std::string file = cluster.folder_ + "/" + name + ".yaml";
+        if (!fs::exists(file)) {
+            MILLRACE_TRY(write_file(file, "dir: " + cluster.folder_ + "/" + name + "\nid: " + name + "\nproxy: file:" + proxy_dir + "/control_endpoint\n"));
+        }
+        cluster.nodes_.push_back({name, file});
+    }
+    return cluster;
+}
+
+Result<void> DevCluster::start_all() {
+    for (const Node& node : nodes_) {
+        std::error_code ignored;
+        fs::remove(folder_ + "/" + node.name + "/endpoint", ignored);  // what it says is from the last time
+    }
+    for (Node& node : nodes_) MILLRACE_TRY(start(node));
+    return {};
+}
+
+Result<void> DevCluster::start(Node& node) {
+    const std::string self = fs::read_symlink("/proc/self/exe").string();
+    const std::string verb = node.name == "proxy" ? "proxy" : "target";
+    const std::string log = log_file(node);
+    std::string arguments[] = {self, verb, "--config", node.config};
+    char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), arguments[3].data(), nullptr};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setpgroup(&attributes, 0);  // Ctrl-C reaches this process only, which stops them in order
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    const int failure = posix_spawn(&node.pid, self.c_str(), &actions, &attributes, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (failure != 0) {
+        node.pid = 0;
+        return errno_error("cannot start " + node.name, failure);
+    }
+    return {};
+}
+
+Result<void> DevCluster::failed_start(const Node& node, const std::string& how) const {
+    return fail(Code::unavailable, node.name + " ended (" + how + "); the end of " + log_file(node) + ":\n" + last_lines(log_file(node), 600));
+}
+
+Result<std::string> DevCluster::wait_ready(Duration patience) {
+    Loop loop("dev");
+    auto client = std::make_unique<http::Client>(loop.executor());
+    const Instant deadline = steady_now() + patience;
+    Result<std::string> outcome = fail(Code::timed_out, "the cluster was not ready in time; see the logs in " + folder_);
+    while (steady_now() < deadline) {
+        const auto ended = reap();
+        if (!ended.empty()) {
+            outcome = failed_start(*ended.front().first, ended.front().second).error();
+            break;
+        }
+        std::size_t ready = 0;
+        for (const Node& node : nodes_) {
+            const auto endpoint = read_file(folder_ + "/" + node.name + "/endpoint");
+            if (!endpoint) break;
+            const auto status = status_of(loop, *client, trimmed(*endpoint));
+            if (!status || *status != 200) break;
+            ++ready;
+        }
+        if (ready == nodes_.size()) {
+            outcome = trimmed(read_file(folder_ + "/proxy/endpoint").value_or(""));
+            break;
+        }
+        if (const int signal = wait_for_signal(milliseconds(50), false); signal != 0) {
+            outcome = fail(Code::cancelled, "interrupted");
+            break;
+        }
+    }
+    auto close = [&client]() -> Task<void> {
+        client.reset();
+        co_return;
+    };
+    run_blocking(loop, close());
+    return outcome;
+}
+
+std::vector<std::pair<DevCluster::Node*, std::string>> DevCluster::reap() {
+    std::vector<std::pair<Node*, std::string>> ended;
+    for (Node& node : nodes_) {
+        int status = 0;
+        if (node.pid > 0 && ::waitpid(node.pid, &status, WNOHANG) == node.pid) {
+            node.pid = 0;
+            ended.emplace_back(&node, ending_text(status));
+        }
+    }
+    return ended;
+}
+
+void DevCluster::stop(Duration patience) {
+    const Instant deadline = steady_now() + patience;
+    // Targets first, so that they can say goodbye.
+    for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+        if (node->pid > 0) ::kill(node->pid, SIGTERM);
+    }
+    const auto running = [this] {
+        reap();
+        for (const Node& node : nodes_) {
+            if (node.pid > 0) return true;
+        }
+        return false;
+    };
+    while (running() && steady_now() < deadline) (void)wait_for_signal(milliseconds(100), true);
+    for (Node& node : nodes_) {
+        if (node.pid <= 0) continue;
+        ::kill(node.pid, SIGKILL);
+        ::waitpid(node.pid, nullptr, 0);
+        node.pid = 0;
+    }
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,46 @@
+// A whole cluster on one machine: a proxy and N targets, each a child process of its own, in folders below one.
+#pragma once
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+
+namespace millrace::app {
+
+class DevCluster {
+public:
+    struct Node {
+        std::string name;    // "proxy", "t1", …
+        std::string config;  // its configuration file: `millrace target --config FILE` starts it by hand
+        pid_t pid = 0;       // 0: not running
+    };
+
+    // Writes the configuration files that are missing. targets 0: as many as the folder has (3 in a new one); another number
+    // than the folder has is Code::conflict. port: of the proxy.
+    static Result<DevCluster> prepare(const std::string& folder, std::size_t targets, std::uint16_t port);
+
+    Result<void> start_all();
+    Result<void> start(Node& node);
+    // Returns when the proxy answers and every target has joined: the endpoint. Fails when a node ends before, with the end
+    // of its log.
+    Result<std::string> wait_ready(Duration patience);
+    // Takes note of nodes that ended; those that did, with how.
+    std::vector<std::pair<Node*, std::string>> reap();
+    // SIGTERM to all, SIGKILL after the patience; returns when all are gone.
+    void stop(Duration patience);
+
+    const std::vector<Node>& nodes() const { return nodes_; }
+    const std::string& folder() const { return folder_; }
+
+private:
+    std::string log_file(const Node& node) const { return folder_ + "/" + node.name + ".log"; }
+    Result<void> failed_start(const Node& node, const std::string& how) const;
+
+    std::string folder_;
+    std::vector<Node> nodes_;  // the proxy first
+};
+
+}  // namespace millrace::app

@@ -1,0 +1,91 @@
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "cli/document.h"
+#include "cli/output.h"
+#include "cli/session.h"
+#include "cli/uris.h"
+#include "cli/verbs.h"
+#include "core/units.h"
+
+namespace millrace::cli {
+namespace {
+
+using nlohmann::json;
+
+int say_done(Context& context, const std::string& bucket, std::string_view what) {
+    if (context.json) {
+        print_json(context.console.out, json{{"bucket", bucket}, {what, true}});
+    } else {
+        context.console.out << what << " ais://" << bucket << '\n';
+    }
+    return kExitDone;
+}
+
+}  // namespace
+
+int run(Context& context, const BucketCreate& verb) {
+    const auto bucket = bucket_of(verb.bucket);
+    if (!bucket) return context.fail("bucket create", bucket.error());
+    json body{{"action", "create-bck"}};
+    if (!verb.small_object_max.empty()) {
+        const auto size = parse_size(verb.small_object_max);
+        if (!size) return context.fail("bucket create: --small-object-max", size.error());
+        body["value"] = {{"small_object_max", *size}};
+    }
+    const auto made = context.session.send("POST", bucket_path(*bucket), body);
+    if (!made) return context.fail("bucket create " + verb.bucket, made.error());
+    return say_done(context, *bucket, "created");
+}
+
+int run(Context& context, const BucketList&) {
+    const auto buckets = context.session.get("/v1/buckets");
+    if (!buckets) return context.fail("bucket ls", buckets.error());
+    if (context.json) {
+        print_json(context.console.out, *buckets);
+        return kExitDone;
+    }
+    for (const json& bucket : *buckets) {
+        context.console.out << text_of(bucket, "provider", "ais") << "://" << clean_text(text_of(bucket, "name")) << '\n';
+    }
+    return kExitDone;
+}
+
+int run(Context& context, const BucketRemove& verb) {
+    const auto bucket = bucket_of(verb.bucket);
+    if (!bucket) return context.fail("bucket rm", bucket.error());
+    const auto removed = context.session.send("DELETE", bucket_path(*bucket), json{{"action", "destroy-bck"}});
+    if (!removed) return context.fail("bucket rm " + verb.bucket, removed.error());
+    return say_done(context, *bucket, "removed");
+}
+
+int run(Context& context, const BucketHead& verb) {
+    const auto bucket = bucket_of(verb.bucket);
+    if (!bucket) return context.fail("bucket head", bucket.error());
+    Call call;
+    call.method = "HEAD";
+    call.target = bucket_path(*bucket);
+    const auto reply = run_blocking(context.session.loop(), context.session.fetch(std::move(call)));
+    if (!reply) {
+        const bool missing = reply.error().code == Code::not_found;  // a HEAD reply cannot say what is
+        return context.fail("bucket head", missing
+                                               ? fail(Code::not_found, "bucket \"" + verb.bucket + "\" does not exist")
+                                               : reply.error());
+    }
+    auto properties = parse_json(reply->headers.find("Ais-Bucket-Props").value_or(""));
+    if (!properties) return context.fail("bucket head " + verb.bucket, properties.error());
+    if (!properties->is_object()) *properties = json::object();
+    if (context.json) {
+        (*properties)["name"] = *bucket;
+        print_json(context.console.out, *properties);
+        return kExitDone;
+    }
+    std::vector<std::pair<std::string, std::string>> fields{{"name", *bucket}};
+    for (const auto& [key, value] : properties->items()) {
+        fields.emplace_back(clean_text(key), value.is_string() ? value.get<std::string>() : json_line(value));
+    }
+    print_fields(context.console.out, fields);
+    return kExitDone;
+}
+
+}  // namespace millrace::cli

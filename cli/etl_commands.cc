@@ -1,0 +1,197 @@
+#include <fstream>
+#include <istream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "cli/document.h"
+#include "cli/output.h"
+#include "cli/session.h"
+#include "cli/spec_documents.h"
+#include "cli/verbs.h"
+#include "core/uri.h"
+
+namespace millrace::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kSpecBytesMax = 1 << 20;
+// A transform may take its own init_timeout to start, on every target.
+constexpr auto kStartTimeMax = std::chrono::minutes(10);
+
+std::string etl_path(const std::string& name, std::string_view rest = "") {
+    return "/v1/etl/" + percent_encode(name) + std::string(rest);
+}
+
+Result<std::string> read_text(Context& context, const std::string& file) {
+    std::ifstream opened;
+    if (file != "-") {
+        opened.open(file, std::ios::binary);
+        if (!opened) return errno_error("cannot open " + file, errno);
+    }
+    std::istream& in = file == "-" ? context.console.in : opened;
+    std::string text(kSpecBytesMax + 1, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (in.bad()) return fail(Code::io, "cannot read " + file);
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    if (text.size() > kSpecBytesMax) return fail(Code::too_large, file + " is larger than 1 MiB; is it a specification?");
+    return text;
+}
+
+// Registers one specification and says so.
+Result<void> register_spec(Context& context, std::string text, std::string_view content_type, JsonArrayPrinter* array) {
+    Call call;
+    call.method = "PUT";
+    call.target = "/v1/etl";
+    call.headers = {{"Content-Type", std::string(content_type)}};
+    call.body = text_body(std::move(text));
+    call.time_max = kStartTimeMax;
+    MILLRACE_TRY_ASSIGN(const json reply, context.session.request(std::move(call)));
+    const std::string name = text_of(reply, "name");
+    for (const json& warning : member(reply, "warnings")) {
+        notice(context.console,
+               "etl " + name + ": warning: " + (warning.is_string() ? warning.get<std::string>() : json_line(warning)));
+    }
+    if (array != nullptr) {
+        array->add(reply);
+    } else {
+        context.console.out << "etl " << clean_text(name) << " runs on every online target\n" << std::flush;
+    }
+    return {};
+}
+
+}  // namespace
+
+int run(Context& context, const EtlInit& verb) {
+    JsonArrayPrinter array(context.console.out);
+    JsonArrayPrinter* const printer = context.json ? &array : nullptr;
+    if (verb.file.empty()) {
+        const auto done = register_spec(context, json_line({{"name", verb.name}, {"cmd", verb.cmd}}),
+                                        "application/json", printer);
+        if (context.json) array.end();
+        return done ? kExitDone : context.fail("etl init " + verb.name, done.error());
+    }
+    const auto text = read_text(context, verb.file);
+    if (!text) {
+        report(context.console, "etl init", text.error().context);
+        return kExitUsage;
+    }
+    const std::vector<SpecDocument> documents = split_documents(*text);
+    if (documents.empty()) {
+        report(context.console, "etl init", verb.file + " holds no specification");
+        return kExitUsage;
+    }
+    int status = kExitDone;
+    for (const SpecDocument& document : documents) {
+        const auto done = register_spec(context, document.text, "application/yaml", printer);
+        if (done) continue;
+        const std::string where = documents.size() == 1
+                                      ? verb.file
+                                      : verb.file + ", document from line " + std::to_string(document.line);
+        status = context.fail("etl init: " + where, done.error());
+        if (Session::is_unreachable(done.error())) break;
+    }
+    if (context.json) array.end();
+    return status;
+}
+
+int run(Context& context, const EtlList&) {
+    const auto etls = context.session.get("/v1/etl");
+    if (!etls) return context.fail("etl ls", etls.error());
+    if (context.json) {
+        print_json(context.console.out, *etls);
+        return kExitDone;
+    }
+    Table table({{"NAME"}, {"KIND"}, {"STATE"}, {"TARGETS"}});
+    for (const json& etl : *etls) {
+        table.add({text_of(etl, "name"), text_of(etl, "kind"), text_of(etl, "state"),
+                   std::to_string(count_of(etl, "targets_running")) + "/" + std::to_string(count_of(etl, "targets"))});
+    }
+    table.print(context.console.out);
+    return kExitDone;
+}
+
+int run(Context& context, const EtlShow& verb) {
+    const auto etl = context.session.get(etl_path(verb.name));
+    if (!etl) return context.fail("etl show " + verb.name, etl.error());
+    std::ostream& out = context.console.out;
+    if (context.json) {
+        print_json(out, *etl);
+        return kExitDone;
+    }
+    std::vector<std::pair<std::string, std::string>> fields{{"name", text_of(*etl, "name")},
+                                                            {"kind", text_of(*etl, "kind")},
+                                                            {"state", text_of(*etl, "state")},
+                                                            {"digest", text_of(*etl, "digest")}};
+    if (const json& spec = member(*etl, "spec"); spec.is_object()) {
+        for (const auto& [key, value] : spec.items()) {
+            if (key != "name" && key != "kind") {
+                fields.emplace_back(clean_text(key), value.is_string() ? value.get<std::string>() : json_line(value));
+            }
+        }
+    }
+    print_fields(out, fields);
+    out << '\n';
+    Table table(
+        {{"TARGET"}, {"STATE"}, {"PID", true}, {"RESTARTS", true}, {"RUNS", true}, {"FAILURES", true}, {"REASON"}});
+    for (const json& target : member(*etl, "targets")) {
+        const std::uint64_t pid = count_of(target, "pid");
+        table.add({text_of(target, "target"), text_of(target, "state"), pid == 0 ? "-" : std::to_string(pid),
+                   std::to_string(count_of(target, "restarts")), std::to_string(count_of(target, "runs")),
+                   std::to_string(count_of(target, "failures")), text_of(target, "reason")});
+    }
+    table.print(out);
+    return kExitDone;
+}
+
+int run(Context& context, const EtlControl& verb) {
+    Call call;
+    call.method = verb.verb == "rm" ? "DELETE" : "POST";
+    call.target = etl_path(verb.name, verb.verb == "rm" ? "" : "/" + verb.verb);
+    call.time_max = kStartTimeMax;
+    const auto done = context.session.request(std::move(call));
+    if (!done) return context.fail("etl " + verb.verb + " " + verb.name, done.error());
+    const std::string what = verb.verb == "rm" ? "removed" : verb.verb == "stop" ? "stopped" : "started";
+    if (context.json) {
+        print_json(context.console.out, {{"name", verb.name}, {what, true}});
+    } else {
+        context.console.out << what << " etl " << clean_text(verb.name) << '\n';
+    }
+    return kExitDone;
+}
+
+int run(Context& context, const EtlLogs& verb) {
+    std::string target = etl_path(verb.name, "/logs");
+    if (!verb.target.empty()) target += "?target=" + percent_encode(verb.target);
+    const auto logs = context.session.get(target);
+    if (!logs) return context.fail("etl logs " + verb.name, logs.error());
+    if (context.json) {
+        print_json(context.console.out, *logs);
+        return kExitDone;
+    }
+    for (const json& log : *logs) {
+        const std::string text = clean_lines(text_of(log, "log"));
+        context.console.out << "==> " << clean_text(text_of(log, "target")) << " <==\n"
+                            << text << (text.empty() || text.ends_with('\n') ? "" : "\n");
+    }
+    return kExitDone;
+}
+
+int run(Context& context, const EtlErrors& verb) {
+    const auto errors = context.session.get(etl_path(verb.name, "/errors"));
+    if (!errors) return context.fail("etl errors " + verb.name, errors.error());
+    if (context.json) {
+        print_json(context.console.out, *errors);
+        return kExitDone;
+    }
+    Table table({{"AT"}, {"TARGET"}, {"OBJECT"}, {"CODE"}, {"MESSAGE"}});
+    for (const json& error : *errors) {
+        table.add({text_of(error, "at"), text_of(error, "target"), text_of(error, "object"), text_of(error, "code"),
+                   text_of(error, "message")});
+    }
+    table.print(context.console.out);
+    return kExitDone;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,110 @@
+#include "cli/grammar.h"
+
+namespace millrace::cli {
+
+void Grammar::add_job_submit(CLI::App* job, const std::string& name, const std::string& description,
+                             const std::string& examples, JobSubmit preset) {
+    const bool runs = preset.wait;
+    auto submit = verb<JobSubmit>(job, name, description, examples, std::move(preset));
+    CLI::App* const command = submit.app;
+    JobSubmit& to = *submit.verb;
+    command->add_option("TRANSFORM", to.transform, "A registered transform")->required();
+    command->add_option("SRC", to.source, "ais://BUCKET[/PREFIX]")->required();
+    command->add_option("DST", to.destination, "ais://BUCKET")->required();
+
+    const auto flag = [command](const char* group, const char* name_of_flag, auto& value, const char* type, const char* text) {
+        return command->add_option(name_of_flag, value, text)->type_name(type)->group(group);
+    };
+    constexpr const char* kWhich = "Which objects (default: all)";
+    flag(kWhich, "--prefix", to.prefix, "TEXT", "Objects whose names begin so");
+    flag(kWhich, "--list", to.lists, "A,B,C", "These objects; may be repeated")->allow_extra_args(false);
+    flag(kWhich, "--list-file", to.list_file, "FILE", "The objects named in this file, one a line; - for standard input");
+    flag(kWhich, "--template", to.name_template, "TEXT", "Names such as clip{000..099}.flac");
+
+    constexpr const char* kResults = "Names and contents of the results";
+    flag(kResults, "--ext", to.extensions, "OLD:NEW", "Change an extension, such as flac:wav; may be repeated")
+        ->allow_extra_args(false);
+    flag(kResults, "--prepend", to.prepend, "TEXT", "Put this in front of each name");
+    flag(kResults, "--args", to.arguments, "TEXT", "Arguments for the transform");
+    flag(kResults, "--overwrite", to.overwrite, "always|never|changed", "Where the result exists; default: always")
+        ->check(CLI::IsMember({"always", "never", "changed"}));
+
+    constexpr const char* kHow = "How";
+    flag(kHow, "--num-workers", to.num_workers, "N", "Objects at once on each target; 0: as many as go well");
+    flag(kHow, "--dry-run", to.dry_run, "[=run|plan]", "run: transform, but write nothing; plan: count and check only")
+        ->check(CLI::IsMember({"run", "plan"}));
+    flag(kHow, "--object-timeout", to.object_timeout, "DURATION", "For each try at an object, such as 10s");
+    flag(kHow, "--attempts", to.attempts, "N", "Tries at an object that fails in a way that may pass");
+    flag(kHow, "--on-error", to.on_error, "POLICY", "continue (default), abort, abort-after=N or abort-after=N%");
+    flag(kHow, "--idempotency-key", to.idempotency_key, "KEY", "A repeated submit with the same key is the same job");
+
+    constexpr const char* kWaiting = "Waiting";
+    if (!runs) {
+        command->add_flag("--wait", to.wait, "Wait until it ends; the exit status tells how")->group(kWaiting);
+        command->add_flag("--watch", to.watch, "Wait and show progress")->group(kWaiting);
+    }
+    flag(kWaiting, "--timeout", to.timeout, "DURATION", "Wait no longer (exit status 7); the job goes on");
+}
+
+void Grammar::add_jobs() {
+    CLI::App* job = noun("job", "Transform whole buckets",
+                         "  millrace job run squeeze ais://photos ais://squeezed\n"
+                         "  millrace job submit to-wav16 ais://clips ais://wav --ext flac:wav\n"
+                         "  millrace job ls\n"
+                         "  millrace job watch job-7k2m0q9xw4");
+    add_job_submit(job, "submit", "Start a job and print its id",
+                   "  millrace job submit squeeze ais://photos/2024/ ais://squeezed\n"
+                   "  millrace job submit to-wav16 ais://clips ais://wav --ext flac:wav --overwrite changed\n"
+                   "  millrace job submit squeeze ais://photos ais://squeezed --dry-run=plan --watch", {});
+    JobSubmit run;
+    run.wait = run.watch = true;
+    add_job_submit(job, "run", "Start a job and watch it to its end: submit --wait --watch",
+                   "  millrace job run squeeze ais://photos ais://squeezed\n"
+                   "  millrace job run squeeze ais://photos ais://squeezed --on-error abort-after=1%", run);
+
+    auto list = verb<JobList>(job, "ls", "List jobs, newest first",
+                              "  millrace job ls\n  millrace job ls --state running -o json");
+    list.app->add_option("--state", list.verb->state, "Only jobs in this state")
+        ->type_name("STATE")
+        ->check(CLI::IsMember(
+            {"preparing", "running", "paused", "completed", "completed_with_errors", "failed", "cancelled"}));
+
+    const auto add_job = [](CLI::App* command, std::string& to) {
+        command->add_option("JOB", to, "A job's id")->required();
+    };
+    auto show = verb<JobShow>(job, "show", "Show a job and its slices", "  millrace job show job-7k2m0q9xw4");
+    add_job(show.app, show.verb->job);
+    auto watch = verb<JobWatch>(job, "watch", "Show a job's progress until it ends; Ctrl-C leaves it running",
+                                "  millrace job watch job-7k2m0q9xw4");
+    add_job(watch.app, watch.verb->job);
+    watch.app->add_option("--timeout", watch.verb->timeout, "Watch no longer (exit status 7)")->type_name("DURATION");
+    auto wait = verb<JobWait>(job, "wait", "Wait until a job ends; the exit status tells how",
+                              "  millrace job wait job-7k2m0q9xw4 --timeout 10m");
+    add_job(wait.app, wait.verb->job);
+    wait.app->add_option("--timeout", wait.verb->timeout, "Wait no longer (exit status 7)")->type_name("DURATION");
+
+    for (const auto& [word, description] : {std::pair{"pause", "Let a job rest; it keeps what it has done"},
+                                            {"resume", "Go on with a paused, failed or cancelled job"},
+                                            {"retry", "Try the failed objects of a finished job again, and only those"},
+                                            {"cancel", "End a job; its finished outputs stay, and it can be resumed"}}) {
+        auto control = verb<JobControl>(job, word, description,
+                                        std::string("  millrace job ") + word + " job-7k2m0q9xw4", {word, ""});
+        add_job(control.app, control.verb->job);
+    }
+
+    auto errors = verb<JobErrors>(
+        job, "errors", "Show every object that failed, and why",
+        "  millrace job errors job-7k2m0q9xw4\n  millrace job errors job-7k2m0q9xw4 --limit 10 -o json");
+    add_job(errors.app, errors.verb->job);
+    errors.app->add_option("--limit", errors.verb->limit, "No more than this")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
+    auto report = verb<JobReport>(job, "report", "Print the whole report as JSON lines",
+                                  "  millrace job report job-7k2m0q9xw4 > report.jsonl");
+    add_job(report.app, report.verb->job);
+    auto remove = verb<JobRemove>(job, "rm", "Forget a job that has ended; its outputs stay",
+                                  "  millrace job rm job-7k2m0q9xw4");
+    add_job(remove.app, remove.verb->job);
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,250 @@
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <vector>
+
+#include "cli/document.h"
+#include "cli/follow.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "core/units.h"
+#include "core/uri.h"
+
+namespace millrace::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kErrorsPerPage = 1000;
+// A report of a large job takes as long as its ledgers are long.
+constexpr auto kReportTimeMax = std::chrono::hours(4);
+
+std::string job_path(const std::string& job, std::string_view rest = "") {
+    return "/v1/jobs/" + percent_encode(job) + std::string(rest);
+}
+
+std::string failed_count(const json& job) {
+    const json& objects = member(job, "objects");
+    return std::to_string(count_of(objects, "failed") + count_of(objects, "quarantined"));
+}
+
+int follow(Context& context, const std::string& verb, const std::string& job, const std::string& timeout,
+           bool show_progress) {
+    FollowOptions options;
+    options.show_progress = show_progress;
+    if (!timeout.empty()) {
+        const auto time_max = parse_duration(timeout);
+        if (!time_max) return context.fail("job " + verb + ": --timeout", time_max.error());
+        options.time_max = *time_max;
+    }
+    return follow_and_report(context, job, options);
+}
+
+void print_slices(std::ostream& out, const json& slices) {
+    Table table({{"TARGET"},
+                 {"STATE"},
+                 {"OBJECTS", true},
+                 {"FAILED", true},
+                 {"ATTEMPTS", true},
+                 {"IN FLIGHT", true},
+                 {"BYTES IN", true},
+                 {"BYTES OUT", true},
+                 {"REASON"}});
+    for (const json& slice : slices) {
+        const json& bytes = member(slice, "bytes");
+        table.add({text_of(slice, "target"), text_of(slice, "state") + (flag_of(slice, "online") ? "" : " (offline)"),
+                   object_counts(slice), failed_count(slice), std::to_string(count_of(slice, "attempts")),
+                   std::to_string(count_of(slice, "in_flight")), size_text(count_of(bytes, "in")),
+                   size_text(count_of(bytes, "out")), text_of(slice, "reason")});
+    }
+    table.print(out);
+}
+
+// Rows of the errors of a job as they are printed: a table per page, or one JSON array.
+class ErrorPrinter {
+public:
+    explicit ErrorPrinter(Context& context) : context_(context), array_(context.console.out) {}
+
+    void print(const std::vector<json>& rows) {
+        if (context_.json) {
+            for (const json& row : rows) array_.add(row);
+            return;
+        }
+        if (rows.empty()) return;
+        Table table({{"OBJECT"}, {"CLASS"}, {"CODE"}, {"ATTEMPTS", true}, {"TARGET"}, {"MESSAGE"}});
+        for (const json& row : rows) {
+            table.add({text_of(row, "object"), text_of(row, "class"), text_of(row, "code"),
+                       std::to_string(count_of(row, "attempts")), text_of(row, "target"), text_of(row, "message")});
+        }
+        table.print(context_.console.out);
+    }
+    void end() {
+        if (context_.json) array_.end();
+    }
+
+private:
+    Context& context_;
+    JsonArrayPrinter array_;
+};
+
+// Passes the report through and remembers its last line.
+Task<Result<std::string>> stream_report(Session& session, std::string target, std::ostream& out) {
+    constexpr std::size_t kLastLineBytesMax = 64 << 10;
+    Call call;
+    call.target = std::move(target);
+    call.time_max = kReportTimeMax;
+    MILLRACE_CO_TRY_ASSIGN(OpenExchange open, co_await session.open(std::move(call)));
+    MILLRACE_CO_TRY(co_await check_status(*open.exchange));
+    std::vector<std::byte> chunk(kBodyChunkBytes);
+    std::string tail;
+    for (;;) {
+        MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await open.exchange->read(chunk));
+        if (count == 0) break;
+        const std::string_view text(reinterpret_cast<const char*>(chunk.data()), count);
+        out.write(text.data(), static_cast<std::streamsize>(text.size()));
+        if (!out) co_return fail(Code::io, "cannot write to standard output");
+        tail += text;
+        const std::size_t before_end = tail.size() > 1 ? tail.rfind('\n', tail.size() - 2) : tail.npos;
+        if (before_end != tail.npos) tail.erase(0, before_end + 1);
+        if (tail.size() > kLastLineBytesMax) tail.erase(0, tail.size() - kLastLineBytesMax);
+    }
+    co_return tail;
+}
+
+}  // namespace
+
+int run(Context& context, const JobList& verb) {
+    const auto jobs = context.session.get("/v1/jobs" +
+                                          (verb.state.empty() ? "" : "?state=" + percent_encode(verb.state)));
+    if (!jobs) return context.fail("job ls", jobs.error());
+    if (context.json) {
+        print_json(context.console.out, *jobs);
+        return kExitDone;
+    }
+    Table table({{"JOB"},
+                 {"STATE"},
+                 {"TRANSFORM"},
+                 {"SOURCE"},
+                 {"DESTINATION"},
+                 {"OBJECTS", true},
+                 {"FAILED", true},
+                 {"CREATED"}});
+    for (const json& job : *jobs) {
+        table.add({text_of(job, "id"), text_of(job, "state"), text_of(job, "transform"), text_of(job, "source"),
+                   text_of(job, "destination"), object_counts(job), failed_count(job), text_of(job, "created_at")});
+    }
+    table.print(context.console.out);
+    return kExitDone;
+}
+
+int run(Context& context, const JobShow& verb) {
+    const auto job = context.session.get(job_path(verb.job));
+    if (!job) return context.fail("job show " + verb.job, job.error());
+    std::ostream& out = context.console.out;
+    if (context.json) {
+        print_json(out, *job);
+        return kExitDone;
+    }
+    const json& bytes = member(*job, "bytes");
+    const std::uint64_t moved = count_of(bytes, "moved");
+    print_fields(
+        out, {{"job", text_of(*job, "id")},
+              {"transform", text_of(*job, "transform")},
+              {"source", text_of(*job, "source")},
+              {"destination", text_of(*job, "destination")},
+              {"progress", is_terminal(*job) ? outcome_line(*job) : progress_line(*job)},
+              {"bytes", size_text(count_of(bytes, "in")) + " of " + size_text(count_of(bytes, "total")) + " in, " +
+                            size_text(count_of(bytes, "out")) + " out, " + size_text(moved) + " moved between targets"},
+              {"attempts", std::to_string(count_of(*job, "attempts"))},
+              {"created", text_of(*job, "created_at")},
+              {"started", text_of(*job, "started_at")},
+              {"finished", text_of(*job, "finished_at")},
+              {"go on with", next_step(*job)}});
+    out << '\n';
+    print_slices(out, member(*job, "slices"));
+    return kExitDone;
+}
+
+int run(Context& context, const JobWatch& verb) { return follow(context, "watch", verb.job, verb.timeout, true); }
+int run(Context& context, const JobWait& verb) { return follow(context, "wait", verb.job, verb.timeout, false); }
+
+int run(Context& context, const JobControl& verb) {
+    Call call;
+    call.method = "POST";
+    call.target = job_path(verb.job, "/" + verb.verb);
+    const auto job = context.session.request(std::move(call));
+    if (!job) return context.fail("job " + verb.verb + " " + verb.job, job.error());
+    if (context.json) {
+        print_json(context.console.out, *job);
+    } else {
+        context.console.out << clean_text(text_of(*job, "id", verb.job)) << ' ' << clean_text(text_of(*job, "state"))
+                            << '\n';
+    }
+    return kExitDone;
+}
+
+int run(Context& context, const JobErrors& verb) {
+    ErrorPrinter printer(context);
+    std::uint64_t left = verb.limit == 0 ? ~std::uint64_t{0} : verb.limit;
+    std::string cursor;
+    do {
+        Query query;
+        query.add("limit", std::to_string(std::min(left, kErrorsPerPage)));
+        if (!cursor.empty()) query.add("cursor", cursor);
+        const auto page = context.session.get(job_path(verb.job, "/errors?" + query.text()));
+        if (!page) return context.fail("job errors " + verb.job, page.error());
+        std::vector<json> rows;
+        for (const json& row : member(*page, "errors")) {
+            if (left > 0) rows.push_back(row);
+            left -= left > 0 ? 1 : 0;
+        }
+        printer.print(rows);
+        std::string unreachable;
+        for (const json& target : member(*page, "unreachable")) {
+            unreachable += " " + (target.is_string() ? target.get<std::string>() : "");
+        }
+        if (!unreachable.empty()) {
+            notice(context.console, "job errors: not complete, these targets are offline:" + unreachable);
+        }
+        const std::string next = text_of(*page, "cursor");
+        if (!next.empty() && next == cursor) {
+            return context.fail("job errors " + verb.job,
+                                fail(Code::internal, "the cluster sends the same page again and again"));
+        }
+        cursor = next;
+    } while (!cursor.empty() && left > 0 && context.console.out.good());
+    printer.end();
+    return kExitDone;
+}
+
+int run(Context& context, const JobReport& verb) {
+    const auto last = run_blocking(context.session.loop(),
+                                   stream_report(context.session, job_path(verb.job, "/report"), context.console.out));
+    context.console.out.flush();
+    if (!last) return context.fail("job report " + verb.job, last.error());
+    const auto end = parse_json(*last);
+    const bool ended = end && text_of(*end, "kind") == "end";
+    if (!ended || !flag_of(*end, "complete")) {
+        notice(context.console,
+               std::string("job report: not complete: ") + (ended ? "some targets are offline" : "its end is missing"));
+        return ended ? kExitDone : kExitFailed;
+    }
+    return kExitDone;
+}
+
+int run(Context& context, const JobRemove& verb) {
+    Call call;
+    call.method = "DELETE";
+    call.target = job_path(verb.job);
+    const auto removed = context.session.request(std::move(call));
+    if (!removed) return context.fail("job rm " + verb.job, removed.error());
+    if (context.json) {
+        print_json(context.console.out, {{"id", verb.job}, {"removed", true}});
+    } else {
+        context.console.out << "removed " << clean_text(verb.job) << "; its outputs stay\n";
+    }
+    return kExitDone;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,122 @@
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "cli/document.h"
+#include "cli/output.h"
+#include "cli/session.h"
+#include "cli/uris.h"
+#include "cli/verbs.h"
+#include "core/units.h"
+#include "core/uri.h"
+
+namespace millrace::cli {
+namespace {
+
+using nlohmann::json;
+
+void print_entry(std::ostream& out, const json& entry) {
+    const std::string size = size_text(count_of(entry, "size"));
+    const std::string written = clean_text(text_of(entry, "written_at"));
+    // Fixed widths: the pages of a long listing must line up without being held.
+    out << std::string(size.size() < 10 ? 10 - size.size() : 0, ' ') << size << "  " << written
+        << std::string(written.size() < 24 ? 24 - written.size() : 0, ' ') << "  " << clean_text(text_of(entry, "name"))
+        << '\n';
+}
+
+}  // namespace
+
+int run(Context& context, const List& verb) {
+    const auto uri = parse_object_uri(verb.uri);
+    if (!uri) return context.fail("ls", uri.error());
+    std::ostream& out = context.console.out;
+    JsonArrayPrinter array(out);
+    std::string token;
+    do {
+        Query query;
+        if (!uri->object.empty()) query.add("prefix", uri->object);
+        query.add("pagesize", "1000");
+        if (!token.empty()) query.add("continuation_token", token);
+        const auto page = context.session.get(bucket_path(uri->bucket) + "?" + query.text());
+        if (!page) return context.fail("ls " + verb.uri, page.error());
+        for (const json& entry : member(*page, "entries")) {
+            if (context.json) {
+                array.add(entry);
+            } else {
+                print_entry(out, entry);
+            }
+        }
+        const std::string next = text_of(*page, "continuation_token");
+        if (!next.empty() && next == token) {
+            return context.fail("ls " + verb.uri,
+                                fail(Code::internal, "the cluster sends the same page again and again"));
+        }
+        token = next;
+    } while (!token.empty() && out.good());
+    if (context.json) array.end();
+    return kExitDone;
+}
+
+int run(Context& context, const Remove& verb) {
+    json removed = json::array();
+    int status = kExitDone;
+    for (const std::string& text : verb.objects) {
+        const auto uri = object_of(text);
+        if (!uri) {
+            status = context.fail("rm", uri.error());
+            continue;
+        }
+        Call call;
+        call.method = "DELETE";
+        call.target = object_path(*uri);
+        const auto done = run_blocking(context.session.loop(), context.session.fetch(std::move(call)));
+        if (!done) {
+            status = context.fail("rm " + text, done.error());
+        } else if (context.json) {
+            removed.push_back(text);
+        } else {
+            context.console.out << "removed " << clean_text(text) << '\n';
+        }
+    }
+    if (context.json) print_json(context.console.out, json{{"removed", removed}});
+    return status;
+}
+
+int run(Context& context, const Head& verb) {
+    const auto uri = object_of(verb.object);
+    if (!uri) return context.fail("head", uri.error());
+    Call call;
+    call.method = "HEAD";
+    call.target = object_path(*uri);
+    const auto reply = run_blocking(context.session.loop(), context.session.fetch(std::move(call)));
+    if (!reply) {
+        const bool missing = reply.error().code == Code::not_found;  // a HEAD reply cannot say what is
+        return context.fail(
+            "head", missing ? fail(Code::not_found, "object \"" + verb.object + "\" does not exist") : reply.error());
+    }
+    const auto header = [&](std::string_view name) { return std::string(reply->headers.find(name).value_or("")); };
+    const auto size = parse_size(header("Content-Length"));
+    if (context.json) {
+        json document{{"object", verb.object}};
+        if (size) document["size"] = *size;
+        for (const auto& [key, name] : {std::pair{"checksum_type", "Ais-Checksum-Type"},
+                                        {"checksum", "Ais-Checksum-Value"},
+                                        {"version", "Ais-Version"},
+                                        {"last_modified", "Last-Modified"},
+                                        {"job", "Millrace-Job"},
+                                        {"source", "Millrace-Source"}}) {
+            if (const std::string value = header(name); !value.empty()) document[key] = value;
+        }
+        print_json(context.console.out, document);
+        return kExitDone;
+    }
+    print_fields(context.console.out, {{"object", verb.object},
+                                       {"size", size ? std::to_string(*size) + " bytes (" + size_text(*size) + ")" : ""},
+                                       {"checksum", header("Ais-Checksum-Type") + " " + header("Ais-Checksum-Value")},
+                                       {"version", header("Ais-Version")},
+                                       {"written", header("Last-Modified")},
+                                       {"made by job", header("Millrace-Job")},
+                                       {"from", header("Millrace-Source")}});
+    return kExitDone;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,78 @@
+// The conversation with one cluster: requests to the proxy (and to the nodes it redirects to) on a loop of its own.
+//
+// The blocking calls are for the command's main thread; the tasks run on executor().
+#pragma once
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "cli/endpoint.h"
+#include "core/body.h"
+#include "core/loop.h"
+#include "http/client.h"
+
+namespace millrace::cli {
+
+inline constexpr std::size_t kReplyBytesMax = 16 << 20;
+
+// Makes the body of a request anew for each time it is sent. Fails where it cannot be sent again.
+using BodyMaker = std::function<Result<std::unique_ptr<Source>>()>;
+
+struct Call {
+    std::string method = "GET";
+    std::string target;  // "/v1/…", encoded
+    http::Headers headers;
+    BodyMaker body;  // empty: no body
+    bool expect_continue = false;
+    Duration time_max = std::chrono::seconds(30);  // the whole exchange, redirects included
+};
+
+// An exchange under way together with the body it sends.
+struct OpenExchange {
+    std::unique_ptr<Source> body;  // outlives the exchange
+    std::unique_ptr<http::Exchange> exchange;
+};
+
+class Session {
+public:
+    explicit Session(ProxyAddress proxy);
+    ~Session();
+
+    // Code::unavailable also where nobody answers in time.
+    Task<Result<OpenExchange>> open(Call call);
+    // The same, first to a node other than the proxy. Follows up to five redirects (301, 302, 307, 308).
+    Task<Result<OpenExchange>> open_at(http::Endpoint endpoint, Call call);
+    // The whole reply in memory, a status >= 400 as its Error.
+    Task<Result<http::Reply>> fetch(Call call);
+
+    // Blocking: JSON replies, an empty one as null.
+    Result<nlohmann::json> get(std::string target);
+    Result<nlohmann::json> request(Call call);
+    // Sends a JSON value.
+    Result<nlohmann::json> send(std::string method, std::string target, const nlohmann::json& value);
+
+    // Blocking: spawns tasks and runs them, and what they spawn, to their ends. SIGINT and SIGTERM cancel them all; false
+    // when that happened.
+    bool run(std::function<void(TaskGroup&)> spawn);
+
+    Executor executor() { return loop_.executor(); }
+    Loop& loop() { return loop_; }
+
+    // Whether no reply came at all, as opposed to one that says "unavailable".
+    static bool is_unreachable(const Error& error);
+    // What to do about it, "" if it is not the proxy that cannot be reached.
+    std::string unreachable_hint(const Error& error) const;
+
+private:
+    ProxyAddress proxy_;
+    Loop loop_{"millrace-cli"};
+    std::unique_ptr<http::Client> client_;  // made, used and destroyed on the loop
+};
+
+// A body of text that lies in memory.
+BodyMaker text_body(std::string text);
+// Reads what an exchange of status >= 400 says went wrong.
+Task<Result<void>> check_status(http::Exchange& exchange);
+
+}  // namespace millrace::cli

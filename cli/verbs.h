@@ -1,0 +1,161 @@
+// What a command line can ask for: one plain struct per verb, filled by cli/arguments.h and carried out by run().
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/context.h"
+#include "core/clock.h"
+
+namespace millrace::cli {
+
+struct Help {
+    std::string text;
+    int status = kExitDone;  // not 0: the command line lacks a verb
+};
+struct Version {};
+struct Completion {
+    std::string shell;
+};
+
+struct ClusterShow {};
+
+struct BucketCreate {
+    std::string bucket;
+    std::string small_object_max;  // a size, or empty for the cluster's default
+};
+struct BucketList {};
+struct BucketRemove {
+    std::string bucket;
+};
+struct BucketHead {
+    std::string bucket;
+};
+
+struct Put {
+    std::string source;  // a file, a folder or "-"
+    std::string destination;
+};
+struct Get {
+    std::string object;
+    std::string output;  // a file, a folder, "-", or empty: the object's own last name
+    std::string transform;
+    std::string arguments;
+};
+struct List {
+    std::string uri;
+};
+struct Remove {
+    std::vector<std::string> objects;
+};
+struct Head {
+    std::string object;
+};
+
+struct EtlInit {
+    std::string file;  // or name and cmd
+    std::string name;
+    std::string cmd;
+};
+struct EtlList {};
+struct EtlShow {
+    std::string name;
+};
+struct EtlControl {
+    std::string verb;  // "start", "stop" or "rm"
+    std::string name;
+};
+struct EtlLogs {
+    std::string name;
+    std::string target;
+};
+struct EtlErrors {
+    std::string name;
+};
+
+struct JobSubmit {
+    std::string transform;
+    std::string source;
+    std::string destination;
+    std::string prefix;
+    std::vector<std::string> lists;  // each "a,b,c"
+    std::string list_file;
+    std::string name_template;
+    std::vector<std::string> extensions;  // each "old:new"
+    std::string prepend;
+    std::string arguments;
+    std::string overwrite;
+    std::optional<std::uint32_t> num_workers;
+    std::string dry_run;
+    std::string object_timeout;
+    std::optional<std::uint32_t> attempts;
+    std::string on_error;
+    std::string idempotency_key;
+    bool wait = false;
+    bool watch = false;
+    std::string timeout;
+};
+struct JobList {
+    std::string state;
+};
+struct JobShow {
+    std::string job;
+};
+struct JobWatch {
+    std::string job;
+    std::string timeout;
+};
+struct JobWait {
+    std::string job;
+    std::string timeout;
+};
+struct JobControl {
+    std::string verb;  // "pause", "resume", "retry" or "cancel"
+    std::string job;
+};
+struct JobErrors {
+    std::string job;
+    std::uint64_t limit = 0;  // 0: all
+};
+struct JobReport {
+    std::string job;
+};
+struct JobRemove {
+    std::string job;
+};
+
+using Verb =
+    std::variant<std::monostate, Help, Version, Completion, ClusterShow, BucketCreate, BucketList, BucketRemove,
+                 BucketHead, Put, Get, List, Remove, Head, EtlInit, EtlList, EtlShow, EtlControl, EtlLogs, EtlErrors,
+                 JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobRemove>;
+
+// Each carries out one verb and returns the exit status.
+int run(Context& context, const ClusterShow& verb);
+int run(Context& context, const BucketCreate& verb);
+int run(Context& context, const BucketList& verb);
+int run(Context& context, const BucketRemove& verb);
+int run(Context& context, const BucketHead& verb);
+int run(Context& context, const Put& verb);
+int run(Context& context, const Get& verb);
+int run(Context& context, const List& verb);
+int run(Context& context, const Remove& verb);
+int run(Context& context, const Head& verb);
+int run(Context& context, const EtlInit& verb);
+int run(Context& context, const EtlList& verb);
+int run(Context& context, const EtlShow& verb);
+int run(Context& context, const EtlControl& verb);
+int run(Context& context, const EtlLogs& verb);
+int run(Context& context, const EtlErrors& verb);
+int run(Context& context, const JobSubmit& verb);
+int run(Context& context, const JobList& verb);
+int run(Context& context, const JobShow& verb);
+int run(Context& context, const JobWatch& verb);
+int run(Context& context, const JobWait& verb);
+int run(Context& context, const JobControl& verb);
+int run(Context& context, const JobErrors& verb);
+int run(Context& context, const JobReport& verb);
+int run(Context& context, const JobRemove& verb);
+
+}  // namespace millrace::cli
