@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/prctl.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +54,7 @@ Result<DevCluster> DevCluster::prepare(const std::string& folder, std::size_t ta
     MILLRACE_TRY(make_folder(folder));
     DevCluster cluster;
     cluster.folder_ = fs::absolute(folder).string();
+    MILLRACE_TRY(cluster.lock_folder());
     std::size_t existing = 0;
     while (fs::exists(cluster.folder_ + "/t" + std::to_string(existing + 1) + ".yaml")) ++existing;
     if (existing > 0 && targets > 0 && targets != existing) {
@@ -74,6 +75,18 @@ Result<DevCluster> DevCluster::prepare(const std::string& folder, std::size_t ta
         cluster.nodes_.push_back({name, file});
     }
     return cluster;
+}
+
+// Held as long as this process lives.
+Result<void> DevCluster::lock_folder() const {
+    const std::string path = folder_ + "/lock";
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (file < 0) return errno_error("cannot open " + path, errno);
+    if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+        ::close(file);
+        return fail(Code::conflict, "another millrace dev runs on " + folder_ + "; stop it, or choose another --dir");
+    }
+    return {};
 }
 
 Result<void> DevCluster::start_all() {

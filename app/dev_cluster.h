@@ -19,7 +19,7 @@ public:
     };
 
     // Writes the configuration files that are missing. targets 0: as many as the folder has (3 in a new one); another number
-    // than the folder has is Code::conflict. port: of the proxy.
+    // than the folder has, and a folder in use, is Code::conflict. port: of the proxy.
     static Result<DevCluster> prepare(const std::string& folder, std::size_t targets, std::uint16_t port);
 
     Result<void> start_all();
@@ -36,6 +36,7 @@ public:
     const std::string& folder() const { return folder_; }
 
 private:
+    Result<void> lock_folder() const;
     std::string log_file(const Node& node) const { return folder_ + "/" + node.name + ".log"; }
     Result<void> failed_start(const Node& node, const std::string& how) const;
 

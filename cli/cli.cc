@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -83,6 +84,8 @@ int run(Console& console, const std::vector<std::string>& args) {
 }
 
 int run(int argc, char** argv) {
+    // As in `millrace ls … | head`: end quietly when nobody reads on. Sockets are written without this signal.
+    std::signal(SIGPIPE, SIG_DFL);
     const bool dumb = environment("TERM").value_or("dumb") == "dumb";
     Console console{std::cin,          std::cout, std::cerr, environment, ::isatty(STDERR_FILENO) == 1 && !dumb,
                     terminal_columns()};

@@ -26,10 +26,9 @@ int run(Context& context, const ClusterShow&) {
                   {"map", flag_of(*cluster, "sealed") ? "sealed: a bucket exists, so no more targets may join"
                                                       : "open: targets may join until the first bucket is created"}});
     out << '\n';
-    Table table({{"TARGET"}, {"STATE"}, {"OBJECTS", true}, {"BYTES", true}, {"SLICES", true}, {"ENDPOINT"}, {"REASON"}});
+    Table table({{"TARGET"}, {"STATE"}, {"SLICES", true}, {"ENDPOINT"}, {"REASON"}});
     for (const nlohmann::json& target : member(*cluster, "targets")) {
         table.add({text_of(target, "id"), flag_of(target, "online") ? "online" : "offline",
-                   std::to_string(count_of(target, "objects")), size_text(count_of(target, "bytes")),
                    std::to_string(count_of(target, "running_slices")), text_of(target, "endpoint"),
                    text_of(target, "reason")});
     }

@@ -17,8 +17,8 @@ std::string shell_cases(const std::vector<CommandWords>& commands, const std::st
         const std::string pattern = command.path.empty() ? "\"\"" : command.path.size() == 1 && command.commands.empty()
                                                                ? "\"" + command.path[0] + "\"*"
                                                                : "\"" + joined(command.path) + "\"";
-        cases += "        " + pattern + ") " + variable + "=\"" + joined(command.commands) + (command.commands.empty() ? "" : " ") +
-                 joined(command.flags) + "\" ;;\n";
+        const std::string words = joined(command.commands) + (command.commands.empty() ? "" : " ") + joined(command.flags);
+        cases += "        " + pattern + ") " + variable + "=\"" + words + "\" ;;\n";
     }
     return cases;
 }

@@ -58,9 +58,11 @@ private:
                 if (is_terminal(job_)) co_return Followed{Followed::End::terminal, std::move(job_)};
                 if (streamed) {
                     pause = options_.pause_min;
+                } else if (streamed.error().code == Code::cancelled) {
+                    co_return streamed.error();
                 } else {
-                    say_once("no events from the cluster (" + streamed.error().context +
-                             "); asking for the job's state instead");
+                    say_once("lost the events of " + job_id_ + " (" + streamed.error().context +
+                             "); asking for its state until they are back");
                 }
             } else {
                 const bool lasting = !retryable(asked.error().code) || job_.is_null();

@@ -12,8 +12,8 @@ void Grammar::add_job_submit(CLI::App* job, const std::string& name, const std::
     command->add_option("SRC", to.source, "ais://BUCKET[/PREFIX]")->required();
     command->add_option("DST", to.destination, "ais://BUCKET")->required();
 
-    const auto flag = [command](const char* group, const char* name_of_flag, auto& value, const char* type, const char* text) {
-        return command->add_option(name_of_flag, value, text)->type_name(type)->group(group);
+    const auto flag = [command](const char* group, const char* word, auto& value, const char* type, const char* text) {
+        return command->add_option(word, value, text)->type_name(type)->group(group);
     };
     constexpr const char* kWhich = "Which objects (default: all)";
     flag(kWhich, "--prefix", to.prefix, "TEXT", "Objects whose names begin so");

@@ -109,8 +109,10 @@ int run(Context& context, const Head& verb) {
         print_json(context.console.out, document);
         return kExitDone;
     }
+    std::string exact_size = size ? std::to_string(*size) + " bytes" : "";
+    if (size && *size >= 1024) exact_size += " (" + size_text(*size) + ")";
     print_fields(context.console.out, {{"object", verb.object},
-                                       {"size", size ? std::to_string(*size) + " bytes (" + size_text(*size) + ")" : ""},
+                                       {"size", exact_size},
                                        {"checksum", header("Ais-Checksum-Type") + " " + header("Ais-Checksum-Value")},
                                        {"version", header("Ais-Version")},
                                        {"written", header("Last-Modified")},

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -91,9 +92,12 @@ private:
         }
         const std::uint64_t bytes = body->bytes;
         Result<void> done = co_await uploader_.put(name, std::move(*body));
+        const auto interrupted = co_await boost::asio::this_coro::cancellation_state;
         if (done) {
             ++tally_.objects;
             tally_.bytes += bytes;
+        } else if (interrupted.cancelled() != boost::asio::cancellation_type::none) {
+            co_return;  // neither put nor failed
         } else if (!uploader_.knows_cluster() || (tally_.objects == 0 && done.error().code == Code::not_found)) {
             hopeless_ = done.error();  // no cluster, or no such bucket
         } else if (!hopeless_) {

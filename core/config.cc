@@ -145,7 +145,16 @@ Result<Config> load(const std::string& file) {
     return config;
 }
 
-std::string text_of(const std::string& value) { return value.empty() ? "\"\"" : value; }
+std::string text_of(const std::string& value) {
+    const auto plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '/' || c == '.' || c == '_' || c == '-' || c >= 0x80; };
+    if (!value.empty() && std::isalnum(static_cast<unsigned char>(value.front())) != 0 && std::ranges::all_of(value, plain)) return value;
+    std::string quoted = "\"";
+    for (const char c : value) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += c;
+    }
+    return quoted + '"';
+}
 std::string text_of(bool value) { return value ? "true" : "false"; }
 std::string text_of(milliseconds value) { return duration_text(value); }
 template <std::unsigned_integral T>
@@ -155,7 +164,7 @@ std::string text_of(T value) {
 }
 std::string text_of(const std::vector<std::string>& values) {
     std::string text = "[";
-    for (const std::string& value : values) text += (text.size() > 1 ? ", " : "") + value;
+    for (const std::string& value : values) text += (text.size() > 1 ? ", " : "") + text_of(value);
     return text + "]";
 }
 

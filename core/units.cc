@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <utility>
@@ -35,8 +36,8 @@ Result<milliseconds> parse_duration(std::string_view text) {
         text.remove_prefix(unit_length);
         total_ms += number * unit_ms;
     }
-    if (total_ms > 1e12) return bad;
-    return milliseconds(static_cast<std::int64_t>(total_ms));
+    if (!(total_ms <= 1e12)) return bad;  // "nan" is a number to from_chars
+    return milliseconds(std::llround(total_ms));
 }
 
 std::string duration_text(milliseconds value) {

@@ -115,20 +115,23 @@ template <bool is_request>
 Task<Result<bool>> MessageReader::read_head_as(Head& head, bool without_body) {
     HeadParser<is_request> parser(head);
     if (without_body) parser.skip(true);
+    std::size_t parsed = 0;
     while (!parser.is_header_done()) {
         // Empty lines before a request are to be ignored.
-        while (is_request && has_input() && (buffer_[begin_] == '\r' || buffer_[begin_] == '\n')) ++begin_;
+        while (is_request && parsed == 0 && has_input() && (buffer_[begin_] == '\r' || buffer_[begin_] == '\n')) ++begin_;
         if (has_input()) {
-            MILLRACE_CO_TRY(check_first_line());
+            if (parsed == 0) MILLRACE_CO_TRY(check_first_line());
             error_code failure;
             const std::size_t used = parser.put(boost::asio::const_buffer(input().data(), input().size()), failure);
             begin_ += used;
-            if (failure == beast::http::error::header_limit) {
+            parsed += used;
+            // The parser takes field by field and bounds only what it has not taken yet.
+            const std::size_t head_bytes = parser.is_header_done() ? parsed : parsed + input().size();
+            if (failure == beast::http::error::header_limit || head_bytes > kHeadBytesMax) {
                 co_return fail(Code::too_large, "the headers are larger than " + std::to_string(kHeadBytesMax) + " bytes");
             }
             if (failure && failure != beast::http::error::need_more) co_return not_http(failure.message());
             if (parser.is_header_done()) break;
-            if (input().size() > kHeadBytesMax) co_return fail(Code::too_large, "the headers are too large");
         }
         const bool fresh = !has_input();
         MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await fill());

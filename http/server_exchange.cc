@@ -135,13 +135,13 @@ Result<void> OutgoingResponse::begin(int status, const Headers& headers, std::op
         append_field(head, "Connection", "keep-alive");
     }
     head.append("\r\n");
-    request_.response_begins();
     state_ = State::streaming;
     return {};
 }
 
 Task<Result<void>> OutgoingResponse::send_whole(int status, const Headers& headers, std::uint64_t length, std::string_view body) {
     MILLRACE_CO_TRY(begin(status, headers, length, request_.method != "HEAD"));
+    request_.response_begins();
     const Result<bool> all = writer_.try_send(body);
     Result<void> sent;
     if (!all) {
@@ -169,6 +169,7 @@ Task<Result<void>> OutgoingResponse::start(int status, Headers headers, std::opt
     MILLRACE_CO_TRY(begin(status, headers, length, request_.method != "HEAD"));
     // With a length the head leaves together with the first bytes. Without, the first bytes may be long in coming.
     if (length) co_return Result<void>{};
+    request_.response_begins();
     Result<void> sent = co_await writer_.flush();
     if (!sent) state_ = State::broken;
     co_return sent;
@@ -176,6 +177,7 @@ Task<Result<void>> OutgoingResponse::start(int status, Headers headers, std::opt
 
 Task<Result<void>> OutgoingResponse::write(std::span<const std::byte> bytes) {
     if (state_ != State::streaming) co_return fail(Code::internal, "the response is not being streamed: start() it, write before finish()");
+    request_.response_begins();
     Result<void> sent = co_await writer_.write(bytes);
     if (!sent && sent.error().code != Code::invalid_argument) state_ = State::broken;
     co_return sent;
@@ -184,6 +186,7 @@ Task<Result<void>> OutgoingResponse::write(std::span<const std::byte> bytes) {
 Task<Result<void>> OutgoingResponse::finish() {
     if (state_ != State::streaming) co_return fail(Code::internal, "the response is not being streamed, so it cannot be finished");
     state_ = State::broken;
+    request_.response_begins();
     MILLRACE_CO_TRY(co_await writer_.finish());
     state_ = State::whole;
     co_return Result<void>{};

@@ -35,8 +35,6 @@
 namespace millrace::runtime {
 namespace {
 
-constexpr std::size_t kChildStackBytes = 32 * 1024;
-
 enum Step : int { step_none, step_session, step_parent, step_limit, step_folder, step_descriptor, step_exec };
 
 // Written by the child; lies in memory that is shared even if the child has a copy of everything else.
@@ -164,6 +162,7 @@ pid_t start(Plan& plan, int& pidfd) {
     const long pid = ::syscall(SYS_clone, CLONE_VFORK | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
     if (pid == 0) run_child(&plan);
 #else
+    constexpr std::size_t kChildStackBytes = 32 * 1024;
     alignas(64) char stack[kChildStackBytes];
     const long pid = ::clone(run_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
 #endif

@@ -19,7 +19,7 @@ Task<void> ClusterApi::show(http::Response& response) {
     for (const auto& [target, member] : core_.members().members()) {
         targets.push_back({{"id", target}, {"endpoint", member.endpoint}, {"online", member.online},
                            {"reason", member.online ? "" : "not heard of; start it with: millrace target --config FILE"},
-                           {"objects", member.objects}, {"bytes", member.bytes}, {"running_slices", member.running_slices}});
+                           {"running_slices", member.running_slices}});
     }
     const double uptime = std::chrono::duration<double>(steady_now() - started_).count();
     const json document{{"proxy_id", core_.proxy_id()}, {"version", core_.members().version()}, {"sealed", !core_.catalog().wire().buckets.empty()},

@@ -51,8 +51,6 @@ bool Membership::heartbeat(const std::string& target, const wire::Heartbeat& hea
     member->last_heard = now;
     member->catalog_version = heartbeat.catalog_version;
     member->map_version = heartbeat.map_version;
-    member->objects = heartbeat.objects;
-    member->bytes = heartbeat.bytes;
     member->running_slices = heartbeat.running_slices;
     set_online(target, *member, true);
     return true;

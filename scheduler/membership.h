@@ -20,8 +20,6 @@ struct Member {
     Instant last_heard{};
     std::uint64_t catalog_version = 0;
     std::uint64_t map_version = 0;
-    std::uint64_t objects = 0;
-    std::uint64_t bytes = 0;
     std::uint32_t running_slices = 0;
     std::vector<wire::TransformReport> transforms;
     std::uint64_t transforms_of_catalog = 0;  // the catalog version that `transforms` speaks of

@@ -1,3 +1,5 @@
+#include <charconv>
+
 #include "core/names.h"
 #include "scheduler/proxy_api.h"
 
@@ -16,6 +18,14 @@ http::Headers forwarded(const http::Headers& received) {
         if (!about_connection) kept.add(name, value);
     }
     return kept;
+}
+
+// What a HEAD reply says of the body that it does not carry.
+std::uint64_t announced_length(const http::Headers& headers) {
+    const std::string_view text = headers.find("Content-Length").value_or("0");
+    std::uint64_t length = 0;
+    (void)std::from_chars(text.data(), text.data() + text.size(), length);
+    return length;
 }
 
 }  // namespace
@@ -55,7 +65,7 @@ Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Respons
     http::Headers headers = forwarded(exchange->headers);
     Result<void> outcome;
     if (request.method == "HEAD") {
-        outcome = co_await response.send_head(exchange->status, std::move(headers), exchange->size().value_or(0));
+        outcome = co_await response.send_head(exchange->status, std::move(headers), announced_length(exchange->headers));
     } else {
         outcome = co_await response.start(exchange->status, std::move(headers), exchange->size());
         if (outcome) {

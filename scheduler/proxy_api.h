@@ -46,7 +46,7 @@ private:
     Task<void> show(http::Response& response, const std::string& name);
     Task<void> enable(http::Response& response, const std::string& name, bool enabled);
     Task<void> remove(http::Response& response, const std::string& name);
-    Task<void> gather(http::Request& request, http::Response& response, const std::string& name, const std::string& path);
+    Task<void> gather(http::Request& request, http::Response& response, const std::string& name, std::string path);
 
     ProxyCore& core_;
 };

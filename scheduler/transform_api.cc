@@ -138,7 +138,7 @@ Task<void> TransformApi::remove(http::Response& response, const std::string& nam
 }
 
 // Logs, or the last inline errors, of every target (or of ?target=).
-Task<void> TransformApi::gather(http::Request& request, http::Response& response, const std::string& name, const std::string& path) {
+Task<void> TransformApi::gather(http::Request& request, http::Response& response, const std::string& name, std::string path) {
     if (core_.catalog().transform(name) == nullptr) {
         (void)co_await response.send_error(unknown_transform(name));
         co_return;

@@ -85,14 +85,15 @@ Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, co
 
 }  // namespace
 
-Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key, Part part) {
+Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key,
+                                                  Part part) {
     MILLRACE_TRY_ASSIGN(auto record, index.find(key));
     const std::string label = object_label(key);
     if (!record) return fail(Code::not_found, label + " does not exist");
     const std::uint64_t size = record->info.size;
     if (part.offset > size || part.length.value_or(0) > size - part.offset) {
-        return fail(Code::range, label + " has " + std::to_string(size) + " bytes; the range of " + std::to_string(part.length.value_or(0)) +
-            " bytes from " + std::to_string(part.offset) + " does not lie inside");
+        return fail(Code::range, label + " has " + std::to_string(size) + " bytes; the range of " +
+            std::to_string(part.length.value_or(0)) + " bytes from " + std::to_string(part.offset) + " does not lie inside");
     }
     const std::uint64_t length = part.length.value_or(size - part.offset);
     if (!record->location.empty()) return open_file(mountpaths, label, std::move(*record), part.offset, length);

@@ -19,6 +19,7 @@ struct Part {
 };
 
 // Code::corrupt when record and content do not fit together: the object is damaged, or it was replaced just now.
-Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key, Part part);
+Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key,
+                                                  Part part);
 
 }  // namespace millrace::store

@@ -105,7 +105,8 @@ Result<ScanPage> LocalStore::scan(const std::string& bucket, const std::string& 
     MILLRACE_TRY(buckets_.find(bucket));
     const auto too_long = [](const std::string& text) { return text.size() > kObjectNameBytesMax || text.find('\0') != text.npos; };
     if (too_long(prefix) || too_long(after) || objects_max == 0) {
-        return fail(Code::invalid_argument, "a listing needs a prefix and a start of at most 1,024 bytes without NUL, and a page of at least 1 object");
+        return fail(Code::invalid_argument, "a listing needs a prefix and a start of at most 1,024 bytes without NUL, "
+                                           "and a page of at least 1 object");
     }
     return index_.scan(bucket, prefix, after, std::min(objects_max, kPageObjectsMax));
 }

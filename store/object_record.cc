@@ -43,13 +43,36 @@ Error damaged(const std::string& what, const std::string& why) {
     return fail(Code::corrupt, "the record of " + what + " is damaged: " + why);
 }
 
+// The length in front of a string or a collection is not believed beyond what a record can hold.
+msgpack::object_handle parse(std::string_view map, std::size_t& consumed) {
+    constexpr std::size_t kDepthMax = 8;
+    const msgpack::unpack_limit limit(0, kCustomEntriesMax, kRecordBytesMax, 0, 0, kDepthMax);
+    return msgpack::unpack(map.data(), map.size(), consumed, nullptr, nullptr, limit);
+}
+
+// What state::encode_record() wrote.
 template <class Disk>
 Result<Disk> decode(std::string_view bytes, const std::string& what) {
-    // Future versions count up from 1: any other first byte was never one.
-    constexpr char kPlausibleVersionMax = 15;
+    if (bytes.empty()) return damaged(what, "it is empty");
     if (bytes.size() > kRecordBytesMax) return damaged(what, "it is too long");
-    if (!bytes.empty() && (bytes.front() < 1 || bytes.front() > kPlausibleVersionMax)) return damaged(what, "it has no version");
-    return state::decode_record<Disk>("the record of " + what, bytes);
+    // Versions count up from 1: any byte far from that was never one.
+    constexpr char kPlausibleVersionMax = 15;
+    const char version = bytes.front();
+    if (version < 1 || version > kPlausibleVersionMax) return damaged(what, "it has no version");
+    if (version > state::kRecordVersion) {
+        return fail(Code::unsupported_version, "the record of " + what + " has version " + std::to_string(version) +
+            ", newer than this millrace understands (" + std::to_string(state::kRecordVersion) + "); use a newer millrace");
+    }
+    bytes.remove_prefix(1);
+    try {
+        std::size_t consumed = 0;
+        const msgpack::object_handle handle = parse(bytes, consumed);
+        if (consumed != bytes.size()) return damaged(what, "bytes follow its end");
+        if (handle.get().type != msgpack::type::MAP) return damaged(what, "it is not a map");
+        return handle.get().as<Disk>();
+    } catch (const std::exception& error) {
+        return damaged(what, error.what());
+    }
 }
 
 // The first thing that is wrong with a well-formed record, or "".

@@ -1,6 +1,7 @@
 #include "wire/messages.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/names.h"
 
@@ -34,7 +35,9 @@ Result<void> JobSpec::validate() const {
     if (name_template.size() > kObjectNameBytesMax || args.size() > kTextBytesMax) return bad("template or args is too long");
     if (has_list + !name_template.empty() + !prefix.empty() > 1) return bad("give one of prefix, objects and template");
     for (const std::string& object : objects) MILLRACE_TRY(validate_object_name(object));
-    if (!std::ranges::is_sorted(objects)) return bad("the objects of a list must be sorted");
+    if (std::ranges::adjacent_find(objects, std::ranges::greater_equal{}) != objects.end()) {
+        return bad("the objects of a list must be sorted, each once");
+    }
     for (const auto& [from, to] : ext) {
         const auto plain = [](const std::string& text) { return !text.empty() && text.find_first_of("./") == text.npos; };
         if (!plain(from) || !plain(to)) return bad("an extension must not be empty and not contain '.' or '/'");
@@ -51,7 +54,7 @@ Result<void> JobSpec::validate() const {
 
 Result<void> ClusterMap::validate() const {
     for (const Node& node : targets) MILLRACE_TRY(check_id("target id", node.id));
-    if (!std::ranges::is_sorted(targets, {}, &Node::id)) return bad("cluster map is not sorted");
+    if (std::ranges::adjacent_find(targets, std::ranges::greater_equal{}, &Node::id) != targets.end()) return bad("cluster map is not sorted");
     return {};
 }
 

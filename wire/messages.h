@@ -91,10 +91,8 @@ struct Heartbeat {
     std::string boot_id;                // of the sender
     std::uint64_t catalog_version = 0;  // what the sender has
     std::uint64_t map_version = 0;
-    std::uint64_t objects = 0;          // from targets
-    std::uint64_t bytes = 0;
-    std::uint32_t running_slices = 0;
-    MSGPACK_DEFINE_MAP(boot_id, catalog_version, map_version, objects, bytes, running_slices)
+    std::uint32_t running_slices = 0;   // from targets
+    MSGPACK_DEFINE_MAP(boot_id, catalog_version, map_version, running_slices)
     Result<void> validate() const;
 };
 

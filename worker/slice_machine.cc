@@ -39,9 +39,13 @@ void SliceMachine::load(Progress progress) {
 
 void SliceMachine::rewind(Progress durable) {
     MILLRACE_CHECK(in_flight_ == 0 && !in_checkpoint_);
-    const Survey survey = progress_.survey;  // what was counted stays counted
+    Survey survey = std::move(progress_.survey);  // what was counted stays counted
+    std::string failure = std::move(progress_.failure);  // and a failure stays as it was last ordered, or met
     load(std::move(durable));
-    progress_.survey = survey;
+    progress_.survey = std::move(survey);
+    progress_.failure = std::move(failure);
+    failed_durably_ = false;
+    dirty_ = true;
 }
 
 // ---- commands
@@ -59,6 +63,7 @@ void SliceMachine::order(Desired desired, std::uint64_t pass, bool fresh) {
             progress_.failure.clear();
             failed_durably_ = false;
             dirty_ = true;
+            failure_cleared_ = true;
         }
     }
     if (desired == Desired::run && progress_.phase == Phase::finished && pass_ > progress_.retried_pass) enter_phase(Phase::retry);
@@ -284,7 +289,7 @@ void SliceMachine::enter_phase(Phase phase) {
 bool SliceMachine::checkpoint_due(Instant now) const {
     if (in_checkpoint_ || !dirty_ || now < checkpoint_not_before_) return false;
     const bool at_rest = in_flight_ == 0 && (progress_.phase == Phase::finished || desired_ != Desired::run || !progress_.failure.empty());
-    if (at_rest || !checkpoint_failure_.empty() || ledger_is_behind()) return true;
+    if (at_rest || failure_cleared_ || !checkpoint_failure_.empty() || ledger_is_behind()) return true;
     return settled_since_checkpoint_ >= options_.checkpoint_objects_max || now - last_checkpoint_ >= options_.checkpoint_interval;
 }
 
@@ -298,6 +303,7 @@ CheckpointWork SliceMachine::begin_checkpoint() {
     }
     std::ranges::sort(work.progress.settled_ahead);
     dirty_ = false;
+    failure_cleared_ = false;
     settled_since_checkpoint_ = 0;
     in_checkpoint_ = work;
     return work;

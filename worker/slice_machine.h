@@ -212,6 +212,7 @@ private:
 
     // What is durable, and what waits to be.
     bool dirty_ = false;
+    bool failure_cleared_ = false;              // by an order: soon to be durable, or a restart would bring it back
     std::uint64_t settled_since_checkpoint_ = 0;
     Instant last_checkpoint_{};
     std::uint32_t checkpoint_failures_ = 0;     // in a row

@@ -70,7 +70,11 @@ SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder 
     : environment_(environment), order_(std::move(order)), spec_(std::move(spec)), selection_(std::move(selection)),
       machine_(make_options(environment.config, spec_), progress), reporter_(order_.job, order_.incarnation),
       tasks_(environment.control.executor()), timer_changed_(environment.control.executor()), durable_(std::move(progress)),
-      lane_load_(environment.lanes.size()) {
+      lane_load_(environment.lanes.size()),
+      done_metric_(metrics::counter("millrace_attempts_total", "Attempts at objects of jobs, by result", {{"result", "ok"}})),
+      failed_metric_(metrics::counter("millrace_attempts_total", "Attempts at objects of jobs, by result", {{"result", "error"}})),
+      moved_bytes_metric_(metrics::counter("millrace_moved_bytes_total", "Output bytes of jobs that went to another target")),
+      checkpoint_seconds_metric_(metrics::histogram("millrace_checkpoint_seconds", "Time of checkpoint barriers")) {
     inbox_->owner = this;
     make_context();
     machine_.order(desired_of(order_), order_.pass, false);
@@ -114,7 +118,11 @@ void SliceRunner::report_again() {
 // ---- the pump
 
 void SliceRunner::kick() {
-    if (!pumping_) pump();
+    if (pumping_) {
+        kicked_ = true;  // from within: once more when this round is over
+    } else {
+        pump();
+    }
 }
 
 void SliceRunner::post_kick(Loop& control, const std::shared_ptr<Inbox>& inbox) {
@@ -146,6 +154,7 @@ void SliceRunner::pump() {
     report();
     arm_timer();
     pumping_ = false;
+    if (std::exchange(kicked_, false)) post_kick(environment_.control, inbox_);
 }
 
 void SliceRunner::feed(Instant now) {
@@ -214,13 +223,16 @@ void SliceRunner::land(Completion& completion, Instant now) {
     if (!completion.result) {
         const Failure& failure = completion.result.error();
         log::debug("object attempt failed", {{"job", order_.job}, {"ticket", completion.ticket}, {"error", failure.error}});
+        failed_metric_.add();
         machine_.attempt_failed(completion.ticket, failure, now);
         return;
     }
     const ExecutionResult& done = *completion.result;
+    done_metric_.add();
     std::uint64_t moved = 0;
     if (!done.moved_to.empty()) {
         moved = done.bytes_out;
+        moved_bytes_metric_.add(static_cast<double>(moved));
         const auto [noted, fresh] = remote_outputs_.try_emplace(done.moved_to, done.boot_id);
         if (!fresh && noted->second != done.boot_id) rewind_ = true;  // it started anew in between
     }
@@ -247,6 +259,7 @@ Task<void> SliceRunner::run_survey() {
 }
 
 Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
+    const Instant begun = steady_now();
     const std::map<TargetId, std::string> remote = std::exchange(remote_outputs_, {});
     const JobId job(order_.job);
     const bool writes = spec_.dry_run == wire::DryRun::no;
@@ -272,6 +285,7 @@ Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
         remote_outputs_.insert(remote.begin(), remote.end());
         log::warn("checkpoint failed", {{"job", job}, {"error", outcome.error()}});
     }
+    checkpoint_seconds_metric_.observe(std::chrono::duration<double>(steady_now() - begun).count());
     machine_.end_checkpoint(outcome.has_value(), outcome ? "" : outcome.error().context, steady_now());
     kick();
 }

@@ -13,6 +13,7 @@
 
 #include "core/config.h"
 #include "core/loop.h"
+#include "core/metrics.h"
 #include "state/slice_store.h"
 #include "worker/object_execution.h"
 #include "worker/selection.h"
@@ -103,6 +104,7 @@ private:
     bool timer_runs_ = false;
     bool surveying_ = false;
     bool pumping_ = false;
+    bool kicked_ = false;
     bool stopping_ = false;
     bool admitted_ = false;
     bool rewind_ = false;               // a target lost outputs that were not durable yet
@@ -110,6 +112,10 @@ private:
     std::map<TargetId, std::string> remote_outputs_;  // since the last checkpoint: boot id of the process that has them
     std::uint64_t checkpoint_bytes_ = 0;
     std::vector<std::size_t> lane_load_;
+    metrics::Counter done_metric_;
+    metrics::Counter failed_metric_;
+    metrics::Counter moved_bytes_metric_;
+    metrics::Histogram checkpoint_seconds_metric_;
 };
 
 }  // namespace millrace::worker

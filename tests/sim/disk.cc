@@ -1,0 +1,45 @@
+#include "tests/sim/disk.h"
+
+#include <algorithm>
+
+namespace millrace::sim {
+
+void Disk::lose_power() {
+    std::erase_if(outputs, [](const auto& item) { return !item.second.durable; });
+    for (auto& [where, stored] : outputs) stored.newest = stored.durable;
+}
+
+Result<void> Disk::put(const Put& put) {
+    std::uint64_t& fence = fences[{put.output.job, put.output.slice}];
+    if (put.fence < fence || put.fence < fences[{put.output.job, "*"}]) return fail(Code::stale_epoch, "this output is from a run that was stopped or started again");
+    if (full) return fail(Code::no_space, "the disk is full");
+    fence = put.fence;
+    outputs[{put.bucket, put.name}].newest = put.output;
+    return {};
+}
+
+void Disk::stop(const std::string& job, std::uint64_t epoch) {
+    std::uint64_t& floor = fences[{job, "*"}];
+    floor = std::max(floor, make_fence(epoch + 1, 0));
+}
+
+void Disk::sync(const std::string& job, const std::string& slice) {
+    for (auto& [where, stored] : outputs) {
+        if (stored.newest && stored.newest->job == job && stored.newest->slice == slice) stored.durable = stored.newest;
+    }
+}
+
+Result<void> Disk::write_checkpoint(SliceDisk& slice, const worker::CheckpointWork& work) {
+    if (full) return fail(Code::no_space, "the disk is full");
+    slice.checkpoint = work.progress;
+    for (const auto& [name, row] : work.changes) {
+        if (row) {
+            slice.ledger[name] = *row;
+        } else {
+            slice.ledger.erase(name);
+        }
+    }
+    return {};
+}
+
+}  // namespace millrace::sim

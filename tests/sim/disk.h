@@ -1,0 +1,79 @@
+// What a simulated target finds again after a restart: sources, outputs, fences, orders, checkpoints and ledgers.
+//
+// Outputs are durable once they were synced; everything else is durable when it is written.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "core/result.h"
+#include "wire/messages.h"
+#include "worker/slice_machine.h"
+
+namespace millrace::sim {
+
+struct Source {
+    std::uint64_t version = 0;
+    std::uint64_t created_seq = 0;
+    std::uint64_t bytes = 0;
+};
+
+struct Output {
+    std::string content;
+    std::uint64_t version = 0;  // of the source it was made from
+    std::string job;
+    std::string slice;          // the target that made it
+};
+
+struct StoredOutput {
+    std::optional<Output> newest;
+    std::optional<Output> durable;
+};
+
+struct SliceDisk {
+    std::uint64_t revision = 0;
+    wire::Desired desired = wire::Desired::prepare;
+    std::uint64_t epoch = 1;
+    std::uint64_t pass = 1;
+    std::uint64_t incarnation = 0;
+    std::uint64_t created_seq_end = 0;
+    wire::JobSpec spec;
+    std::optional<worker::Progress> checkpoint;
+    std::map<std::string, worker::FailedObject> ledger;
+};
+
+struct Put {
+    std::string bucket;
+    std::string name;
+    Output output;
+    std::uint64_t fence = 0;
+};
+
+// Rises with every restart of the slice and with every resume or retry of the job.
+inline std::uint64_t make_fence(std::uint64_t epoch, std::uint64_t incarnation) { return (epoch << 24) | incarnation; }
+
+class Disk {
+public:
+    // What is not durable is gone.
+    void lose_power();
+
+    // Refuses a put from an earlier run of the slice than the newest seen, or from one that was stopped, and any while the disk
+    // is full.
+    Result<void> put(const Put& put);
+    // No output of the job from this epoch or an earlier one is accepted any more.
+    void stop(const std::string& job, std::uint64_t epoch);
+    // Makes the outputs of a slice durable.
+    void sync(const std::string& job, const std::string& slice);
+    Result<void> write_checkpoint(SliceDisk& slice, const worker::CheckpointWork& work);
+
+    std::uint64_t next_seq = 1;
+    bool full = false;
+    std::map<std::string, Source> sources;
+    std::map<std::pair<std::string, std::string>, StoredOutput> outputs;         // by bucket and name
+    std::map<std::pair<std::string, std::string>, std::uint64_t> fences;         // by job and slice; "*": every slice
+    std::map<std::string, SliceDisk> slices;                                     // by job
+};
+
+}  // namespace millrace::sim

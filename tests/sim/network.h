@@ -1,0 +1,45 @@
+// The control plane as it may behave: messages are lost, doubled, delayed and reordered. Everything passes through the
+// real codec.
+#pragma once
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "tests/sim/world.h"
+#include "wire/codec.h"
+
+namespace millrace::sim {
+
+struct Weather {
+    std::uint32_t lost_permille = 0;
+    std::uint32_t doubled_permille = 0;
+    std::uint32_t late_permille = 0;
+    std::uint64_t delay_ms_max = 5;
+    std::uint64_t late_ms_max = 3000;
+};
+
+class Network {
+public:
+    using Deliver = std::function<void(const std::string& from, wire::Message message)>;
+
+    explicit Network(World& world) : world_(world) {}
+
+    void attach(const std::string& node, Deliver deliver) { nodes_[node] = std::move(deliver); }
+    void send(const std::string& from, const std::string& to, const wire::Message& message);
+
+    Weather weather;
+    // Nodes that nobody can reach, on either plane.
+    std::set<std::string> cut_off;
+    bool reaches(const std::string& from, const std::string& to) const {
+        return from == to || (!cut_off.contains(from) && !cut_off.contains(to));
+    }
+
+private:
+    void schedule(const std::string& from, const std::string& to, std::string bytes);
+
+    World& world_;
+    std::map<std::string, Deliver> nodes_;
+};
+
+}  // namespace millrace::sim

@@ -1,0 +1,156 @@
+#include "tests/sim/proxy.h"
+
+#include "tests/sim/cluster.h"
+
+namespace millrace::sim {
+namespace {
+constexpr auto kTick = milliseconds(100);
+constexpr auto kSilenceMax = milliseconds(3000);
+const std::string kProxy = "proxy";
+}  // namespace
+
+Proxy::Proxy(Cluster& cluster) : cluster_(cluster) {
+    cluster_.network.attach(kProxy, [this](const std::string& from, const wire::Message& message) {
+        if (is_up()) receive(from, message);
+    });
+}
+
+void Proxy::start() {
+    if (is_up()) return;
+    ++boot_;
+    cluster_.world.trace("proxy starts, boot " + std::to_string(boot_));
+    effects_left_.reset();
+    seen_.clear();
+    std::vector<std::string> known;
+    for (const TargetId& id : cluster_.target_ids()) known.push_back(id.str());
+    membership_ = std::make_unique<scheduler::Membership>("sim", known, boot_ * 1000, kSilenceMax);
+    scheduler_ = std::make_unique<scheduler::Scheduler>([this](const std::string& target) { return membership_->is_online(target); });
+    for (const auto& [id, bytes] : jobs_) {
+        scheduler_->restore(msgpack::unpack(bytes.data(), bytes.size()).get().as<scheduler::Job>(), objects_[id]);
+    }
+    tick();
+}
+
+void Proxy::kill() {
+    if (!is_up()) return;
+    cluster_.world.trace("proxy is killed");
+    scheduler_.reset();
+    membership_.reset();
+}
+
+bool Proxy::submit(const scheduler::Job& job, const std::vector<std::string>& objects) {
+    if (!is_up()) return false;
+    std::vector<std::string> targets;
+    for (const TargetId& id : cluster_.target_ids()) targets.push_back(id.str());
+    objects_[job.id] = objects;
+    cluster_.world.trace("user submits " + job.id);
+    scheduler_->submit(job, objects, targets, cluster_.world.now());
+    carry_out();
+    return jobs_.contains(job.id);
+}
+
+bool Proxy::command(const std::string& job, const scheduler::Scheduler::Command& change) {
+    if (!is_up()) return false;
+    const bool accepted = scheduler_->command(job, change, cluster_.world.now(), cluster_.world.unix_now_ns()).has_value();
+    carry_out();
+    return accepted;
+}
+
+bool Proxy::remove(const std::string& job) {
+    if (!is_up()) return false;
+    const bool accepted = scheduler_->remove(job).has_value();
+    carry_out();
+    return accepted;
+}
+
+const scheduler::Job* Proxy::find(const std::string& job) const {
+    const scheduler::LiveJob* live = is_up() ? scheduler_->find(job) : nullptr;
+    return live == nullptr ? nullptr : &live->job;
+}
+
+void Proxy::tick() {
+    membership_->tick(cluster_.world.now());
+    scheduler_->tick(cluster_.world.now(), cluster_.world.unix_now_ns());
+    if (++ticks_ % 5 == 0) {
+        for (const auto& [target, member] : membership_->members()) cluster_.network.send(kProxy, target, wire::Heartbeat{.boot_id = boot_id()});
+    }
+    carry_out();
+    cluster_.world.after(kTick, [this, boot = boot_] {
+        if (is_up() && boot == boot_) tick();
+    });
+}
+
+void Proxy::receive(const std::string& from, const wire::Message& message) {
+    const Instant now = cluster_.world.now();
+    if (const auto* hello = std::get_if<wire::Hello>(&message)) {
+        receive_hello(from, *hello);
+    } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
+        receive_heartbeat(from, *heartbeat);
+    } else if (const auto* status = std::get_if<wire::SliceStatus>(&message)) {
+        scheduler_->receive(from, *status, now, cluster_.world.unix_now_ns());
+        check_progress(status->job, from);
+    } else if (const auto* ack = std::get_if<wire::DirectiveAck>(&message)) {
+        scheduler_->receive(from, *ack, now);
+    }
+    carry_out();
+}
+
+void Proxy::receive_hello(const std::string& from, const wire::Hello& hello) {
+    const Instant now = cluster_.world.now();
+    const bool was_online = membership_->is_online(from);
+    const std::string old_boot = membership_->find(from)->boot_id;
+    const Result<void> joined = membership_->hello(hello, true, now);
+    cluster_.network.send(kProxy, from, wire::Welcome{.proxy_id = kProxy, .boot_id = boot_id(), .cluster_id = "sim",
+                          .refused = joined ? "" : joined.error().context, .map = membership_->map()});
+    if (!was_online || old_boot != hello.boot_id) scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
+}
+
+void Proxy::receive_heartbeat(const std::string& from, const wire::Heartbeat& heartbeat) {
+    const Instant now = cluster_.world.now();
+    const bool was_online = membership_->is_online(from);
+    if (!membership_->heartbeat(from, heartbeat, now)) {
+        cluster_.network.send(kProxy, from, wire::Heartbeat{.boot_id = "nobody"});  // unknown here: this makes it say hello
+    } else if (!was_online) {
+        scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
+    }
+}
+
+void Proxy::carry_out() {
+    for (const scheduler::Effect& effect : scheduler_->take_effects()) {
+        if (effects_left_ && (*effects_left_)-- == 0) return kill();
+        if (const auto* write = std::get_if<scheduler::PersistJob>(&effect)) {
+            persist(write->job);
+        } else if (const auto* erase = std::get_if<scheduler::EraseJob>(&effect)) {
+            jobs_.erase(erase->job);
+            objects_.erase(erase->job);
+        } else {
+            const auto& message = std::get<scheduler::SendMessage>(effect);
+            cluster_.network.send(kProxy, message.target, message.message);
+        }
+    }
+}
+
+void Proxy::persist(const std::string& id) {
+    const scheduler::Job& job = scheduler_->find(id)->job;
+    msgpack::sbuffer buffer;
+    msgpack::pack(buffer, job);
+    jobs_[id] = {buffer.data(), buffer.size()};
+    cluster_.world.trace("proxy: " + id + " " + std::string(scheduler::job_state_name(job.state)) + " revision " + std::to_string(job.revision) +
+                         (job.reason.empty() ? "" : ": " + job.reason));
+    const bool ended = job.state == scheduler::JobState::completed || job.state == scheduler::JobState::completed_with_errors;
+    if (ended && job.spec.dry_run == wire::DryRun::no) cluster_.truth.check_completed(job, cluster_.disks());
+}
+
+void Proxy::check_progress(const std::string& id, const std::string& target) {
+    const scheduler::Job* job = find(id);
+    if (job == nullptr) return;
+    const wire::Counters& now = job->slices.at(target).status.counters;
+    wire::Counters& before = seen_[{id, target}];
+    if (now.done < before.done || now.done + now.skipped < before.done + before.skipped || now.settled() < before.settled()) {
+        throw Broken(id + " on " + target + ": acknowledged progress went back from " + std::to_string(before.done) + " done to " +
+                     std::to_string(now.done));
+    }
+    before = now;
+}
+
+}  // namespace millrace::sim

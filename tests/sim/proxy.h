@@ -1,0 +1,59 @@
+// A simulated proxy: the shell around the scheduler and the membership. It carries out effects in order; a job that was
+// persisted survives its death, which may come between two effects.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scheduler/membership.h"
+#include "scheduler/scheduler.h"
+
+namespace millrace::sim {
+
+class Cluster;
+
+class Proxy {
+public:
+    explicit Proxy(Cluster& cluster);
+
+    void start();
+    void kill();
+    // Dies after so many further effects.
+    void kill_after(std::uint64_t effects) { effects_left_ = effects; }
+    bool is_up() const { return scheduler_ != nullptr; }
+
+    // The commands of a user. False when the proxy is down or the job's state does not allow it.
+    bool submit(const scheduler::Job& job, const std::vector<std::string>& objects);
+    bool command(const std::string& job, const scheduler::Scheduler::Command& change);
+    bool remove(const std::string& job);
+    // As it is known now; nullptr when the proxy is down or does not know it.
+    const scheduler::Job* find(const std::string& job) const;
+
+private:
+    void receive(const std::string& from, const wire::Message& message);
+    void receive_hello(const std::string& from, const wire::Hello& hello);
+    void receive_heartbeat(const std::string& from, const wire::Heartbeat& heartbeat);
+    std::string boot_id() const { return "proxy-" + std::to_string(boot_); }
+    void tick();
+    void carry_out();
+    void persist(const std::string& job);
+    // Acknowledged progress never goes back.
+    void check_progress(const std::string& job, const std::string& target);
+
+    Cluster& cluster_;
+    std::uint64_t boot_ = 0;
+    std::uint64_t ticks_ = 0;
+    std::optional<std::uint64_t> effects_left_;
+    std::unique_ptr<scheduler::Membership> membership_;
+    std::unique_ptr<scheduler::Scheduler> scheduler_;
+    std::map<std::pair<std::string, std::string>, wire::Counters> seen_;  // by job and target, since the last start
+
+    // On disk.
+    std::map<std::string, std::string> jobs_;
+    std::map<std::string, std::vector<std::string>> objects_;
+};
+
+}  // namespace millrace::sim

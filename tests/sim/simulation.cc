@@ -1,0 +1,341 @@
+#include "tests/sim/simulation.h"
+
+#include <algorithm>
+
+#include "core/placement.h"
+#include "core/rename.h"
+
+namespace millrace::sim {
+namespace {
+
+using scheduler::JobState;
+
+constexpr std::uint64_t kRestMsMax = 600'000;
+
+// Nothing that a user can do makes two listed names one.
+bool is_hopeless(const scheduler::Job& job) { return job.spec.has_list && job.reason.find("the same name") != std::string::npos; }
+
+}  // namespace
+
+Simulation::Simulation(std::uint64_t seed) : Simulation(Random(seed ^ 0x9e3779b97f4a7c15), seed) {}
+
+Simulation::Simulation(Random random, std::uint64_t seed) : plan_(draw_plan(random)), cluster_(seed, plan_.targets, plan_.settings) {
+    make_sources();
+    const std::size_t jobs = random.chance(250) ? 2 : 1;
+    for (std::size_t i = 0; i < jobs; ++i) make_job(i);
+}
+
+// ---- what there is at the start
+
+std::string Simulation::new_name() {
+    static const std::vector<std::string> kFolders{"", "a/", "a/b/", "music/", "z.d/"};
+    static const std::vector<std::string> kEndings{".flac", ".flac", ".txt", "", ".tar.gz"};
+    Random& random = world().random();
+    names_.push_back(random.pick(kFolders) + "clip" + std::to_string(names_.size()) + random.pick(kEndings));
+    const std::string& name = names_.back();
+    Behaviour& behaviour = cluster_.truth.behaviour(name);
+    if (random.chance(plan_.rejected_permille)) {
+        behaviour.nature = Nature::rejected;
+    } else if (random.chance(plan_.killer_permille)) {
+        behaviour.nature = Nature::killer;
+    } else if (random.chance(plan_.transient_permille)) {
+        behaviour = {Nature::transient, static_cast<std::uint32_t>(random.between(1, 6))};
+    }
+    return name;
+}
+
+void Simulation::make_sources() {
+    for (std::size_t i = 0; i < plan_.objects; ++i) {
+        const std::string name = new_name();
+        cluster_.put_source(name);
+        if (name.ends_with(".flac") && world().random().chance(plan_.colliding_permille)) {
+            names_.push_back(name.substr(0, name.size() - 4) + "opus");
+            cluster_.put_source(names_.back());
+        }
+    }
+}
+
+void Simulation::make_job(std::size_t number) {
+    Random& random = world().random();
+    PlannedJob planned;
+    planned.job.id = "job-" + std::to_string(number + 1);
+    wire::JobSpec& spec = planned.job.spec;
+    spec.transform = "transform";
+    spec.source = "source";
+    spec.destination = "destination-" + std::to_string(number + 1);
+    if (random.chance(200)) {
+        spec.has_list = true;
+        for (const std::string& name : names_) {
+            if (random.chance(500)) planned.objects.push_back(name);
+        }
+        planned.objects.push_back("missing/object.flac");
+        std::ranges::sort(planned.objects);
+    } else if (random.chance(200)) {
+        spec.prefix = "a/";
+    }
+    if (random.chance(500)) spec.ext = {{"flac", "opus"}, {"txt", "md"}};
+    if (random.chance(400)) spec.prepend = random.chance(500) ? "out/" : "x-";
+    spec.attempts = static_cast<std::uint32_t>(random.between(1, 4));
+    if (random.chance(50)) spec.dry_run = wire::DryRun::plan;
+    if (random.chance(150)) {
+        spec.on_error = random.chance(500) ? wire::OnError::abort_after_count : wire::OnError::abort_after_percent;
+        spec.on_error_limit = random.between(0, 10);
+    }
+    planned.wanted = random.chance(850);
+    jobs_.push_back(std::move(planned));
+}
+
+// ---- faults and users
+
+void Simulation::submit_all() {
+    for (PlannedJob& planned : jobs_) {
+        if (!planned.submitted) planned.submitted = cluster_.proxy.submit(planned.job, planned.objects);
+    }
+    if (std::ranges::all_of(jobs_, &PlannedJob::submitted)) return;
+    world().after(milliseconds(500), [this] { submit_all(); });
+}
+
+void Simulation::next_fault() {
+    world().after(world().random().between_ms(1, plan_.fault_gap_ms_max), [this] {
+        if (!faulty_) return;
+        fault();
+        next_fault();
+    });
+}
+
+void Simulation::next_change() {
+    world().after(world().random().between_ms(1, plan_.change_gap_ms_max), [this] {
+        if (!faulty_) return;
+        Random& random = world().random();
+        switch (random.below(4)) {
+            case 0: cluster_.put_source(new_name()); break;
+            case 1: cluster_.remove_source(random.pick(names_)); break;
+            default: cluster_.put_source(random.pick(names_)); break;
+        }
+        next_change();
+    });
+}
+
+void Simulation::next_command() {
+    world().after(world().random().between_ms(100, 6000), [this] {
+        if (!faulty_) return;
+        Random& random = world().random();
+        const std::string& job = random.pick(jobs_).job.id;
+        const std::int64_t now = world().unix_now_ns();
+        static const std::vector<std::string> kNames{"pause", "resume", "retry", "cancel"};
+        const std::uint64_t which = random.below(10);
+        const std::string& name = which < 3 ? kNames[0] : which < 7 ? kNames[1] : which < 9 ? kNames[2] : kNames[3];
+        const bool accepted = cluster_.proxy.command(job, [&](scheduler::Job& live) -> Result<void> {
+            if (name == "pause") return scheduler::pause(live);
+            if (name == "resume") return scheduler::resume(live);
+            if (name == "retry") return scheduler::retry(live, now);
+            return scheduler::cancel(live, now);
+        });
+        if (accepted) world().trace("user: " + name + " " + job);
+        next_command();
+    });
+}
+
+void Simulation::kill_somebody() {
+    Random& random = world().random();
+    const milliseconds down = random.between_ms(10, random.chance(200) ? 8000 : 1000);
+    if (random.chance(300)) {
+        if (random.chance(500)) {
+            cluster_.proxy.kill_after(random.below(6));
+        } else {
+            cluster_.proxy.kill();
+        }
+        world().after(down + milliseconds(500), [this] {
+            cluster_.proxy.kill();
+            cluster_.proxy.start();
+        });
+        return;
+    }
+    Target& target = *random.pick(cluster_.targets()).get();
+    target.kill(random.chance(500));
+    cluster_.check_slices();
+    world().after(down, [&target] { target.start(); });
+}
+
+void Simulation::change_weather() {
+    Random& random = world().random();
+    if (random.chance(500)) {
+        cluster_.network.weather = random.chance(500) ? plan_.weather : Weather{};
+        return;
+    }
+    const std::string id = random.pick(cluster_.target_ids()).str();
+    world().trace(id + " is cut off");
+    cluster_.network.cut_off.insert(id);
+    world().after(random.between_ms(10, 9000), [this, id] {
+        world().trace(id + " is connected");
+        cluster_.network.cut_off.erase(id);
+    });
+}
+
+void Simulation::fault() {
+    Random& random = world().random();
+    Target& target = *random.pick(cluster_.targets()).get();
+    switch (random.below(6)) {
+        case 0:
+        case 1: return kill_somebody();
+        case 2: return change_weather();
+        case 3:
+            world().trace("the disk of " + target.id() + " is full");
+            target.disk.full = true;
+            return world().after(random.between_ms(10, 4000), [this, &target] {
+                world().trace("the disk of " + target.id() + " has room");
+                target.disk.full = false;
+            });
+        case 4:
+            target.enable_transform(false);
+            return world().after(random.between_ms(10, 4000), [&target] { target.enable_transform(true); });
+        default: return target.crash_instance();
+    }
+}
+
+void Simulation::calm_down() {
+    world().trace("calm");
+    faulty_ = false;
+    cluster_.network.weather = {};
+    cluster_.network.cut_off.clear();
+    cluster_.proxy.kill();
+    cluster_.proxy.start();
+    for (const auto& target : cluster_.targets()) {
+        target->disk.full = false;
+        target->enable_transform(true);
+        target->start();
+    }
+}
+
+// ---- the run
+
+void Simulation::run() {
+    cluster_.network.weather = plan_.weather;
+    cluster_.proxy.start();
+    for (const auto& target : cluster_.targets()) target->start();
+    submit_all();
+    next_fault();
+    next_change();
+    if (plan_.commands) next_command();
+    run_for(plan_.faults_ms);
+    calm_down();
+    run_to_rest("after the faults");
+    retry_all();
+    remove_all();
+}
+
+void Simulation::run_for(std::uint64_t ms) {
+    const Instant end = world().now() + milliseconds(ms);
+    bool ended = false;
+    world().after(end - world().now(), [&ended] { ended = true; });
+    while (!ended && world().step()) {
+    }
+    cluster_.check_slices();
+}
+
+void Simulation::run_to_rest(const std::string& what) {
+    for (std::uint64_t ms = 0; ms < kRestMsMax; ms += 500) {
+        run_for(500);
+        if (std::ranges::all_of(jobs_, [this](const PlannedJob& planned) { return at_rest(planned); })) {
+            for (const PlannedJob& planned : jobs_) check_classes(planned);
+            return;
+        }
+        for (const PlannedJob& planned : jobs_) nudge(planned);
+    }
+    std::string states;
+    for (const PlannedJob& planned : jobs_) {
+        const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
+        if (job == nullptr) continue;
+        states += " " + job->id + " " + std::string(scheduler::job_state_name(job->state)) + " revision " + std::to_string(job->revision);
+        for (const auto& [target, slice] : job->slices) {
+            states += "; " + target + " state " + std::to_string(static_cast<int>(slice.status.state)) + " revision " +
+                      std::to_string(slice.status.revision) + " settled " + std::to_string(slice.status.counters.settled()) + " of " +
+                      std::to_string(slice.status.total_objects) + " " + slice.status.reason;
+        }
+    }
+    throw Broken(what + " the jobs do not come to rest:" + states);
+}
+
+bool Simulation::at_rest(const PlannedJob& planned) {
+    const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
+    if (job == nullptr) return false;
+    if (job->state == JobState::completed || job->state == JobState::completed_with_errors) return true;
+    const bool may_stay_failed = job->state == JobState::failed && (!mended_ || is_hopeless(*job));
+    if (planned.wanted && !may_stay_failed) return false;
+    if (job->state == JobState::preparing || job->state == JobState::running) return false;
+    return std::ranges::all_of(job->slices, [&](const auto& item) {
+        const wire::SliceState state = item.second.status.state;
+        const bool quiet = state == wire::SliceState::paused || state == wire::SliceState::stopped || state == wire::SliceState::finished ||
+                           state == wire::SliceState::failed;
+        return item.second.status.revision == job->revision && quiet;
+    });
+}
+
+// A user who wants a job to end resumes it.
+void Simulation::nudge(const PlannedJob& planned) {
+    const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
+    if (job == nullptr || !planned.wanted) return;
+    if (job->state == JobState::paused || job->state == JobState::cancelled) return resume(*job);
+    if (job->state != JobState::failed || !mended_) return;
+    if (job->reason.find("the same name") != std::string::npos) {
+        for (const std::string& name : names_) {
+            if (name.ends_with(".opus")) cluster_.remove_source(name);
+        }
+    } else if (job->reason.find("objects failed") == std::string::npos) {
+        throw Broken(job->id + " failed for no good reason: " + job->reason);
+    }
+    resume(*job);
+}
+
+void Simulation::resume(const scheduler::Job& job) {
+    world().trace("user: resume " + job.id);
+    (void)cluster_.proxy.command(job.id, [](scheduler::Job& live) { return scheduler::resume(live); });
+}
+
+// Every object of a job that completed is in the class that its behaviour leads to.
+void Simulation::check_classes(const PlannedJob& planned) {
+    const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
+    if (job->spec.dry_run != wire::DryRun::no || (job->state != JobState::completed && job->state != JobState::completed_with_errors)) return;
+    cluster_.truth.check_completed(*job, cluster_.disks());
+    for (const std::string& name : names_) {
+        const Target& target = cluster_.target(owner_of(name, cluster_.target_ids()).str());
+        const SliceDisk& slice = target.disk.slices.at(job->id);
+        const auto source = target.disk.sources.find(name);
+        const bool selected = source != target.disk.sources.end() && source->second.created_seq < slice.created_seq_end &&
+                              name.starts_with(slice.spec.prefix) && !slice.spec.has_list;
+        if (!selected) continue;
+        const Nature nature = cluster_.truth.behaviour(name).nature;
+        const auto row = slice.ledger.find(name);
+        const bool failed = row != slice.ledger.end() && !row->second.quarantined;
+        const bool quarantined = row != slice.ledger.end() && row->second.quarantined;
+        const std::string where = job->id + " " + name;
+        if (nature == Nature::fine && (failed || quarantined)) throw Broken(where + " failed: " + row->second.error.context);
+        if (nature == Nature::rejected && !failed) throw Broken(where + " was rejected, but did not fail");
+        if (nature == Nature::killer && !quarantined) throw Broken(where + " kills its transform, but was not quarantined");
+    }
+}
+
+// The user mends what was rejected and retries: what failed for that reason must be done now.
+void Simulation::retry_all() {
+    cluster_.truth.mend_rejected();
+    mended_ = true;
+    for (PlannedJob& planned : jobs_) {
+        planned.wanted = true;
+        const std::int64_t now = world().unix_now_ns();
+        const bool accepted = cluster_.proxy.command(planned.job.id, [&](scheduler::Job& live) { return scheduler::retry(live, now); });
+        if (accepted) world().trace("user: retry " + planned.job.id);
+    }
+    run_to_rest("after a retry");
+}
+
+void Simulation::remove_all() {
+    for (const PlannedJob& planned : jobs_) {
+        if (!cluster_.proxy.remove(planned.job.id)) throw Broken(planned.job.id + " cannot be removed");
+    }
+    run_for(5000);
+    for (const auto& target : cluster_.targets()) {
+        if (!target->disk.slices.empty()) throw Broken(target->id() + " still remembers a job that was removed");
+    }
+}
+
+}  // namespace millrace::sim

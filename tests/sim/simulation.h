@@ -1,0 +1,76 @@
+// One simulated run, from a seed: a cluster, sources, jobs, then a time of faults and impatient users, then calm, in which
+// everything must come to its end.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/sim/cluster.h"
+
+namespace millrace::sim {
+
+// How a seed makes its run. Every field is drawn from the seed.
+struct Plan {
+    std::size_t targets = 3;
+    Settings settings;
+    std::size_t objects = 100;
+    std::uint32_t rejected_permille = 0, transient_permille = 0, killer_permille = 0;
+    std::uint32_t colliding_permille = 0;
+    std::uint64_t faults_ms = 10'000;
+    std::uint64_t fault_gap_ms_max = 1000;  // between two faults
+    std::uint64_t change_gap_ms_max = 300;  // between two changes of the sources
+    bool commands = true;                   // users pause, resume, cancel and retry
+    Weather weather;
+};
+Plan draw_plan(Random& random);
+
+class Simulation {
+public:
+    explicit Simulation(std::uint64_t seed);
+
+    // Throws Broken.
+    void run();
+    World& world() { return cluster_.world; }
+
+private:
+    struct PlannedJob {
+        scheduler::Job job;
+        std::vector<std::string> objects;
+        bool submitted = false;
+        bool wanted = true;  // the user wants it to end well
+    };
+
+    Simulation(Random random, std::uint64_t seed);
+    void make_sources();
+    void make_job(std::size_t number);
+    std::string new_name();
+
+    void submit_all();
+    void next_fault();
+    void next_change();
+    void next_command();
+    void fault();
+    void kill_somebody();
+    void change_weather();
+    void calm_down();
+
+    void run_for(std::uint64_t ms);
+    // Runs until every job is at rest; Broken when that takes too long.
+    void run_to_rest(const std::string& what);
+    bool at_rest(const PlannedJob& planned);
+    void nudge(const PlannedJob& planned);
+    void check_classes(const PlannedJob& planned);
+    void retry_all();
+    void resume(const scheduler::Job& job);
+    void remove_all();
+
+    Plan plan_;
+    Cluster cluster_;
+    std::vector<std::string> names_;  // ever used
+    std::vector<PlannedJob> jobs_;
+    bool faulty_ = true;
+    bool mended_ = false;  // users have removed what made objects and jobs fail, and insist
+};
+
+}  // namespace millrace::sim

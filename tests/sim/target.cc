@@ -1,0 +1,216 @@
+#include "tests/sim/target.h"
+
+#include "core/placement.h"
+#include "tests/sim/cluster.h"
+
+namespace millrace::sim {
+namespace {
+constexpr auto kTick = milliseconds(500);
+constexpr auto kSilenceMax = milliseconds(3000);
+const std::string kProxy = "proxy";
+}  // namespace
+
+Target::Target(Cluster& cluster, std::string id) : cluster_(cluster), id_(std::move(id)) {
+    cluster_.network.attach(id_, [this](const std::string& from, const wire::Message& message) {
+        if (up_) receive(from, message);
+    });
+}
+
+// ---- life and death
+
+void Target::start() {
+    if (up_) return;
+    up_ = true;
+    ++boot_;
+    cluster_.world.trace(id_ + " starts, boot " + std::to_string(boot_));
+    restart_instance();
+    for (auto& [job, slice] : disk.slices) {
+        ++slice.incarnation;
+        slices_[job] = std::make_unique<Slice>(*this, job, slice, boot_ * 1000 + slices_.size());
+    }
+    for (auto& [job, slice] : slices_) slice->order(false);
+    tick();
+}
+
+void Target::kill(bool power_cut) {
+    if (!up_) return;
+    cluster_.world.trace(id_ + (power_cut ? " loses power" : " is killed"));
+    up_ = false;
+    instance_up_ = false;
+    slices_.clear();
+    in_instance_.clear();
+    proxy_boot_.reset();
+    last_heard_ = last_hello_ = {};
+    if (power_cut) disk.lose_power();
+}
+
+Slice* Target::find(const std::string& job) {
+    const auto found = slices_.find(job);
+    return found == slices_.end() ? nullptr : found->second.get();
+}
+
+void Target::later(Duration delay, const std::string& job, std::function<void(Slice&)> action) {
+    const Slice* slice = find(job);
+    if (slice == nullptr) return;
+    cluster_.world.after(delay, [this, job, id = slice->id(), action = std::move(action)] {
+        Slice* self = find(job);
+        if (self != nullptr && self->id() == id) action(*self);
+    });
+}
+
+// ---- the transform
+
+void Target::enable_transform(bool enabled) {
+    if (enabled == enabled_) return;
+    enabled_ = enabled;
+    cluster_.world.trace(id_ + (enabled ? " enables" : " disables") + " its transform");
+    const auto held = std::exchange(in_instance_, {});
+    for (const auto& [job, ticket] : held) find(job)->instance_gone(ticket, fail(Code::unavailable, "the transform was stopped"));
+    for (auto& [job, slice] : slices_) slice->transform_changed();
+}
+
+void Target::crash_instance() {
+    if (!up_ || !instance_up_) return;
+    cluster_.world.trace(id_ + ": its transform dies");
+    restart_instance();
+    const auto held = std::exchange(in_instance_, {});
+    for (auto& [job, slice] : slices_) slice->transform_changed();
+    for (const auto& [job, ticket] : held) find(job)->instance_gone(ticket, fail(Code::crashed, "the transform died"));
+}
+
+void Target::restart_instance() {
+    instance_up_ = false;
+    cluster_.world.after(cluster_.world.random().between_ms(10, 300), [this, boot = boot_, instance = ++instance_] {
+        if (!up_ || boot != boot_ || instance != instance_) return;
+        instance_up_ = true;
+        for (auto& [job, slice] : slices_) slice->transform_changed();
+    });
+}
+
+// ---- the data plane
+
+void Target::answer(const std::string& job, const PutDone& done, Result<std::uint64_t> result) {
+    later(cluster_.world.random().between_ms(0, 5), job, [done, result = std::move(result)](Slice& slice) { done(slice, result); });
+}
+
+void Target::put(const std::string& to, Put put, const PutDone& done) {
+    Random& random = cluster_.world.random();
+    const milliseconds delay = random.chance(cluster_.settings.put_late_permille) ? random.between_ms(0, 4000)
+                                                                                 : random.between_ms(0, cluster_.settings.put_ms_max);
+    const Slice* sender = find(put.output.job);
+    cluster_.world.after(delay, [this, to, put = std::move(put), done, id = sender->id()] {
+        Target& receiver = cluster_.target(to);
+        Result<std::uint64_t> result = receiver.boot();
+        if (!receiver.is_up() || !cluster_.network.reaches(id_, to)) {
+            result = fail(Code::unavailable, "target " + to + " does not answer");
+        } else if (auto stored = receiver.disk.put(put); !stored) {
+            result = stored.error();
+        }
+        const Slice* slice = find(put.output.job);
+        if (slice != nullptr && slice->id() == id) answer(put.output.job, done, result);  // else it landed after its sender's death
+    });
+}
+
+void Target::sync(const std::string& to, const std::string& job, const PutDone& done) {
+    later(cluster_.world.random().between_ms(0, 30), job, [this, to, job, done](Slice&) {
+        Target& receiver = cluster_.target(to);
+        if (!receiver.is_up() || !cluster_.network.reaches(id_, to)) {
+            return answer(job, done, fail(Code::unavailable, "target " + to + " does not answer"));
+        }
+        receiver.disk.sync(job, id_);
+        answer(job, done, receiver.boot());
+    });
+}
+
+// ---- the control plane
+
+void Target::send(const wire::Message& message) { cluster_.network.send(id_, kProxy, message); }
+
+void Target::tick() {
+    const Instant now = cluster_.world.now();
+    if (proxy_boot_ && now - last_heard_ > kSilenceMax) proxy_boot_.reset();
+    if (proxy_boot_) {
+        send(wire::Heartbeat{.boot_id = id_ + "-" + std::to_string(boot_)});
+    } else if (now - last_hello_ >= kTick) {
+        last_hello_ = now;
+        send(wire::Hello{.target_id = id_, .boot_id = id_ + "-" + std::to_string(boot_), .endpoint = "http://" + id_});
+    }
+    cluster_.world.after(kTick, [this, boot = boot_] {
+        if (up_ && boot == boot_) tick();
+    });
+}
+
+void Target::receive(const std::string&, const wire::Message& message) {
+    last_heard_ = cluster_.world.now();
+    if (const auto* welcome = std::get_if<wire::Welcome>(&message)) return take_welcome(*welcome);
+    if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
+        if (proxy_boot_ != heartbeat->boot_id) proxy_boot_.reset();
+    } else if (const auto* directive = std::get_if<wire::Directive>(&message)) {
+        take_directive(*directive);
+    } else if (const auto* ack = std::get_if<wire::StatusAck>(&message)) {
+        if (Slice* slice = find(ack->job)) slice->acknowledged(*ack);
+    }
+}
+
+void Target::take_welcome(const wire::Welcome& welcome) {
+    if (!welcome.refused.empty()) throw Broken(id_ + " was refused: " + welcome.refused);
+    if (proxy_boot_ == welcome.boot_id) return;
+    proxy_boot_ = welcome.boot_id;
+    for (auto& [job, slice] : slices_) slice->start_over();
+}
+
+void Target::take_directive(const wire::Directive& directive) {
+    const auto known = disk.slices.find(directive.job);
+    const bool is_known = known != disk.slices.end();
+    switch (worker::judge_directive(directive, is_known ? std::optional(known->second.revision) : std::nullopt)) {
+        case worker::DirectiveAction::acknowledge: break;
+        case worker::DirectiveAction::adopt: {
+            if (disk.full) return;  // it will be repeated
+            return adopt(directive);
+        }
+        case worker::DirectiveAction::ask_for_spec: return send(wire::DirectiveAck{directive.job, directive.revision, true});
+        case worker::DirectiveAction::forget:
+            cluster_.world.trace(id_ + " forgets " + directive.job);
+            slices_.erase(directive.job);
+            disk.slices.erase(directive.job);
+            cluster_.truth.forgotten(directive.job, id_);
+            std::erase_if(in_instance_, [&](const auto& held) { return held.first == directive.job; });
+            return send(wire::DirectiveAck{directive.job, directive.revision, false});
+    }
+    send(wire::DirectiveAck{directive.job, known->second.revision, false});
+}
+
+void Target::adopt(const wire::Directive& directive) {
+    const bool is_new = !disk.slices.contains(directive.job);
+    SliceDisk& slice = disk.slices[directive.job];
+    slice.revision = directive.revision;
+    slice.desired = directive.desired;
+    slice.epoch = directive.epoch;
+    slice.pass = directive.pass;
+    if (directive.desired == wire::Desired::stop) disk.stop(directive.job, directive.epoch);
+    cluster_.world.trace(id_ + " adopts " + directive.job + " revision " + std::to_string(directive.revision) + " desired " +
+                         std::to_string(static_cast<int>(directive.desired)) + " pass " + std::to_string(directive.pass));
+    if (is_new) {
+        slice.spec = directive.spec;
+        select(directive.job, slice);
+        slices_[directive.job] = std::make_unique<Slice>(*this, directive.job, slice, boot_ * 1000 + slices_.size());
+    }
+    send(wire::DirectiveAck{directive.job, slice.revision, false});
+    slices_.at(directive.job)->order(!is_new);
+}
+
+void Target::select(const std::string& job, SliceDisk& slice) {
+    slice.incarnation = 1;
+    slice.created_seq_end = disk.next_seq;
+    std::map<std::string, std::uint64_t> selection;
+    if (slice.spec.has_list) {
+        for (const std::string& name : slice.spec.objects) selection[name] = 0;
+    } else {
+        for (const auto& [name, source] : disk.sources) {
+            if (name.starts_with(slice.spec.prefix)) selection[name] = source.version;
+        }
+    }
+    cluster_.truth.selected(job, id_, std::move(selection));
+}
+
+}  // namespace millrace::sim

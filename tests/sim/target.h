@@ -1,0 +1,76 @@
+// A simulated target: the shell around its slices, its transform instance, and its side of the control protocol.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "tests/sim/disk.h"
+#include "tests/sim/slice.h"
+#include "wire/codec.h"
+
+namespace millrace::sim {
+
+class Cluster;
+
+class Target {
+public:
+    Target(Cluster& cluster, std::string id);
+
+    void start();
+    void kill(bool power_cut);
+    bool is_up() const { return up_; }
+    const std::string& id() const { return id_; }
+    std::uint64_t boot() const { return boot_; }
+
+    // The transform of this target: a user's switch, and death by accident.
+    void enable_transform(bool enabled);
+    void crash_instance();
+    bool transform_takes_objects() const { return enabled_ && instance_up_; }
+    // An object is in the shared instance from enter to leave; a crash takes all of them.
+    void enter_instance(const std::string& job, std::uint64_t ticket) { in_instance_.emplace(job, ticket); }
+    void leave_instance(const std::string& job, std::uint64_t ticket) { in_instance_.erase({job, ticket}); }
+
+    // The data plane: a put to another target, and the request to make its outputs durable. The answer carries the boot of
+    // the process that gave it, and is lost when the sender is gone.
+    using PutDone = std::function<void(Slice&, Result<std::uint64_t> boot)>;
+    void put(const std::string& to, Put put, const PutDone& done);
+    void sync(const std::string& to, const std::string& job, const PutDone& done);
+
+    // Runs the action on the slice, unless it is gone by then.
+    void later(Duration delay, const std::string& job, std::function<void(Slice&)> action);
+    void send(const wire::Message& message);
+    Slice* find(const std::string& job);
+    Cluster& cluster() { return cluster_; }
+
+    Disk disk;
+
+private:
+    void receive(const std::string& from, const wire::Message& message);
+    void tick();
+    void take_welcome(const wire::Welcome& welcome);
+    void take_directive(const wire::Directive& directive);
+    void adopt(const wire::Directive& directive);
+    void select(const std::string& job, SliceDisk& slice);
+    void restart_instance();
+    void answer(const std::string& job, const PutDone& done, Result<std::uint64_t> result);
+
+    Cluster& cluster_;
+    const std::string id_;
+    bool up_ = false;
+    std::uint64_t boot_ = 0;
+    bool enabled_ = true;
+
+    // Of the running process.
+    std::map<std::string, std::unique_ptr<Slice>> slices_;
+    std::set<std::pair<std::string, std::uint64_t>> in_instance_;
+    bool instance_up_ = false;
+    std::uint64_t instance_ = 0;
+    std::optional<std::string> proxy_boot_;  // while welcomed
+    Instant last_heard_{};
+    Instant last_hello_{};
+};
+
+}  // namespace millrace::sim

@@ -1,0 +1,152 @@
+#include "tests/sim/truth.h"
+
+#include <algorithm>
+
+#include "core/placement.h"
+#include "core/rename.h"
+#include "tests/sim/world.h"
+
+namespace millrace::sim {
+namespace {
+
+using worker::Phase;
+using worker::Progress;
+
+void require(bool holds, const std::string& where, const std::string& what) {
+    if (!holds) throw Broken(where + ": " + what);
+}
+
+bool is_settled(const Progress& progress, const std::string& name) {
+    return progress.phase != Phase::main || name <= progress.watermark || std::ranges::binary_search(progress.settled_ahead, name);
+}
+
+}  // namespace
+
+std::string transformed(const std::string& name, std::uint64_t version) { return name + "@" + std::to_string(version); }
+
+void Truth::mend_rejected() {
+    for (auto& [name, behaviour] : behaviours_) {
+        if (behaviour.nature == Nature::rejected) behaviour.nature = Nature::fine;
+    }
+}
+
+void Truth::selected(const std::string& job, const std::string& target, std::map<std::string, std::uint64_t> versions) {
+    require(selections_.emplace(std::pair(job, target), std::move(versions)).second, job + " " + target, "selected twice");
+}
+
+void Truth::removed(const std::string& name) {
+    for (const auto& [slice, names] : selections_) {
+        if (names.contains(name)) removed_.emplace(slice.first, name);
+    }
+}
+
+void Truth::done(const std::string& job, const std::string& name, std::uint64_t version) {
+    std::uint64_t& known = done_versions_[{job, name}];
+    known = std::max(known, version);
+}
+
+bool Truth::may_run(const SliceDisk& slice, const std::string& name) {
+    if (!slice.checkpoint || !is_settled(*slice.checkpoint, name)) return true;
+    const auto row = slice.ledger.find(name);
+    return row != slice.ledger.end() && row->second.pass < slice.pass;
+}
+
+void Truth::check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const {
+    std::vector<TargetId> targets;
+    for (const auto& [id, disk] : disks) targets.emplace_back(id);
+    const std::string destination = RenameRule{slice.spec.ext, slice.spec.prepend}.apply(name);
+    const Disk& disk = *disks.at(owner_of(destination, targets).str());
+    const auto found = disk.outputs.find({slice.spec.destination, destination});
+    const std::string where = job + " " + name;
+    require(found != disk.outputs.end() && found->second.durable.has_value(), where, "is done, but its output is not durable");
+    for (const Output& output : {*found->second.durable, *found->second.newest}) {
+        require(output.job == job, where, "its output is that of " + output.job);
+        require(output.content == transformed(name, output.version), where, "its output is " + output.content);
+        const auto settled_as = done_versions_.find({job, name});
+        require(settled_as != done_versions_.end(), where, "is settled as if done, but never was");
+        require(output.version >= settled_as->second, where, "an older version replaced its output: " + output.content);
+    }
+}
+
+void Truth::check_ledger(const std::string& where, const SliceDisk& slice) const {
+    const Progress& progress = *slice.checkpoint;
+    std::uint64_t failed = 0;
+    std::uint64_t quarantined = 0;
+    for (const auto& [name, row] : slice.ledger) {
+        ++(row.quarantined ? quarantined : failed);
+        require(is_settled(progress, name), where, name + " is in the ledger but not settled");
+        const bool due = progress.phase == Phase::retry && row.pass < progress.phase_pass;
+        const bool passed = name <= progress.watermark || std::ranges::binary_search(progress.settled_ahead, name);
+        require(!due || !passed, where, name + " was passed over by the retry");
+        require(progress.phase != Phase::finished || row.pass >= progress.retried_pass, where, name + " was not retried");
+    }
+    require(failed == progress.counters.failed, where, std::to_string(failed) + " rows of failed objects, counter " +
+            std::to_string(progress.counters.failed));
+    require(quarantined == progress.counters.quarantined, where, std::to_string(quarantined) + " rows of quarantined objects, counter " +
+            std::to_string(progress.counters.quarantined));
+}
+
+// settled_well: settled and not in the ledger; gone: of these, those whose source was removed.
+void Truth::check_totals(const std::string& where, const SliceDisk& slice, std::uint64_t settled_well, std::uint64_t gone,
+                         std::uint64_t selected) const {
+    const Progress& progress = *slice.checkpoint;
+    const worker::SliceCounters& counters = progress.counters;
+    const std::string sums = " (done " + std::to_string(counters.done) + ", skipped " + std::to_string(counters.skipped) + ", settled " +
+                             std::to_string(counters.settled()) + ", counted " + std::to_string(progress.survey.objects) + ", selected " +
+                             std::to_string(selected) + ", well " + std::to_string(settled_well) + ", gone " + std::to_string(gone) + ")";
+    require(counters.settled() <= progress.survey.objects, where, "more settled than counted" + sums);
+    require(progress.survey.objects <= selected, where, "more counted than selected" + sums);
+    require(counters.done + counters.skipped <= settled_well, where, "an object was counted twice" + sums);
+    require(counters.done + gone >= settled_well, where, "an object was passed over" + sums);
+    if (progress.phase == Phase::finished || progress.phase == Phase::retry) {
+        require(progress.survey.done, where, "finished before everything was counted" + sums);
+        require(counters.settled() == progress.survey.objects, where, "totals do not add up" + sums);
+    }
+}
+
+void Truth::check_slice(const std::string& job, const std::string& target, const Disks& disks, std::size_t window_objects_max) const {
+    const SliceDisk& slice = disks.at(target)->slices.at(job);
+    if (!slice.checkpoint) return;
+    const std::string where = job + " on " + target;
+    const Progress& progress = *slice.checkpoint;
+    require(progress.settled_ahead.size() <= window_objects_max, where, "more settled ahead than the window holds");
+    require(std::ranges::is_sorted(progress.settled_ahead), where, "settled_ahead is not sorted");
+    require(progress.settled_ahead.empty() || progress.settled_ahead.front() > progress.watermark, where, "settled_ahead is not ahead");
+    check_ledger(where, slice);
+    std::uint64_t settled_well = 0;
+    std::uint64_t gone = 0;
+    const auto& selection = selections_.at({job, target});
+    for (const auto& [name, version] : selection) {
+        if (!is_settled(progress, name) || slice.ledger.contains(name)) continue;
+        ++settled_well;
+        if (removed_.contains({job, name})) {
+            ++gone;
+        } else {
+            check_output(job, name, slice, disks);
+        }
+    }
+    check_totals(where, slice, settled_well, gone, selection.size());
+}
+
+void Truth::check_completed(const scheduler::Job& job, const Disks& disks) const {
+    const scheduler::JobTotals sum = scheduler::totals(job);
+    const std::string where = job.id + " " + std::string(scheduler::job_state_name(job.state));
+    require(sum.total_known, where, "without knowing its totals");
+    require(sum.counters.settled() == sum.total_objects, where, "settled " + std::to_string(sum.counters.settled()) + " of " +
+            std::to_string(sum.total_objects));
+    std::uint64_t rows = 0;
+    for (const auto& [target, slice] : job.slices) {
+        const SliceDisk& disk = disks.at(target)->slices.at(job.id);
+        require(disk.checkpoint.has_value() && disk.checkpoint->phase == Phase::finished, where, "the slice of " + target + " is not finished");
+        const worker::SliceCounters& counters = disk.checkpoint->counters;
+        require(counters.done == slice.status.counters.done && counters.settled() == slice.status.counters.settled(), where,
+                "what is known of " + target + " is not what its checkpoint says");
+        require(disk.checkpoint->survey.objects == slice.status.total_objects, where, "the total of " + target + " is wrong");
+        require(disk.pass == job.pass, where, target + " does not know of the last retry");
+        rows += disk.ledger.size();
+    }
+    require(rows == sum.counters.failed + sum.counters.quarantined, where, "ledgers and counters differ");
+    require((job.state == scheduler::JobState::completed) == (rows == 0), where, "with " + std::to_string(rows) + " failures");
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,63 @@
+// What the simulation knows and the system does not: how each object behaves in the transform, what was selected, what
+// users did to the sources. The invariants are checked against it.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "scheduler/job.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/random.h"
+
+namespace millrace::sim {
+
+enum class Nature { fine, rejected, transient, killer };
+
+struct Behaviour {
+    Nature nature = Nature::fine;
+    std::uint32_t transient_failures_left = 0;
+};
+
+using JobAndName = std::pair<std::string, std::string>;
+using Disks = std::map<std::string, const Disk*>;  // by target
+
+// What the transform makes of a version of an object.
+std::string transformed(const std::string& name, std::uint64_t version);
+
+class Truth {
+public:
+    Behaviour& behaviour(const std::string& name) { return behaviours_[name]; }
+    // Whoever was rejected would be accepted now; who kills still does.
+    void mend_rejected();
+
+    // A slice was heard of for the first time: these are its objects, with their versions.
+    void selected(const std::string& job, const std::string& target, std::map<std::string, std::uint64_t> versions);
+    void forgotten(const std::string& job, const std::string& target) { selections_.erase({job, target}); }
+    void removed(const std::string& name);
+    // A checkpoint says that the object is done, from this version.
+    void done(const std::string& job, const std::string& name, std::uint64_t version);
+
+    // What must hold of a slice at any time. Throws Broken.
+    void check_slice(const std::string& job, const std::string& target, const Disks& disks, std::size_t window_objects_max) const;
+    // What must hold of a job that ended as completed, with or without errors. Throws Broken.
+    void check_completed(const scheduler::Job& job, const Disks& disks) const;
+    // Objects that a slice may run again although its checkpoint has them settled: only those of its ledger.
+    static bool may_run(const SliceDisk& slice, const std::string& name);
+
+private:
+    struct Tally;
+
+    void check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const;
+    void check_ledger(const std::string& where, const SliceDisk& slice) const;
+    void check_totals(const std::string& where, const SliceDisk& slice, std::uint64_t settled_well, std::uint64_t gone,
+                      std::uint64_t selected) const;
+
+    std::map<std::string, Behaviour> behaviours_;
+    std::map<std::pair<std::string, std::string>, std::map<std::string, std::uint64_t>> selections_;  // by job and target
+    std::set<JobAndName> removed_;                                                                   // since they were selected
+    std::map<JobAndName, std::uint64_t> done_versions_;
+};
+
+}  // namespace millrace::sim

@@ -1,0 +1,80 @@
+#include "core/body.h"
+
+#include <gtest/gtest.h>
+
+#include "core/loop.h"
+
+namespace millrace {
+namespace {
+
+// Gives its bytes in pieces and never as a whole.
+class PiecewiseSource final : public Source {
+public:
+    PiecewiseSource(std::string bytes, std::size_t piece_bytes, bool breaks = false)
+        : bytes_(std::move(bytes)), piece_bytes_(piece_bytes), breaks_(breaks) {}
+    std::optional<std::uint64_t> size() const override { return std::nullopt; }
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        if (breaks_ && offset_ > 0) co_return fail(Code::incomplete_body, "it broke off");
+        const std::size_t count = std::min({piece_bytes_, buffer.size(), bytes_.size() - offset_});
+        std::ranges::copy(as_bytes(std::string_view(bytes_).substr(offset_, count)), buffer.begin());
+        offset_ += count;
+        co_return count;
+    }
+
+private:
+    std::string bytes_;
+    std::size_t piece_bytes_;
+    bool breaks_;
+    std::size_t offset_ = 0;
+};
+
+TEST(Body, PumpMovesEverythingFromPieces) {
+    Loop loop("test");
+    const std::string bytes = std::string(1000, 'a') + std::string(1000, 'b');
+    PiecewiseSource source(bytes, 7);
+    MemorySink sink(10'000);
+    EXPECT_EQ(*run_blocking(loop, pump(source, sink)), 2000u);
+    EXPECT_EQ(sink.bytes(), bytes);
+}
+
+TEST(Body, PumpMovesWhatLiesInMemoryAtOnce) {
+    Loop loop("test");
+    MemorySource source("hello");
+    MemorySink sink(5);
+    EXPECT_EQ(*run_blocking(loop, pump(source, sink)), 5u);
+    EXPECT_EQ(sink.bytes(), "hello");
+    MemorySource nothing("");
+    EXPECT_EQ(*run_blocking(loop, pump(nothing, sink)), 0u);
+}
+
+TEST(Body, MemorySourceReadsInPieces) {
+    Loop loop("test");
+    MemorySource source("abcdef");
+    std::array<std::byte, 4> buffer{};
+    EXPECT_EQ(*run_blocking(loop, source.read(buffer)), 4u);
+    EXPECT_EQ(*run_blocking(loop, source.read(buffer)), 2u);
+    EXPECT_EQ(*run_blocking(loop, source.read(buffer)), 0u);
+    EXPECT_EQ(source.size(), 6u);
+}
+
+TEST(Body, SinkRefusesWhatIsBeyondItsBound) {
+    Loop loop("test");
+    PiecewiseSource source(std::string(100, 'x'), 30);
+    MemorySink sink(80);
+    const auto moved = run_blocking(loop, pump(source, sink));
+    ASSERT_FALSE(moved);
+    EXPECT_EQ(moved.error().code, Code::too_large);
+    EXPECT_LE(sink.bytes().size(), 80u);
+}
+
+TEST(Body, AnErrorOfTheSourceIsPassedOn) {
+    Loop loop("test");
+    PiecewiseSource source(std::string(100, 'x'), 30, true);
+    MemorySink sink(1000);
+    const auto moved = run_blocking(loop, pump(source, sink));
+    ASSERT_FALSE(moved);
+    EXPECT_EQ(moved.error().code, Code::incomplete_body);
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,120 @@
+#include "core/config.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace millrace {
+namespace {
+
+class Config : public testing::Test {
+protected:
+    void TearDown() override {
+        ::unlink(path_.c_str());
+        for (const std::string& name : set_) ::unsetenv(name.c_str());
+    }
+
+    std::string file(const std::string& text) {
+        std::ofstream(path_) << text;
+        return path_;
+    }
+
+    void environment(const std::string& name, const std::string& value) {
+        ::setenv(name.c_str(), value.c_str(), 1);
+        set_.push_back(name);
+    }
+
+    std::string refusal(const std::string& text) {
+        const auto loaded = load_target_config(file(text));
+        EXPECT_FALSE(loaded) << text;
+        return loaded ? "" : loaded.error().context;
+    }
+
+private:
+    std::string path_ = testing::TempDir() + "millrace-config-" + std::to_string(::getpid()) + ".yaml";
+    std::vector<std::string> set_;
+};
+
+TEST_F(Config, FileReplacesDefaults) {
+    const auto config = load_target_config(file("dir: /data\nproxy: tcp://p:7000\nmountpaths: [/disk1, /disk2]\nblock_cache: 1MiB\n"
+                                                "checkpoint_interval: 250ms\nsync_puts: true\n"));
+    ASSERT_TRUE(config) << config.error().context;
+    EXPECT_EQ(config->dir, "/data");
+    EXPECT_EQ(config->mountpaths, (std::vector<std::string>{"/disk1", "/disk2"}));
+    EXPECT_EQ(config->block_cache_bytes, 1u << 20);
+    EXPECT_EQ(config->checkpoint_interval_ms, milliseconds(250));
+    EXPECT_TRUE(config->sync_puts);
+    EXPECT_EQ(config->window_objects_max, 1024u) << "a default";
+}
+
+TEST_F(Config, EnvironmentReplacesTheFile) {
+    environment("MILLRACE_WINDOW_OBJECTS_MAX", "77");
+    environment("MILLRACE_MOUNTPATHS", "/a,/b");
+    const auto config = load_target_config(file("dir: /data\nproxy: tcp://p:7000\nwindow_objects_max: 5\n"));
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->window_objects_max, 77u);
+    EXPECT_EQ(config->mountpaths, (std::vector<std::string>{"/a", "/b"}));
+}
+
+TEST_F(Config, UnknownKeyNamesLineAndSuggestion) {
+    const std::string text = refusal("dir: /data\nproxy: tcp://p:7000\nwindow_object_max: 5\n");
+    EXPECT_NE(text.find("line 3"), std::string::npos) << text;
+    EXPECT_NE(text.find("did you mean 'window_objects_max'"), std::string::npos) << text;
+}
+
+TEST_F(Config, WrongValuesNameTheirKey) {
+    EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\nport: 99999\n").find("'port'"), std::string::npos);
+    EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\nsync_puts: yes\n").find("'sync_puts'"), std::string::npos);
+    EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\ncheckpoint_interval: 5\n").find("'checkpoint_interval'"), std::string::npos);
+    EXPECT_NE(refusal("dir: [a, b]\nproxy: tcp://p:1\n").find("wrong type"), std::string::npos);
+    environment("MILLRACE_LANES", "many");
+    EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\n").find("MILLRACE_LANES"), std::string::npos);
+}
+
+TEST_F(Config, RelationsAreChecked) {
+    EXPECT_NE(refusal("proxy: tcp://p:1\n").find("'dir' is missing"), std::string::npos);
+    EXPECT_NE(refusal("dir: /d\nproxy: http://p:1\n").find("'proxy'"), std::string::npos);
+    EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\nwindow_objects_max: 0\n").find("window_objects_max"), std::string::npos);
+    EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\nlog_level: loud\n").find("loud"), std::string::npos);
+}
+
+TEST_F(Config, WhatIsNotAMapIsRefused) {
+    refusal("just text");
+    refusal("- a\n- b\n");
+    refusal("a: [unclosed\n");
+    const auto missing = load_target_config("/nonexistent/file.yaml");
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().code, Code::not_found);
+}
+
+TEST_F(Config, DumpReadsBack) {
+    TargetConfig config;
+    config.dir = "/data: with \"odd\" # name";
+    config.proxy = "tcp://127.0.0.1:7000";
+    config.mountpaths = {"/disk 1", "-disk2"};
+    config.checkpoint_interval_ms = milliseconds(1500);
+    config.sync_puts = true;
+    const auto again = load_target_config(file(dump(config)));
+    ASSERT_TRUE(again) << again.error().context << "\n" << dump(config);
+    EXPECT_EQ(again->dir, config.dir);
+    EXPECT_EQ(again->mountpaths, config.mountpaths);
+    EXPECT_EQ(dump(*again), dump(config));
+    ProxyConfig proxy;
+    proxy.dir = "/proxy";
+    const auto proxy_again = load_proxy_config(file(dump(proxy)));
+    ASSERT_TRUE(proxy_again) << proxy_again.error().context;
+    EXPECT_EQ(dump(*proxy_again), dump(proxy));
+}
+
+TEST(NearestWord, SuggestsOnlyWhatIsNear) {
+    const std::vector<std::string> words{"port", "proxy", "window_objects_max"};
+    EXPECT_EQ(nearest_word("prot", words), "port");
+    EXPECT_EQ(nearest_word("windows_objects_max", words), "window_objects_max");
+    EXPECT_EQ(nearest_word("elephant", words), "");
+    EXPECT_EQ(nearest_word("x", {}), "");
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,65 @@
+#include "core/placement.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <vector>
+
+namespace millrace {
+namespace {
+
+std::vector<TargetId> targets(std::size_t count) {
+    std::vector<TargetId> ids;
+    for (std::size_t i = 0; i < count; ++i) ids.emplace_back("target-" + std::to_string(i));
+    return ids;
+}
+
+TEST(Placement, KeyIsTheNameUpToTheFirstDotOfItsLastComponent) {
+    EXPECT_EQ(placement_key("a/b/clip7.flac"), "a/b/clip7");
+    EXPECT_EQ(placement_key("a.d/clip7.tar.gz"), "a.d/clip7");
+    EXPECT_EQ(placement_key("clip7"), "clip7");
+    EXPECT_EQ(placement_key("a.d/clip7"), "a.d/clip7");
+    EXPECT_EQ(placement_key("clip7."), "clip7");
+}
+
+TEST(Placement, LeadingDotsDoNotStartAnExtension) {
+    EXPECT_EQ(placement_key(".hidden"), ".hidden");
+    EXPECT_EQ(placement_key("a/.hidden.txt"), "a/.hidden");
+    EXPECT_EQ(placement_key("..."), "...");
+    EXPECT_EQ(placement_key("a/..b.c"), "a/..b");
+}
+
+TEST(Placement, OwnerIsTheSameWhateverTheOrderOfTheTargets) {
+    std::vector<TargetId> ids = targets(5);
+    const std::vector<TargetId> reversed(ids.rbegin(), ids.rend());
+    for (int i = 0; i < 200; ++i) {
+        const std::string name = "clip" + std::to_string(i) + ".wav";
+        EXPECT_EQ(owner_of(name, ids), owner_of(name, reversed));
+    }
+}
+
+TEST(Placement, OwnersArePinned) {  // data on disk relies on them
+    const std::vector<TargetId> ids = targets(3);
+    std::string owners;
+    for (int i = 0; i < 24; ++i) owners += owner_of("clip" + std::to_string(i) + ".wav", ids).str().back();
+    EXPECT_EQ(owners, "111100111112022222101111");
+}
+
+TEST(Placement, TargetsShareTheObjectsEvenly) {
+    const std::vector<TargetId> ids = targets(4);
+    std::map<TargetId, int> counts;
+    for (int i = 0; i < 20'000; ++i) ++counts[owner_of("folder/clip" + std::to_string(i) + ".flac", ids)];
+    for (const TargetId& id : ids) EXPECT_NEAR(counts[id], 5000, 300) << id;
+}
+
+TEST(Placement, LosingATargetMovesOnlyItsOwnObjects) {
+    const std::vector<TargetId> four = targets(4);
+    const std::vector<TargetId> three(four.begin(), four.end() - 1);
+    for (int i = 0; i < 2000; ++i) {
+        const std::string name = "clip" + std::to_string(i);
+        if (owner_of(name, four) != four.back()) EXPECT_EQ(owner_of(name, three), owner_of(name, four)) << name;
+    }
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,124 @@
+#include "core/task.h"
+
+#include <gtest/gtest.h>
+
+#include "core/loop.h"
+
+namespace millrace {
+namespace {
+
+constexpr auto kLong = std::chrono::seconds(30);  // a test that waits this long has failed
+
+Task<void> set_later(Event& event) {
+    event.set();
+    co_return;
+}
+
+TEST(Event, WaitReturnsAtOnceWhenItIsSet) {
+    Loop loop("test");
+    Event event(loop.executor());
+    auto wait = [&]() -> Task<bool> {
+        event.set();
+        co_return co_await event.wait_until(steady_now() + kLong);
+    };
+    EXPECT_TRUE(run_blocking(loop, wait()));
+}
+
+TEST(Event, WaitEndsWhenAnotherTaskSetsIt) {
+    Loop loop("test");
+    Event event(loop.executor());
+    auto run = [&]() -> Task<bool> {
+        TaskGroup tasks(loop.executor());
+        tasks.spawn(set_later(event));
+        const bool was_set = co_await event.wait_until(steady_now() + kLong);
+        co_await tasks.join();
+        co_return was_set;
+    };
+    EXPECT_TRUE(run_blocking(loop, run()));
+}
+
+TEST(Event, WaitEndsAtItsDeadline) {
+    Loop loop("test");
+    Event event(loop.executor());
+    auto run = [&]() -> Task<bool> {
+        const bool past = co_await event.wait_until(steady_now() - milliseconds(1));
+        const bool soon = co_await event.wait_until(steady_now() + milliseconds(1));
+        co_return past || soon;
+    };
+    EXPECT_FALSE(run_blocking(loop, run()));
+}
+
+TEST(Event, ClearMakesItWaitAgain) {
+    Loop loop("test");
+    Event event(loop.executor());
+    auto run = [&]() -> Task<bool> {
+        event.set();
+        event.clear();
+        co_return co_await event.wait_until(steady_now() + milliseconds(1));
+    };
+    EXPECT_FALSE(run_blocking(loop, run()));
+}
+
+TEST(TaskGroup, JoinWaitsForTasksThatTasksSpawned) {
+    Loop loop("test");
+    int ended = 0;
+    auto run = [&]() -> Task<void> {
+        TaskGroup tasks(loop.executor());
+        auto inner = [&]() -> Task<void> {
+            co_await sleep_for(milliseconds(1));
+            ++ended;
+        };
+        auto outer = [&]() -> Task<void> {
+            tasks.spawn(inner());
+            tasks.spawn(inner());
+            ++ended;
+            co_return;
+        };
+        tasks.spawn(outer());
+        co_await tasks.join();
+        EXPECT_EQ(tasks.size(), 0u);
+    };
+    run_blocking(loop, run());
+    EXPECT_EQ(ended, 3);
+}
+
+TEST(TaskGroup, CancelEndsSleepsAndWaits) {
+    Loop loop("test");
+    Event event(loop.executor());
+    const Instant start = steady_now();
+    auto run = [&]() -> Task<void> {
+        TaskGroup tasks(loop.executor());
+        auto wait = [&]() -> Task<void> { EXPECT_FALSE(co_await event.wait_until(steady_now() + kLong)); };
+        tasks.spawn(sleep_for(kLong));
+        tasks.spawn(wait());
+        co_await sleep_for(milliseconds(1));
+        tasks.cancel();
+        co_await tasks.join();
+    };
+    run_blocking(loop, run());
+    EXPECT_LT(steady_now() - start, kLong);
+}
+
+TEST(Loop, WorkRunsOnTheLoopAndResultsComeBack) {
+    Loop here("here");
+    Loop there("there");
+    auto run = [&]() -> Task<bool> {
+        auto on_there = [&] { return there.runs_here(); };
+        const bool ran_there = co_await call_on(there.executor(), on_there);
+        co_return ran_there && here.runs_here();
+    };
+    EXPECT_TRUE(run_blocking(here, run()));
+}
+
+TEST(BlockingPool, TheLoopGoesOnWhileACallBlocks) {
+    Loop loop("test");
+    BlockingPool pool(1);
+    auto run = [&]() -> Task<int> {
+        auto blocking = [] { return 42; };
+        co_return co_await pool.run(blocking);
+    };
+    EXPECT_EQ(run_blocking(loop, run()), 42);
+}
+
+}  // namespace
+}  // namespace millrace

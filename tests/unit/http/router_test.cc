@@ -1,0 +1,108 @@
+#include "http/router.h"
+
+#include <gtest/gtest.h>
+
+#include "core/loop.h"
+
+namespace millrace::http {
+namespace {
+
+class BareRequest final : public Request {
+public:
+    std::optional<std::uint64_t> size() const override { return 0; }
+    Task<Result<std::size_t>> read(std::span<std::byte>) override { co_return 0; }
+};
+
+class RecordedResponse final : public Response {
+public:
+    Task<Result<void>> send(int sent_status, Headers sent_headers, std::string_view sent_body) override {
+        status = sent_status;
+        headers = std::move(sent_headers);
+        body = sent_body;
+        co_return Result<void>{};
+    }
+    Task<Result<void>> send_head(int, Headers, std::uint64_t) override { co_return Result<void>{}; }
+    Task<Result<void>> start(int, Headers, std::optional<std::uint64_t>) override { co_return Result<void>{}; }
+    Task<Result<void>> write(std::span<const std::byte>) override { co_return Result<void>{}; }
+    Task<Result<void>> finish() override { co_return Result<void>{}; }
+    bool started() const override { return status != 0; }
+
+    int status = 0;
+    Headers headers;
+    std::string body;
+};
+
+class RouterTest : public testing::Test {
+protected:
+    void add(std::string_view method, std::string_view pattern) {
+        router_.add(method, pattern, [name = std::string(pattern)](Request&, Response& response, const PathParameters& parameters) -> Task<void> {
+            std::string body = name;
+            for (const auto& [key, value] : parameters) body += " " + key + "=" + value;
+            (void)co_await response.send(200, Headers{}, body);
+        });
+    }
+    RecordedResponse ask(const std::string& method, const std::string& path) {
+        BareRequest request;
+        RecordedResponse response;
+        request.method = method;
+        request.path = path;
+        run_blocking(loop_, router_.handle(request, response));
+        return response;
+    }
+    std::string get(const std::string& path) { return ask("GET", path).body; }
+
+    Loop loop_{"router"};
+    Router router_;
+};
+
+TEST_F(RouterTest, TheMostLiteralPatternWinsInWhateverOrderItWasAdded) {
+    add("GET", "/v1/{rest...}");
+    add("GET", "/v1/jobs/{id}");
+    add("GET", "/v1/{kind}/list");
+    add("GET", "/v1/jobs/list");
+    add("GET", "/");
+    EXPECT_EQ(get("/v1/jobs/list"), "/v1/jobs/list");
+    EXPECT_EQ(get("/v1/jobs/7"), "/v1/jobs/{id} id=7");
+    EXPECT_EQ(get("/v1/nodes/list"), "/v1/{kind}/list kind=nodes");
+    EXPECT_EQ(get("/v1/a/b/c"), "/v1/{rest...} rest=a/b/c");
+    EXPECT_EQ(get("/"), "/");
+}
+
+TEST_F(RouterTest, PartsAreDecodedOnce) {
+    add("GET", "/o/{bucket}/{object...}");
+    EXPECT_EQ(get("/o/b%20c/x%2Fy/z%2525"), "/o/{bucket}/{object...} bucket=b c object=x/y/z%25");
+    EXPECT_EQ(get("/o/b%2Fc/x"), "/o/{bucket}/{object...} bucket=b/c object=x");
+    EXPECT_EQ(get("/o/b/"), "/o/{bucket}/{object...} bucket=b object=");
+    EXPECT_EQ(ask("GET", "/o/b").status, 404);
+    const RecordedResponse bad = ask("GET", "/o/b/%zz");
+    EXPECT_EQ(bad.status, 400);
+    EXPECT_NE(bad.body.find("two hex digits"), std::string::npos);
+}
+
+TEST_F(RouterTest, UnknownPathsAndMethodsAreToldApart) {
+    add("GET", "/v1/jobs/{id}");
+    add("DELETE", "/v1/jobs/{id}");
+    const RecordedResponse unknown = ask("GET", "/v2/jobs");
+    EXPECT_EQ(unknown.status, 404);
+    EXPECT_EQ(unknown.headers.find("Content-Type"), "application/problem+json");
+    EXPECT_NE(unknown.body.find("no such path"), std::string::npos);
+    const RecordedResponse wrong = ask("PUT", "/v1/jobs/1");
+    EXPECT_EQ(wrong.status, 405);
+    EXPECT_EQ(wrong.headers.find("Allow"), "DELETE, GET, HEAD");
+    EXPECT_EQ(ask("GET", "/v1/jobs").status, 404);
+    EXPECT_EQ(ask("GET", "/v1/jobs/").status, 404);
+    EXPECT_EQ(ask("GET", "/v1/jobs/1/").status, 200);
+    EXPECT_EQ(ask("GET", "/v1/jobs/1/x").status, 404);
+}
+
+TEST_F(RouterTest, AGetHandlerAnswersHeadUnlessThereIsAnother) {
+    add("GET", "/a");
+    add("GET", "/b");
+    add("HEAD", "/b");
+    EXPECT_EQ(ask("HEAD", "/a").status, 200);
+    EXPECT_EQ(ask("HEAD", "/b").status, 200);
+    EXPECT_EQ(ask("HEAD", "/c").status, 404);
+}
+
+}  // namespace
+}  // namespace millrace::http

@@ -1,0 +1,152 @@
+#include "runtime/spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace millrace::runtime {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+bool same(const TransformSpec& a, const TransformSpec& b) {
+    return a.name == b.name && a.kind == b.kind && a.argv == b.argv && a.communication == b.communication && a.listen == b.listen &&
+           a.init_timeout_ms == b.init_timeout_ms && a.obj_timeout_ms == b.obj_timeout_ms && a.env == b.env && a.workdir == b.workdir &&
+           a.stderr_bytes_max == b.stderr_bytes_max && a.concurrency_min == b.concurrency_min &&
+           a.concurrency_max == b.concurrency_max && a.limits.memory_bytes == b.limits.memory_bytes &&
+           a.limits.cpu_seconds == b.limits.cpu_seconds && a.limits.open_files == b.limits.open_files &&
+           a.limits.file_bytes == b.limits.file_bytes && a.limits.processes == b.limits.processes;
+}
+
+ParsedSpec parsed(const std::string& text) {
+    auto spec = parse_spec(text, "spec.yaml");
+    EXPECT_TRUE(spec.has_value()) << spec.error().context;
+    return spec.has_value() ? *spec : ParsedSpec{};
+}
+
+TEST(Spec, SmallestFilterHasDefaults) {
+    const ParsedSpec one = parsed("name: to-gzip\ncmd: gzip -9\n");
+    EXPECT_EQ(one.spec.name, "to-gzip");
+    EXPECT_EQ(one.spec.kind, Kind::filter);
+    EXPECT_THAT(one.spec.argv, ElementsAre("gzip", "-9"));
+    EXPECT_EQ(one.spec.communication, "hpush://");
+    EXPECT_EQ(one.spec.init_timeout_ms, milliseconds(45'000));
+    EXPECT_EQ(one.spec.obj_timeout_ms, milliseconds(10'000));
+    EXPECT_EQ(one.spec.limits.open_files, 1024u);
+    EXPECT_THAT(one.warnings, IsEmpty());
+}
+
+constexpr const char* kEverything = R"(
+name: to-upper
+command: [python3, /srv/server.py, "--socket={socket}"]
+communication: hpush://
+listen: tcp
+init_timeout: 1m30s
+obj_timeout: 250ms
+env:
+  - name: MODEL
+    value: "big, \"quoted\" ä \U0001F600 \x01"
+  - {name: THREADS, value: 4}
+  - name: EMPTY
+workdir: /srv/work
+stderr_max: 8KiB
+concurrency: {min: 2, max: 16}
+limits:
+  memory: 512MiB
+  cpu_time: 2m
+  open_files: 256
+  file_size: 1GB
+  processes: 32
+)";
+
+TEST(Spec, EveryKeyIsRead) {
+    const ParsedSpec one = parsed(kEverything);
+    const TransformSpec& spec = one.spec;
+    EXPECT_THAT(one.warnings, IsEmpty());
+    EXPECT_EQ(spec.kind, Kind::process);
+    EXPECT_THAT(spec.argv, ElementsAre("python3", "/srv/server.py", "--socket={socket}"));
+    EXPECT_EQ(spec.listen, Listen::tcp);
+    EXPECT_EQ(spec.init_timeout_ms, milliseconds(90'000));
+    EXPECT_EQ(spec.obj_timeout_ms, milliseconds(250));
+    EXPECT_THAT(spec.env, ElementsAre(Pair("EMPTY", ""), Pair("MODEL", "big, \"quoted\" ä \U0001F600 \x01"), Pair("THREADS", "4")));
+    EXPECT_EQ(spec.workdir, "/srv/work");
+    EXPECT_EQ(spec.stderr_bytes_max, 8192u);
+    EXPECT_EQ(spec.concurrency_min, 2u);
+    EXPECT_EQ(spec.concurrency_max, 16u);
+    EXPECT_EQ(spec.limits.memory_bytes, 512ull << 20);
+    EXPECT_EQ(spec.limits.cpu_seconds, 120u);
+    EXPECT_EQ(spec.limits.open_files, 256u);
+    EXPECT_EQ(spec.limits.file_bytes, 1'000'000'000u);
+    EXPECT_EQ(spec.limits.processes, 32u);
+}
+
+TEST(Spec, JsonIsReadBack) {
+    std::vector<TransformSpec> specs{parsed(kEverything).spec, parsed("name: to-gzip\ncmd: gzip -9").spec};
+    specs.push_back(parsed("name: to-gzip\ncmd: |\n  set -e\n  gzip | cat 'a b'\n").spec);
+    specs.push_back(parsed("name: to-gzip\ncmd: sed 's/a b/\"c\"/' ''\nlimits: {open_files: 0}\nstderr_max: 0").spec);
+    specs.push_back(parsed("name: server\ncommand: FOO=1 ./serve {socket}\nenv: {A: 'line\n\n  two', B: ' ', C: '\\', \"D\": \"~\"}").spec);
+    for (const TransformSpec& spec : specs) {
+        const std::string json = to_json(spec);
+        EXPECT_EQ(json.find('\n'), std::string::npos);
+        const ParsedSpec again = parsed(json);
+        EXPECT_TRUE(same(again.spec, spec)) << json << "\n" << to_json(again.spec);
+        EXPECT_THAT(again.warnings, IsEmpty());
+        EXPECT_EQ(digest(again.spec), digest(spec));
+    }
+}
+
+TEST(Spec, DigestIsOfWhatIsComputed) {
+    const TransformSpec spec = parsed(kEverything).spec;
+    const auto changed = [&](auto change) {
+        TransformSpec other = spec;
+        change(other);
+        return digest(other) != digest(spec);
+    };
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.name = "another"; }));
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.argv.push_back("-v"); }));
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.env["MODEL"] = "small"; }));
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.limits.memory_bytes = 1; }));
+    EXPECT_FALSE(changed([](TransformSpec& s) { s.obj_timeout_ms = milliseconds(1); }));
+    EXPECT_FALSE(changed([](TransformSpec& s) { s.init_timeout_ms = milliseconds(1); }));
+}
+
+TEST(Spec, AisStoreFieldsAreUnderstood) {
+    const ParsedSpec one = parsed(R"({"name": "to-upper", "command": "serve --fast", "communication": "hpush://",
+        "support_direct_put": true, "env": {"A": "b"}, "resources": {"limits": {"memory": "512Mi", "cpu": "500m"}, "requests": {"cpu": 1}}})");
+    EXPECT_THAT(one.spec.argv, ElementsAre("serve", "--fast"));
+    EXPECT_EQ(one.spec.limits.memory_bytes, 512ull << 20);
+    EXPECT_THAT(one.warnings, ElementsAre(HasSubstr("line 2, 'resources.requests': is ignored"),
+                                          HasSubstr("line 2, 'resources.limits.cpu': is ignored: process transforms do not limit"),
+                                          HasSubstr("line 2, 'support_direct_put': is ignored")));
+}
+
+TEST(Spec, UnknownKeysAreWarnedAbout) {
+    const ParsedSpec one = parsed("name: to-gzip\ncmd: gzip\nobj_timout: 3s\nlimits:\n  memry: 3\nargument: fqn\n");
+    EXPECT_THAT(one.warnings, ElementsAre("spec.yaml line 5, 'limits.memry': is not a key of a transform and is ignored; did you mean 'memory'?",
+                                          "spec.yaml line 6, 'argument': is not a key of a transform and is ignored",
+                                          "spec.yaml line 3, 'obj_timout': is not a key of a transform and is ignored; did you mean 'obj_timeout'?"));
+}
+
+TEST(Spec, SeveralDocuments) {
+    const auto specs = parse_specs("name: to-gzip\ncmd: gzip\n---\nname: to-upper\ncmd: tr a-z A-Z\n---\n", "two.yaml");
+    ASSERT_TRUE(specs.has_value()) << specs.error().context;
+    ASSERT_EQ(specs->size(), 2u);
+    EXPECT_EQ((*specs)[1].spec.name, "to-upper");
+    const auto bad = parse_specs("name: to-gzip\ncmd: gzip\n---\nname: to-upper\n", "two.yaml");
+    ASSERT_FALSE(bad.has_value());
+    EXPECT_THAT(bad.error().context, HasSubstr("two.yaml line 4: neither 'cmd'"));
+}
+
+TEST(Spec, FilterFromACommand) {
+    EXPECT_THAT(filter_spec("to-gzip", "gzip -9")->argv, ElementsAre("gzip", "-9"));
+    EXPECT_THAT(filter_spec("to-gzip", "gzip | cat")->argv, ElementsAre("/bin/sh", "-c", "gzip | cat"));
+    EXPECT_FALSE(filter_spec("to-gzip", "  ").has_value());
+    EXPECT_FALSE(filter_spec("Bad_Name", "gzip").has_value());
+    EXPECT_FALSE(filter_spec("to-gzip", "\xff").has_value());
+    EXPECT_FALSE(filter_spec("to-gzip", std::string(100'000, 'x')).has_value());
+}
+
+}  // namespace
+}  // namespace millrace::runtime

@@ -1,0 +1,277 @@
+#include "scheduler/job_machine.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/scheduler/fixture.h"
+
+namespace millrace::scheduler {
+namespace {
+
+using wire::Desired;
+using wire::SliceState;
+
+const wire::Counters kAllDone{.done = 10};
+const wire::Counters kSomeFailed{.done = 7, .skipped = 1, .failed = 1, .quarantined = 1};
+
+TEST(JobMachine, RunsWhenEverySliceIsReady) {
+    Job job = make_job();
+    EXPECT_FALSE(advance(job, everyone, kNow));
+    hear(job, "t1", SliceState::ready);
+    EXPECT_FALSE(advance(job, everyone, kNow));
+    hear(job, "t2", SliceState::ready);
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::running);
+    EXPECT_EQ(job.desired, Desired::run);
+    EXPECT_EQ(job.revision, 2u);
+    EXPECT_EQ(job.started_unix_ns, kNow);
+    EXPECT_TRUE(job.prepared);
+}
+
+TEST(JobMachine, DoesNotWaitForATargetThatIsOffline) {
+    Job job = make_job();
+    hear(job, "t1", SliceState::ready);
+    EXPECT_TRUE(advance(job, [](const std::string& target) { return target == "t1"; }, kNow));
+    EXPECT_EQ(job.state, JobState::running);
+}
+
+TEST(JobMachine, DoesNotStartWhileEverybodyIsOffline) {
+    Job job = make_job();
+    hear_all(job, SliceState::ready);
+    EXPECT_FALSE(advance(job, nobody, kNow));
+}
+
+TEST(JobMachine, CompletesWhenEverySliceHasFinished) {
+    Job job = running_job();
+    hear(job, "t1", SliceState::finished, kAllDone);
+    EXPECT_FALSE(advance(job, [](const std::string& target) { return target == "t1"; }, kNow)) << "an offline slice is not finished";
+    hear(job, "t2", SliceState::finished, kAllDone);
+    EXPECT_TRUE(advance(job, nobody, kNow + 5)) << "what was said stays true when the target goes";
+    EXPECT_EQ(job.state, JobState::completed);
+    EXPECT_EQ(job.finished_unix_ns, kNow + 5);
+    EXPECT_FALSE(advance(job, everyone, kNow + 6));
+}
+
+TEST(JobMachine, FailuresMakeItCompletedWithErrors) {
+    Job job = running_job();
+    hear(job, "t1", SliceState::finished, kAllDone);
+    hear(job, "t2", SliceState::finished, kSomeFailed);
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::completed_with_errors);
+}
+
+TEST(JobMachine, WhatWasSaidUnderAnEarlierRevisionDoesNotCount) {
+    Job job = running_job();
+    hear_all(job, SliceState::finished, kSomeFailed);
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    ASSERT_TRUE(retry(job, kNow));
+    EXPECT_FALSE(advance(job, everyone, kNow)) << "both slices finished, but before the retry";
+    hear_all(job, SliceState::finished, kAllDone);
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::completed);
+}
+
+TEST(JobMachine, ASliceThatFailsFailsTheJob) {
+    Job job = make_job();
+    wire::SliceStatus status = status_of(job, "t2", SliceState::failed);
+    status.reason = "a.flac and a.mp3 would get the same name";
+    ASSERT_TRUE(absorb(job, "t2", status));
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::failed);
+    EXPECT_EQ(job.desired, Desired::stop);
+    EXPECT_EQ(job.reason, "target t2: a.flac and a.mp3 would get the same name");
+}
+
+TEST(JobMachine, PlanStopsWhenEverySliceIsReadyEvenTheOfflineOnes) {
+    Job job = make_job();
+    job.spec.dry_run = wire::DryRun::plan;
+    hear(job, "t1", SliceState::ready);
+    EXPECT_FALSE(advance(job, [](const std::string& target) { return target == "t1"; }, kNow));
+    hear(job, "t2", SliceState::ready);
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::completed);
+    EXPECT_EQ(job.desired, Desired::prepare) << "nothing is run";
+}
+
+// ---- commands
+
+TEST(JobMachine, EveryCommandSaysWhenItIsPossible) {
+    struct Case {
+        JobState state;
+        bool pause, resume, retry, cancel;
+    };
+    const Case cases[] = {
+        {JobState::preparing, true, false, false, true}, {JobState::running, true, false, false, true},
+        {JobState::paused, false, true, true, true},     {JobState::completed, false, false, false, false},
+        {JobState::completed_with_errors, false, false, true, false}, {JobState::failed, false, true, true, false},
+        {JobState::cancelled, false, true, true, false},
+    };
+    for (const Case& c : cases) {
+        Job job = make_job();
+        job.state = c.state;
+        const auto possible = [&](auto command) {
+            Job copy = job;
+            const Result<void> done = command(copy);
+            if (!done) EXPECT_EQ(done.error().code, Code::conflict);
+            EXPECT_EQ(copy.revision, done ? job.revision + 1 : job.revision) << "only what changes raises the revision";
+            return done.has_value();
+        };
+        const std::string name(job_state_name(c.state));
+        EXPECT_EQ(possible([](Job& j) { return pause(j); }), c.pause) << name;
+        EXPECT_EQ(possible([](Job& j) { return resume(j); }), c.resume) << name;
+        EXPECT_EQ(possible([](Job& j) { return retry(j, kNow); }), c.retry) << name;
+        EXPECT_EQ(possible([](Job& j) { return cancel(j, kNow); }), c.cancel) << name;
+    }
+}
+
+TEST(JobMachine, ResumeContinuesUnderANewEpoch) {
+    Job job = running_job();
+    ASSERT_TRUE(pause(job));
+    EXPECT_EQ(job.desired, Desired::pause);
+    const std::uint64_t epoch = job.epoch;
+    ASSERT_TRUE(resume(job));
+    EXPECT_EQ(job.state, JobState::running);
+    EXPECT_EQ(job.desired, Desired::run);
+    EXPECT_EQ(job.epoch, epoch + 1);
+    EXPECT_EQ(job.pass, 1u);
+}
+
+TEST(JobMachine, ResumeOfAJobThatNeverRanPreparesAgain) {
+    Job job = make_job();
+    ASSERT_TRUE(cancel(job, kNow));
+    ASSERT_TRUE(resume(job));
+    EXPECT_EQ(job.state, JobState::preparing);
+    EXPECT_EQ(job.desired, Desired::prepare);
+    EXPECT_EQ(job.finished_unix_ns, 0);
+}
+
+TEST(JobMachine, RetryRaisesThePass) {
+    Job job = running_job();
+    hear_all(job, SliceState::finished, kSomeFailed);
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    ASSERT_TRUE(retry(job, kNow));
+    EXPECT_EQ(job.pass, 2u);
+    EXPECT_EQ(job.state, JobState::running);
+}
+
+TEST(JobMachine, RetryOfADryRunIsRefused) {
+    Job job = running_job();
+    job.spec.dry_run = wire::DryRun::run;
+    hear_all(job, SliceState::finished, kSomeFailed);
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    EXPECT_FALSE(retry(job, kNow));
+}
+
+// ---- failure limits
+
+TEST(JobMachine, AbortsAfterMoreFailuresThanAllowed) {
+    Job job = running_job();
+    job.spec.on_error = wire::OnError::abort_after_count;
+    job.spec.on_error_limit = 3;
+    hear(job, "t1", SliceState::running, {.done = 1, .failed = 2});
+    hear(job, "t2", SliceState::running, {.done = 1, .failed = 1});
+    EXPECT_FALSE(advance(job, everyone, kNow)) << "three are allowed";
+    hear(job, "t2", SliceState::running, {.done = 1, .failed = 1, .quarantined = 1});
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::failed);
+    EXPECT_EQ(job.reason, "4 objects failed; the job allows 3");
+}
+
+TEST(JobMachine, APercentageIsOfTheKnownTotal) {
+    Job job = running_job();  // of 20 objects
+    job.spec.on_error = wire::OnError::abort_after_percent;
+    job.spec.on_error_limit = 10;
+    hear(job, "t1", SliceState::running, {.failed = 2});
+    EXPECT_FALSE(advance(job, everyone, kNow)) << "ten percent are allowed";
+    hear(job, "t1", SliceState::running, {.failed = 3});
+    job.slices["t2"].status.total_known = false;
+    EXPECT_FALSE(advance(job, everyone, kNow)) << "of what?";
+    job.slices["t2"].status.total_known = true;
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::failed);
+}
+
+TEST(JobMachine, FailuresBeforeAResumeAreForgiven) {
+    Job job = running_job();
+    job.spec.on_error = wire::OnError::abort_after_count;
+    job.spec.on_error_limit = 2;
+    hear(job, "t1", SliceState::running, {.failed = 3});
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    ASSERT_EQ(job.state, JobState::failed);
+    ASSERT_TRUE(resume(job));
+    EXPECT_FALSE(advance(job, everyone, kNow)) << "it would fail again at once";
+    EXPECT_EQ(job.state, JobState::running);
+    hear(job, "t1", SliceState::running, {.failed = 5});
+    EXPECT_FALSE(advance(job, everyone, kNow));
+    hear(job, "t1", SliceState::running, {.failed = 6});
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::failed);
+}
+
+TEST(JobMachine, ARetryThatMendsObjectsIsNotHeldAgainstTheJob) {
+    Job job = running_job();
+    job.spec.on_error = wire::OnError::abort_after_count;
+    job.spec.on_error_limit = 0;
+    hear(job, "t1", SliceState::running, {.failed = 3});
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    ASSERT_TRUE(retry(job, kNow));
+    hear(job, "t1", SliceState::finished, {.done = 2, .failed = 1});
+    hear(job, "t2", SliceState::finished, kAllDone);
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::completed_with_errors);
+}
+
+// ---- statuses
+
+TEST(JobMachine, OlderStatusesAreIgnored) {
+    Job job = make_job();
+    wire::SliceStatus status = status_of(job, "t1", SliceState::running, {.done = 5});
+    status.incarnation = 2;
+    status.seq = 7;
+    EXPECT_TRUE(absorb(job, "t1", status));
+    EXPECT_FALSE(absorb(job, "t1", status)) << "doubled";
+    wire::SliceStatus older = status;
+    older.seq = 6;
+    EXPECT_FALSE(absorb(job, "t1", older));
+    older = {.job = job.id, .revision = 1, .incarnation = 1, .seq = 100};
+    EXPECT_FALSE(absorb(job, "t1", older)) << "from before its restart";
+    wire::SliceStatus newer = status;
+    newer.incarnation = 3;
+    newer.seq = 1;
+    EXPECT_TRUE(absorb(job, "t1", newer));
+}
+
+TEST(JobMachine, ForeignStatusesAreIgnored) {
+    Job job = make_job();
+    EXPECT_FALSE(absorb(job, "stranger", {.job = job.id, .revision = 1, .incarnation = 1, .seq = 1}));
+    EXPECT_FALSE(absorb(job, "t1", {.job = job.id, .revision = job.revision + 1, .incarnation = 1, .seq = 1})) << "a revision that was never given";
+    EXPECT_FALSE(job.slices.at("t1").heard);
+}
+
+TEST(JobMachine, TotalsAreKnownWhenEverySliceKnowsThem) {
+    Job job = make_job();
+    hear(job, "t1", SliceState::running, kSomeFailed);
+    EXPECT_FALSE(totals(job).total_known);
+    hear(job, "t2", SliceState::running, kAllDone);
+    const JobTotals sum = totals(job);
+    EXPECT_TRUE(sum.total_known);
+    EXPECT_EQ(sum.total_objects, 20u);
+    EXPECT_EQ(sum.counters.settled(), 20u);
+    EXPECT_EQ(sum.counters.done, 17u);
+}
+
+TEST(JobMachine, AJobReadsBackFromItsRecord) {
+    Job job = running_job();
+    job.failures_forgiven = 4;
+    hear(job, "t1", SliceState::running, kSomeFailed);
+    msgpack::sbuffer buffer;
+    msgpack::pack(buffer, job);
+    const Job again = msgpack::unpack(buffer.data(), buffer.size()).get().as<Job>();
+    msgpack::sbuffer second;
+    msgpack::pack(second, again);
+    EXPECT_EQ(std::string_view(buffer.data(), buffer.size()), std::string_view(second.data(), second.size()));
+    EXPECT_EQ(again.state, JobState::running);
+    EXPECT_EQ(again.slices.at("t1").status.counters, kSomeFailed);
+}
+
+}  // namespace
+}  // namespace millrace::scheduler

@@ -1,0 +1,256 @@
+#include "scheduler/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "core/placement.h"
+#include "tests/unit/scheduler/fixture.h"
+
+namespace millrace::scheduler {
+namespace {
+
+using wire::Desired;
+using wire::SliceState;
+
+class Scheduling : public testing::Test {
+protected:
+    void submit(std::vector<std::string> objects = {}) {
+        Job job = make_job();
+        job.slices.clear();
+        job.idempotency_key = "key-1";
+        job.spec.has_list = !objects.empty();
+        scheduler_.submit(std::move(job), std::move(objects), {"t1", "t2"}, now_);
+    }
+
+    // The directives among the effects, by target.
+    std::map<std::string, wire::Directive> directives() {
+        std::map<std::string, wire::Directive> found;
+        for (const Effect& effect : scheduler_.take_effects()) {
+            const auto* message = std::get_if<SendMessage>(&effect);
+            const auto* directive = message == nullptr ? nullptr : std::get_if<wire::Directive>(&message->message);
+            if (directive != nullptr) found[message->target] = *directive;
+        }
+        return found;
+    }
+
+    void acknowledge(const std::string& target) {
+        scheduler_.receive(target, wire::DirectiveAck{"job-1", job().revision, false}, now_);
+    }
+
+    void report(const std::string& target, SliceState state, wire::Counters counters = {}) {
+        scheduler_.receive(target, status_of(job(), target, state, counters), now_, kNow);
+    }
+
+    void tick(Duration later) {
+        now_ += later;
+        scheduler_.tick(now_, kNow);
+    }
+
+    const Job& job() { return scheduler_.find("job-1")->job; }
+
+    std::set<std::string> online_{"t1", "t2"};
+    Scheduler scheduler_{[this](const std::string& target) { return online_.contains(target); }};
+    Instant now_ = Instant{} + std::chrono::hours(1);
+};
+
+TEST_F(Scheduling, AJobIsWrittenDownBeforeAnyoneIsTold) {
+    submit();
+    const std::vector<Effect> effects = scheduler_.take_effects();
+    ASSERT_EQ(effects.size(), 3u);
+    EXPECT_TRUE(std::holds_alternative<PersistJob>(effects[0]));
+    EXPECT_TRUE(std::holds_alternative<SendMessage>(effects[1]));
+    EXPECT_TRUE(std::holds_alternative<SendMessage>(effects[2]));
+    EXPECT_TRUE(scheduler_.take_effects().empty());
+}
+
+TEST_F(Scheduling, EveryChangeIsWrittenDownBeforeAnyoneIsTold) {
+    submit();
+    report("t1", SliceState::ready);
+    (void)scheduler_.take_effects();
+    report("t2", SliceState::ready);
+    const std::vector<Effect> effects = scheduler_.take_effects();
+    ASSERT_EQ(effects.size(), 4u);  // the acknowledgement, then the change
+    EXPECT_TRUE(std::holds_alternative<wire::StatusAck>(std::get<SendMessage>(effects[0]).message));
+    EXPECT_TRUE(std::holds_alternative<PersistJob>(effects[1]));
+    EXPECT_EQ(job().state, JobState::running);
+}
+
+TEST_F(Scheduling, TheSpecIsSentUntilTheTargetHasIt) {
+    submit();
+    EXPECT_TRUE(directives().at("t1").has_spec);
+    acknowledge("t1");
+    ASSERT_TRUE(scheduler_.command("job-1", [](Job& live) { return pause(live); }, now_, kNow));
+    const auto told = directives();
+    EXPECT_FALSE(told.at("t1").has_spec);
+    EXPECT_TRUE(told.at("t2").has_spec) << "it has not acknowledged";
+}
+
+TEST_F(Scheduling, ATargetThatLostTheSpecGetsItAgain) {
+    submit();
+    acknowledge("t1");
+    (void)directives();
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", 1, true}, now_);
+    EXPECT_TRUE(directives().at("t1").has_spec);
+}
+
+TEST_F(Scheduling, WhatIsNotAcknowledgedIsRepeated) {
+    submit();
+    (void)directives();
+    acknowledge("t1");
+    tick(milliseconds(100));
+    EXPECT_TRUE(directives().empty()) << "too early";
+    tick(milliseconds(400));
+    const auto told = directives();
+    EXPECT_EQ(told.size(), 1u);
+    EXPECT_TRUE(told.contains("t2"));
+    acknowledge("t2");
+    tick(milliseconds(5000));
+    EXPECT_TRUE(directives().empty());
+}
+
+TEST_F(Scheduling, AnAcknowledgementOfAnOlderRevisionIsNotEnough) {
+    submit();
+    acknowledge("t1");
+    ASSERT_TRUE(scheduler_.command("job-1", [](Job& live) { return pause(live); }, now_, kNow));
+    (void)directives();
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", 1, false}, now_);
+    tick(milliseconds(500));
+    EXPECT_EQ(directives().at("t1").desired, Desired::pause);
+}
+
+TEST_F(Scheduling, OfflineTargetsAreToldWhenTheyReturn) {
+    online_ = {"t1"};
+    submit();
+    EXPECT_FALSE(directives().contains("t2"));
+    tick(milliseconds(1000));
+    EXPECT_FALSE(directives().contains("t2"));
+    online_ = {"t1", "t2"};
+    scheduler_.target_joined("t2", now_, kNow);
+    EXPECT_TRUE(directives().at("t2").has_spec);
+}
+
+TEST_F(Scheduling, ATargetThatReturnsIsToldEvenWhatItAcknowledged) {
+    submit();
+    acknowledge("t1");
+    (void)directives();
+    scheduler_.target_joined("t1", now_, kNow);
+    EXPECT_TRUE(directives().contains("t1"));
+}
+
+TEST_F(Scheduling, EveryStatusIsAcknowledgedEvenAnOldOne) {
+    submit();
+    (void)scheduler_.take_effects();
+    const wire::SliceStatus status = status_of(job(), "t1", SliceState::preparing);
+    for (int i = 0; i < 2; ++i) {
+        scheduler_.receive("t1", status, now_, kNow);
+        const std::vector<Effect> effects = scheduler_.take_effects();
+        ASSERT_EQ(effects.size(), 1u);
+        EXPECT_EQ(std::get<wire::StatusAck>(std::get<SendMessage>(effects[0]).message).seq, status.seq);
+    }
+}
+
+TEST_F(Scheduling, AListIsSplitByOwner) {
+    const std::vector<std::string> objects{"a", "b", "c", "d", "e", "f", "g"};
+    submit(objects);
+    const auto told = directives();
+    std::set<std::string> together;
+    for (const auto& [target, directive] : told) {
+        for (const std::string& object : directive.spec.objects) {
+            EXPECT_TRUE(together.insert(object).second) << object << " has two owners";
+            EXPECT_EQ(owner_of(object, std::vector<TargetId>{TargetId("t1"), TargetId("t2")}).str(), target);
+        }
+        EXPECT_TRUE(directive.spec.validate());
+    }
+    EXPECT_EQ(together.size(), objects.size());
+    EXPECT_TRUE(job().spec.objects.empty()) << "the list is kept once";
+}
+
+TEST_F(Scheduling, ARestoredJobGoesOnWhereItWas) {
+    submit({"a", "b"});
+    report("t1", SliceState::ready);
+    report("t2", SliceState::ready);
+    const Job stored = job();
+    Scheduler restarted([this](const std::string& target) { return online_.contains(target); });
+    restarted.restore(stored, {"a", "b"});
+    EXPECT_EQ(restarted.job_of_key("key-1"), "job-1");
+    EXPECT_TRUE(restarted.take_effects().empty());
+    restarted.target_joined("t1", now_, kNow);
+    const std::vector<Effect> effects = restarted.take_effects();
+    ASSERT_EQ(effects.size(), 1u);
+    const auto& directive = std::get<wire::Directive>(std::get<SendMessage>(effects[0]).message);
+    EXPECT_EQ(directive.desired, Desired::run);
+    EXPECT_EQ(directive.revision, stored.revision);
+    EXPECT_FALSE(directive.has_spec) << "the target asks for it if it does not know the job";
+}
+
+TEST_F(Scheduling, UnknownJobsAreErrors) {
+    EXPECT_EQ(scheduler_.command("job-x", [](Job& live) { return pause(live); }, now_, kNow).error().code, Code::not_found);
+    EXPECT_EQ(scheduler_.remove("job-x").error().code, Code::not_found);
+}
+
+TEST_F(Scheduling, ACommandThatIsRefusedChangesNothing) {
+    submit();
+    (void)scheduler_.take_effects();
+    EXPECT_FALSE(scheduler_.command("job-1", [](Job& live) { return resume(live); }, now_, kNow));
+    EXPECT_TRUE(scheduler_.take_effects().empty());
+}
+
+TEST_F(Scheduling, OnlyATerminalJobCanBeRemoved) {
+    submit();
+    EXPECT_EQ(scheduler_.remove("job-1").error().code, Code::conflict);
+    ASSERT_TRUE(scheduler_.command("job-1", [](Job& live) { return cancel(live, kNow); }, now_, kNow));
+    EXPECT_TRUE(scheduler_.remove("job-1"));
+    EXPECT_EQ(scheduler_.find("job-1"), nullptr);
+    EXPECT_EQ(scheduler_.job_of_key("key-1"), std::nullopt);
+}
+
+TEST_F(Scheduling, TargetsAreToldToForgetARemovedJobUntilTheySayTheyDid) {
+    submit();
+    ASSERT_TRUE(scheduler_.command("job-1", [](Job& live) { return cancel(live, kNow); }, now_, kNow));
+    (void)scheduler_.take_effects();
+    ASSERT_TRUE(scheduler_.remove("job-1"));
+    online_ = {"t1"};
+    tick(milliseconds(0));
+    auto told = directives();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(told.at("t1").desired, Desired::forget);
+    tick(milliseconds(500));
+    EXPECT_TRUE(directives().contains("t1")) << "it may have been lost";
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", told.at("t1").revision, false}, now_);
+    online_ = {"t1", "t2"};
+    tick(milliseconds(500));
+    told = directives();
+    EXPECT_FALSE(told.contains("t1"));
+    EXPECT_EQ(told.at("t2").desired, Desired::forget);
+}
+
+TEST_F(Scheduling, AStatusOfAJobThatIsGoneIsNotAcknowledgedButAnsweredWithForget) {
+    scheduler_.receive("t1", wire::SliceStatus{.job = "job-0", .revision = 5, .incarnation = 1, .seq = 1}, now_, kNow);
+    tick(milliseconds(0));
+    const std::vector<Effect> effects = scheduler_.take_effects();
+    ASSERT_EQ(effects.size(), 1u);
+    const auto& directive = std::get<wire::Directive>(std::get<SendMessage>(effects[0]).message);
+    EXPECT_EQ(directive.desired, Desired::forget);
+    EXPECT_GT(directive.revision, 5u);
+}
+
+TEST_F(Scheduling, ATransformIsInUseUntilItsJobsAreOver) {
+    submit();
+    EXPECT_EQ(scheduler_.user_of_transform("to-wav"), "job-1");
+    EXPECT_EQ(scheduler_.user_of_transform("other"), std::nullopt);
+    ASSERT_TRUE(scheduler_.command("job-1", [](Job& live) { return cancel(live, kNow); }, now_, kNow));
+    EXPECT_EQ(scheduler_.user_of_transform("to-wav"), std::nullopt);
+}
+
+TEST_F(Scheduling, WatchersSeeEveryChange) {
+    submit();
+    std::uint64_t changes = scheduler_.find("job-1")->changes;
+    report("t1", SliceState::preparing, {.done = 1});
+    EXPECT_GT(scheduler_.find("job-1")->changes, std::exchange(changes, scheduler_.find("job-1")->changes));
+    report("t1", SliceState::preparing, {.done = 2});
+    EXPECT_GT(scheduler_.find("job-1")->changes, changes);
+}
+
+}  // namespace
+}  // namespace millrace::scheduler

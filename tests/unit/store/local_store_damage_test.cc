@@ -1,0 +1,122 @@
+#include <fstream>
+
+#include "tests/unit/store/store_fixture.h"
+
+namespace millrace::store {
+namespace {
+
+class LocalStoreDamage : public StoreFixture {
+protected:
+    void overwrite_record(const std::string& name, std::string_view bytes) {
+        state::Batch batch;
+        batch.put(state::target_family::objects, object_key("photos", name), bytes);
+        ASSERT_TRUE(kv_->write(std::move(batch), false));
+    }
+};
+
+TEST_F(LocalStoreDamage, DamagedRecordNamesItself) {
+    ASSERT_TRUE(put("name", content(10)));
+    std::string good = *kv_->get(state::target_family::objects, object_key("photos", "name")).value_or(std::nullopt);
+    for (const std::string& bytes : {std::string(), std::string("garbage"), good.substr(0, good.size() / 2), good + "x", std::string("\x80")}) {
+        overwrite_record("name", bytes);
+        EXPECT_EQ(code_of(get("name")), Code::corrupt);
+        EXPECT_TRUE(mentions(get("name"), "object 'name' in bucket 'photos'"));
+        EXPECT_TRUE(mentions(store_->stat("photos", "name"), "object 'name' in bucket 'photos'"));
+    }
+}
+
+TEST_F(LocalStoreDamage, DamagedRecordCanBeOverwrittenAndErased) {
+    for (const std::size_t bytes : {10ul, 5000ul}) {
+        ASSERT_TRUE(put("name", content(bytes)));
+        overwrite_record("name", "garbage");
+        ASSERT_TRUE(put("name", content(bytes, 2)));
+        EXPECT_EQ(*get("name"), content(bytes, 2));
+        overwrite_record("name", "garbage");
+        ASSERT_TRUE(store_->erase("photos", "name"));
+        EXPECT_EQ(code_of(get("name")), Code::not_found);
+    }
+}
+
+TEST_F(LocalStoreDamage, MissingFileIsDamageAndNamed) {
+    ASSERT_TRUE(put("name", content(5000)));
+    const std::string file = file_of("name");
+    std::filesystem::remove(file);
+    EXPECT_EQ(code_of(get("name")), Code::corrupt);
+    EXPECT_TRUE(mentions(get("name"), "object 'name' in bucket 'photos'"));
+    EXPECT_TRUE(mentions(get("name"), file));
+    EXPECT_EQ(code_of(verify("name")), Code::corrupt);
+    EXPECT_TRUE(store_->stat("photos", "name"));
+    ASSERT_TRUE(put("name", content(5000, 2)));
+    EXPECT_EQ(*get("name"), content(5000, 2));
+}
+
+TEST_F(LocalStoreDamage, FileOfAnotherLengthIsDamage) {
+    ASSERT_TRUE(put("name", content(5000)));
+    const auto opened = store_->open("photos", "name");
+    std::filesystem::resize_file(file_of("name"), 4999);
+    EXPECT_EQ(code_of(get("name")), Code::corrupt);
+    EXPECT_EQ(code_of(get_range("name", 0, 1)), Code::corrupt);
+    EXPECT_EQ(code_of(read(**opened)), Code::corrupt);  // it shrank while it was read
+}
+
+TEST_F(LocalStoreDamage, OtherBytesOfTheSameLengthAreFoundByVerify) {
+    ASSERT_TRUE(put("large", content(5000)));
+    std::fstream(file_of("large"), std::ios::in | std::ios::out).seekp(2500) << "damage";
+    EXPECT_TRUE(get("large"));
+    EXPECT_EQ(code_of(verify("large")), Code::corrupt);
+
+    ASSERT_TRUE(put("small", content(100)));
+    std::string body = *kv_->get(state::target_family::bodies, object_key("photos", "small")).value_or(std::nullopt);
+    body[50] = static_cast<char>(body[50] ^ 1);
+    state::Batch batch;
+    batch.put(state::target_family::bodies, object_key("photos", "small"), body);
+    ASSERT_TRUE(kv_->write(std::move(batch), false));
+    EXPECT_EQ(code_of(verify("small")), Code::corrupt);
+    EXPECT_TRUE(mentions(verify("small"), "object 'small' in bucket 'photos'"));
+}
+
+TEST_F(LocalStoreDamage, MissingSmallContentIsDamage) {
+    ASSERT_TRUE(put("name", content(100)));
+    for (const char* body : {"", "short", "an old version's content"}) {
+        state::Batch batch;
+        batch.put(state::target_family::bodies, object_key("photos", "name"), body);
+        ASSERT_TRUE(kv_->write(std::move(batch), false));
+        EXPECT_EQ(code_of(get("name")), Code::corrupt);
+    }
+    state::Batch batch;
+    batch.erase(state::target_family::bodies, object_key("photos", "name"));
+    ASSERT_TRUE(kv_->write(std::move(batch), false));
+    EXPECT_EQ(code_of(get("name")), Code::corrupt);
+}
+
+TEST_F(LocalStoreDamage, DamagedBucketRecordStopsTheStart) {
+    state::Batch batch;
+    batch.put(state::target_family::buckets, "photos", "garbage");
+    ASSERT_TRUE(kv_->write(std::move(batch), false));
+    store_.reset();
+    const auto opened = LocalStore::open(options(), *kv_);
+    EXPECT_EQ(code_of(opened), Code::corrupt);
+    EXPECT_TRUE(mentions(opened, "bucket 'photos'"));
+}
+
+TEST_F(LocalStoreDamage, DamagedCounterStopsTheStart) {
+    state::Batch batch;
+    batch.put(state::target_family::meta, "created_seq", "12x");
+    ASSERT_TRUE(kv_->write(std::move(batch), false));
+    store_.reset();
+    EXPECT_EQ(code_of(LocalStore::open(options(), *kv_)), Code::corrupt);
+}
+
+TEST_F(LocalStoreDamage, NoteThatLeadsOutOfTheStoreStopsTheStart) {
+    const std::string victim = folder_ / "victim";
+    std::ofstream(victim) << "precious";
+    state::Batch batch;
+    batch.put(state::target_family::meta, "pending-file/mp-1/../../victim", "photos");
+    ASSERT_TRUE(kv_->write(std::move(batch), false));
+    store_.reset();
+    EXPECT_EQ(code_of(LocalStore::open(options(), *kv_)), Code::corrupt);
+    EXPECT_TRUE(std::filesystem::exists(victim));
+}
+
+}  // namespace
+}  // namespace millrace::store

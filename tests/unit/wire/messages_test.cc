@@ -1,0 +1,99 @@
+#include "wire/messages.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace millrace::wire {
+namespace {
+
+JobSpec good() { return {.transform = "to-wav", .source = "in", .destination = "out"}; }
+
+void expect_bad(const std::string& what, const std::function<void(JobSpec&)>& change) {
+    JobSpec spec = good();
+    change(spec);
+    const auto valid = spec.validate();
+    ASSERT_FALSE(valid) << what;
+    EXPECT_EQ(valid.error().code, Code::invalid_argument) << what;
+}
+
+TEST(JobSpec, TheDefaultsAreValid) { EXPECT_TRUE(good().validate()); }
+
+TEST(JobSpec, NamesAreChecked) {
+    expect_bad("transform", [](JobSpec& spec) { spec.transform = "x"; });
+    expect_bad("source", [](JobSpec& spec) { spec.source = "../in"; });
+    expect_bad("destination", [](JobSpec& spec) { spec.destination = ""; });
+    expect_bad("object", [](JobSpec& spec) {
+        spec.has_list = true;
+        spec.objects = {"a/../b"};
+    });
+    expect_bad("prefix", [](JobSpec& spec) { spec.prefix = "\xff"; });
+    expect_bad("prepend", [](JobSpec& spec) { spec.prepend = std::string(1025, 'x'); });
+}
+
+TEST(JobSpec, OnlyOneWayToSelect) {
+    expect_bad("prefix and template", [](JobSpec& spec) {
+        spec.prefix = "a";
+        spec.name_template = "b{0..1}";
+    });
+    expect_bad("list and prefix", [](JobSpec& spec) {
+        spec.has_list = true;
+        spec.prefix = "a";
+    });
+}
+
+TEST(JobSpec, AListIsSortedAndNamesEachObjectOnce) {
+    expect_bad("twice", [](JobSpec& spec) {
+        spec.has_list = true;
+        spec.objects = {"a", "a"};
+    });
+    expect_bad("unsorted", [](JobSpec& spec) {
+        spec.has_list = true;
+        spec.objects = {"b", "a"};
+    });
+}
+
+TEST(JobSpec, ExtensionsHaveNoDotsAndSlashes) {
+    for (const char* bad : {"", ".wav", "a/b", "tar.gz"}) {
+        expect_bad(bad, [&](JobSpec& spec) { spec.ext = {{"flac", bad}}; });
+        expect_bad(bad, [&](JobSpec& spec) { spec.ext = {{bad, "wav"}}; });
+    }
+}
+
+TEST(JobSpec, NumbersAreBounded) {
+    expect_bad("no attempt", [](JobSpec& spec) { spec.attempts = 0; });
+    expect_bad("attempts", [](JobSpec& spec) { spec.attempts = 101; });
+    expect_bad("workers", [](JobSpec& spec) { spec.num_workers = 1025; });
+    expect_bad("percent", [](JobSpec& spec) {
+        spec.on_error = OnError::abort_after_percent;
+        spec.on_error_limit = 101;
+    });
+    expect_bad("overwrite", [](JobSpec& spec) { spec.overwrite = static_cast<Overwrite>(3); });
+    expect_bad("dry_run", [](JobSpec& spec) { spec.dry_run = static_cast<DryRun>(-1); });
+    expect_bad("on_error", [](JobSpec& spec) { spec.on_error = static_cast<OnError>(3); });
+}
+
+TEST(Messages, IdsAreShortTextThatIsThere) {
+    EXPECT_TRUE((Goodbye{.boot_id = "b"}).validate());
+    EXPECT_FALSE((Goodbye{.boot_id = ""}).validate());
+    EXPECT_FALSE((Goodbye{.boot_id = std::string(129, 'b')}).validate());
+    EXPECT_FALSE((Goodbye{.boot_id = "\xff"}).validate());
+    EXPECT_FALSE((Hello{.target_id = "t", .boot_id = "b", .endpoint = ""}).validate());
+}
+
+TEST(Messages, AClusterMapIsSorted) {
+    EXPECT_TRUE((ClusterMap{.version = 1, .targets = {{"a", "", false}, {"b", "", false}}}).validate());
+    EXPECT_FALSE((ClusterMap{.version = 1, .targets = {{"b", "", false}, {"a", "", false}}}).validate());
+    EXPECT_FALSE((ClusterMap{.version = 1, .targets = {{"a", "", false}, {"a", "", true}}}).validate());
+    EXPECT_FALSE((ClusterMap{.version = 1, .targets = {{"", "", false}}}).validate());
+}
+
+TEST(Messages, ADirectiveWithoutASpecNeedsNone) {
+    Directive directive{.job = "j", .revision = 1};
+    EXPECT_TRUE(directive.validate());
+    directive.has_spec = true;
+    EXPECT_FALSE(directive.validate()) << "an empty specification is not one";
+}
+
+}  // namespace
+}  // namespace millrace::wire

@@ -1,0 +1,69 @@
+#include "worker/failure_policy.h"
+
+#include <gtest/gtest.h>
+
+namespace millrace::worker {
+namespace {
+
+Verdict verdict(Blame blame, Code code, Attempt attempt = {}) { return judge({blame, fail(code, "x"), ""}, attempt); }
+
+TEST(FailurePolicy, WhatTheTransformRejectsIsNotRetried) {
+    for (const Code code : {Code::rejected, Code::too_large, Code::invalid_argument, Code::internal}) {
+        EXPECT_EQ(verdict(Blame::transform, code), Verdict::fail) << code_name(code);
+    }
+}
+
+TEST(FailurePolicy, TransientFailuresAreRetriedUpToTheLimit) {
+    for (const Code code : {Code::transient, Code::timed_out}) {
+        EXPECT_EQ(verdict(Blame::transform, code, {.number = 1, .attempts_max = 3}), Verdict::retry);
+        EXPECT_EQ(verdict(Blame::transform, code, {.number = 2, .attempts_max = 3}), Verdict::retry);
+        EXPECT_EQ(verdict(Blame::transform, code, {.number = 3, .attempts_max = 3}), Verdict::fail);
+        EXPECT_EQ(verdict(Blame::transform, code, {.number = 1, .attempts_max = 1}), Verdict::fail);
+    }
+}
+
+TEST(FailurePolicy, ACrashMakesASuspectAndASecondOneAloneAQuarantine) {
+    EXPECT_EQ(verdict(Blame::transform, Code::crashed, {.number = 9, .attempts_max = 3}), Verdict::isolate) << "whatever the number";
+    EXPECT_EQ(verdict(Blame::transform, Code::crashed, {.isolated = true}), Verdict::quarantine);
+}
+
+TEST(FailurePolicy, ATransformThatIsNotThereIsNotTheObjectsFault) {
+    for (const Code code : {Code::unavailable, Code::overloaded, Code::cancelled}) {
+        EXPECT_EQ(verdict(Blame::transform, code, {.number = 3, .attempts_max = 3}), Verdict::wait) << code_name(code);
+    }
+}
+
+TEST(FailurePolicy, AnObjectThatIsGoneIsSkippedUnlessTheJobNamesIt) {
+    EXPECT_EQ(verdict(Blame::source, Code::not_found), Verdict::skip);
+    EXPECT_EQ(verdict(Blame::source, Code::not_found, {.listed = true}), Verdict::fail);
+}
+
+TEST(FailurePolicy, AReadErrorIsTriedAgainAndCorruptionIsNot) {
+    EXPECT_EQ(verdict(Blame::source, Code::io), Verdict::retry);
+    EXPECT_EQ(verdict(Blame::source, Code::io, {.number = 3, .attempts_max = 3}), Verdict::fail);
+    EXPECT_EQ(verdict(Blame::source, Code::corrupt), Verdict::fail);
+}
+
+TEST(FailurePolicy, TroubleAtTheDestinationIsNotTheObjectsFault) {
+    for (const Code code : {Code::no_space, Code::permission, Code::io, Code::not_found, Code::unavailable, Code::timed_out, Code::overloaded,
+                            Code::incomplete_body, Code::cancelled, Code::misdirected, Code::transient}) {
+        EXPECT_EQ(verdict(Blame::sink, code, {.number = 3, .attempts_max = 3}), Verdict::wait) << code_name(code);
+    }
+    EXPECT_EQ(verdict(Blame::sink, Code::stale_epoch), Verdict::stop);
+    EXPECT_EQ(verdict(Blame::sink, Code::too_large), Verdict::fail);
+}
+
+TEST(FailurePolicy, DelaysDoubleUpToABound) {
+    EXPECT_EQ(retry_delay(1), milliseconds(100));
+    EXPECT_EQ(retry_delay(2), milliseconds(200));
+    EXPECT_EQ(retry_delay(4), milliseconds(800));
+    EXPECT_EQ(retry_delay(8), milliseconds(10'000));
+    EXPECT_EQ(retry_delay(4'000'000'000), milliseconds(10'000));
+    EXPECT_EQ(retry_delay(0), milliseconds(100));
+    EXPECT_EQ(stall_delay(1), milliseconds(250));
+    EXPECT_EQ(stall_delay(5), milliseconds(4000));
+    EXPECT_EQ(stall_delay(6), milliseconds(5000));
+}
+
+}  // namespace
+}  // namespace millrace::worker
