@@ -20,18 +20,23 @@ Task<Result<std::string>> read_to_string(Source& source, std::size_t bytes_max) 
     std::string bytes;
     std::size_t used = 0;
     for (;;) {
-        // Memory follows what has arrived: an announced size is a claim of the peer's. One byte more than the bound is tried.
-        const std::size_t more = std::clamp(used, kStepBytesMin, kStepBytesMax);
-        const std::size_t wanted = size ? static_cast<std::size_t>(std::min<std::uint64_t>(*size - used, kStepBytesMax)) : more;
-        const std::size_t room = std::max<std::size_t>(std::min(wanted, bytes_max + 1 - used), 1);
+        // Memory follows what has arrived: an announced size is a claim of the peer's.
+        const std::size_t known_left = size ? static_cast<std::size_t>(*size) - used : std::clamp(used, kStepBytesMin, kStepBytesMax);
+        const std::size_t room = std::min({known_left, kStepBytesMax, bytes_max - used});
+        if (room == 0) break;
         bytes.resize_and_overwrite(used + room, [](char*, std::size_t length) { return length; });
         const auto buffer = std::as_writable_bytes(std::span(bytes.data() + used, room));
         MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await source.read(buffer));
         used += count;
-        if (used > bytes_max) co_return larger_than(bytes_max);
-        if (count == 0) break;
+        if (count > 0) continue;
+        bytes.resize(used);
+        co_return bytes;
     }
-    bytes.resize(used);
+    // What is full may also be at its end; only a read says so.
+    std::byte beyond{};
+    const std::span<std::byte> one(&beyond, 1);
+    MILLRACE_CO_TRY_ASSIGN(const std::size_t more, co_await source.read(one));
+    if (more > 0) co_return larger_than(bytes_max);
     co_return bytes;
 }
 

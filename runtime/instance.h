@@ -13,9 +13,13 @@
 #include "core/body.h"
 #include "core/loop.h"
 #include "core/task.h"
-#include "runtime/spec.h"
+#include "spec/transform_spec.h"
 
 namespace millrace::runtime {
+
+using spec::Kind;
+using spec::Listen;
+using spec::TransformSpec;
 
 struct ObjectRun {
     std::string bucket;

@@ -10,9 +10,11 @@
 
 #include "core/result.h"
 #include "runtime/fd.h"
-#include "runtime/spec.h"
+#include "spec/transform_spec.h"
 
 namespace millrace::runtime {
+
+using spec::Limits;
 
 struct SpawnRequest {
     std::string file;               // the program's path, see find_program

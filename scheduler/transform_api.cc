@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/hash.h"
-#include "runtime/spec.h"
+#include "spec/transform_spec.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
 
@@ -48,8 +48,8 @@ Standing standing(const ProxyCore& core, const wire::TransformEntry& entry) {
 }
 
 std::string kind_of(const wire::TransformEntry& entry) {
-    const auto parsed = runtime::parse_spec(entry.spec_json, entry.name);
-    return parsed && parsed->spec.kind == runtime::Kind::process ? "process" : "filter";
+    const auto parsed = spec::parse_spec(entry.spec_json, entry.name);
+    return parsed && parsed->spec.kind == spec::Kind::process ? "process" : "filter";
 }
 
 }  // namespace
@@ -77,13 +77,13 @@ void TransformApi::add_routes(http::Router& router) {
 
 Task<void> TransformApi::add(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kSpecMax);
-    auto parsed = body ? runtime::parse_spec(*body, "request body") : Result<runtime::ParsedSpec>(body.error());
+    auto parsed = body ? spec::parse_spec(*body, "request body") : Result<spec::ParsedSpec>(body.error());
     if (!parsed) {
         (void)co_await response.send_error(parsed.error());
         co_return;
     }
-    const runtime::TransformSpec& spec = parsed->spec;
-    const Result<void> added = co_await core_.add_transform(spec.name, runtime::to_json(spec), spec.init_timeout_ms);
+    const spec::TransformSpec& spec = parsed->spec;
+    const Result<void> added = co_await core_.add_transform(spec.name, spec::to_json(spec), spec.init_timeout_ms);
     if (!added && added.error().code == Code::rejected) {
         http::Headers headers{{"Content-Type", "application/problem+json"}};
         const json problem{{"type", "about:blank"}, {"title", "Failed Dependency"}, {"status", 424}, {"code", "rejected"}, {"detail", added.error().context}};
@@ -113,9 +113,9 @@ Task<void> TransformApi::show(http::Response& response, const std::string& name)
         co_return;
     }
     Standing sum = standing(core_, *entry);
-    const auto parsed = runtime::parse_spec(entry->spec_json, name);
+    const auto parsed = spec::parse_spec(entry->spec_json, name);
     const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", json::parse(entry->spec_json, nullptr, false)},
-                        {"digest", parsed ? checksum_text(runtime::digest(parsed->spec)) : ""}, {"targets", std::move(sum.per_target)}};
+                        {"digest", parsed ? checksum_text(spec::digest(parsed->spec)) : ""}, {"targets", std::move(sum.per_target)}};
     (void)co_await response.send_json(200, text_of(document));
 }
 

@@ -21,7 +21,8 @@ eventually() {
 # job_comes_to JOB SECONDS EXPRESSION: polls the job's document `d` until the Python expression holds; fails at the deadline.
 job_comes_to() {
   python3 - "$MILLRACE_ENDPOINT/v1/jobs/$1" "$2" "$3" <<'PYTHON'
-import json, sys, time, urllib.request
+import json, signal, sys, time, urllib.request
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # the caller says that it was interrupted
 url, seconds, expression = sys.argv[1:]
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through the environment's HTTP proxy
 deadline = time.monotonic() + float(seconds)

@@ -38,7 +38,7 @@ void TransformTable::apply(const std::vector<wire::TransformEntry>& wanted) {
 }
 
 void TransformTable::start(const wire::TransformEntry& entry) {
-    auto parsed = runtime::parse_spec(entry.spec_json, "transform '" + entry.name + "'");
+    auto parsed = spec::parse_spec(entry.spec_json, "transform '" + entry.name + "'");
     const std::lock_guard lock(mutex_);
     Held& held = held_[entry.name];
     if (!parsed) {
@@ -50,7 +50,7 @@ void TransformTable::start(const wire::TransformEntry& entry) {
     // A folder of its own even while an older instance of that name still stops.
     environment.folder += "/" + entry.name + "-" + std::to_string(++folders_);
     auto transform = std::make_shared<Transform>();
-    transform->digest = runtime::digest(parsed->spec);
+    transform->digest = spec::digest(parsed->spec);
     transform->instance = runtime::make_instance(std::move(parsed->spec), std::move(environment));
     held.transform = transform;
     held.problem.clear();

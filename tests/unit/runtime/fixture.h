@@ -20,6 +20,8 @@
 
 namespace millrace::runtime {
 
+using spec::filter_spec;
+
 class TempDir {
 public:
     TempDir() {

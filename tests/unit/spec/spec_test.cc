@@ -1,9 +1,9 @@
-#include "runtime/spec.h"
+#include "spec/transform_spec.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace millrace::runtime {
+namespace millrace::spec {
 namespace {
 
 using ::testing::ElementsAre;
@@ -149,4 +149,4 @@ TEST(Spec, FilterFromACommand) {
 }
 
 }  // namespace
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

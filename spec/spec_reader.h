@@ -12,7 +12,7 @@
 #include "core/clock.h"
 #include "core/result.h"
 
-namespace millrace::runtime {
+namespace millrace::spec {
 
 class SpecReader {
 public:
@@ -58,4 +58,4 @@ private:
 // For messages: in quotes, without control characters, cut to 60 bytes.
 std::string quoted_for_message(std::string_view text);
 
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

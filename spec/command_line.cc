@@ -1,10 +1,10 @@
-#include "runtime/command_line.h"
+#include "spec/command_line.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 
-namespace millrace::runtime {
+namespace millrace::spec {
 namespace {
 
 constexpr std::string_view kShellCharacters = "|&;<>()$`*?[]{}~#\n";
@@ -153,4 +153,4 @@ std::string command_text(const std::vector<std::string>& argv) {
     return text;
 }
 
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

@@ -1,8 +1,8 @@
-#include "runtime/command_line.h"
+#include "spec/command_line.h"
 
 #include <gtest/gtest.h>
 
-namespace millrace::runtime {
+namespace millrace::spec {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -42,4 +42,4 @@ TEST(CommandLine, TextIsReadBackToTheSameWords) {
 }
 
 }  // namespace
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

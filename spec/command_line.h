@@ -6,7 +6,7 @@
 
 #include "core/result.h"
 
-namespace millrace::runtime {
+namespace millrace::spec {
 
 // Splits into words as a POSIX shell does: blanks, single and double quotes, backslashes. A command that needs more of a
 // shell than that (pipes, variables, globs, assignments, built-in commands…) becomes {"/bin/sh", "-c", text}. The
@@ -16,4 +16,4 @@ Result<std::vector<std::string>> split_command(std::string_view text);
 // The text that split_command takes apart into exactly these words.
 std::string command_text(const std::vector<std::string>& argv);
 
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

@@ -10,7 +10,7 @@
 #include "core/clock.h"
 #include "core/result.h"
 
-namespace millrace::runtime {
+namespace millrace::spec {
 
 enum class Kind { filter, process };
 enum class Listen { unix_socket, tcp };
@@ -56,4 +56,4 @@ std::string to_json(const TransformSpec& spec);
 // Identifies what the transform computes: name, command, environment and limits (not timeouts).
 std::uint64_t digest(const TransformSpec& spec);
 
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

@@ -1,4 +1,4 @@
-#include "runtime/spec.h"
+#include "spec/transform_spec.h"
 
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
@@ -7,10 +7,10 @@
 
 #include "core/names.h"
 #include "core/units.h"
-#include "runtime/command_line.h"
-#include "runtime/spec_reader.h"
+#include "spec/command_line.h"
+#include "spec/spec_reader.h"
 
-namespace millrace::runtime {
+namespace millrace::spec {
 namespace {
 
 constexpr std::size_t kDocumentBytesMax = 1 << 20;
@@ -240,4 +240,4 @@ Result<TransformSpec> filter_spec(const std::string& name, const std::string& cm
     return spec;
 }
 
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

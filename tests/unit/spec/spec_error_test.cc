@@ -1,9 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "runtime/spec.h"
+#include "spec/transform_spec.h"
 
-namespace millrace::runtime {
+namespace millrace::spec {
 namespace {
 
 using ::testing::HasSubstr;
@@ -115,4 +115,4 @@ TEST(SpecErrors, HostileDocumentsDoNoHarm) {
 }
 
 }  // namespace
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

@@ -2,10 +2,10 @@
 
 #include "core/hash.h"
 #include "core/units.h"
-#include "runtime/command_line.h"
-#include "runtime/spec.h"
+#include "spec/command_line.h"
+#include "spec/transform_spec.h"
 
-namespace millrace::runtime {
+namespace millrace::spec {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -50,4 +50,4 @@ std::uint64_t digest(const TransformSpec& spec) {
     return xxh64(dump(canonical));
 }
 
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

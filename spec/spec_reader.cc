@@ -1,4 +1,4 @@
-#include "runtime/spec_reader.h"
+#include "spec/spec_reader.h"
 
 #include <yaml-cpp/yaml.h>
 
@@ -8,7 +8,7 @@
 #include "core/config.h"
 #include "core/units.h"
 
-namespace millrace::runtime {
+namespace millrace::spec {
 namespace {
 
 constexpr std::size_t kScalarBytesMax = 256 * 1024;
@@ -211,4 +211,4 @@ std::string SpecReader::place(const YAML::Node& node, const std::string& key) co
     return origin_ + " line " + std::to_string(line + 1) + (field.empty() ? "" : ", " + quoted_for_message(field));
 }
 
-}  // namespace millrace::runtime
+}  // namespace millrace::spec

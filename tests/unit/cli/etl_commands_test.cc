@@ -1,0 +1,71 @@
+#include <gmock/gmock.h>
+
+#include "fake_cluster.h"
+
+namespace millrace::cli {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+// Registers what has a line "name: …", refuses what says "bad".
+Task<void> registry(const Seen& seen, http::Response& response) {
+    if (seen.body.find("bad") != std::string::npos) {
+        return answer_error(response, fail(Code::invalid_argument, "line 1: no such field"));
+    }
+    return answer_json(response, json::parse(R"({"name":"squeeze","warnings":["unknown key 'comand'"]})"));
+}
+
+TEST(EtlInit, AFilterNeedsNoFile) {
+    FakeNode proxy(registry);
+    const Outcome outcome = proxy.run({"etl", "init", "--name", "squeeze", "--cmd", "gzip -9"});
+    EXPECT_EQ(outcome.status, kExitDone);
+    EXPECT_EQ(outcome.out, "etl squeeze runs on every online target\n");
+    EXPECT_EQ(outcome.err, "millrace: etl squeeze: warning: unknown key 'comand'\n");
+    EXPECT_EQ(json::parse(proxy.seen()[0].body), json::parse(R"({"name":"squeeze","cmd":"gzip -9"})"));
+}
+
+TEST(EtlInit, EveryDocumentOfAFileIsTried) {
+    TemporaryFolder folder;
+    folder.write("specs.yaml", "name: first1\ncmd: cat\n---\nbad: yes\n---\nname: third1\ncmd: cat\n");
+    FakeNode proxy(registry);
+    const Outcome outcome = proxy.run({"etl", "init", "-f", folder.path("specs.yaml"), "-o", "json"});
+    EXPECT_EQ(outcome.status, kExitUsage);
+    EXPECT_THAT(outcome.err, HasSubstr("specs.yaml, document from line 4: line 1: no such field"));
+    EXPECT_EQ(json::parse(outcome.out).size(), 2u);
+    EXPECT_EQ(proxy.seen().size(), 3u);
+    EXPECT_EQ(proxy.seen()[2].body, "name: third1\ncmd: cat\n");
+}
+
+TEST(EtlInit, StandardInputAndMissingFiles) {
+    FakeNode proxy(registry);
+    EXPECT_EQ(proxy.run({"etl", "init", "-f", "-"}, "name: squeeze\ncmd: cat\n").status, kExitDone);
+    EXPECT_EQ(proxy.run({"etl", "init", "-f", "-"}, "# nothing\n").status, kExitUsage);
+    EXPECT_EQ(proxy.run({"etl", "init", "-f", "/no/such/file"}).status, kExitUsage);
+}
+
+TEST(Etl, ShowsListsLogsAndErrors) {
+    FakeNode proxy(script({
+        {"GET /v1/etl",
+         {{200, R"([{"name":"squeeze","kind":"filter","state":"running","targets_running":2,"targets":2}])"}}},
+        {"GET /v1/etl/squeeze",
+         {{200, R"({"name":"squeeze","kind":"filter","state":"running","spec":{"cmd":"gzip","attempts":3},
+            "targets":[{"target":"t-1","state":"running","pid":17,"restarts":1,"runs":10,"failures":2}]})"}}},
+        {"GET /v1/etl/squeeze/logs?target=t-1", {{200, R"([{"target":"t-1","log":"line one\n\u001bline two"}])"}}},
+        {"GET /v1/etl/squeeze/errors",
+         {{200, R"([{"target":"t-1","object":"ais://b/x","code":"rejected","message":"exit status 1","at":"now"}])"}}},
+        {"POST /v1/etl/squeeze/stop", {{200, ""}}},
+        {"DELETE /v1/etl/squeeze", {{200, ""}}},
+    }));
+    EXPECT_EQ(proxy.run({"etl", "ls"}).out, "NAME     KIND    STATE    TARGETS\nsqueeze  filter  running  2/2\n");
+    EXPECT_THAT(proxy.run({"etl", "show", "squeeze"}).out, HasSubstr("cmd:       gzip\n"));
+    EXPECT_THAT(proxy.run({"etl", "show", "squeeze"}).out, HasSubstr("t-1     running   17         1    10         2"));
+    EXPECT_EQ(proxy.run({"etl", "logs", "squeeze", "--target", "t-1"}).out, "==> t-1 <==\nline one\n\\x1bline two\n");
+    EXPECT_THAT(proxy.run({"etl", "errors", "squeeze"}).out, HasSubstr("exit status 1"));
+    EXPECT_EQ(proxy.run({"etl", "stop", "squeeze"}).out, "stopped etl squeeze\n");
+    EXPECT_EQ(proxy.run({"etl", "rm", "squeeze", "-o", "json"}).status, kExitDone);
+    EXPECT_EQ(proxy.run({"etl", "start", "absent"}).status, kExitNotFound);
+}
+
+}  // namespace
+}  // namespace millrace::cli

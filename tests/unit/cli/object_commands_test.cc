@@ -1,0 +1,231 @@
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "core/hash.h"
+#include "fake_cluster.h"
+
+namespace millrace::cli {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+http::Headers with_checksum(std::string_view content) {
+    return {{"Ais-Checksum-Type", "xxhash2"}, {"Ais-Checksum-Value", checksum_text(xxh64(content))}};
+}
+
+TEST(Get, FollowsTheRedirectAndWritesTheFile) {
+    TemporaryFolder folder;
+    FakeNode target(script({{"GET /v1/objects/b/d/x.txt", {{200, "hello", with_checksum("hello")}}}}));
+    FakeNode proxy(
+        script({{"GET /v1/objects/b/d/x.txt", {{301, "", {{"Location", target.url() + "/v1/objects/b/d/x.txt"}}}}}}));
+    const Outcome outcome = proxy.run({"get", "ais://b/d/x.txt", "-o", folder.path()});
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_EQ(outcome.out, "got " + folder.path("x.txt") + " (5 B)\n");
+    EXPECT_EQ(folder.read("x.txt"), "hello");
+    EXPECT_THAT(folder.names(), ElementsAre("x.txt"));
+    const auto mask = std::filesystem::status(folder.path("x.txt")).permissions();
+    EXPECT_NE(mask & std::filesystem::perms::owner_read, std::filesystem::perms::none);
+}
+
+TEST(Get, RelativeAndRepeatedRedirectsAreFollowedUpToFive) {
+    const auto to = [](const std::string& path) { return Scripted{307, "", {{"Location", path}}}; };
+    FakeNode proxy(script({{"GET /v1/objects/b/x", {to("/1")}},
+                           {"GET /1", {to("/2")}},
+                           {"GET /2", {to("/3")}},
+                           {"GET /3", {to("/4")}},
+                           {"GET /4", {to("/5")}},
+                           {"GET /5", {{200, "end"}}},
+                           {"GET /v1/objects/b/loop", {to("/v1/objects/b/loop")}}}));
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", "-"}).out, "end");
+    const Outcome loop = proxy.run({"get", "ais://b/loop", "-o", "-"});
+    EXPECT_EQ(loop.status, kExitFailed);
+    EXPECT_THAT(loop.err, HasSubstr("more than 5 redirects"));
+}
+
+TEST(Get, ATransformIsNamedInTheQuery) {
+    FakeNode proxy(script({{"GET /v1/objects/b/x?etl_name=squeeze&etl_args=-9%20fast", {{200, "squeezed"}}}}));
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "--etl", "squeeze", "--args", "-9 fast", "-o", "-"});
+    EXPECT_EQ(outcome.out, "squeezed") << outcome.err;
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "--args", "5", "-o", "-"}).status, kExitUsage);
+}
+
+TEST(Get, ABodyCutShortLeavesNoFile) {
+    TemporaryFolder folder;
+    folder.write("x", "the old one");
+    FakeNode proxy([](const Seen&, http::Response& response) -> Task<void> {
+        const http::Headers headers;
+        auto started = co_await response.start(200, headers, 1000);
+        auto written = co_await response.write(as_bytes("only this"));
+        (void)started;
+        (void)written;
+    });
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", folder.path("x")});
+    EXPECT_EQ(outcome.status, kExitFailed);
+    EXPECT_THAT(outcome.err, HasSubstr("millrace: get ais://b/x: "));
+    EXPECT_EQ(folder.read("x"), "the old one");
+    EXPECT_THAT(folder.names(), ElementsAre("x"));
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", "-"}).status, kExitFailed);
+}
+
+TEST(Get, OtherBytesThanTheChecksumSaysAreNotKept) {
+    TemporaryFolder folder;
+    FakeNode proxy(script({{"GET /v1/objects/b/x", {{200, "spoiled", with_checksum("good")}}}}));
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", folder.path("x")});
+    EXPECT_EQ(outcome.status, kExitFailed);
+    EXPECT_THAT(outcome.err, HasSubstr("checksum"));
+    EXPECT_TRUE(folder.names().empty());
+}
+
+TEST(Get, ErrorsLeaveNoFileAndTheirOwnStatus) {
+    TemporaryFolder folder;
+    FakeNode proxy([](const Seen&, http::Response& response) {
+        return answer_error(response, fail(Code::not_found, "object \"ais://b/x\" does not exist"));
+    });
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", folder.path("x")});
+    EXPECT_EQ(outcome.status, kExitNotFound);
+    EXPECT_EQ(outcome.err, "millrace: get ais://b/x: object \"ais://b/x\" does not exist\n");
+    EXPECT_TRUE(folder.names().empty());
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", folder.path("no/such/folder/x")}).status, kExitNotFound);
+}
+
+TEST(Get, AnInterruptLeavesNoFile) {
+    TemporaryFolder folder;
+    FakeNode* self = nullptr;
+    FakeNode proxy([&](const Seen&, http::Response& response) -> Task<void> {
+        const http::Headers headers;
+        auto started = co_await response.start(200, headers, 1000);
+        auto written = co_await response.write(as_bytes("some"));
+        (void)started;
+        (void)written;
+        ::kill(::getpid(), SIGINT);
+        co_await self->hold();
+    });
+    self = &proxy;
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", folder.path("x")});
+    EXPECT_EQ(outcome.status, kExitInterrupted);
+    EXPECT_THAT(outcome.err, HasSubstr("interrupted"));
+    EXPECT_TRUE(folder.names().empty());
+}
+
+TEST(Ls, PrintsEveryPage) {
+    const std::string base = "GET /v1/buckets/b?prefix=d%2F&pagesize=1000";
+    const std::string first =
+        R"({"entries":[{"name":"d/1","size":2048,"written_at":"2026-01-31T23:59:59.123Z"}],"continuation_token":"d/1"})";
+    const std::string second = R"({"entries":[{"name":"d/\u001b2","size":1}],"continuation_token":""})";
+    FakeNode proxy(script({{base, {{200, first}}}, {base + "&continuation_token=d%2F1", {{200, second}}}}));
+    EXPECT_EQ(proxy.run({"ls", "ais://b/d/"}).out,
+              "   2.0 KiB  2026-01-31T23:59:59.123Z  d/1\n"
+              "       1 B                            d/\\x1b2\n");
+    const json all = json::parse(proxy.run({"ls", "ais://b/d/", "-o", "json"}).out);
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[1]["name"], "d/\x1b" "2");
+}
+
+TEST(Ls, APageThatRepeatsItselfIsAnError) {
+    FakeNode proxy([](const Seen&, http::Response& response) {
+        return answer_json(response, json::parse(R"({"entries":[],"continuation_token":"x"})"));
+    });
+    EXPECT_EQ(proxy.run({"ls", "ais://b"}).status, kExitFailed);
+}
+
+TEST(Rm, RemovesEachAndReportsWhatIsNotThere) {
+    FakeNode proxy(script({{"DELETE /v1/objects/b/x", {{200, ""}}}}));
+    const Outcome outcome = proxy.run({"rm", "ais://b/x", "ais://b/absent"});
+    EXPECT_EQ(outcome.status, kExitNotFound);
+    EXPECT_EQ(outcome.out, "removed ais://b/x\n");
+    EXPECT_THAT(outcome.err, HasSubstr("rm ais://b/absent: "));
+    EXPECT_EQ(proxy.run({"rm", "ais://b"}).status, kExitUsage);
+}
+
+TEST(Head, ShowsTheHeaders) {
+    FakeNode proxy([](const Seen& seen, http::Response& response) -> Task<void> {
+        const http::Headers headers{{"Ais-Checksum-Type", "xxhash2"},
+                                    {"Ais-Checksum-Value", "0123456789abcdef"},
+                                    {"Ais-Version", "3"},
+                                    {"Millrace-Job", "job-1"},
+                                    {"Millrace-Source", "ais://a/x"}};
+        if (seen.target == "/v1/objects/b/x") {
+            auto sent = co_await response.send_head(200, headers, 4096);
+            (void)sent;
+        } else {
+            co_await answer(response, 404, {}, "");
+        }
+    });
+    EXPECT_EQ(proxy.run({"head", "ais://b/x"}).out,
+              "object:       ais://b/x\n"
+              "size:         4096 bytes (4.0 KiB)\n"
+              "checksum:     xxhash2 0123456789abcdef\n"
+              "version:      3\n"
+              "made by job:  job-1\n"
+              "from:         ais://a/x\n");
+    const json document = json::parse(proxy.run({"head", "ais://b/x", "-o", "json"}).out);
+    EXPECT_EQ(document["size"], 4096);
+    EXPECT_EQ(document["job"], "job-1");
+    const Outcome absent = proxy.run({"head", "ais://b/absent"});
+    EXPECT_EQ(absent.status, kExitNotFound);
+    EXPECT_EQ(absent.err, "millrace: head: object \"ais://b/absent\" does not exist\n");
+}
+
+TEST(Bucket, VerbsSpeakTheApi) {
+    FakeNode proxy([](const Seen& seen, http::Response& response) -> Task<void> {
+        if (seen.method == "HEAD") {
+            return answer(response, 200, {{"Ais-Bucket-Props", R"({"provider":"ais","small_object_max":65536})"}}, "");
+        }
+        if (seen.method == "GET") {
+            return answer_json(response, json::parse(R"([{"name":"a","provider":"ais"},{"name":"b"}])"));
+        }
+        if (seen.target == "/v1/buckets/twice") {
+            return answer_error(response, fail(Code::already_exists, "bucket \"ais://twice\" exists"));
+        }
+        return answer(response, 200, {}, "");
+    });
+    EXPECT_EQ(proxy.run({"bucket", "create", "ais://b", "--small-object-max", "1KiB"}).out, "created ais://b\n");
+    EXPECT_EQ(json::parse(proxy.seen().back().body),
+              json::parse(R"({"action":"create-bck","value":{"small_object_max":1024}})"));
+    EXPECT_EQ(proxy.run({"bucket", "create", "ais://twice"}).status, kExitUsage);
+    EXPECT_EQ(proxy.run({"bucket", "ls"}).out, "ais://a\nais://b\n");
+    EXPECT_EQ(proxy.run({"bucket", "rm", "ais://b"}).out, "removed ais://b\n");
+    EXPECT_EQ(json::parse(proxy.seen().back().body)["action"], "destroy-bck");
+    EXPECT_EQ(proxy.run({"bucket", "head", "ais://b"}).out,
+              "name:              b\nprovider:          ais\nsmall_object_max:  65536\n");
+    EXPECT_EQ(proxy.run({"bucket", "rm", "ais://b/object"}).status, kExitUsage);
+}
+
+TEST(Cluster, ShowListsTheTargets) {
+    FakeNode proxy(
+        script({{"GET /v1/cluster", {{200, R"({"proxy_id":"p-1","version":3,"sealed":true,"uptime_seconds":62.5,
+        "targets":[{"id":"t-1","endpoint":"http://127.0.0.1:1","online":true,"running_slices":1},
+                   {"id":"t-2","online":false,"reason":"silent for 6s"}]})"}}}}));
+    const Outcome outcome = proxy.run({"cluster", "show"});
+    EXPECT_THAT(outcome.out, HasSubstr("uptime:       1m2s\n"));
+    EXPECT_THAT(outcome.out, HasSubstr("t-1     online        1  http://127.0.0.1:1"));
+    EXPECT_THAT(outcome.out, HasSubstr("silent for 6s"));
+}
+
+TEST(Session, AnUnreachableClusterSaysWhatToDo) {
+    std::string url;
+    {
+        FakeNode gone(script({}));
+        url = gone.url();
+    }
+    const Outcome outcome = run_command({"job", "ls"}, {{"MILLRACE_ENDPOINT", url}});
+    EXPECT_EQ(outcome.status, kExitUnreachable);
+    EXPECT_THAT(outcome.err, HasSubstr("millrace: cannot reach " + url + ": "));
+    EXPECT_THAT(outcome.err, HasSubstr("\n  start one with: millrace dev"));
+}
+
+TEST(Session, AReplyThatIsNotJsonIsAnError) {
+    FakeNode proxy(
+        script({{"GET /v1/jobs", {{200, "<html>hello</html>"}}}, {"GET /v1/etl", {{500, "<html>oops</html>"}}}}));
+    const Outcome outcome = proxy.run({"job", "ls"});
+    EXPECT_EQ(outcome.status, kExitFailed);
+    EXPECT_THAT(outcome.err, HasSubstr("is the endpoint a Millrace proxy?"));
+    EXPECT_EQ(proxy.run({"etl", "ls"}).status, kExitFailed);
+}
+
+}  // namespace
+}  // namespace millrace::cli
