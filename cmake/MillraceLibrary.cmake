@@ -21,11 +21,6 @@ endif()
 function(millrace_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.h)
-  foreach(f ${arg_SOURCES})  # TEMP
-    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${f})
-      list(REMOVE_ITEM arg_SOURCES ${f})
-    endif()
-  endforeach()  # TEMP
   add_library(millrace_${name} STATIC ${arg_SOURCES})
   target_sources(millrace_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers})
   set_target_properties(millrace_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)

@@ -81,8 +81,10 @@ struct Reply {
     std::string body;
 };
 // A small request whose whole reply is wanted in memory (up to bytes_max).
-Task<Result<Reply>> fetch(Client& client, const Endpoint& endpoint, const ClientRequest& request, std::size_t bytes_max = 16 << 20);
+Task<Result<Reply>> fetch(Client& client, const Endpoint& endpoint, const ClientRequest& request,
+                          std::size_t bytes_max = 16 << 20);
 // The same, with a status >= 400 as the Error that its problem document stands for.
-Task<Result<Reply>> fetch_ok(Client& client, const Endpoint& endpoint, const ClientRequest& request, std::size_t bytes_max = 16 << 20);
+Task<Result<Reply>> fetch_ok(Client& client, const Endpoint& endpoint, const ClientRequest& request,
+                             std::size_t bytes_max = 16 << 20);
 
 }  // namespace millrace::http

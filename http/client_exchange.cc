@@ -149,7 +149,8 @@ Result<void> ClientExchange::write_head(const ClientRequest& request) {
         return fail(Code::invalid_argument,
                     "'" + request.target + "' cannot be requested: a target begins with '/' and has no blanks");
     }
-    std::string& head = sending_->channel->writer.begin(chunked ? Framing::chunked : Framing::length, sending_->size.value_or(0));
+    const Framing framing = chunked ? Framing::chunked : Framing::length;
+    std::string& head = sending_->channel->writer.begin(framing, sending_->size.value_or(0));
     head.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\n");
     if (!request.headers.find("Host")) {
         const std::string server = server_.text();
@@ -208,7 +209,8 @@ Task<Result<void>> ClientExchange::read_reply_head(bool to_head_request) {
         Head head;
         const Result<bool> received = co_await reader.read_head(head, to_head_request);
         if (!received || !*received) {
-            const Error error = received ? fail(Code::incomplete_body, "the connection was closed before the reply") : received.error();
+            const Error closed = fail(Code::incomplete_body, "the connection was closed before the reply");
+            const Error error = received ? closed : received.error();
             const bool ended = error.code == Code::incomplete_body;
             stale_ = ended && first && !reader.has_input() && sending_->channel->reused && !sending_->body_error;
             if (ended) co_return fail(Code::unavailable, error.context);

@@ -13,7 +13,8 @@ namespace millrace::http {
 
 class ClientExchange final : public Exchange {
 public:
-    ClientExchange(Executor executor, std::shared_ptr<ClientPool> pool, const Endpoint& server, std::unique_ptr<Channel> channel);
+    ClientExchange(Executor executor, std::shared_ptr<ClientPool> pool, const Endpoint& server,
+                   std::unique_ptr<Channel> channel);
     ~ClientExchange() override;
 
     // Sends the request and reads the reply's head. On an error nothing of the request is touched any more.

@@ -41,7 +41,8 @@ struct LookUp {
 
 Task<Result<std::vector<Address>>> look_up(Endpoint endpoint, Instant deadline) {
     const auto state = std::make_shared<LookUp>(co_await asio::this_coro::executor);
-    const auto finished = [state](const boost::system::error_code& failure, const asio::ip::tcp::resolver::results_type& found) {
+    using Found = asio::ip::tcp::resolver::results_type;
+    const auto finished = [state](const boost::system::error_code& failure, const Found& found) {
         state->failure = failure;
         for (const auto& entry : found) {
             if (state->addresses.size() < kAddressesMax) state->addresses.push_back(address_of(entry.endpoint()));
@@ -113,7 +114,9 @@ Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant
         connection->set_deadline(Side::write, deadline);
         const boost::system::error_code failure = co_await connection->connect(address.get(), address.length);
         if (connection->expired()) co_return refused(endpoint, "no answer in time");
-        if (failure == asio::error::operation_aborted) co_return fail(Code::cancelled, "connecting to " + endpoint.text() + ": cancelled");
+        if (failure == asio::error::operation_aborted) {
+            co_return fail(Code::cancelled, "connecting to " + endpoint.text() + ": cancelled");
+        }
         if (!failure) {
             connection->set_deadline(Side::write, Instant::max());
             co_return connection;

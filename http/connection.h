@@ -70,8 +70,8 @@ public:
     bool is_silent() const;
     // "127.0.0.1:54321", or "unix".
     std::string peer() const;
-    // The Error that a failed operation stands for: timed_out when the deadline cut it, cancelled with its task, incomplete_body
-    // when the peer ended or reset it, else unavailable.
+    // The Error that a failed operation stands for: timed_out when the deadline cut it, cancelled with its task,
+    // incomplete_body when the peer ended or reset it, else unavailable.
     Error error(std::string_view action, const boost::system::error_code& code) const;
 
 private:

@@ -19,7 +19,8 @@ Error bind_error(const std::string& host, std::uint16_t port, int errno_value) {
     const std::string where = "port " + std::to_string(port) + " on " + host;
     switch (errno_value) {
         case EADDRINUSE:
-            return fail(Code::unavailable, where + " is in use by another process; choose another with --port or stop that process");
+            return fail(Code::unavailable,
+                        where + " is in use by another process; choose another with --port or stop that process");
         case EACCES: return fail(Code::permission, where + " needs privileges; choose one above 1023 with --port");
         case EADDRNOTAVAIL:
             return fail(Code::invalid_argument, host + " is not an address of this machine; choose another with --host");
@@ -52,8 +53,8 @@ Result<Listening> listen_tcp(const std::string& host, std::uint16_t port) {
     if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &length) != 0) {
         return errno_error("cannot learn the port that was chosen", errno);
     }
-    const bool ipv6 = bound.ss_family == AF_INET6;
-    const auto chosen = ipv6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port : reinterpret_cast<const sockaddr_in&>(bound).sin_port;
+    const auto chosen = bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+                                                    : reinterpret_cast<const sockaddr_in&>(bound).sin_port;
     return Listening{std::move(socket), ntohs(chosen)};
 }
 

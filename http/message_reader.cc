@@ -106,7 +106,8 @@ Task<Result<std::size_t>> MessageReader::fill() {
 Result<void> MessageReader::check_first_line() const {
     for (const char c : input()) {
         if (c == ' ') return {};
-        if (!is_token_character(c) && !(kind_ == Kind::reply && c == '/')) return not_http("the first line does not begin with a word");
+        const bool expected = is_token_character(c) || (kind_ == Kind::reply && c == '/');
+        if (!expected) return not_http("the first line does not begin with a word");
     }
     return input().size() > 64 ? Result<void>(not_http("the first word is too long")) : Result<void>{};
 }
@@ -199,9 +200,11 @@ Task<Result<std::size_t>> MessageReader::read_body(std::span<std::byte> buffer) 
             co_return 0;
         }
         if (failure) {
-            const std::uint64_t read = length_ - left_;
-            const std::string progress = framing_ == Framing::length ? " after " + std::to_string(read) + " of " + std::to_string(length_) + " bytes" : "";
-            co_return connection_.error("reading a body" + progress, failure);
+            std::string action = "reading a body";
+            if (framing_ == Framing::length) {
+                action += " after " + std::to_string(length_ - left_) + " of " + std::to_string(length_) + " bytes";
+            }
+            co_return connection_.error(action, failure);
         }
         count = received;
     }

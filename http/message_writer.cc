@@ -11,7 +11,8 @@ namespace {
 
 bool is_name(std::string_view name) {
     return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
-        return c > ' ' && c < 127 && std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) == std::string_view::npos;
+        constexpr std::string_view kSeparators = "\"(),/:;<=>?@[\\]{}";
+        return c > ' ' && c < 127 && kSeparators.find(static_cast<char>(c)) == std::string_view::npos;
     });
 }
 
@@ -93,7 +94,8 @@ Task<Result<void>> MessageWriter::send_rest() {
 Task<Result<void>> MessageWriter::write(std::span<const std::byte> bytes) {
     if (framing_ == Framing::none || bytes.empty()) co_return Result<void>{};
     if (framing_ == Framing::length && bytes.size() > length_ - written_) {
-        co_return fail(Code::invalid_argument, "more bytes than the " + std::to_string(length_) + " that were announced as the body's length");
+        co_return fail(Code::invalid_argument,
+                       "more bytes than the " + std::to_string(length_) + " that were announced as the body's length");
     }
     if (framing_ == Framing::chunked) {
         char size[20];
@@ -117,7 +119,8 @@ void MessageWriter::try_flush() {
 
 Task<Result<void>> MessageWriter::finish() {
     if (framing_ == Framing::length && written_ < length_) {
-        co_return fail(Code::incomplete_body, "the body ended after " + std::to_string(written_) + " of " + std::to_string(length_) + " bytes");
+        co_return fail(Code::incomplete_body, "the body ended after " + std::to_string(written_) + " of " +
+                                                  std::to_string(length_) + " bytes");
     }
     gather({}, framing_ == Framing::chunked ? "0\r\n\r\n" : "");
     co_return co_await send_rest();

@@ -21,8 +21,8 @@ Task<Result<std::string>> read_to_string(Source& source, std::size_t bytes_max) 
     std::size_t used = 0;
     for (;;) {
         // Memory follows what has arrived: an announced size is a claim of the peer's.
-        const std::size_t known_left = size ? static_cast<std::size_t>(*size) - used : std::clamp(used, kStepBytesMin, kStepBytesMax);
-        const std::size_t room = std::min({known_left, kStepBytesMax, bytes_max - used});
+        const std::size_t wanted = size ? static_cast<std::size_t>(*size) - used : std::max(used, kStepBytesMin);
+        const std::size_t room = std::min({wanted, kStepBytesMax, bytes_max - used});
         if (room == 0) break;
         bytes.resize_and_overwrite(used + room, [](char*, std::size_t length) { return length; });
         const auto buffer = std::as_writable_bytes(std::span(bytes.data() + used, room));

@@ -114,7 +114,8 @@ Task<void> Router::handle(Request& request, Response& response) const {
     if (allowed.contains("GET")) allowed.insert("HEAD");
     std::string methods;
     for (const std::string& method : allowed) methods += (methods.empty() ? "" : ", ") + method;
-    Error error = fail(Code::invalid_argument, "method " + request.method.substr(0, 20) + " is not allowed on this path; allowed: " + methods);
+    const std::string method = request.method.substr(0, 20);
+    Error error = fail(Code::invalid_argument, "method " + method + " is not allowed on this path; allowed: " + methods);
     Headers headers;
     headers.set("Allow", methods);
     co_await answer_problem(response, 405, std::move(error), std::move(headers));

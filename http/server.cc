@@ -200,7 +200,9 @@ void Server::stop(Duration grace) {
     if (std::exchange(impl_->stopped, true) || impl_->listeners == 0) return;
     const Instant cut_at = steady_now() + grace;
     std::vector<std::future<void>> stopping;
-    for (const auto& lane : impl_->lanes) stopping.push_back(asio::co_spawn(lane->executor(), lane->stop(cut_at), asio::use_future));
+    for (const auto& lane : impl_->lanes) {
+        stopping.push_back(asio::co_spawn(lane->executor(), lane->stop(cut_at), asio::use_future));
+    }
     for (std::future<void>& lane : stopping) lane.get();
     for (const std::string& path : impl_->unix_paths) ::unlink(path.c_str());
 }

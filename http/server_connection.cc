@@ -9,8 +9,8 @@
 
 namespace millrace::http {
 
-ServerConnection::ServerConnection(const Executor& lane, Descriptor socket, const Handler& handler, const ServerOptions& options,
-                                   const bool& stopping)
+ServerConnection::ServerConnection(const Executor& lane, Descriptor socket, const Handler& handler,
+                                   const ServerOptions& options, const bool& stopping)
     : connection_(lane, std::move(socket)),
       reader_(connection_, MessageReader::Kind::request),
       writer_(connection_),

@@ -11,7 +11,8 @@ namespace millrace::http {
 class ServerConnection {
 public:
     // The handler, the options and the flag outlive it.
-    ServerConnection(const Executor& lane, Descriptor socket, const Handler& handler, const ServerOptions& options, const bool& stopping);
+    ServerConnection(const Executor& lane, Descriptor socket, const Handler& handler, const ServerOptions& options,
+                     const bool& stopping);
 
     // Returns when the connection has ended, whatever the handler or the client did. Throws nothing.
     Task<void> serve();

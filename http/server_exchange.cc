@@ -24,7 +24,8 @@ const std::string& date_text() {
         std::strftime(rest, sizeof rest, " %Y %H:%M:%S GMT", &parts);
         char day[16];
         std::strftime(day, sizeof day, ", %d ", &parts);
-        text = std::string(kDays[static_cast<std::size_t>(parts.tm_wday)]) + day + kMonths[static_cast<std::size_t>(parts.tm_mon)] + rest;
+        const auto weekday = static_cast<std::size_t>(parts.tm_wday);
+        text = std::string(kDays[weekday]) + day + kMonths[static_cast<std::size_t>(parts.tm_mon)] + rest;
         made_for = now;
     }
     return text;
@@ -139,7 +140,8 @@ Result<void> OutgoingResponse::begin(int status, const Headers& headers, std::op
     return {};
 }
 
-Task<Result<void>> OutgoingResponse::send_whole(int status, const Headers& headers, std::uint64_t length, std::string_view body) {
+Task<Result<void>> OutgoingResponse::send_whole(int status, const Headers& headers, std::uint64_t length,
+                                                std::string_view body) {
     MILLRACE_CO_TRY(begin(status, headers, length, request_.method != "HEAD"));
     request_.response_begins();
     const Result<bool> all = writer_.try_send(body);
@@ -176,7 +178,9 @@ Task<Result<void>> OutgoingResponse::start(int status, Headers headers, std::opt
 }
 
 Task<Result<void>> OutgoingResponse::write(std::span<const std::byte> bytes) {
-    if (state_ != State::streaming) co_return fail(Code::internal, "the response is not being streamed: start() it, write before finish()");
+    if (state_ != State::streaming) {
+        co_return fail(Code::internal, "the response is not being streamed: start() it, write before finish()");
+    }
     request_.response_begins();
     Result<void> sent = co_await writer_.write(bytes);
     if (!sent && sent.error().code != Code::invalid_argument) state_ = State::broken;
@@ -184,7 +188,9 @@ Task<Result<void>> OutgoingResponse::write(std::span<const std::byte> bytes) {
 }
 
 Task<Result<void>> OutgoingResponse::finish() {
-    if (state_ != State::streaming) co_return fail(Code::internal, "the response is not being streamed, so it cannot be finished");
+    if (state_ != State::streaming) {
+        co_return fail(Code::internal, "the response is not being streamed, so it cannot be finished");
+    }
     state_ = State::broken;
     request_.response_begins();
     MILLRACE_CO_TRY(co_await writer_.finish());

@@ -37,6 +37,9 @@ public:
     // Marks silent targets offline.
     void tick(Instant now);
 
+    // A member that could not be written down never was one.
+    void forget(const std::string& target) { members_.erase(target); }
+
     Member* find(const std::string& target);
     bool is_online(const std::string& target) const;
     const std::map<std::string, Member>& members() const { return members_; }

@@ -52,6 +52,7 @@ Result<std::unique_ptr<ProxyCore>> ProxyCore::open(Loop& control, const ProxyCon
     std::unique_ptr<ProxyCore> core(new ProxyCore(control, config, metadata, std::move(catalog), identity.proxy_id, identity.cluster_id,
                                                   std::move(members.targets), members.version));
     MILLRACE_TRY(core->restore_jobs());
+    MILLRACE_TRY(core->commit_members());  // with the raised version, so that the next start raises it further
     return core;
 }
 
@@ -141,7 +142,13 @@ void ProxyCore::receive_hello(const std::string& target, const wire::Hello& hell
         log::warn("target refused", {{"target", target}, {"reason", joined.error().context}});
         return;
     }
-    if (!known) commit_members();
+    if (joined && !known) {
+        if (auto committed = commit_members(); !committed) {
+            log::error("a new member could not be written down; it is not welcomed until it can", {{"target", target}, {"error", committed.error()}});
+            membership_.forget(target);
+            return;
+        }
+    }
     welcome.map = membership_.map();
     send(target, welcome);
     if (hello.catalog_version != catalog_.wire().version) send(target, catalog_.wire());
@@ -221,12 +228,10 @@ Result<void> ProxyCore::commit_catalog(const DesiredCatalog& changed) {
     return {};
 }
 
-void ProxyCore::commit_members() {
+Result<void> ProxyCore::commit_members() {
     MemberList list{membership_.version(), {}};
     for (const auto& [target, member] : membership_.members()) list.targets.push_back(target);
-    if (auto committed = metadata_.commit({{"members", state::encode_record(list)}}); !committed) {
-        log::error("members could not be written down", {{"error", committed.error()}});
-    }
+    return metadata_.commit({{"members", state::encode_record(list)}});
 }
 
 void ProxyCore::broadcast(const wire::Message& message) {
@@ -307,7 +312,9 @@ Task<Result<void>> ProxyCore::add_transform(std::string name, std::string spec_j
     const Result<void> running = co_await wait_until_running(name, init_timeout + kApplyPatience);
     if (running) co_return running;
     DesiredCatalog without = catalog_;
-    if (without.remove_transform(name)) MILLRACE_CO_TRY(commit_catalog(without));
+    const wire::TransformEntry* registered = catalog_.transform(name);
+    const bool still_ours = registered != nullptr && registered->spec_json == spec_json;
+    if (still_ours && without.remove_transform(name)) MILLRACE_CO_TRY(commit_catalog(without));
     co_return running.error().during("transform '" + name + "' cannot run");
 }
 
@@ -349,7 +356,8 @@ Task<Result<std::string>> ProxyCore::submit(JobRequest request, std::string idem
         const std::uint64_t small_max = catalog_.bucket(request.spec.source)->small_object_bytes_max;
         const Result<void> created = co_await create_bucket(request.spec.destination, small_max);
         if (!created && created.error().code != Code::already_exists) co_return created.error();
-        if (!idempotency_key.empty() && scheduler_.job_of_key(idempotency_key)) co_return co_await submit(std::move(request), std::move(idempotency_key));
+        // Others went on meanwhile: look at everything again, now that the bucket exists.
+        co_return co_await submit(std::move(request), std::move(idempotency_key));
     }
     Job job{.id = random_id("job-"), .spec = std::move(request.spec), .request_json = std::move(request.json),
             .idempotency_key = std::move(idempotency_key), .created_unix_ns = unix_now_ns()};

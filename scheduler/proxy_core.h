@@ -68,7 +68,7 @@ private:
     // Carries effects out in order; what must be written down is, before anything is sent. On an error they are kept.
     Result<void> flush();
     Result<void> commit_catalog(const DesiredCatalog& changed);
-    void commit_members();
+    Result<void> commit_members();
     void broadcast(const wire::Message& message);
     void send(const std::string& target, const wire::Message& message);
     void pulse();

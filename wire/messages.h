@@ -60,7 +60,7 @@ struct ClusterMap {
     Result<void> validate() const;
 };
 
-// target → proxy, once per second until welcomed
+// target → proxy, ten times a second until welcomed
 struct Hello {
     std::uint32_t version = kVersion;
     std::uint32_t compat_version = kCompatVersion;
@@ -86,7 +86,7 @@ struct Welcome {
     Result<void> validate() const;
 };
 
-// both ways, every second
+// both ways, twice a second
 struct Heartbeat {
     std::string boot_id;                // of the sender
     std::uint64_t catalog_version = 0;  // what the sender has

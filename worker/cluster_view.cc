@@ -4,6 +4,12 @@
 
 namespace millrace::worker {
 
+void ClusterView::recall(wire::ClusterMap map) {
+    map.version = 0;
+    for (wire::Node& node : map.targets) node.online = false;
+    update(map);
+}
+
 void ClusterView::update(const wire::ClusterMap& map) {
     auto fresh = std::make_shared<Snapshot>();
     fresh->version = map.version;
@@ -20,9 +26,10 @@ std::shared_ptr<const ClusterView::Snapshot> ClusterView::snapshot() const {
     return current_;
 }
 
-TargetId ClusterView::owner(std::string_view object_name) const {
+Result<TargetId> ClusterView::owner(std::string_view object_name) const {
     const auto now = snapshot();
-    return now->targets.empty() ? self_ : owner_of(object_name, now->targets);
+    if (now->targets.empty()) return fail(Code::unavailable, "this target has not joined a proxy yet; it does so by itself when the proxy runs");
+    return owner_of(object_name, now->targets);
 }
 
 Result<http::Endpoint> ClusterView::endpoint(const TargetId& target) const {

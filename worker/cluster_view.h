@@ -16,10 +16,11 @@ class ClusterView {
 public:
     explicit ClusterView(TargetId self) : self_(std::move(self)) {}
 
+    // Members as they were at the last start: owners are known, nobody is taken to be online.
+    void recall(wire::ClusterMap map);
     void update(const wire::ClusterMap& map);
-    // Until the first map came, everything is ours.
-    TargetId owner(std::string_view object_name) const;
-    bool owned_here(std::string_view object_name) const { return owner(object_name) == self_; }
+    // Code::unavailable until a map is known: nothing may be placed by guess.
+    Result<TargetId> owner(std::string_view object_name) const;
     // Code::unavailable while the target is not known or offline.
     Result<http::Endpoint> endpoint(const TargetId& target) const;
     const TargetId& self() const { return self_; }

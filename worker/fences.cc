@@ -28,8 +28,9 @@ Result<void> Fences::admit(const JobId& job, const TargetId& slice, std::uint64_
         return fail(Code::stale_epoch, "this output of job " + job.str() + " is from a run that was stopped or started again");
     }
     if (fence == newest) return {};
+    MILLRACE_TRY(store_.put_fence(job, slice, fence));
     seen_[{job, slice}] = fence;
-    return store_.put_fence(job, slice, fence);
+    return {};
 }
 
 Result<void> Fences::stop(const JobId& job, std::uint64_t epoch) {
@@ -37,8 +38,9 @@ Result<void> Fences::stop(const JobId& job, std::uint64_t epoch) {
     MILLRACE_TRY_ASSIGN(const std::uint64_t floor, load(job, kEverySlice));
     const std::uint64_t raised = make_fence(epoch + 1, 0);
     if (raised <= floor) return {};
+    MILLRACE_TRY(store_.put_fence(job, kEverySlice, raised));
     seen_[{job, kEverySlice}] = raised;
-    return store_.put_fence(job, kEverySlice, raised);
+    return {};
 }
 
 }  // namespace millrace::worker

@@ -71,9 +71,9 @@ http::Headers ObjectApi::describe(const store::ObjectInfo& info) const {
 }
 
 Task<bool> ObjectApi::redirected(http::Request& request, http::Response& response, const std::string& name, int status) {
-    const TargetId owner = cluster_.owner(name);
-    if (owner == cluster_.self()) co_return false;
-    const auto endpoint = cluster_.endpoint(owner);
+    const Result<TargetId> owner = cluster_.owner(name);
+    if (owner && *owner == cluster_.self()) co_return false;
+    const auto endpoint = owner ? cluster_.endpoint(*owner) : Result<http::Endpoint>(owner.error());
     if (!endpoint) {
         (void)co_await response.send_error(endpoint.error());
         co_return true;

@@ -28,7 +28,7 @@ private:
     Task<Result<store::ObjectInfo>> store_body(http::Request& request, const std::string& bucket, const std::string& name);
     Task<Result<void>> send_object(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
     http::Headers describe(const store::ObjectInfo& info) const;
-    // True when another target owns the name: the redirect was sent.
+    // True when another target owns the name: the redirect, or why there is none, was sent.
     Task<bool> redirected(http::Request& request, http::Response& response, const std::string& name, int status);
     Error unknown_bucket(const std::string& bucket) const;
 

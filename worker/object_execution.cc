@@ -117,10 +117,11 @@ Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, b
 
     const std::string destination = slice.rename.apply(name);
     if (auto valid = validate_object_name(destination); !valid) co_return failed(Blame::sink, valid.error().during("output name"));
-    const TargetId owner = slice.cluster.owner(destination);
+    const Result<TargetId> owner = slice.cluster.owner(destination);
+    if (!owner) co_return failed(Blame::sink, owner.error());
     const store::Provenance provenance = provenance_of(slice, *transform, name, (*reader)->info());
     if (spec.overwrite != wire::Overwrite::always && spec.dry_run == wire::DryRun::no) {
-        const auto existing = co_await find_existing(slice, lane, owner, destination);
+        const auto existing = co_await find_existing(slice, lane, *owner, destination);
         if (!existing) co_return failed(Blame::sink, existing.error());
         if (*existing && keeps_existing(slice, provenance, **existing)) co_return ExecutionResult{.skipped = true};
     }
@@ -133,8 +134,8 @@ Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, b
         if (!ran) co_return failed(ran.error());
         co_return ExecutionResult{.bytes_in = (*reader)->info().size, .bytes_out = ran->bytes_out};
     }
-    if (owner == slice.cluster.self()) co_return co_await make_here(work, destination, provenance);
-    co_return co_await make_elsewhere(work, owner, destination, provenance);
+    if (*owner == slice.cluster.self()) co_return co_await make_here(work, destination, provenance);
+    co_return co_await make_elsewhere(work, *owner, destination, provenance);
 }
 
 }  // namespace millrace::worker

@@ -9,6 +9,8 @@
 namespace millrace::worker {
 namespace {
 constexpr auto kBeat = milliseconds(500);
+constexpr auto kHelloPause = milliseconds(100);
+constexpr auto kRefusedPause = milliseconds(2000);
 constexpr auto kProxySilence = std::chrono::seconds(3);
 constexpr std::uint64_t kTransformReportBeats = 8;
 }  // namespace
@@ -52,13 +54,17 @@ Task<void> ProxyLink::run() {
     while (!stopping_) {
         beat_now_.clear();
         beat();
-        (void)co_await beat_now_.wait_until(steady_now() + (welcomed_ ? Duration(kBeat) : Duration(milliseconds(100))));
+        const Duration pause = !refused_.empty() ? Duration(kRefusedPause) : welcomed_ ? Duration(kBeat) : Duration(kHelloPause);
+        (void)co_await beat_now_.wait_until(steady_now() + pause);
     }
 }
 
 void ProxyLink::beat() {
     if (steady_now() - last_heard_ > kProxySilence || !bus_) {
-        if (welcomed_) log::warn("proxy is silent", {{"proxy", address_}});
+        if (welcomed_) {
+            log::warn("proxy is silent", {{"proxy", address_}});
+            handlers_.lost();
+        }
         welcomed_ = false;
         follow_address();
     }

@@ -21,6 +21,7 @@ public:
         std::function<void(const wire::Catalog&)> catalog;  // newer than the one of the target's state
         std::function<void(const wire::ClusterMap&)> map;
         std::function<void()> joined;                       // by a proxy, or by a new process of it
+        std::function<void()> lost;                         // the proxy is silent
         std::function<std::vector<wire::TransformReport>()> transforms;
         std::function<std::uint32_t()> running_slices;
     };

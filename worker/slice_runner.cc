@@ -13,6 +13,7 @@ namespace millrace::worker {
 namespace {
 
 constexpr int kFeedsPerTurn = 8;
+constexpr auto kTransformPoll = milliseconds(200);
 
 SliceOptions make_options(const TargetConfig& config, const wire::JobSpec& spec) {
     SliceOptions options;
@@ -139,6 +140,7 @@ void SliceRunner::pump() {
     if (!stopping_) {
         if (rewind_ && machine_.in_flight() == 0 && !machine_.checkpointing()) {
             rewind_ = false;
+            remote_outputs_.clear();  // what they were of runs again
             machine_.rewind(durable_);
         }
         if (!rewind_) {
@@ -169,8 +171,10 @@ void SliceRunner::feed(Instant now) {
 }
 
 void SliceRunner::check_transform() {
+    waits_for_transform_ = false;
     const Result<void> ready = environment_.transforms.ready(spec_.transform);
     if (!ready) {
+        waits_for_transform_ = true;
         machine_.transform_ready(false, ready.error().context);
     } else if (!admitted_ && desired_of(order_) == Desired::run) {
         machine_.transform_ready(false, "waiting for a place: " + std::to_string(environment_.config.running_slices_max) + " slices run on this target");
@@ -325,6 +329,9 @@ void SliceRunner::report() {
 
 void SliceRunner::arm_timer() {
     wake_at_ = std::min(machine_.next_wakeup(), reporter_.next_wakeup());
+    // An instance that comes back tells nobody.
+    const Desired desired = desired_of(order_);
+    if (waits_for_transform_ && (desired == Desired::run || desired == Desired::prepare)) wake_at_ = std::min(wake_at_, steady_now() + kTransformPoll);
     timer_changed_.set();
     if (!timer_runs_ && !stopping_) {
         timer_runs_ = true;
@@ -346,9 +353,13 @@ Task<void> SliceRunner::run_timer() {
     timer_runs_ = false;
 }
 
-Task<void> SliceRunner::stop() {
+void SliceRunner::begin_stop() {
     stopping_ = true;
     timer_changed_.set();
+}
+
+Task<void> SliceRunner::stop() {
+    begin_stop();
     const Instant deadline = steady_now() + std::chrono::seconds(30);
     while (outstanding_ > 0 && steady_now() < deadline) {
         co_await sleep_for(milliseconds(5));

@@ -55,6 +55,8 @@ public:
 
     void acknowledged(const wire::StatusAck& ack) { reporter_.acknowledged(ack); }
     void report_again();
+    // No object is started any more.
+    void begin_stop();
     // Waits for what is in progress. What was not checkpointed runs again at the next start.
     Task<void> stop();
 
@@ -107,6 +109,7 @@ private:
     bool kicked_ = false;
     bool stopping_ = false;
     bool admitted_ = false;
+    bool waits_for_transform_ = false;
     bool rewind_ = false;               // a target lost outputs that were not durable yet
     Progress durable_;                  // the last checkpoint
     std::map<TargetId, std::string> remote_outputs_;  // since the last checkpoint: boot id of the process that has them

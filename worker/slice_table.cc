@@ -28,6 +28,7 @@ Result<void> SliceTable::restore() {
         auto runner = spec ? SliceRunner::make(environment_, order, std::move(*spec)) : Result<std::unique_ptr<SliceRunner>>(spec.error());
         if (!runner) {
             log::error("slice cannot be continued", {{"job", job}, {"error", runner.error()}});
+            damaged_.emplace(job, runner.error());
             continue;
         }
         log::info("slice restored", {{"job", job}, {"incarnation", order.incarnation}, {"revision", order.revision}});
@@ -40,13 +41,26 @@ Result<void> SliceTable::restore() {
 
 Task<void> SliceTable::receive(wire::Directive directive) {
     const JobId job(directive.job);
+    if (const auto damage = damaged_.find(job); damage != damaged_.end() && directive.desired != wire::Desired::forget) {
+        // Never started anew: its selection was fixed, and is lost. The job says so; forgetting it is the way out.
+        wire::SliceStatus status{.job = directive.job, .revision = directive.revision, .incarnation = UINT64_MAX, .state = wire::SliceState::failed};
+        status.reason = damage->second.context + "; remove the job and submit it again";
+        status.seq = directive.revision;
+        send_(wire::DirectiveAck{.job = directive.job, .revision = directive.revision});
+        send_(status);
+        co_return;
+    }
     const auto found = runners_.find(job);
     const auto known = found == runners_.end() ? std::nullopt : std::optional(found->second->order().revision);
     wire::DirectiveAck ack{.job = directive.job, .revision = directive.revision};
     switch (judge_directive(directive, known)) {
         case DirectiveAction::acknowledge: ack.revision = *known; break;
         case DirectiveAction::ask_for_spec: ack.needs_spec = true; break;
-        case DirectiveAction::forget: co_await forget(job, directive.revision); break;
+        case DirectiveAction::forget:
+            if (!forgetting_.insert(job).second) co_return;  // the first one acknowledges when the slice has come to rest
+            co_await forget(job);
+            forgetting_.erase(job);
+            break;
         case DirectiveAction::adopt:
             if (const Result<void> adopted = adopt(directive); !adopted) {
                 log::error("directive could not be written down", {{"job", job}, {"error", adopted.error()}});
@@ -88,11 +102,12 @@ Result<void> SliceTable::adopt(const wire::Directive& directive) {
     return {};
 }
 
-Task<void> SliceTable::forget(const JobId& job, std::uint64_t) {
+Task<void> SliceTable::forget(const JobId& job) {
     if (auto node = runners_.extract(job)) {
         co_await node.mapped()->stop();
         log::info("slice forgotten", {{"job", job}});
     }
+    damaged_.erase(job);
     if (auto forgotten = environment_.slices.forget(job); !forgotten) {
         log::warn("slice records could not be removed", {{"job", job}, {"error", forgotten.error()}});
     }
@@ -133,6 +148,7 @@ std::uint32_t SliceTable::running() const {
 }
 
 Task<void> SliceTable::stop() {
+    for (const auto& [job, runner] : runners_) runner->begin_stop();
     for (const auto& [job, runner] : runners_) co_await runner->stop();
     runners_.clear();
 }

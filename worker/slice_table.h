@@ -3,6 +3,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "wire/codec.h"
@@ -28,13 +29,15 @@ public:
 
 private:
     Result<void> adopt(const wire::Directive& directive);
-    Task<void> forget(const JobId& job, std::uint64_t revision);
+    Task<void> forget(const JobId& job);
     void share_places();
 
     SliceEnvironment environment_;
     Fences& fences_;
     std::function<void(const wire::Message&)> send_;
     std::map<JobId, std::unique_ptr<SliceRunner>> runners_;
+    std::map<JobId, Error> damaged_;  // slices whose records cannot be read
+    std::set<JobId> forgetting_;
     bool sharing_ = false;
 };
 

@@ -86,6 +86,7 @@ Result<void> TargetService::Impl::open() {
 void TargetService::Impl::build() {
     const std::uint32_t processors = std::max(1u, std::thread::hardware_concurrency());
     cluster = std::make_unique<ClusterView>(state->id());
+    cluster->recall(state->map());
     fences = std::make_unique<Fences>(*slice_store);
     blocking = std::make_unique<BlockingPool>(4);
     client = std::make_unique<http::Client>(control.executor());
@@ -121,12 +122,14 @@ Result<void> TargetService::Impl::begin() {
     handlers.catalog = [this](const wire::Catalog& catalog) { apply_catalog(catalog); };
     handlers.map = [this](const wire::ClusterMap& map) {
         cluster->update(map);
+        if (auto written = state->set_map(map); !written) log::error("members could not be written down", {{"error", written.error()}});
         slices->kick_all();
     };
     handlers.joined = [this] {
         node_api->set_ready(true);
         slices->report_all();
     };
+    handlers.lost = [this] { node_api->set_ready(false); };
     handlers.transforms = [this] { return transforms->report(); };
     handlers.running_slices = [this] { return slices->running(); };
     link = std::make_unique<ProxyLink>(control, config, *state, boot_id, endpoint, std::move(handlers));
@@ -142,14 +145,24 @@ Result<void> TargetService::Impl::begin() {
 
 // Buckets go only when the catalog says that this very bucket was destroyed; data is never removed because an entry is missing.
 void TargetService::Impl::apply_catalog(const wire::Catalog& catalog) {
-    const wire::Catalog& known = state->catalog();
+    wire::Catalog known = state->catalog();
+    const auto is_destroyed = [&](const wire::BucketEntry& bucket) {
+        return std::ranges::find(catalog.destroyed_uids, bucket.uid) != catalog.destroyed_uids.end();
+    };
     for (const wire::BucketEntry& bucket : known.buckets) {
-        if (std::ranges::find(catalog.destroyed_uids, bucket.uid) == catalog.destroyed_uids.end() || !store->has_bucket(bucket.name)) continue;
+        if (!is_destroyed(bucket) || !store->has_bucket(bucket.name)) continue;
         if (auto destroyed = store->destroy_bucket(bucket.name); !destroyed) {
             log::error("bucket could not be destroyed", {{"bucket", bucket.name}, {"error", destroyed.error()}});
             return;  // the catalog stays at its old version, and comes again
         }
         log::info("bucket destroyed", {{"bucket", bucket.name}});
+    }
+    // Known as gone before a bucket of the same name comes: a crash in between must not destroy that one too.
+    if (std::erase_if(known.buckets, is_destroyed) > 0) {
+        if (auto written = state->set_catalog(known); !written) {
+            log::error("catalog could not be written down", {{"error", written.error()}});
+            return;
+        }
     }
     for (const wire::BucketEntry& bucket : catalog.buckets) {
         if (store->has_bucket(bucket.name)) continue;

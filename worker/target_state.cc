@@ -1,5 +1,7 @@
 #include "worker/target_state.h"
 
+#include <algorithm>
+
 #include "state/families.h"
 #include "state/record.h"
 
@@ -8,6 +10,7 @@ namespace {
 
 constexpr std::string_view kIdentityKey = "identity";
 constexpr std::string_view kCatalogKey = "catalog";
+constexpr std::string_view kMapKey = "map";
 
 struct Identity {
     std::string target_id;
@@ -36,6 +39,10 @@ Result<TargetState> TargetState::open(state::Kv& kv, const std::string& configur
     if (catalog) {
         MILLRACE_TRY_ASSIGN(state.catalog_, state::decode_record<wire::Catalog>("the target's catalog", *catalog));
     }
+    MILLRACE_TRY_ASSIGN(const auto map, kv.get(state::target_family::meta, kMapKey));
+    if (map) {
+        MILLRACE_TRY_ASSIGN(state.map_, state::decode_record<wire::ClusterMap>("the target's cluster map", *map));
+    }
     return state;
 }
 
@@ -55,6 +62,15 @@ Result<void> TargetState::set_catalog(const wire::Catalog& catalog) {
     batch.put(state::target_family::meta, kCatalogKey, state::encode_record(catalog));
     MILLRACE_TRY(kv_->write(std::move(batch), true));
     catalog_ = catalog;
+    return {};
+}
+
+Result<void> TargetState::set_map(const wire::ClusterMap& map) {
+    if (std::ranges::equal(map.targets, map_.targets, {}, &wire::Node::id, &wire::Node::id)) return {};
+    state::Batch batch;
+    batch.put(state::target_family::meta, kMapKey, state::encode_record(map));
+    MILLRACE_TRY(kv_->write(std::move(batch), true));
+    map_ = map;
     return {};
 }
 

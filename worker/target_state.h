@@ -1,4 +1,4 @@
-// Who this target is, which cluster it belongs to, and the catalog it was last given: what it must know to start without
+// Who this target is, which cluster it belongs to, and the catalog and the members it was last told of: what it must know to start without
 // hearing from anybody. Durable on return. Control loop only.
 #pragma once
 #include <string>
@@ -18,8 +18,11 @@ public:
     const TargetId& id() const { return id_; }
     const std::string& cluster_id() const { return cluster_id_; }
     const wire::Catalog& catalog() const { return catalog_; }
+    const wire::ClusterMap& map() const { return map_; }
     Result<void> set_cluster_id(const std::string& cluster_id);
     Result<void> set_catalog(const wire::Catalog& catalog);
+    // Written down only when the members changed: who owns what must be known before a proxy was heard.
+    Result<void> set_map(const wire::ClusterMap& map);
 
 private:
     explicit TargetState(state::Kv& kv) : kv_(&kv) {}
@@ -29,6 +32,7 @@ private:
     TargetId id_;
     std::string cluster_id_;
     wire::Catalog catalog_;
+    wire::ClusterMap map_;
 };
 
 }  // namespace millrace::worker

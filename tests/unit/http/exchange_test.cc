@@ -282,6 +282,23 @@ TEST_F(ExchangeTest, AStreamOfUnknownLengthReachesTheServerBeforeItEnds) {
     });
 }
 
+TEST_F(ExchangeTest, ABodyOfExactlyTheBoundIsRead) {
+    serve([](Request& request, Response& response) -> Task<void> {
+        const auto body = co_await request.read_all(5000);
+        if (!body) co_return (void)co_await response.send_error(body.error());
+        (void)co_await response.send(200, Headers{}, *body);
+    });
+    for (const bool announce : {true, false}) {
+        for (const std::uint64_t size : {0, 1, 4096, 4999, 5000, 5001, 100'000}) {
+            PatternSource source(size, announce);
+            const auto reply = fetch({.method = "PUT", .body = &source});
+            ASSERT_TRUE(reply) << size << ": " << reply.error().context;
+            EXPECT_EQ(reply->status, size <= 5000 ? 200 : 413) << size;
+            if (size <= 5000) EXPECT_EQ(reply->body.size(), size);
+        }
+    }
+}
+
 TEST_F(ExchangeTest, ManyExchangesAtOnceOnOneClient) {
     serve(echo);
     run([&]() -> Task<void> {

@@ -85,6 +85,10 @@ protected:
         ::setenv(kFolderVariable, (folder_ / "target").c_str(), 1);
         ::setenv(kScenarioVariable, after.c_str(), 1);
         ::setenv("MILLRACE_FAULT", fault.c_str(), 1);
+        // What the killed process leaves behind goes with this test's folder.
+        const char* temporary = ::getenv("TMPDIR");
+        const std::string temporary_before = temporary == nullptr ? "" : temporary;
+        ::setenv("TMPDIR", folder_.path().c_str(), 1);
         std::string self = std::filesystem::read_symlink("/proc/self/exe");
         std::string filter = "--gtest_filter=CrashScenario.DISABLED_Run";
         std::string disabled = "--gtest_also_run_disabled_tests";
@@ -93,6 +97,8 @@ protected:
         pid_t child = -1;
         const int spawned = ::posix_spawn(&child, self.c_str(), nullptr, nullptr, arguments, environ);
         ::unsetenv("MILLRACE_FAULT");
+        if (temporary == nullptr) ::unsetenv("TMPDIR");
+        else ::setenv("TMPDIR", temporary_before.c_str(), 1);
         int status = 0;
         if (spawned != 0 || ::waitpid(child, &status, 0) != child) return -1;
         return status;
