@@ -24,7 +24,7 @@ Task<Result<std::string>> read_to_string(Source& source, std::size_t bytes_max) 
         const std::size_t wanted = size ? static_cast<std::size_t>(*size) - used : std::max(used, kStepBytesMin);
         const std::size_t room = std::min({wanted, kStepBytesMax, bytes_max - used});
         if (room == 0) break;
-        bytes.resize_and_overwrite(used + room, [](char*, std::size_t length) { return length; });
+        bytes.resize(used + room);
         const auto buffer = std::as_writable_bytes(std::span(bytes.data() + used, room));
         MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await source.read(buffer));
         used += count;
