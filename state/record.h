@@ -31,7 +31,10 @@ Result<Record> decode_record(std::string_view what, std::string_view bytes) {
     bytes.remove_prefix(1);
     try {
         std::size_t used = 0;
-        const msgpack::object_handle handle = msgpack::unpack(bytes.data(), bytes.size(), used);
+        // A damaged length must not ask for more memory than a record of this size can hold.
+        const std::size_t most = bytes.size();
+        const msgpack::unpack_limit limit(most, most, most, most, most, 32);
+        const msgpack::object_handle handle = msgpack::unpack(bytes.data(), bytes.size(), used, nullptr, nullptr, limit);
         if (used != bytes.size()) return corrupt("it has trailing bytes");
         if (handle.get().type != msgpack::type::MAP) return corrupt("it is not a map");
         return handle.get().as<Record>();

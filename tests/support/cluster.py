@@ -239,7 +239,7 @@ class Cluster:
 
     TERMINAL = ("completed", "completed_with_errors", "failed", "cancelled")
 
-    def wait_job(self, job, states=TERMINAL, seconds=120.0):
+    def wait_job(self, job, states=TERMINAL, seconds=60.0):
         """The job document once it is in one of the states. Survives a proxy that is away for a while."""
         def look():
             try:
