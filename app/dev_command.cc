@@ -22,9 +22,12 @@ int complain(const Error& error, int status) {
 
 void say_ready(const DevCluster& cluster, const std::string& endpoint) {
     std::printf("millrace dev ready at %s\n", endpoint.c_str());
-    for (const DevCluster::Node& node : cluster.nodes()) std::printf("  %-6s pid %-8d log %s/%s.log\n", node.name.c_str(), node.pid, cluster.folder().c_str(), node.name.c_str());
-    std::printf("in another terminal:\n  export MILLRACE_ENDPOINT=%s\n  millrace cluster show\nCtrl-C stops the cluster; its data stays in %s\n", endpoint.c_str(),
-                cluster.folder().c_str());
+    const char* folder = cluster.folder().c_str();
+    for (const DevCluster::Node& node : cluster.nodes()) {
+        std::printf("  %-6s pid %-8d log %s/%s.log\n", node.name.c_str(), node.pid, folder, node.name.c_str());
+    }
+    std::printf("in another terminal:\n  export MILLRACE_ENDPOINT=%s\n  millrace cluster show\n", endpoint.c_str());
+    std::printf("Ctrl-C stops the cluster; its data stays in %s\n", folder);
     std::fflush(stdout);
 }
 
@@ -37,7 +40,7 @@ void watch(DevCluster& cluster, bool supervise) {
             const std::string verb = node->name == "proxy" ? "proxy" : "target";
             std::fprintf(stderr, "millrace dev: %s ended: %s%s\n", node->name.c_str(), how.c_str(), supervise ? "; starting it again" : "");
             if (!supervise) {
-                std::fprintf(stderr, "  start it again with: millrace %s --config %s\n", verb.c_str(), node->config.c_str());
+                std::fprintf(stderr, "  start it again with: millrace %s --config %s (it is then yours to stop)\n", verb.c_str(), node->config.c_str());
             } else if (wait_for_signal(std::chrono::seconds(1), false) != 0) {
                 return;
             } else if (auto started = cluster.start(*node); !started) {
@@ -55,7 +58,8 @@ int run_dev(int argc, char** argv) {
     std::uint16_t port = 8080;
     bool supervise = false;
     CLI::App app("Run a whole cluster on this machine: a proxy and some targets, each a process of its own.", "millrace dev");
-    app.footer("Examples:\n  millrace dev\n  millrace dev --targets 5 --dir /data/millrace --port 0\n\nA second start on the same folder comes back with all its data.");
+    app.footer("Examples:\n  millrace dev\n  millrace dev --targets 5 --dir /data/millrace --port 0\n\n"
+               "A second start on the same folder comes back with all its data.");
     app.add_option("--targets", targets, "number of targets (3 in a new folder; later as many as it has)")->check(CLI::Range(1, 64));
     app.add_option("--dir", folder, "folder of the cluster")->capture_default_str();
     app.add_option("--port", port, "HTTP port of the proxy; 0 for any free one")->capture_default_str();

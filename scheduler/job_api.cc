@@ -28,8 +28,12 @@ void JobApi::add_routes(http::Router& router) {
     router.add("GET", "/v1/jobs/{id}/errors", [this, id](http::Request& request, http::Response& response, const Parameters& path) {
         return errors(request, response, id(path));
     });
-    router.add("GET", "/v1/jobs/{id}/report", [this, id](http::Request&, http::Response& response, const Parameters& path) { return report(response, id(path)); });
-    router.add("GET", "/v1/jobs/{id}/events", [this, id](http::Request&, http::Response& response, const Parameters& path) { return events(response, id(path)); });
+    router.add("GET", "/v1/jobs/{id}/report", [this, id](http::Request&, http::Response& response, const Parameters& path) {
+        return report(response, id(path));
+    });
+    router.add("GET", "/v1/jobs/{id}/events", [this, id](http::Request&, http::Response& response, const Parameters& path) {
+        return events(response, id(path));
+    });
     const auto add_command = [&](const char* verb, Scheduler::Command change) {
         router.add("POST", std::string("/v1/jobs/{id}/") + verb, [this, id, change](http::Request&, http::Response& response, const Parameters& path) {
             return command(response, id(path), change);

@@ -79,7 +79,9 @@ Result<void> ProxyCore::restore_jobs() {
 }
 
 Result<void> ProxyCore::start() {
-    bus_ = std::make_unique<wire::RouterBus>(control_.executor(), [this](const std::string& peer, wire::Message message) { receive(peer, std::move(message)); });
+    bus_ = std::make_unique<wire::RouterBus>(control_.executor(), [this](const std::string& peer, wire::Message message) {
+        receive(peer, std::move(message));
+    });
     MILLRACE_TRY_ASSIGN(const std::string bound, bus_->bind("tcp://" + config_.host + ":" + std::to_string(config_.control_port)));
     MILLRACE_TRY(write_file(config_.dir + "/control_endpoint", bound + "\n"));
     log::info("control endpoint", {{"endpoint", bound}, {"cluster", cluster_id_}});

@@ -60,7 +60,9 @@ void TransformApi::add_routes(http::Router& router) {
     router.add("PUT", "/v1/etl", [this](http::Request& request, http::Response& response, const Parameters&) { return add(request, response); });
     router.add("GET", "/v1/etl", [this](http::Request&, http::Response& response, const Parameters&) { return list(response); });
     router.add("GET", "/v1/etl/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) { return show(response, name(path)); });
-    router.add("DELETE", "/v1/etl/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) { return remove(response, name(path)); });
+    router.add("DELETE", "/v1/etl/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return remove(response, name(path));
+    });
     router.add("POST", "/v1/etl/{name}/start", [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return enable(response, name(path), true);
     });

@@ -82,7 +82,8 @@ public:
     // A damaged object (file gone or of another size) is Code::corrupt and names itself.
     virtual Result<std::unique_ptr<ObjectReader>> open(const std::string& bucket, const std::string& name) = 0;
     // Part of it. The range must lie inside.
-    virtual Result<std::unique_ptr<ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset, std::uint64_t length) = 0;
+    virtual Result<std::unique_ptr<ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset,
+        std::uint64_t length) = 0;
     virtual Result<ObjectInfo> stat(const std::string& bucket, const std::string& name) = 0;
     virtual Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) = 0;
     virtual Result<void> erase(const std::string& bucket, const std::string& name) = 0;

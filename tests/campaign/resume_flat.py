@@ -63,7 +63,8 @@ def main():
             rig.wait_for(f"{share:.0%} of the job", lambda: settled(cluster, job) >= share * options.objects, 1800)
             figures.append(resume(cluster, job))
         document = cluster.wait_job(job, seconds=1800)
-        print(json.dumps({"objects": document["objects"], "state": document["state"], "load_seconds": round(load_seconds), "job_seconds": round(time.monotonic() - begun),
+        print(json.dumps({"objects": document["objects"], "state": document["state"], "load_seconds": round(load_seconds),
+            "job_seconds": round(time.monotonic() - begun),
                           "resumes": figures, "peak_mib": {n.name: round(n.resident_bytes(peak=True) / 2**20) for n in cluster.nodes}}, indent=1))
         return 0 if document["state"] == "completed" and document["objects"]["done"] == options.objects else 1
 

@@ -58,7 +58,8 @@ class Nodes(unittest.TestCase):
             return subprocess.run([BINARY, verb, "--config", file.name], capture_output=True, timeout=30, check=False)
 
     def test_configuration_errors_name_line_and_key(self):
-        for text, words in (("dir: /tmp/x\nprot: 1\n", ["line 2", "did you mean 'port'"]), ("dir: /tmp/x\nport: many\n", ["line 2", "port"]), ("port: 1\n", ["dir"]),
+        for text, words in (("dir: /tmp/x\nprot: 1\n", ["line 2", "did you mean 'port'"]), ("dir: /tmp/x\nport: many\n", ["line 2",
+            "port"]), ("port: 1\n", ["dir"]),
                             ("dir: [", ["line"])):
             done = self.start("proxy", text)
             self.assertEqual(done.returncode, 2, done)

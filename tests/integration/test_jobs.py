@@ -64,7 +64,8 @@ class Jobs(ClusterCase):
         guilty = [n for n in names if n.endswith("7")]
         flag = self.cluster.folder / "repaired"
         runs = self.cluster.folder / "bad-runs"
-        self.cluster.add_filter("bad-some", f"echo $MILLRACE_OBJECT >> {runs}; case $MILLRACE_OBJECT in *7) test -e {flag} || {{ echo no sevens >&2; exit 3; }};; esac; cat")
+        self.cluster.add_filter("bad-some",
+            f"echo $MILLRACE_OBJECT >> {runs}; case $MILLRACE_OBJECT in *7) test -e {flag} || {{ echo no sevens >&2; exit 3; }};; esac; cat")
         job = self.cluster.submit("bad-some", "bad-src", "bad-dst")
         document = self.cluster.wait_job(job)
         self.assertEqual((document["state"], document["objects"]["done"], document["objects"]["failed"]), ("completed_with_errors", 90, 10))
@@ -169,7 +170,8 @@ class Jobs(ClusterCase):
         self.cluster.add_filter("req-cat", "cat")
         good = {"transform": "req-cat", "source": "ais://req-src", "destination": "ais://req-dst"}
         for change, word in (({"trnsform": "x"}, "did you mean 'transform'"), ({"attempts": 0}, "attempts"), ({"on_error": "explode"}, "on_error"),
-                             ({"ext": {"a/b": "c"}}, "ext"), ({"object_timeout": "10 parsecs"}, "object_timeout"), ({"destination": "ais://req-src"}, "destination"),
+                             ({"ext": {"a/b": "c"}}, "ext"), ({"object_timeout": "10 parsecs"}, "object_timeout"),
+                                 ({"destination": "ais://req-src"}, "destination"),
                              ({"prefix": "a", "objects": ["a"]}, "prefix"), ({"source": "req src"}, "source")):
             detail = self.assert_problem(400, "invalid_argument", self.cluster.call, "POST", "/v1/jobs", {**good, **change})
             self.assertIn(word, detail)

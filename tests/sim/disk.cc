@@ -11,7 +11,8 @@ void Disk::lose_power() {
 
 Result<void> Disk::put(const Put& put) {
     std::uint64_t& fence = fences[{put.output.job, put.output.slice}];
-    if (put.fence < fence || put.fence < fences[{put.output.job, "*"}]) return fail(Code::stale_epoch, "this output is from a run that was stopped or started again");
+    if (put.fence < fence || put.fence < fences[{put.output.job, "*"}]) return fail(Code::stale_epoch,
+        "this output is from a run that was stopped or started again");
     if (full) return fail(Code::no_space, "the disk is full");
     fence = put.fence;
     outputs[{put.bucket, put.name}].newest = put.output;

@@ -86,6 +86,8 @@ void Proxy::receive(const std::string& from, const wire::Message& message) {
         receive_hello(from, *hello);
     } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
         receive_heartbeat(from, *heartbeat);
+    } else if (const auto* goodbye = std::get_if<wire::Goodbye>(&message)) {
+        membership_->goodbye(from, *goodbye);
     } else if (const auto* status = std::get_if<wire::SliceStatus>(&message)) {
         scheduler_->receive(from, *status, now, cluster_.world.unix_now_ns());
         check_progress(status->job, from);

@@ -152,7 +152,11 @@ void Simulation::kill_somebody() {
         return;
     }
     Target& target = *random.pick(cluster_.targets()).get();
-    target.kill(random.chance(500));
+    if (random.chance(200)) {
+        target.shut_down();
+    } else {
+        target.kill(random.chance(500));
+    }
     cluster_.check_slices();
     world().after(down, [&target] { target.start(); });
 }

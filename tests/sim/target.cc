@@ -44,6 +44,11 @@ void Target::kill(bool power_cut) {
     if (power_cut) disk.lose_power();
 }
 
+void Target::shut_down() {
+    if (up_) send(wire::Goodbye{boot_id()});
+    kill(false);
+}
+
 Slice* Target::find(const std::string& job) {
     const auto found = slices_.find(job);
     return found == slices_.end() ? nullptr : found->second.get();
@@ -130,10 +135,10 @@ void Target::tick() {
     const Instant now = cluster_.world.now();
     if (proxy_boot_ && now - last_heard_ > kSilenceMax) proxy_boot_.reset();
     if (proxy_boot_) {
-        send(wire::Heartbeat{.boot_id = id_ + "-" + std::to_string(boot_)});
+        send(wire::Heartbeat{.boot_id = boot_id()});
     } else if (now - last_hello_ >= kTick) {
         last_hello_ = now;
-        send(wire::Hello{.target_id = id_, .boot_id = id_ + "-" + std::to_string(boot_), .endpoint = "http://" + id_});
+        send(wire::Hello{.target_id = id_, .boot_id = boot_id(), .endpoint = "http://" + id_});
     }
     cluster_.world.after(kTick, [this, boot = boot_] {
         if (up_ && boot == boot_) tick();

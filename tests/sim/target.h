@@ -21,6 +21,8 @@ public:
 
     void start();
     void kill(bool power_cut);
+    // Stops on purpose, and says so.
+    void shut_down();
     bool is_up() const { return up_; }
     const std::string& id() const { return id_; }
     std::uint64_t boot() const { return boot_; }
@@ -48,6 +50,7 @@ public:
     Disk disk;
 
 private:
+    std::string boot_id() const { return id_ + "-" + std::to_string(boot_); }
     void receive(const std::string& from, const wire::Message& message);
     void tick();
     void take_welcome(const wire::Welcome& welcome);

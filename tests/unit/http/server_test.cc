@@ -47,7 +47,8 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
         (void)co_await response.send(200, Headers{}, text);
     });
     RawSocket socket = connect();
-    socket.send("PUT /1 HTTP/1.1\r\nContent-Length: 2\r\n\r\nab\r\nGET /2 HTTP/1.1\r\n\r\nPUT /3 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n");
+    socket.send("PUT /1 HTTP/1.1\r\nContent-Length: 2\r\n\r\nab"
+                "\r\nGET /2 HTTP/1.1\r\n\r\nPUT /3 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n");
     EXPECT_TRUE(socket.read_message().ends_with("/1ab"));
     EXPECT_TRUE(socket.read_message().ends_with("/2"));
     EXPECT_TRUE(socket.read_message().ends_with("/3c"));
