@@ -132,8 +132,6 @@ void SliceMachine::fed(const FeedRequest& request, std::vector<FedObject> object
     } else {
         phase_fed_ = true;
     }
-    // Settled before a restart and deleted since: its name will never be fed, and need not be remembered.
-    std::erase_if(ahead_, [&](const std::string& name) { return name <= fed_to_; });
     advance();
 }
 

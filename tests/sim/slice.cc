@@ -281,6 +281,14 @@ void Slice::write_checkpoint() {
     if (barrier_->lost) return end_checkpoint(false, "a target lost outputs");
     if (barrier_->failed) return end_checkpoint(false, "a target cannot confirm its outputs");
     if (auto written = target_.disk.write_checkpoint(disk_, barrier_->work); !written) return end_checkpoint(false, written.error().context);
+    world.detail([&] {
+        const Progress& progress = *disk_.checkpoint;
+        std::string ahead;
+        for (const std::string& name : progress.settled_ahead) ahead += " " + name;
+        return target_.id() + " checkpoint of " + job_ + ": phase " + std::to_string(static_cast<int>(progress.phase)) + ", done " +
+               std::to_string(progress.counters.done) + ", settled " + std::to_string(progress.counters.settled()) + ", watermark '" +
+               progress.watermark + "', ahead" + ahead;
+    });
     for (const auto& [name, version] : barrier_->done) target_.cluster().truth.done(job_, name, version);
     target_.cluster().truth.check_slice(job_, target_.id(), target_.cluster().disks(), target_.cluster().settings.slice.window_objects_max);
     later(world.random().between_ms(0, 3), [this] { end_checkpoint(true, ""); });

@@ -27,6 +27,10 @@ void World::trace(const std::string& what) {
     if (trace_.size() > kTraceLines) trace_.pop_front();
 }
 
+void World::detail(const std::function<std::string()>& what) {
+    if (kTraceAll) std::fprintf(stderr, "    %s\n", what().c_str());
+}
+
 std::string World::recent() const {
     std::string text;
     for (const std::string& line : trace_) text += "  " + line + "\n";

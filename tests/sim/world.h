@@ -33,6 +33,8 @@ public:
     // Kept for the report of a failure, newest last.
     void trace(const std::string& what);
     std::string recent() const;
+    // Printed only when every event is.
+    void detail(const std::function<std::string()>& what);
 
 private:
     struct Order {
