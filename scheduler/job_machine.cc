@@ -111,6 +111,10 @@ bool absorb(Job& job, const std::string& target, const wire::SliceStatus& status
     const wire::SliceStatus& known = slice.status;
     const auto age = [](const wire::SliceStatus& s) { return std::tuple(s.incarnation, s.seq); };
     if (slice.heard && age(status) <= age(known)) return false;
+    // Failures that are only now heard of, but are from before the resume or the retry.
+    const std::uint64_t before = known.counters.failed + known.counters.quarantined;
+    const std::uint64_t after = status.counters.failed + status.counters.quarantined;
+    if (job.epoch > 1 && known.revision < job.revision && after > before) job.failures_forgiven += after - before;
     slice.heard = true;
     slice.status = status;
     return true;

@@ -154,6 +154,7 @@ std::vector<Dispatch> SliceMachine::dispatch(Instant now) {
         Entry& object = window_[ticket - front_ticket_];
         object.place = Place::running;
         object.order = orders_;
+        object.pass = pass_;
         ++in_flight_;
         if (object.isolated) suspect_in_flight_ = true;
         chosen.push_back({ticket, object.name, object.isolated});
@@ -199,7 +200,7 @@ void SliceMachine::settle(std::uint64_t ticket, Settled how, std::uint64_t bytes
 }
 
 void SliceMachine::settle_failed(Entry& object, const Failure& failure, bool quarantined) {
-    changes_[object.name] = FailedObject{quarantined, failure.error, failure.stderr_tail, object.attempts, pass_};
+    changes_[object.name] = FailedObject{quarantined, failure.error, failure.stderr_tail, object.attempts, object.pass};
     count_settled(object, quarantined ? &SliceCounters::quarantined : &SliceCounters::failed);
     if (options_.failures_max && failures() > failures_forgiven_ + *options_.failures_max) {
         give_up("more than " + std::to_string(*options_.failures_max) + " objects failed; the last: " + object.name + ": " + failure.error.context);

@@ -166,6 +166,7 @@ private:
         bool isolated = false;
         std::uint32_t attempts = 0;
         std::uint64_t order = 0;  // the order under which it runs
+        std::uint64_t pass = 1;   // and the pass: a failure that lands after a retry was asked for is one that it retries
     };
 
     bool needs_survey() const { return (options_.survey_before_run || options_.plan_only) && !progress_.survey.done; }

@@ -200,9 +200,11 @@ TEST(JobMachine, FailuresBeforeAResumeAreForgiven) {
     ASSERT_TRUE(resume(job));
     EXPECT_FALSE(advance(job, everyone, kNow)) << "it would fail again at once";
     EXPECT_EQ(job.state, JobState::running);
-    hear(job, "t1", SliceState::running, {.failed = 5});
-    EXPECT_FALSE(advance(job, everyone, kNow));
+    hear(job, "t1", SliceState::running, {.failed = 4});
+    EXPECT_FALSE(advance(job, everyone, kNow)) << "what is first heard after the resume was still from before";
     hear(job, "t1", SliceState::running, {.failed = 6});
+    EXPECT_FALSE(advance(job, everyone, kNow));
+    hear(job, "t1", SliceState::running, {.failed = 7});
     EXPECT_TRUE(advance(job, everyone, kNow));
     EXPECT_EQ(job.state, JobState::failed);
 }
