@@ -11,10 +11,11 @@ constexpr auto kDeadlineDefault = std::chrono::seconds(60);
 struct Client::Impl {
     Executor executor;
     std::shared_ptr<ClientPool> pool;
+    OpenSocket open_socket;
 };
 
 Client::Client(Executor executor, ClientOptions options)
-    : impl_(std::make_unique<Impl>(Impl{executor, std::make_shared<ClientPool>(executor, options)})) {}
+    : impl_(std::make_unique<Impl>(Impl{executor, std::make_shared<ClientPool>(executor, options), options.open_socket})) {}
 
 Client::~Client() = default;
 
@@ -24,11 +25,12 @@ Task<Result<std::unique_ptr<Exchange>>> Client::send(const Endpoint& endpoint, c
     const Instant deadline = request.deadline == Instant{} ? steady_now() + kDeadlineDefault : request.deadline;
     const Executor executor = impl_->executor;
     const std::shared_ptr<ClientPool> pool = impl_->pool;
+    const OpenSocket open_socket = impl_->open_socket;
     const bool can_repeat = request.body == nullptr || request.body->whole();
     std::unique_ptr<Channel> channel = pool->take(endpoint);
     for (;;) {
         if (!channel) {
-            MILLRACE_CO_TRY_ASSIGN(auto connection, co_await connect_to(endpoint, request.connect_timeout, deadline));
+            MILLRACE_CO_TRY_ASSIGN(auto connection, co_await connect_to(endpoint, request.connect_timeout, deadline, open_socket));
             channel = std::make_unique<Channel>(std::move(connection));
         }
         auto exchange = std::make_unique<ClientExchange>(executor, pool, endpoint, std::move(channel));

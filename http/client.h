@@ -55,6 +55,7 @@ public:
 struct ClientOptions {
     std::size_t idle_connections_max = 128;  // per endpoint
     Duration idle_time_max = std::chrono::seconds(30);
+    OpenSocket open_socket;                   // null: an ordinary socket
 };
 
 class Client {

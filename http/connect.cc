@@ -80,14 +80,14 @@ Error refused(const Endpoint& endpoint, std::string_view why) {
     return fail(Code::unavailable, "cannot connect to " + endpoint.text() + ": " + std::string(why));
 }
 
-Result<Descriptor> open_socket(int family) {
-    const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+Result<Descriptor> make_socket(const OpenSocket& open_socket, int family) {
+    const int fd = open_socket ? open_socket(family) : ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return errno_error("cannot open a socket", errno);
     return Descriptor(fd);
 }
 
 // A full backlog of a Unix socket refuses with EAGAIN and announces nothing when there is room again.
-Task<Result<std::unique_ptr<Connection>>> connect_unix(Endpoint endpoint, Instant deadline) {
+Task<Result<std::unique_ptr<Connection>>> connect_unix(Endpoint endpoint, Instant deadline, OpenSocket open_socket) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (endpoint.unix_path.size() >= sizeof address.sun_path) {
@@ -95,7 +95,7 @@ Task<Result<std::unique_ptr<Connection>>> connect_unix(Endpoint endpoint, Instan
                                                    std::to_string(sizeof address.sun_path - 1) + " bytes");
     }
     std::memcpy(address.sun_path, endpoint.unix_path.data(), endpoint.unix_path.size());
-    MILLRACE_CO_TRY_ASSIGN(Descriptor socket, open_socket(AF_UNIX));
+    MILLRACE_CO_TRY_ASSIGN(Descriptor socket, make_socket(open_socket, AF_UNIX));
     while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         if (errno == EINTR) continue;
         if (errno != EAGAIN) co_return refused(endpoint, std::strerror(errno));
@@ -105,11 +105,11 @@ Task<Result<std::unique_ptr<Connection>>> connect_unix(Endpoint endpoint, Instan
     co_return std::make_unique<Connection>(co_await asio::this_coro::executor, std::move(socket));
 }
 
-Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant deadline) {
+Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant deadline, OpenSocket open_socket) {
     MILLRACE_CO_TRY_ASSIGN(const std::vector<Address> addresses, co_await tcp_addresses(endpoint, deadline));
     std::string why = "the host has no address";
     for (const Address& address : addresses) {
-        MILLRACE_CO_TRY_ASSIGN(Descriptor socket, open_socket(address.storage.ss_family));
+        MILLRACE_CO_TRY_ASSIGN(Descriptor socket, make_socket(open_socket, address.storage.ss_family));
         auto connection = std::make_unique<Connection>(co_await asio::this_coro::executor, std::move(socket));
         connection->set_deadline(Side::write, deadline);
         const boost::system::error_code failure = co_await connection->connect(address.get(), address.length);
@@ -128,10 +128,10 @@ Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Duration connect_timeout, Instant deadline) {
+Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Duration connect_timeout, Instant deadline, OpenSocket open_socket) {
     const Instant until = std::min(deadline, steady_now() + connect_timeout);
     const bool is_unix = !endpoint.unix_path.empty();
-    auto connected = co_await (is_unix ? connect_unix(endpoint, until) : connect_tcp(endpoint, until));
+    auto connected = co_await (is_unix ? connect_unix(endpoint, until, open_socket) : connect_tcp(endpoint, until, open_socket));
     if (!connected && connected.error().code == Code::unavailable && steady_now() >= deadline) {
         co_return fail(Code::timed_out, connected.error().context);
     }

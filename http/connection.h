@@ -81,6 +81,6 @@ private:
 };
 
 // Connects to a server. Code::unavailable when nobody listens there or `connect_timeout` passes, timed_out at the deadline.
-Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Duration connect_timeout, Instant deadline);
+Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Duration connect_timeout, Instant deadline, OpenSocket open_socket = {});
 
 }  // namespace millrace::http

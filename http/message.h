@@ -1,6 +1,7 @@
 // The plain parts of an HTTP message: headers, status texts, endpoints. Nothing here knows Beast.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,10 @@ struct Endpoint {
     std::string text() const;  // "http://host:port" or "unix:/path"
     friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
 };
+
+// Makes an unconnected stream socket of the address family, non-blocking and close-on-exec, such as one in another network
+// namespace; -1 with errno set where that fails. Any thread.
+using OpenSocket = std::function<int(int family)>;
 
 // An absolute http:// URL taken apart: endpoint, and target ("/path?query").
 struct Url {

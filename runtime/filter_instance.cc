@@ -73,6 +73,11 @@ std::string FilterInstance::log_tail() const {
     return log_.text();
 }
 
+std::uint64_t FilterInstance::log_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return log_bytes_;
+}
+
 // Finds out whether the filter can run on this machine, and makes its folder.
 Result<void> FilterInstance::prepare() {
     auto program = std::make_shared<FilterProgram>();
@@ -114,8 +119,9 @@ std::shared_ptr<const FilterProgram> FilterInstance::program() const {
 void FilterInstance::keep_log(const RunFailure& failure) {
     if (failure.stderr_tail.empty()) return;
     const std::lock_guard lock(mutex_);
-    log_.append(failure.stderr_tail);
-    if (!failure.stderr_tail.ends_with('\n')) log_.append("\n");
+    const std::string text = failure.stderr_tail.ends_with('\n') ? failure.stderr_tail : failure.stderr_tail + "\n";
+    log_.append(text);
+    log_bytes_ += text.size();
 }
 
 }  // namespace millrace::runtime

@@ -22,6 +22,9 @@ public:
 
     InstanceStatus status() const override;
     std::string log_tail() const override;
+    std::uint64_t log_bytes() const override;
+    bool knows_secret(std::string_view) const override { return false; }  // a filter asks nobody for anything
+    ServerUsage usage() const override { return {}; }
     const TransformSpec& spec() const override { return spec_; }
 
 private:
@@ -42,6 +45,7 @@ private:
     std::string reason_;
     std::shared_ptr<const FilterProgram> program_;        // null while it cannot run
     Tail log_;
+    std::uint64_t log_bytes_ = 0;
     std::atomic<std::uint64_t> runs_{0};
     std::atomic<std::uint64_t> failures_{0};
 };

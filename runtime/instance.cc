@@ -3,7 +3,7 @@
 #include <csignal>
 
 #include "runtime/filter_instance.h"
-#include "runtime/process_instance.h"
+#include "runtime/server_instance.h"
 
 namespace millrace::runtime {
 
@@ -12,6 +12,7 @@ std::string_view state_name(InstanceState state) {
         case InstanceState::initializing: return "initializing";
         case InstanceState::running: return "running";
         case InstanceState::restarting: return "restarting";
+        case InstanceState::aborted: return "aborted";
         case InstanceState::stopped: return "stopped";
     }
     return "unknown";
@@ -22,7 +23,7 @@ std::unique_ptr<Instance> make_instance(TransformSpec spec, InstanceEnvironment 
     static const bool signal_is_ignored = std::signal(SIGPIPE, SIG_IGN) != SIG_ERR;
     (void)signal_is_ignored;
     if (spec.kind == Kind::filter) return std::make_unique<FilterInstance>(std::move(spec), std::move(environment));
-    return std::make_unique<ProcessInstance>(std::move(spec), std::move(environment));
+    return std::make_unique<ServerInstance>(std::move(spec), std::move(environment));
 }
 
 }  // namespace millrace::runtime

@@ -13,6 +13,8 @@
 #include "core/body.h"
 #include "core/loop.h"
 #include "core/task.h"
+#include "http/server.h"
+#include "runtime/direct_put.h"
 #include "spec/transform_spec.h"
 
 namespace millrace::runtime {
@@ -26,6 +28,9 @@ struct ObjectRun {
     std::string name;
     std::string args;    // opaque text of the job or the request
     Instant deadline{};  // the object timeout: Code::timed_out when it passes
+    std::string file_path{};  // where the content lies as a file, for a transform that reads files; empty: it comes as a body
+    std::string destination{};  // "bucket/name" of the result where it may be delivered by direct put; empty: in the reply only
+    bool is_stored = true;    // false: a result of an earlier transform of a chain, which nobody can ask this target for
 };
 
 struct RunStats {
@@ -46,13 +51,21 @@ struct RunFailure {
 
 using RunResult = std::expected<RunStats, RunFailure>;
 
-enum class InstanceState { initializing, running, restarting, stopped };
+// aborted: it failed so often that it is not tried any more until somebody starts it again.
+enum class InstanceState { initializing, running, restarting, aborted, stopped };
 std::string_view state_name(InstanceState state);
+
+struct ServerUsage {
+    double cpu_seconds = 0;          // since the server was started
+    std::uint64_t memory_bytes = 0;  // resident now
+};
 
 struct InstanceStatus {
     InstanceState state = InstanceState::stopped;
     std::string reason;             // why it is not running: "exit status 1: …", "command not found: …"
-    int pid = 0;                    // process: of the server
+    int pid = 0;                    // of the server
+    std::string last_death;         // how the server ended last: exit status, signal or out of memory, and its last words
+    std::string last_death_log;     // the last lines it wrote before that
     std::uint64_t restarts = 0;
     std::uint64_t runs = 0;
     std::uint64_t failures = 0;
@@ -78,6 +91,11 @@ public:
     virtual InstanceStatus status() const = 0;
     // The last lines the transform wrote to stderr (and stdout, for a server), oldest first.
     virtual std::string log_tail() const = 0;
+    // How many bytes it ever wrote there; the tail are the last of them.
+    virtual std::uint64_t log_bytes() const = 0;
+    // Whether this is what its server was told as the secret part of AIS_TARGET_URL.
+    virtual bool knows_secret(std::string_view secret) const = 0;
+    virtual ServerUsage usage() const = 0;
     virtual const TransformSpec& spec() const = 0;
 };
 
@@ -85,6 +103,12 @@ struct InstanceEnvironment {
     Executor control;
     std::vector<Executor> lanes;
     std::string folder;  // for sockets, pid files and working folders; made by the instance, removed by stop()
+    std::shared_ptr<DirectPuts> direct_puts{};
+    http::Handler callbacks{};                // what servers ask of their target: GET, HEAD and PUT on /v1/etl/_object/…
+    std::string target_url{};                 // "http://host:port" where processes of this machine find those
+    std::string engine_socket{};              // of the container engine; empty: the usual places
+    std::string owner{};                      // names this target on the containers that it makes
+    std::vector<std::string> object_folders{};  // where object files lie; read-only in the containers of transforms that use paths
 };
 
 std::unique_ptr<Instance> make_instance(TransformSpec spec, InstanceEnvironment environment);

@@ -25,8 +25,13 @@ std::optional<ProcessInfo> process_info(pid_t pid) {
     pid_t group = 0;
     fields >> info.state >> parent >> group >> info.session;
     std::string skipped;
-    for (int field = 7; field <= 21; ++field) fields >> skipped;
-    fields >> info.start_time;
+    for (int field = 7; field <= 13; ++field) fields >> skipped;
+    std::uint64_t user_ticks = 0;
+    std::uint64_t system_ticks = 0;
+    fields >> user_ticks >> system_ticks;
+    info.cpu_ticks = user_ticks + system_ticks;
+    for (int field = 16; field <= 21; ++field) fields >> skipped;
+    fields >> info.start_time >> skipped >> info.resident_pages;
     if (!fields) return std::nullopt;
     return info;
 }
@@ -52,6 +57,19 @@ std::size_t kill_session(pid_t session) {
     const std::vector<pid_t> members = session_members(session);
     for (const pid_t pid : members) ::kill(pid, SIGKILL);
     return members.size();
+}
+
+ServerUsage session_usage(pid_t session) {
+    ServerUsage usage;
+    static const double ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
+    static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    for (const pid_t pid : session_members(session)) {
+        const auto info = process_info(pid);
+        if (!info) continue;
+        usage.cpu_seconds += static_cast<double>(info->cpu_ticks) / ticks_per_second;
+        usage.memory_bytes += info->resident_pages * page_bytes;
+    }
+    return usage;
 }
 
 std::string pid_realm() {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/instance.h"
+
 namespace millrace::runtime {
 
 struct ProcessInfo {
@@ -15,6 +17,8 @@ struct ProcessInfo {
     char state = '?';             // Z and X: dead
     pid_t session = 0;
     std::uint64_t start_time = 0;  // clock ticks since boot: with the pid, names a process for good
+    std::uint64_t cpu_ticks = 0;
+    std::uint64_t resident_pages = 0;
 };
 
 // nullopt: there is no such process.
@@ -26,6 +30,9 @@ std::vector<pid_t> session_members(pid_t session);
 // SIGKILL to the group of the session's leader and to every living member; how many were alive. Repeat until 0: they die
 // a moment later, and may have forked meanwhile.
 std::size_t kill_session(pid_t session);
+
+// Processor time and resident memory of the living members of a session.
+ServerUsage session_usage(pid_t session);
 
 // Which boot and which process namespace pids count in: a pid from another one means nothing here.
 std::string pid_realm();

@@ -17,9 +17,8 @@ ScratchServer::Turn::~Turn() {
     boost::asio::post(control, [scratch = std::move(scratch_)] { scratch->end_turn(); });
 }
 
-ScratchServer::ScratchServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, ServerPlace place,
-                             std::shared_ptr<http::Client> client)
-    : spec_(spec), control_(control), log_(std::move(log)), place_(std::move(place)), client_(std::move(client)), stopping_(control),
+ScratchServer::ScratchServer(Duration init_timeout, Executor control, ServerFactory make_server, ServerPlace place)
+    : init_timeout_(init_timeout), control_(control), make_server_(std::move(make_server)), place_(std::move(place)), stopping_(control),
       free_(control), tasks_(control) {
     free_.set();
 }
@@ -44,7 +43,7 @@ Task<bool> ScratchServer::wait_turn() {
     }
     const auto mine = std::make_shared<Event>(control_);
     waiting_.push_back(mine);
-    const bool granted = co_await mine->wait_until(steady_now() + spec_.init_timeout_ms);
+    const bool granted = co_await mine->wait_until(steady_now() + init_timeout_);
     if (!granted) waiting_.remove(mine);
     co_return granted;
 }
@@ -66,11 +65,11 @@ Task<Result<void>> ScratchServer::ensure_server() {
     if (server_ && !server_->has_exited()) co_return Result<void>{};
     co_await stop_server();
     if (stopping_.is_set()) co_return fail(Code::unavailable, "stopped");
-    const auto server = std::make_shared<Server>(spec_, control_, log_);
+    const std::shared_ptr<Server> server = make_server_();
     server_ = server;
     ServerPlace place = place_;
     place.socket_name += std::to_string(++lives_);
-    const Result<void> started = co_await server->start(place, *client_);
+    const Result<void> started = co_await server->start(place);
     if (!started.has_value()) {
         co_await stop_server();
         co_return started;

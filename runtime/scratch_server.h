@@ -6,8 +6,7 @@
 #include <list>
 #include <memory>
 
-#include "http/client.h"
-#include "runtime/server.h"
+#include "runtime/server_factory.h"
 
 namespace millrace::runtime {
 
@@ -30,8 +29,7 @@ public:
     };
 
     // place.socket_name is a prefix.
-    ScratchServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, ServerPlace place,
-                  std::shared_ptr<http::Client> client);
+    ScratchServer(Duration init_timeout, Executor control, ServerFactory make_server, ServerPlace place);
 
     // Waits for its turn, init_timeout at most, and for the server to be ready. Code::overloaded when too many wait.
     Task<Result<Turn>> begin();
@@ -44,11 +42,10 @@ private:
     Task<void> stop_server();
     Task<void> stop_when_idle();
 
-    const TransformSpec spec_;
+    const Duration init_timeout_;
     Executor control_;
-    std::shared_ptr<ServerLog> log_;
+    const ServerFactory make_server_;
     const ServerPlace place_;
-    std::shared_ptr<http::Client> client_;
     std::shared_ptr<Server> server_;   // null or ready (perhaps dead since), except during a turn's begin()
     std::uint64_t lives_ = 0;
     bool taken_ = false;

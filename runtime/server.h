@@ -1,57 +1,42 @@
-// One life of a transform's server process: spawned, ready, serving, dead.
+// One life of a transform's server: started, ready, serving, dead. What it runs in, a child process or a container, is the
+// affair of its subclass.
 //
 // Lives on the control executor; its ServerFacts are for every thread.
 #pragma once
-#include <atomic>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
 #include <mutex>
 #include <optional>
 
 #include "http/client.h"
-#include "runtime/broadcast.h"
 #include "runtime/instance.h"
-#include "runtime/spawn.h"
+#include "runtime/server_facts.h"
 #include "runtime/tail.h"
 
 namespace millrace::runtime {
 
-// What runs need to know of the process that serves them. Any thread.
-class ServerFacts {
-public:
-    explicit ServerFacts(http::Endpoint at) : endpoint(std::move(at)) {}
-
-    const http::Endpoint endpoint;
-    std::atomic<std::uint64_t> served{0};  // objects with a good result
-
-    void set_death(std::string how);
-    // "killed by SIGSEGV" once it is dead.
-    std::optional<std::string> death() const;
-    // Waits a moment for the news: a broken connection is seen before the end of the process that broke it.
-    Task<std::optional<std::string>> wait_death(Duration wait_max);
-
-private:
-    mutable std::mutex mutex_;
-    std::optional<std::string> death_;  // guarded by mutex_
-    Broadcast changes_;
-};
-
-// What the server wrote to stdout and stderr, over all its lives. Any thread.
+// What a server wrote to stdout and stderr, over all its lives. Any thread.
 class ServerLog {
 public:
     ServerLog() : tail_(64 * 1024) {}
     void append(std::string_view bytes) {
         const std::lock_guard lock(mutex_);
         tail_.append(bytes);
+        bytes_ += bytes.size();
     }
     std::string text() const {
         const std::lock_guard lock(mutex_);
         return tail_.text();
     }
+    // How much was ever written.
+    std::uint64_t bytes() const {
+        const std::lock_guard lock(mutex_);
+        return bytes_;
+    }
 
 private:
     mutable std::mutex mutex_;
-    Tail tail_;  // guarded by mutex_
+    Tail tail_;                // guarded by mutex_
+    std::uint64_t bytes_ = 0;  // guarded by mutex_
 };
 
 struct ServerPlace {
@@ -62,45 +47,47 @@ struct ServerPlace {
 
 class Server {
 public:
-    Server(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log);
+    virtual ~Server() = default;
 
-    // Spawns the process and waits until it answers GET /health with 200..399: Code::timed_out after init_timeout, else
-    // with how it died. After a failure call stop().
-    Task<Result<void>> start(ServerPlace place, http::Client& client);
-    // SIGTERM, after two seconds SIGKILL; returns when every process of its session is gone. Ends start() and wait_exit()
-    // early. Required before destruction, and harmless when repeated.
-    Task<void> stop();
+    // Starts it and waits until it is ready: Code::timed_out after init_timeout, else with how it died. After a failure call
+    // stop().
+    Task<Result<void>> start(ServerPlace place);
+    // Returns when nothing of it runs and its port is free. Ends start() and wait_exit() early. Required before destruction,
+    // and harmless when repeated.
+    virtual Task<void> stop() = 0;
     Task<void> wait_exit();
 
     bool has_exited() const { return exited_.is_set(); }
-    const std::shared_ptr<ServerFacts>& facts() const { return facts_; }  // null before it was spawned
+    const std::shared_ptr<ServerFacts>& facts() const { return facts_; }  // null before it was launched
     int pid() const { return pid_; }
+    // Processor time and memory of all of its processes now.
+    virtual ServerUsage usage() const = 0;
 
-private:
-    Result<void> spawn_process(const ServerPlace& place);
-    Result<http::Endpoint> choose_endpoint(const ServerPlace& place) const;
-    Result<void> write_pid_file(const ServerPlace& place);
-    Task<Result<void>> wait_ready(http::Client& client);
-    Task<Result<void>> probe(http::Client& client, Instant deadline);
-    Task<void> watch_exit();
-    Task<void> read_log();
-    void drain_log();
+protected:
+    Server(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log);
+
+    // Starts what is to serve, sets facts_ and pid_, and sees to it that died() is called at its end.
+    virtual Task<Result<void>> launch(const ServerPlace& place) = 0;
     void keep_log(std::string_view bytes);
-    Error not_ready(const Error& last) const;
+    // how: "killed by SIGSEGV"; the last words of its log are added.
+    void died(std::string how);
+    void ask_to_stop();
 
     const TransformSpec& spec_;
     Executor control_;
-    std::shared_ptr<ServerLog> log_;
     std::shared_ptr<ServerFacts> facts_;
-    std::optional<Child> child_;
-    boost::asio::posix::stream_descriptor log_pipe_;
-    Tail last_words_;  // of this life, for the reason of its end
-    std::string pid_file_;
     int pid_ = 0;
     bool stop_asked_ = false;
     Event exited_;
     Event changed_;    // exited, or asked to stop
     TaskGroup tasks_;
+
+private:
+    Task<Result<void>> wait_ready();
+    Error not_ready(const Error& last) const;
+
+    std::shared_ptr<ServerLog> log_;
+    Tail last_words_;  // of this life, for the reason of its end
 };
 
 }  // namespace millrace::runtime

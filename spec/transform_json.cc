@@ -32,7 +32,7 @@ std::string to_json(const TransformSpec& spec) {
         json["command"] = spec.argv;
         json["listen"] = spec.listen == Listen::unix_socket ? "unix" : "tcp";
     }
-    json["communication"] = spec.communication;
+    json["communication"] = communication_name(spec.communication);
     json["init_timeout"] = duration_text(spec.init_timeout_ms);
     json["obj_timeout"] = duration_text(spec.obj_timeout_ms);
     json["env"] = spec.env;

@@ -95,13 +95,9 @@ Result<void> read_command(SpecReader& document, TransformSpec& spec) {
 }
 
 Result<void> read_communication(SpecReader& document, TransformSpec& spec) {
-    MILLRACE_TRY(document.text("communication", spec.communication));
-    if (spec.communication == "hpull://" || spec.communication == "ws://") {
-        return document.error("communication", spec.communication + " is not supported by process transforms; use hpush://");
-    }
-    if (spec.communication != "hpush://") {
-        return document.error("communication", quoted_for_message(spec.communication) + " is not known; use hpush://");
-    }
+    std::string name = "hpush://";
+    MILLRACE_TRY(document.text("communication", name));
+    if (name != "hpush://") return document.error("communication", quoted_for_message(name) + " is not known; use hpush://");
     std::string listen;
     MILLRACE_TRY(document.text("listen", listen));
     if (!document.has("listen")) return {};
@@ -211,6 +207,8 @@ Result<ParsedSpec> read_document_safely(const YAML::Node& node, const std::strin
 }
 
 }  // namespace
+
+std::string_view communication_name(Communication) { return "hpush://"; }
 
 Result<ParsedSpec> parse_spec(const std::string& text, const std::string& origin) {
     MILLRACE_TRY_ASSIGN(const std::vector<YAML::Node> documents, load(text, origin));

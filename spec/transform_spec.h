@@ -12,8 +12,21 @@
 
 namespace millrace::spec {
 
-enum class Kind { filter, process };
+enum class Kind { filter, process, oci };
 enum class Listen { unix_socket, tcp };
+enum class Communication { hpush, hpull, ws, stream };
+enum class PullPolicy { never, missing, always };
+enum class Network { target, bridge, host };
+
+struct Container {                     // of an oci transform
+    std::string image;
+    PullPolicy pull = PullPolicy::missing;
+    Network network = Network::target;
+    std::uint64_t tmpfs_bytes = 64ull << 20;   // of /tmp, the only place it may write to
+    std::string user;                          // empty: the image's, or nobody where that is root
+    std::uint16_t port = 8000;                 // that its server listens on
+    std::uint32_t cpu_millis = 0;              // 0: no limit
+};
 
 struct Limits {  // 0: none. Enforced with rlimits on each process of the transform.
     std::uint64_t memory_bytes = 0;      // address space
@@ -27,8 +40,14 @@ struct TransformSpec {
     std::string name;
     Kind kind = Kind::filter;
     std::vector<std::string> argv;       // filter: of `cmd`, which goes through /bin/sh only if it uses shell syntax
-    std::string communication = "hpush://";
+    Communication communication = Communication::hpush;
     Listen listen = Listen::unix_socket; // process: how the server is reached
+    bool direct_put = false;
+    bool file_paths = false;
+    std::string health_path = "/health";
+    Container container;
+    std::uint32_t batch_objects_max = 0;
+    std::uint32_t restarts_max = 10;
     milliseconds init_timeout_ms{45'000};
     milliseconds obj_timeout_ms{10'000};
     std::map<std::string, std::string> env;
@@ -38,6 +57,8 @@ struct TransformSpec {
     std::uint32_t concurrency_max = 0;   // 0: chosen by the runtime (filter: processors, process: 32)
     Limits limits;
 };
+
+std::string_view communication_name(Communication communication);
 
 struct ParsedSpec {
     TransformSpec spec;

@@ -1,4 +1,4 @@
-#include "runtime/hpush.h"
+#include "runtime/http_communicator.h"
 
 #include <array>
 #include <boost/asio/this_coro.hpp>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/uri.h"
+#include "runtime/object_uname.h"
 #include "runtime/outcome.h"
 #include "runtime/tail.h"
 
@@ -15,6 +16,8 @@ namespace {
 constexpr Duration kDeathNewsMax = std::chrono::milliseconds(250);
 constexpr std::size_t kErrorBytesMax = 400;
 constexpr std::size_t kSmallReplyBytes = 64 * 1024;
+constexpr Duration kRetryPauseMin = std::chrono::milliseconds(100);
+constexpr Duration kRetryPauseMax = std::chrono::seconds(2);
 
 namespace asio = boost::asio;
 
@@ -48,32 +51,59 @@ private:
     std::uint64_t bytes_ = 0;
 };
 
+// One object's exchange.
 class Push {
 public:
-    Push(http::Client& client, std::shared_ptr<ServerFacts> server, const ObjectRun& object, Source& source, Sink& sink)
-        : client_(client), server_(std::move(server)), object_(object), source_(source), sink_(sink) {}
+    Push(http::Client& client, const TransformSpec& spec, const CommunicatorOptions& options, std::shared_ptr<ServerFacts> server,
+         const ObjectRun& object, Source& source, Sink& sink)
+        : client_(client), spec_(spec), options_(options), server_(std::move(server)), object_(object), source_(source), sink_(sink) {}
 
     Task<RunResult> run() {
         // An exchange is closed with one more wait, which must not throw when the run was cancelled.
         const bool throws = co_await asio::this_coro::throw_if_cancelled();
         co_await asio::this_coro::throw_if_cancelled(false);
-        RunResult result = co_await exchange_object();
+        RunResult result = co_await try_until_done();
         co_await asio::this_coro::throw_if_cancelled(throws);
         co_return result;
     }
 
 private:
-    Task<RunResult> exchange_object() {
+    // Again where the server says that it could not deliver and asks for another try, as long as nothing was used up.
+    Task<RunResult> try_until_done() {
+        for (Duration pause = kRetryPauseMin;; pause = std::min(2 * pause, kRetryPauseMax)) {
+            asked_again_ = false;
+            RunResult result = co_await try_once();
+            const bool may_repeat = asked_again_ && (!sends_body() || source_.whole()) && steady_now() + pause < object_.deadline;
+            if (result.has_value() || !may_repeat || co_await is_cancelled()) co_return result;
+            co_await sleep_for(pause);
+        }
+    }
+
+    Task<RunResult> try_once() {
+        if (object_.destination.empty() || !options_.direct_puts) co_return co_await exchange_object(nullptr);
+        DirectPut direct(options_.direct_puts, options_.lane, sink_);
+        RunResult result = co_await exchange_object(&direct);
+        co_await direct.close();
+        co_return result;
+    }
+
+    Task<RunResult> exchange_object(DirectPut* direct) {
         http::ClientRequest request;
-        request.method = "PUT";
+        request.method = pulls() ? "GET" : "PUT";
         request.target = target();
-        request.body = &source_;
+        if (sends_body()) request.body = &source_;
         request.deadline = object_.deadline;
+        if (direct != nullptr) request.headers.set("Ais-Node-Url", direct_put_url(*server_, object_.destination, direct->token()));
         auto sent = co_await client_.send(server_->endpoint, request);
         if (!sent.has_value()) co_return std::unexpected(co_await exchange_failure(sent.error()));
         http::Exchange& exchange = **sent;
         const bool is_result = exchange.status == 200 || exchange.status == 202;
-        RunResult result = is_result ? co_await take_result(exchange) : co_await refusal(exchange);
+        RunResult result;
+        if (direct != nullptr && direct->has_begun()) {
+            result = co_await take_delivery(exchange, *direct);
+        } else {
+            result = is_result ? co_await take_result(exchange) : co_await refusal(exchange);
+        }
         co_await exchange.close();  // from here on the source is not read any more
         co_return result;
     }
@@ -83,10 +113,19 @@ private:
         co_return state.cancelled() != asio::cancellation_type::none;
     }
 
+    // Who cannot ask this target for the object is given it.
+    bool pulls() const { return spec_.communication == spec::Communication::hpull && object_.is_stored; }
+    bool sends_body() const { return !pulls() && object_.file_path.empty(); }
+
     std::string target() const {
-        std::string text = '/' + percent_encode(object_.bucket) + '/' + encode_object_path(object_.name);
-        if (!object_.args.empty()) text += "?etl_args=" + percent_encode(object_.args);
-        return text;
+        std::string text = pulls() ? '/' + escape_segment(object_uname(object_.bucket, object_.name))
+                                   : '/' + percent_encode(object_.bucket) + '/' + encode_object_path(object_.name);
+        Query query;
+        if (!object_.args.empty()) query.add("etl_args", object_.args);
+        // Escaped once more than a query needs, as AIStore does and its servers undo.
+        if (!object_.file_path.empty()) query.add("etl_fqn", escape_segment(object_.file_path));
+        const std::string parameters = query.text();
+        return parameters.empty() ? text : text + '?' + parameters;
     }
 
     Task<RunResult> take_result(http::Exchange& exchange) {
@@ -105,9 +144,22 @@ private:
         }
         // The server may answer before it has read everything; a source that failed meanwhile fed it only a part.
         if (source_.error()) co_return std::unexpected(source_failure(*source_.error()));
-        stats.bytes_in = source_.bytes();
+        co_return good(stats.bytes_out);
+    }
+
+    // The result came, or began to come, by direct put: what the reply says beside it is no result.
+    Task<RunResult> take_delivery(http::Exchange& exchange, DirectPut& direct) {
+        if (source_.error()) co_return std::unexpected(source_failure(*source_.error()));
+        if (const auto failure = direct.failure()) co_return std::unexpected(sink_failure(*failure));
+        if (const auto bytes = direct.delivered(); bytes && exchange.status < 300) co_return good(*bytes);
+        if (exchange.status >= 400) co_return co_await refusal(exchange);
+        co_return std::unexpected(transform_failure(Code::transient, "its direct put broke off, though it answered " +
+                                                                         std::to_string(exchange.status)));
+    }
+
+    RunStats good(std::uint64_t bytes_out) {
         ++server_->served;
-        co_return stats;
+        return {sends_body() ? source_.bytes() : source_.size().value_or(0), bytes_out};
     }
 
     static RunFailure cancelled() { return transform_failure(Code::cancelled, "the run was cancelled"); }
@@ -120,6 +172,7 @@ private:
         if (status == 204) co_return std::unexpected(transform_failure(Code::rejected, "answered 204 without a result"));
         if (status < 400) text = "unexpected " + text;
         if (!body.empty()) text += ": " + body;
+        asked_again_ = status == 503 && exchange.headers.find("Ais-Etl-Retry-Reason") == "direct-put-transient";
         co_return std::unexpected(transform_failure(status >= 500 ? Code::transient : Code::rejected, std::move(text)));
     }
 
@@ -147,19 +200,27 @@ private:
     }
 
     http::Client& client_;
+    const TransformSpec& spec_;
+    const CommunicatorOptions& options_;
     std::shared_ptr<ServerFacts> server_;
     const ObjectRun& object_;
     WatchedSource source_;
     Sink& sink_;
+    bool asked_again_ = false;
     const Instant started_ = steady_now();
 };
 
 }  // namespace
 
-Task<RunResult> push_object(http::Client& client, const std::shared_ptr<ServerFacts>& server, const ObjectRun& object, Source& source,
-                            Sink& sink) {
-    Push push(client, server, object, source, sink);
+HttpCommunicator::HttpCommunicator(const TransformSpec& spec, const CommunicatorOptions& options, std::shared_ptr<ServerFacts> server)
+    : spec_(spec), options_(options), server_(std::move(server)), client_(options.lane, {.open_socket = server_->open_socket}) {}
+
+Task<RunResult> HttpCommunicator::run(const ObjectRun& object, Source& source, Sink& sink) {
+    Push push(client_, spec_, options_, server_, object, source, sink);
     co_return co_await push.run();
 }
+
+// Every exchange belongs to a run, which has its deadline, and ends with the server.
+Task<void> HttpCommunicator::close() { co_return; }
 
 }  // namespace millrace::runtime

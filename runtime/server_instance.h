@@ -1,24 +1,24 @@
-// A transform that is a server process of ours: started, kept running, and fed over HTTP.
+// A transform that is a server, a process or a container of ours: started, kept running, and fed.
 //
-// One supervising task on the control executor starts the server, waits for its end and starts it again, for ever; runs on
-// the lanes look at what it published.
+// One supervising task on the control executor starts the server, waits for its end and starts it again, until it has failed too
+// often in a row; runs on the lanes look at what it published.
 #pragma once
 #include <atomic>
 #include <memory>
 #include <mutex>
 
-#include "http/client.h"
 #include "runtime/broadcast.h"
+#include "runtime/communicator.h"
 #include "runtime/instance.h"
 #include "runtime/run_gate.h"
 #include "runtime/scratch_server.h"
-#include "runtime/server.h"
+#include "runtime/server_factory.h"
 
 namespace millrace::runtime {
 
-class ProcessInstance final : public Instance {
+class ServerInstance final : public Instance {
 public:
-    ProcessInstance(TransformSpec spec, InstanceEnvironment environment);
+    ServerInstance(TransformSpec spec, InstanceEnvironment environment);
 
     Task<Result<void>> start() override;
     Task<void> stop() override;
@@ -27,34 +27,42 @@ public:
 
     InstanceStatus status() const override;
     std::string log_tail() const override { return log_->text(); }
+    std::uint64_t log_bytes() const override { return log_->bytes(); }
+    bool knows_secret(std::string_view secret) const override { return secret == secret_; }
+    ServerUsage usage() const override;
     const TransformSpec& spec() const override { return spec_; }
 
 private:
     struct Lane {
         Executor executor;
-        std::shared_ptr<http::Client> client;  // made at the first run; used on the lane only, as all here
-        http::Endpoint last;                   // the server that it last talked to
+        std::shared_ptr<ServerFacts> server;          // that the communicator talks to; used on the lane only, as all here
+        std::shared_ptr<Communicator> communicator;
     };
 
     Task<void> supervise();
     Task<Result<void>> start_server();
+    Task<void> measure();
     Result<void> prepare();
     void publish(InstanceState state, std::string reason, std::shared_ptr<ServerFacts> server, int pid);
-    Task<RunResult> push(Lane& lane, const std::shared_ptr<ServerFacts>& server, const ObjectRun& object, Source& source, Sink& sink);
+    void remember_death(const std::string& how);
+    Task<std::shared_ptr<Communicator>> communicator(Lane& lane, std::shared_ptr<ServerFacts> server);
+    static Task<void> close_lane(Lane& lane);
+    RunResult explain(RunResult result) const;
     Task<std::shared_ptr<ServerFacts>> wait_running(Instant deadline);
     RunResult count(RunResult result);
     RunFailure not_running() const;
 
     const TransformSpec spec_;
     const InstanceEnvironment environment_;
+    const std::string secret_;
+    const std::shared_ptr<ServerLog> log_ = std::make_shared<ServerLog>();
+    const ServerFactory make_server_;
     std::vector<Lane> lanes_;
     RunGate gate_;
-    std::shared_ptr<ServerLog> log_ = std::make_shared<ServerLog>();
 
     // Control executor.
-    std::shared_ptr<http::Client> control_client_;
     std::string socket_folder_;
-    std::unique_ptr<Server> server_;
+    std::shared_ptr<Server> server_;
     std::uint64_t lives_ = 0;
     std::shared_ptr<Result<void>> first_outcome_;  // of the first try to start; null before it is known
     Event tried_;
@@ -64,9 +72,12 @@ private:
     mutable std::mutex mutex_;
     InstanceState state_ = InstanceState::initializing;   // guarded by mutex_, as all below
     std::string reason_;
+    std::string last_death_;
+    std::string last_death_log_;
     std::shared_ptr<ServerFacts> running_;                // null unless state_ is running
     int pid_ = 0;
     std::shared_ptr<ScratchServer> scratch_;              // set by start()
+    ServerUsage usage_;                                   // measured every few seconds
     Broadcast changes_;
     std::atomic<std::uint64_t> restarts_{0};
     std::atomic<std::uint64_t> runs_{0};

@@ -1,0 +1,177 @@
+#include "runtime/child_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <csignal>
+
+#include "core/log.h"
+#include "runtime/child_environment.h"
+#include "runtime/pid_file.h"
+#include "runtime/process_table.h"
+#include "runtime/socket_folder.h"
+
+namespace millrace::runtime {
+namespace asio = boost::asio;
+namespace {
+
+constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+constexpr Duration kTermGrace = std::chrono::seconds(2);
+constexpr Duration kSessionKillTimeMax = std::chrono::seconds(2);
+
+// A loopback port that was free just now. Should somebody take it first, the server dies and the next life gets another.
+Result<std::uint16_t> free_port() {
+    const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    if (!socket.is_open() || ::bind(socket.get(), generic, length) < 0 || ::getsockname(socket.get(), generic, &length) < 0) {
+        return errno_error("cannot find a free port", errno);
+    }
+    return ntohs(address.sin_port);
+}
+
+std::string replace_all(std::string text, std::string_view what, const std::string& with) {
+    for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + with.size())) text.replace(at, what.size(), with);
+    return text;
+}
+
+}  // namespace
+
+ChildServer::ChildServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, std::string target_url)
+    : Server(spec, control, std::move(log)), target_url_(std::move(target_url)), log_pipe_(control) {}
+
+Task<Result<void>> ChildServer::launch(const ServerPlace& place) {
+    MILLRACE_CO_TRY(spawn_process(place));
+    tasks_.spawn(watch_exit());
+    tasks_.spawn(read_log());
+    co_return write_pid_file(place);
+}
+
+Task<void> ChildServer::stop() {
+    ask_to_stop();
+    if (child_ && !has_exited()) {
+        child_->signal_group(SIGTERM);
+        (void)co_await exited_.wait_until(steady_now() + kTermGrace);
+        while (!has_exited()) {
+            child_->signal_group(SIGKILL);
+            (void)co_await exited_.wait_until(steady_now() + std::chrono::seconds(1));
+        }
+    }
+    co_await tasks_.join();
+}
+
+Result<http::Endpoint> ChildServer::choose_endpoint(const ServerPlace& place) const {
+    http::Endpoint endpoint;
+    if (spec_.listen == Listen::unix_socket) {
+        endpoint.unix_path = place.socket_folder + '/' + place.socket_name;
+        if (endpoint.unix_path.size() > kSocketPathBytesMax) {
+            return fail(Code::invalid_argument, "the socket path " + endpoint.unix_path + " is too long");
+        }
+        ::unlink(endpoint.unix_path.c_str());
+        return endpoint;
+    }
+    endpoint.host = "127.0.0.1";
+    MILLRACE_TRY_ASSIGN(endpoint.port, free_port());
+    return endpoint;
+}
+
+Result<void> ChildServer::spawn_process(const ServerPlace& place) {
+    MILLRACE_TRY_ASSIGN(const http::Endpoint endpoint, choose_endpoint(place));
+    MILLRACE_TRY_ASSIGN(const std::string folder, make_work_folder(spec_, place.folder));
+    SpawnRequest request;
+    MILLRACE_TRY_ASSIGN(request.file, find_program(spec_.argv.at(0), child_path(spec_), folder));
+    const std::string port = std::to_string(endpoint.port);
+    for (const std::string& word : spec_.argv) {
+        request.argv.push_back(endpoint.unix_path.empty() ? replace_all(word, "{port}", port)
+                                                          : replace_all(word, "{socket}", endpoint.unix_path));
+    }
+    std::vector<std::pair<std::string, std::string>> extra;
+    if (endpoint.unix_path.empty()) {
+        extra = {{"PORT", port}, {"MILLRACE_PORT", port}};
+    } else {
+        extra = {{"MILLRACE_SOCKET", endpoint.unix_path}};
+    }
+    // AIStore's servers do not start without it; both spellings, as its documentation and its code differ.
+    extra.emplace_back("AIS_TARGET_URL", target_url_);
+    extra.emplace_back("direct_put", spec_.direct_put ? "true" : "false");
+    extra.emplace_back("DIRECT_PUT", spec_.direct_put ? "true" : "false");
+    request.env = child_environment(spec_, folder, extra);
+    request.folder = folder;
+    request.limits = spec_.limits;
+    request.own_session = true;
+    MILLRACE_TRY_ASSIGN(Pipe log, make_pipe(PipeEnd::read));
+    boost::system::error_code error;
+    log_pipe_.assign(log.read.get(), error);
+    if (error) return fail(Code::unavailable, "cannot watch a pipe: " + error.message());
+    log.read.release();
+    request.stdout_fd = request.stderr_fd = log.write.get();
+    MILLRACE_TRY_ASSIGN(Child child, spawn(request));
+    child_.emplace(std::move(child));
+    pid_ = child_->pid();
+    facts_ = std::make_shared<ServerFacts>(endpoint);
+    facts_->target_url = target_url_;
+    return {};
+}
+
+Result<void> ChildServer::write_pid_file(const ServerPlace& place) {
+    PidRecord record;
+    record.pid = pid_;
+    if (const auto info = process_info(pid_)) record.start_time = info->start_time;
+    record.realm = pid_realm();
+    if (is_short_socket_folder(place.socket_folder)) record.socket_folder = place.socket_folder;
+    pid_file_ = place.folder + "/pid";
+    return runtime::write_pid_file(pid_file_, record);
+}
+
+Task<void> ChildServer::watch_exit() {
+    asio::posix::stream_descriptor pidfd(control_);
+    boost::system::error_code error;
+    pidfd.assign(child_->pidfd(), error);
+    if (!error) (void)co_await pidfd.async_wait(asio::posix::stream_descriptor::wait_read, use_tuple);
+    if (pidfd.is_open()) (void)pidfd.release();
+    if (error) child_->signal_group(SIGKILL);
+    // Before reap(), while the process id, and so the session, cannot be anybody else's.
+    const Instant deadline = steady_now() + kSessionKillTimeMax;
+    while (kill_session(pid_) > 0 && steady_now() < deadline) co_await sleep_for(std::chrono::milliseconds(1));
+    const ExitStatus status = child_->reap();
+    drain_log();
+    if (!pid_file_.empty()) ::unlink(pid_file_.c_str());
+    if (!facts_->endpoint.unix_path.empty()) ::unlink(facts_->endpoint.unix_path.c_str());
+    died(status.text());
+}
+
+Task<void> ChildServer::read_log() {
+    std::array<char, 4096> chunk;
+    while (log_pipe_.is_open()) {
+        const auto [error, count] = co_await log_pipe_.async_read_some(asio::buffer(chunk), use_tuple);
+        if (error) co_return;
+        keep_log({chunk.data(), count});
+    }
+}
+
+// The last words of a dead server are in the pipe already; somebody who still holds it open is not waited for.
+void ChildServer::drain_log() {
+    std::array<char, 4096> chunk;
+    for (std::size_t round = 0; log_pipe_.is_open() && round < 64; ++round) {
+        const ssize_t count = ::read(log_pipe_.native_handle(), chunk.data(), chunk.size());
+        if (count <= 0) break;
+        keep_log({chunk.data(), static_cast<std::size_t>(count)});
+    }
+    boost::system::error_code ignored;
+    log_pipe_.close(ignored);
+}
+
+ServerUsage ChildServer::usage() const { return has_exited() ? ServerUsage{} : session_usage(pid_); }
+
+}  // namespace millrace::runtime

@@ -1,0 +1,12 @@
+#include "runtime/communicator.h"
+
+#include "runtime/http_communicator.h"
+
+namespace millrace::runtime {
+
+std::shared_ptr<Communicator> make_communicator(const TransformSpec& spec, const CommunicatorOptions& options,
+                                                std::shared_ptr<ServerFacts> server) {
+    return std::make_shared<HttpCommunicator>(spec, options, std::move(server));
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,24 @@
+#include "runtime/readiness.h"
+
+#include <boost/asio/this_coro.hpp>
+
+namespace millrace::runtime {
+namespace {
+constexpr std::size_t kProbeBytesMax = 64 * 1024;
+}
+
+Task<Result<void>> probe_server(const TransformSpec& spec, const ServerFacts& server, Instant deadline) {
+    Executor executor = co_await boost::asio::this_coro::executor;
+    http::Client client(executor, {.open_socket = server.open_socket});
+    http::ClientRequest request;
+    request.target = spec.health_path;
+    request.deadline = deadline;
+    request.connect_timeout = std::chrono::seconds(1);
+    const auto reply = co_await http::fetch(client, server.endpoint, request, kProbeBytesMax);
+    const std::string what = "GET " + spec.health_path + " on " + server.endpoint.text();
+    if (!reply.has_value()) co_return reply.error().during(what);
+    if (reply->status >= 200 && reply->status < 400) co_return Result<void>{};
+    co_return fail(Code::unavailable, what + ": status " + std::to_string(reply->status));
+}
+
+}  // namespace millrace::runtime

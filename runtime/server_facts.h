@@ -1,0 +1,36 @@
+// What runs need to know of the server that serves them: where it listens, and whether and how it died. Any thread.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "core/task.h"
+#include "http/client.h"
+#include "runtime/broadcast.h"
+
+namespace millrace::runtime {
+
+class ServerFacts {
+public:
+    explicit ServerFacts(http::Endpoint at, http::OpenSocket opener = {}) : endpoint(std::move(at)), open_socket(std::move(opener)) {}
+
+    const http::Endpoint endpoint;
+    const http::OpenSocket open_socket;    // makes sockets where the endpoint can be reached; null: ordinary ones
+    std::string target_url;                // of this target as the server sees it, with its secret: AIS_TARGET_URL. Set before it serves
+    std::atomic<std::uint64_t> served{0};  // objects with a good result
+
+    void set_death(std::string how);
+    // "killed by SIGSEGV" once it is dead.
+    std::optional<std::string> death() const;
+    // Waits a moment for the news: a broken connection is seen before the end of the process that broke it.
+    Task<std::optional<std::string>> wait_death(Duration wait_max);
+
+private:
+    mutable std::mutex mutex_;
+    std::optional<std::string> death_;  // guarded by mutex_
+    Broadcast changes_;
+};
+
+}  // namespace millrace::runtime
