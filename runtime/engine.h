@@ -73,9 +73,9 @@ public:
 
     // The id. Code::not_found: no such image; Code::already_exists: the name is taken.
     Task<Result<std::string>> create(ContainerRequest request);
-    // All that a container writes, if called between create() and start(); the engine keeps nothing of it. It must be read:
-    // a container that nobody reads from stops at its next write. Fails in place of start() where the engine finds out
-    // here that there is no such program.
+    // All that a container writes, if called between create() and start(); the engine keeps nothing of it. Read it or
+    // destroy it: while nobody reads, the container stops at its next write, and Podman can neither end nor remove it.
+    // Fails in place of start() where the engine finds out here that there is no such program.
     Task<Result<std::unique_ptr<Source>>> attach(std::string id, Instant deadline);
     // Success when it runs already.
     Task<Result<void>> start(std::string id);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "fixture.h"
+#include "runtime/cgroup.h"
 #include "runtime/engine.h"
 
 namespace millrace::runtime {
@@ -103,6 +104,19 @@ TEST_F(LiveEngineTest, MoreMemoryThanItsLimitKills) {
     create({"/usr/bin/python3", "-c", "x = bytearray(300 << 20); print(len(x))"});
     EXPECT_EQ(run_to_end(), "");
     EXPECT_EQ(state().exit_code, 137);
+}
+
+TEST_F(LiveEngineTest, TheKernelCountsWhatWasKilledForMemoryAndWhatWasUsed) {
+    const std::string hog = "bytearray(300 << 20)";
+    create({"/usr/bin/python3", "-c", "import subprocess, sys, time\nsubprocess.run([sys.executable, '-c', '" + hog + "'])\ntime.sleep(60)"});
+    ASSERT_TRUE(run_blocking(loop_, engine_->start(id_)));
+    const auto group = Cgroup::of_process(state().pid);
+    ASSERT_TRUE(group) << group.error().context;
+    EXPECT_TRUE(eventually([&] { return group->oom_kills().value_or(0) == 1; }));
+    EXPECT_TRUE(state().running);
+    EXPECT_GT(group->memory_bytes().value(), 1u << 20);
+    EXPECT_LE(group->memory_bytes().value(), 64u << 20);
+    EXPECT_GT(group->cpu_seconds().value(), 0.001);
 }
 
 TEST_F(LiveEngineTest, ARunningContainerHasAPidAndCanBeKilled) {

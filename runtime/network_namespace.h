@@ -1,0 +1,30 @@
+// The network of a container, entered from outside: sockets that reach its servers, and ports in it at which this target
+// answers. So a container needs no network of its own but the loopback that each namespace has. Any thread.
+#pragma once
+#include <sys/types.h>
+
+#include <memory>
+
+#include "core/result.h"
+#include "http/message.h"
+#include "runtime/fd.h"
+
+namespace millrace::runtime {
+
+class NetworkNamespace {
+public:
+    // That of a living process. Code::permission without the right to enter it (CAP_SYS_ADMIN): such a target cannot run
+    // containers that are reached over TCP.
+    static Result<std::shared_ptr<NetworkNamespace>> of_process(pid_t pid);
+
+    // A socket in it; see http::OpenSocket. Costs a short-lived thread.
+    int open_socket(int family) const;
+    // A socket that listens on its 127.0.0.1.
+    Result<Fd> listen(std::uint16_t port) const;
+
+private:
+    explicit NetworkNamespace(Fd name) : name_(std::move(name)) {}
+    Fd name_;
+};
+
+}  // namespace millrace::runtime
