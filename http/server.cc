@@ -189,6 +189,8 @@ Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_t port
     return listening.port;
 }
 
+void Server::listen_on(int socket) { impl_->listen(Descriptor(socket)); }
+
 Result<void> Server::listen_unix(const std::string& path) {
     MILLRACE_TRY_ASSIGN(Listening listening, listen_unix_socket(path));
     impl_->unix_paths.push_back(path);
@@ -204,6 +206,13 @@ void Server::stop(Duration grace) {
         stopping.push_back(asio::co_spawn(lane->executor(), lane->stop(cut_at), asio::use_future));
     }
     for (std::future<void>& lane : stopping) lane.get();
+    for (const std::string& path : impl_->unix_paths) ::unlink(path.c_str());
+}
+
+Task<void> Server::close(Duration grace) {
+    if (std::exchange(impl_->stopped, true) || impl_->listeners == 0) co_return;
+    const Instant cut_at = steady_now() + grace;
+    for (const auto& lane : impl_->lanes) co_await asio::co_spawn(lane->executor(), lane->stop(cut_at), asio::use_awaitable);
     for (const std::string& path : impl_->unix_paths) ::unlink(path.c_str());
 }
 

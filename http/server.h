@@ -65,11 +65,15 @@ public:
 
     // Binds and begins to accept; the port that was chosen when port is 0. A busy port is Code::unavailable and says so.
     Result<std::uint16_t> listen(const std::string& host, std::uint16_t port);
+    // The same with a socket that listens already, which is taken over.
+    void listen_on(int socket);
     // The same on a Unix socket; an existing socket file is replaced.
     Result<void> listen_unix(const std::string& path);
     // Stops accepting, lets requests in progress end for up to `grace`, then cuts them; a handler that goes on after that is
     // cancelled. Returns when every handler has ended. Blocks; not from a lane. The lanes must still run.
     void stop(Duration grace);
+    // The same without blocking, from any executor but a lane's handler.
+    Task<void> close(Duration grace);
 
 private:
     struct Impl;

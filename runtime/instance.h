@@ -107,11 +107,16 @@ struct InstanceEnvironment {
     http::Handler callbacks{};                // what servers ask of their target: GET, HEAD and PUT on /v1/etl/_object/…
     std::string target_url{};                 // "http://host:port" where processes of this machine find those
     std::string engine_socket{};              // of the container engine; empty: the usual places
+    std::string target_folder{};              // of the target itself, which outlives its instances
     std::string owner{};                      // names this target on the containers that it makes
     std::vector<std::string> object_folders{};  // where object files lie; read-only in the containers of transforms that use paths
 };
 
 std::unique_ptr<Instance> make_instance(TransformSpec spec, InstanceEnvironment environment);
+
+// Removes the containers that a target that died has left; owner and target_folder as in InstanceEnvironment. Before any
+// instance is made.
+Task<void> remove_leftover_containers(Executor executor, std::string target_folder, std::string owner);
 
 // Kills what a target that died has left running, by the pid files (pid and start time) below folder. Called before any
 // instance is made.

@@ -21,14 +21,19 @@ public:
     std::string target_url;                // of this target as the server sees it, with its secret: AIS_TARGET_URL. Set before it serves
     std::atomic<std::uint64_t> served{0};  // objects with a good result
 
+    // It has ended; how, is yet to be learned.
+    void set_dying();
     void set_death(std::string how);
+    bool has_ended() const;
     // "killed by SIGSEGV" once it is dead.
     std::optional<std::string> death() const;
-    // Waits a moment for the news: a broken connection is seen before the end of the process that broke it.
+    // Waits a moment for the news: a broken connection is seen before the end of the process that broke it. Once it is known to
+    // have ended, waits for how, some seconds at most.
     Task<std::optional<std::string>> wait_death(Duration wait_max);
 
 private:
     mutable std::mutex mutex_;
+    bool dying_ = false;                // guarded by mutex_
     std::optional<std::string> death_;  // guarded by mutex_
     Broadcast changes_;
 };

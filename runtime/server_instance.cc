@@ -222,7 +222,7 @@ Task<std::shared_ptr<ServerFacts>> ServerInstance::wait_running(Instant deadline
         {
             const std::lock_guard lock(mutex_);
             // One that is dead already, though its supervisor has yet to see it, would only waste the object's time.
-            if (running_ && !running_->death()) co_return running_;
+            if (running_ && !running_->has_ended()) co_return running_;
             if (state_ == InstanceState::stopped || state_ == InstanceState::aborted) co_return nullptr;
         }
         if (steady_now() >= deadline) co_return nullptr;
