@@ -49,7 +49,7 @@ Standing standing(const ProxyCore& core, const wire::TransformEntry& entry) {
 
 std::string kind_of(const wire::TransformEntry& entry) {
     const auto parsed = spec::parse_spec(entry.spec_json, entry.name);
-    return parsed && parsed->spec.kind == spec::Kind::process ? "process" : "filter";
+    return parsed ? std::string(spec::kind_name(parsed->spec.kind)) : "unknown";
 }
 
 }  // namespace

@@ -4,9 +4,12 @@
 #include <array>
 #include <cctype>
 
+#include "core/units.h"
+
 namespace millrace::spec {
 namespace {
 
+constexpr std::size_t kCommandBytesMax = 64 * 1024;
 constexpr std::string_view kShellCharacters = "|&;<>()$`*?[]{}~#\n";
 constexpr std::string_view kPlainCharacters = "_./:,+@%-";
 // Reserved words and built-in commands that exist in no folder of PATH.
@@ -139,6 +142,17 @@ std::string quoted(const std::string& word) {
 }  // namespace
 
 Result<std::vector<std::string>> split_command(std::string_view text) { return Splitter(text).split(); }
+
+Result<void> check_command(const std::vector<std::string>& argv) {
+    if (argv.empty() || argv[0].empty()) return fail(Code::invalid_argument, "the command is empty");
+    std::size_t bytes = 0;
+    for (const std::string& word : argv) {
+        if (word.find('\0') != word.npos) return fail(Code::invalid_argument, "the command has a NUL byte");
+        bytes += word.size() + 1;
+    }
+    if (bytes > kCommandBytesMax) return fail(Code::invalid_argument, "the command is longer than " + size_text(kCommandBytesMax));
+    return {};
+}
 
 std::string command_text(const std::vector<std::string>& argv) {
     if (argv.size() == 3 && argv[0] == "/bin/sh" && argv[1] == "-c") {

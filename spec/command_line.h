@@ -13,6 +13,9 @@ namespace millrace::spec {
 // placeholders {socket} and {port} are ordinary text.
 Result<std::vector<std::string>> split_command(std::string_view text);
 
+// A command that can be started: not empty, no NUL, at most 64 KiB.
+Result<void> check_command(const std::vector<std::string>& argv);
+
 // The text that split_command takes apart into exactly these words.
 std::string command_text(const std::vector<std::string>& argv);
 

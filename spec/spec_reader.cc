@@ -1,12 +1,11 @@
 #include "spec/spec_reader.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <charconv>
 
 #include "core/config.h"
 #include "core/units.h"
+#include "spec/command_line.h"
 
 namespace millrace::spec {
 namespace {
@@ -41,8 +40,14 @@ std::string quoted_for_message(std::string_view text) {
     return shown + "'";
 }
 
-Result<SpecReader> SpecReader::open(const std::string& origin, const std::string& path, const YAML::Node& node) {
+std::string placeholder_hint(std::string_view text) {
+    return text.find("${") == text.npos ? "" : "; it has a placeholder in it: pass the file through envsubst first";
+}
+
+Result<SpecReader> SpecReader::open(const std::string& origin, const std::string& path, const YAML::Node& node,
+                                    std::vector<std::string>& warnings) {
     SpecReader reader;
+    reader.warnings_ = &warnings;
     reader.origin_ = origin;
     reader.path_ = path.empty() ? "" : path + '.';
     reader.node_ = node;
@@ -69,7 +74,7 @@ Result<void> SpecReader::text(const std::string& key, std::string& out) {
 Result<void> SpecReader::boolean(const std::string& key, bool& out) {
     if (find(key) == nullptr) return {};
     MILLRACE_TRY_ASSIGN(const std::string value, scalar(key, "true or false"));
-    if (value != "true" && value != "false") return error(key, quoted_for_message(value) + " is not true or false");
+    if (value != "true" && value != "false") return wrong(key, value, quoted_for_message(value) + " is not true or false");
     out = value == "true";
     return {};
 }
@@ -78,7 +83,7 @@ Result<void> SpecReader::duration(const std::string& key, milliseconds& out) {
     if (find(key) == nullptr) return {};
     MILLRACE_TRY_ASSIGN(const std::string value, scalar(key, "a duration such as 500ms, 10s or 1m30s"));
     const auto parsed = parse_duration(value.substr(0, 60));
-    if (!parsed.has_value()) return error(key, parsed.error().context);
+    if (!parsed.has_value()) return wrong(key, value, parsed.error().context);
     if (parsed->count() <= 0) return error(key, "must be greater than 0");
     out = *parsed;
     return {};
@@ -88,7 +93,7 @@ Result<void> SpecReader::size(const std::string& key, std::uint64_t max, std::ui
     if (find(key) == nullptr) return {};
     MILLRACE_TRY_ASSIGN(const std::string value, scalar(key, "a size such as 4096, 64KiB or 1GB"));
     const auto parsed = parse_size(value.substr(0, 60));
-    if (!parsed.has_value()) return error(key, parsed.error().context);
+    if (!parsed.has_value()) return wrong(key, value, parsed.error().context);
     if (*parsed > max) return error(key, quoted_for_message(value) + " is more than the " + size_text(max) + " that are possible");
     out = *parsed;
     return {};
@@ -100,7 +105,7 @@ Result<void> SpecReader::count(const std::string& key, std::uint64_t max, std::u
     std::uint64_t number = 0;
     const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
     if (parsed.ec != std::errc{} || parsed.ptr != value.data() + value.size() || number > max) {
-        return error(key, quoted_for_message(value) + " is not a number from 0 to " + std::to_string(max));
+        return wrong(key, value, quoted_for_message(value) + " is not a number from 0 to " + std::to_string(max));
     }
     out = number;
     return {};
@@ -119,17 +124,36 @@ Result<std::optional<std::vector<std::string>>> SpecReader::list(const std::stri
     return std::optional(std::move(items));
 }
 
+Result<void> SpecReader::command(const std::string& key, std::vector<std::string>& out) {
+    if (!has(key)) return {};
+    MILLRACE_TRY_ASSIGN(std::optional<std::vector<std::string>> words, list(key));
+    if (!words) {
+        if (!nodes_.at(key).IsScalar()) return error(key, "must be a text or a list of texts");
+        MILLRACE_TRY_ASSIGN(const std::string text, scalar(key, "a text"));
+        auto split = split_command(text);
+        if (!split.has_value()) return error(key, split.error().context);
+        if (split->empty()) return error(key, "the command is empty");
+        words = std::move(*split);
+    }
+    const auto checked = words->empty() ? Result<void>{} : check_command(*words);
+    if (!checked.has_value()) return error(key, checked.error().context);
+    out = std::move(*words);
+    return {};
+}
+
 Result<void> SpecReader::variables(const std::string& key, std::map<std::string, std::string>& out) {
     const YAML::Node* node = find(key);
     if (node == nullptr || node->IsNull()) return {};
     if (!node->IsSequence() && !node->IsMap()) return error(key, "must be a list of {name, value}, or a mapping of names to values");
     if (node->size() > kListItemsMax) return error(key, "has more than " + std::to_string(kListItemsMax) + " items");
     if (node->IsSequence()) {
+        std::map<std::string, std::string> given;
         std::size_t index = 0;
-        for (const auto& item : *node) MILLRACE_TRY(add_variable(key + "[" + std::to_string(index++) + "]", item, out));
+        for (const auto& item : *node) MILLRACE_TRY(add_variable(key + "[" + std::to_string(index++) + "]", item, given));
+        for (auto& [name, value] : given) out[name] = std::move(value);
         return {};
     }
-    MILLRACE_TRY_ASSIGN(const SpecReader inner, open(origin_, path_ + key, *node));
+    MILLRACE_TRY_ASSIGN(const SpecReader inner, open(origin_, path_ + key, *node, *warnings_));
     for (const auto& [name, value] : inner.nodes_) {
         MILLRACE_TRY_ASSIGN(const std::string text, scalar_of(value, key + "." + name, "a text"));
         const auto checked = check_variable(name, text);
@@ -140,7 +164,7 @@ Result<void> SpecReader::variables(const std::string& key, std::map<std::string,
 }
 
 Result<void> SpecReader::add_variable(const std::string& key, const YAML::Node& item, std::map<std::string, std::string>& out) const {
-    MILLRACE_TRY_ASSIGN(SpecReader pair, open(origin_, path_ + key, item));
+    MILLRACE_TRY_ASSIGN(SpecReader pair, open(origin_, path_ + key, item, *warnings_));
     if (pair.has("valueFrom")) return pair.error("valueFrom", "is not supported; give a 'value'");
     std::string name;
     std::string value;
@@ -159,28 +183,54 @@ Result<void> SpecReader::add_variable(const std::string& key, const YAML::Node& 
 Result<std::optional<SpecReader>> SpecReader::section(const std::string& key) {
     const YAML::Node* node = find(key);
     if (node == nullptr || node->IsNull()) return std::optional<SpecReader>{};
-    MILLRACE_TRY_ASSIGN(SpecReader inner, open(origin_, path_ + key, *node));
+    MILLRACE_TRY_ASSIGN(SpecReader inner, open(origin_, path_ + key, *node, *warnings_));
     return std::optional(std::move(inner));
 }
 
+Result<std::vector<SpecReader>> SpecReader::sections(const std::string& key) {
+    const YAML::Node* node = find(key);
+    std::vector<SpecReader> items;
+    if (node == nullptr || node->IsNull()) return items;
+    if (!node->IsSequence()) return error(key, "must be a list");
+    if (node->size() > kListItemsMax) return error(key, "has more than " + std::to_string(kListItemsMax) + " items");
+    for (const auto& item : *node) {
+        MILLRACE_TRY_ASSIGN(SpecReader inner, open(origin_, path_ + key + "[" + std::to_string(items.size()) + "]", item, *warnings_));
+        items.push_back(std::move(inner));
+    }
+    return items;
+}
+
+bool SpecReader::is(const std::string& key, std::string_view text) const {
+    const auto found = nodes_.find(key);
+    return found != nodes_.end() && !found->second.IsMap() && !found->second.IsSequence() && found->second.Scalar() == text;
+}
+
+bool SpecReader::is_mapping(const std::string& key) const { return has(key) && nodes_.at(key).IsMap(); }
+
 Error SpecReader::error(const std::string& key, const std::string& why) const { return fail(Code::invalid_argument, note(key, why)); }
+
+Error SpecReader::wrong(const std::string& key, const std::string& value, const std::string& why) const {
+    return error(key, why + placeholder_hint(value));
+}
+
+void SpecReader::warn(const std::string& key, const std::string& why) const { warnings_->push_back(note(key, why)); }
 
 std::string SpecReader::note(const std::string& key, const std::string& why) const {
     const auto found = nodes_.find(key);
     return place(found == nodes_.end() ? node_ : found->second, key) + ": " + why;
 }
 
-void SpecReader::warn_unknown(std::vector<std::string>& warnings) const {
+void SpecReader::warn_unknown() const {
     std::size_t unknown = 0;
     for (const auto& [key, node] : nodes_) {
         if (std::ranges::find(known_, key) != known_.end()) continue;
         if (++unknown > kUnknownKeysMax) {
-            warnings.push_back(origin_ + ": more unknown keys are not listed");
+            warnings_->push_back(origin_ + ": more unknown keys are not listed");
             return;
         }
         const std::string shown = key.substr(0, 60);
         const std::string near = nearest_word(shown, known_);
-        warnings.push_back(place(node, shown) + ": is not a key of a transform and is ignored" +
+        warnings_->push_back(place(node, shown) + ": is not a key of a transform and is ignored" +
                            (near.empty() ? "" : "; did you mean '" + near + "'?"));
     }
 }
@@ -199,8 +249,13 @@ Result<std::string> SpecReader::scalar_of(const YAML::Node& node, const std::str
     const auto bad = [&](const std::string& why) { return fail(Code::invalid_argument, place(node, key) + ": " + why); };
     if (node.IsNull()) return bad("has no value; give " + expected);
     if (!node.IsScalar()) return bad("must be " + expected + ", not a " + (node.IsMap() ? "mapping" : "list"));
-    if (node.Scalar().size() > kScalarBytesMax) return bad("is longer than 256 KiB");
-    return node.Scalar();
+    const std::string& value = node.Scalar();
+    if (value.size() > kScalarBytesMax) return bad("is longer than 256 KiB");
+    if (value.starts_with("${") && value.ends_with('}')) {
+        warnings_->push_back(place(node, key) + ": " + quoted_for_message(value) + " looks like a placeholder that envsubst should have filled in; " +
+                             "it is taken as it is");
+    }
+    return value;
 }
 
 std::string SpecReader::place(const YAML::Node& node, const std::string& key) const {

@@ -19,20 +19,78 @@ Json limits_json(const Limits& limits) {
     return json;
 }
 
+std::string_view pull_name(PullPolicy pull) {
+    switch (pull) {
+        case PullPolicy::never: return "never";
+        case PullPolicy::missing: return "missing";
+        case PullPolicy::always: return "always";
+    }
+    return "";
+}
+
+std::string_view network_name(Network network) {
+    switch (network) {
+        case Network::target: return "target";
+        case Network::bridge: return "bridge";
+        case Network::host: return "host";
+    }
+    return "";
+}
+
+void add_container(Json& json, const TransformSpec& spec) {
+    const Container& container = spec.container;
+    json["runtime"] = Json{{"image", container.image}};
+    if (!spec.argv.empty()) json["runtime"]["command"] = spec.argv;
+    json["pull"] = pull_name(container.pull);
+    json["network"] = network_name(container.network);
+    json["tmpfs"] = container.tmpfs_bytes;
+    if (!container.user.empty()) json["user"] = container.user;
+    json["port"] = container.port;
+    if (container.cpu_millis != 0) json["resources"] = Json{{"limits", {{"cpu", std::to_string(container.cpu_millis) + "m"}}}};
+}
+
 // Texts are UTF-8 by construction; a spec that somebody filled by hand must not throw.
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace
 
+std::string_view kind_name(Kind kind) {
+    switch (kind) {
+        case Kind::filter: return "filter";
+        case Kind::process: return "process";
+        case Kind::oci: return "oci";
+    }
+    return "";
+}
+
+std::string_view communication_name(Communication communication) {
+    switch (communication) {
+        case Communication::hpush: return "hpush://";
+        case Communication::hpull: return "hpull://";
+        case Communication::ws: return "ws://";
+        case Communication::stream: return "stream://";
+    }
+    return "";
+}
+
 std::string to_json(const TransformSpec& spec) {
     Json json{{"name", spec.name}};
     if (spec.kind == Kind::filter) {
         json["cmd"] = command_text(spec.argv);
-    } else {
+    } else if (spec.kind == Kind::process) {
         json["command"] = spec.argv;
         json["listen"] = spec.listen == Listen::unix_socket ? "unix" : "tcp";
+    } else {
+        add_container(json, spec);
     }
     json["communication"] = communication_name(spec.communication);
+    if (spec.kind != Kind::filter) {
+        json["support_direct_put"] = spec.direct_put;
+        json["file_paths"] = spec.file_paths;
+        json["health"] = spec.health_path;
+        json["retry"] = Json{{"restarts", spec.restarts_max}};
+        if (spec.batch_objects_max != 0) json["batch"] = spec.batch_objects_max;
+    }
     json["init_timeout"] = duration_text(spec.init_timeout_ms);
     json["obj_timeout"] = duration_text(spec.obj_timeout_ms);
     json["env"] = spec.env;
@@ -44,9 +102,13 @@ std::string to_json(const TransformSpec& spec) {
 }
 
 std::uint64_t digest(const TransformSpec& spec) {
-    const Json canonical = Json::array({spec.name, spec.kind == Kind::filter ? "filter" : "process", spec.argv, spec.env, spec.workdir,
-                                        spec.limits.memory_bytes, spec.limits.cpu_seconds, spec.limits.open_files,
-                                        spec.limits.file_bytes, spec.limits.processes});
+    Json canonical = Json::array({spec.name, kind_name(spec.kind), spec.argv, spec.env, spec.workdir, spec.limits.memory_bytes,
+                                  spec.limits.cpu_seconds, spec.limits.open_files, spec.limits.file_bytes, spec.limits.processes});
+    // Added for containers only: the other kinds must keep the digests that are in the records of their results.
+    if (spec.kind == Kind::oci) {
+        for (const std::string& text : {spec.container.image, spec.container.user}) canonical.push_back(text);
+        canonical.push_back(spec.container.tmpfs_bytes);
+    }
     return xxh64(dump(canonical));
 }
 

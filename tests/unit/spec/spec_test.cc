@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/hash.h"
+
 namespace millrace::spec {
 namespace {
 
@@ -10,15 +12,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-
-bool same(const TransformSpec& a, const TransformSpec& b) {
-    return a.name == b.name && a.kind == b.kind && a.argv == b.argv && a.communication == b.communication && a.listen == b.listen &&
-           a.init_timeout_ms == b.init_timeout_ms && a.obj_timeout_ms == b.obj_timeout_ms && a.env == b.env && a.workdir == b.workdir &&
-           a.stderr_bytes_max == b.stderr_bytes_max && a.concurrency_min == b.concurrency_min &&
-           a.concurrency_max == b.concurrency_max && a.limits.memory_bytes == b.limits.memory_bytes &&
-           a.limits.cpu_seconds == b.limits.cpu_seconds && a.limits.open_files == b.limits.open_files &&
-           a.limits.file_bytes == b.limits.file_bytes && a.limits.processes == b.limits.processes;
-}
 
 ParsedSpec parsed(const std::string& text) {
     auto spec = parse_spec(text, "spec.yaml");
@@ -31,18 +24,45 @@ TEST(Spec, SmallestFilterHasDefaults) {
     EXPECT_EQ(one.spec.name, "to-gzip");
     EXPECT_EQ(one.spec.kind, Kind::filter);
     EXPECT_THAT(one.spec.argv, ElementsAre("gzip", "-9"));
-    EXPECT_EQ(one.spec.communication, "hpush://");
+    EXPECT_EQ(one.spec.communication, Communication::hpush);
+    EXPECT_EQ(one.spec.restarts_max, 10u);
     EXPECT_EQ(one.spec.init_timeout_ms, milliseconds(45'000));
     EXPECT_EQ(one.spec.obj_timeout_ms, milliseconds(10'000));
     EXPECT_EQ(one.spec.limits.open_files, 1024u);
     EXPECT_THAT(one.warnings, IsEmpty());
 }
 
+constexpr const char* kContainer = R"(
+name: to-upper
+runtime:
+  image: localhost:5000/team/upper@sha256:0123
+  command: python3 "/srv/the server.py"
+  env: [{name: A, value: first}, {name: B, value: below}]
+communication: stream://
+env: {A: wins}
+pull: always
+network: bridge
+tmpfs: 1MiB
+user: "1000:1000"
+port: 80
+health: /ready
+workdir: /code
+batch: 4
+file_paths: true
+resources: {limits: {cpu: 1500m, memory: 64Mi}}
+limits: {processes: 9, cpu_time: 3s}
+)";
+
 constexpr const char* kEverything = R"(
 name: to-upper
 command: [python3, /srv/server.py, "--socket={socket}"]
-communication: hpush://
+communication: ws://
 listen: tcp
+support_direct_put: true
+file_paths: true
+health: /ready?deep=1
+batch: 12
+retry: {restarts: 3}
 init_timeout: 1m30s
 obj_timeout: 250ms
 env:
@@ -67,7 +87,13 @@ TEST(Spec, EveryKeyIsRead) {
     EXPECT_THAT(one.warnings, IsEmpty());
     EXPECT_EQ(spec.kind, Kind::process);
     EXPECT_THAT(spec.argv, ElementsAre("python3", "/srv/server.py", "--socket={socket}"));
+    EXPECT_EQ(spec.communication, Communication::ws);
     EXPECT_EQ(spec.listen, Listen::tcp);
+    EXPECT_TRUE(spec.direct_put);
+    EXPECT_TRUE(spec.file_paths);
+    EXPECT_EQ(spec.health_path, "/ready?deep=1");
+    EXPECT_EQ(spec.batch_objects_max, 12u);
+    EXPECT_EQ(spec.restarts_max, 3u);
     EXPECT_EQ(spec.init_timeout_ms, milliseconds(90'000));
     EXPECT_EQ(spec.obj_timeout_ms, milliseconds(250));
     EXPECT_THAT(spec.env, ElementsAre(Pair("EMPTY", ""), Pair("MODEL", "big, \"quoted\" ä \U0001F600 \x01"), Pair("THREADS", "4")));
@@ -82,8 +108,30 @@ TEST(Spec, EveryKeyIsRead) {
     EXPECT_EQ(spec.limits.processes, 32u);
 }
 
+TEST(Spec, EveryKeyOfAContainerIsRead) {
+    const ParsedSpec one = parsed(kContainer);
+    const TransformSpec& spec = one.spec;
+    EXPECT_THAT(one.warnings, IsEmpty());
+    EXPECT_EQ(spec.kind, Kind::oci);
+    EXPECT_THAT(spec.argv, ElementsAre("python3", "/srv/the server.py"));
+    EXPECT_THAT(spec.env, ElementsAre(Pair("A", "wins"), Pair("B", "below")));
+    EXPECT_EQ(spec.communication, Communication::stream);
+    EXPECT_EQ(spec.container, (Container{.image = "localhost:5000/team/upper@sha256:0123", .pull = PullPolicy::always, .network = Network::bridge,
+                                         .tmpfs_bytes = 1 << 20, .user = "1000:1000", .port = 80, .cpu_millis = 1500}));
+    EXPECT_EQ(spec.health_path, "/ready");
+    EXPECT_EQ(spec.workdir, "/code");
+    EXPECT_EQ(spec.batch_objects_max, 4u);
+    EXPECT_TRUE(spec.file_paths);
+    EXPECT_EQ(spec.limits.memory_bytes, 64ull << 20);
+    EXPECT_EQ(spec.limits.processes, 9u);
+    EXPECT_EQ(spec.limits.cpu_seconds, 3u);
+}
+
 TEST(Spec, JsonIsReadBack) {
-    std::vector<TransformSpec> specs{parsed(kEverything).spec, parsed("name: to-gzip\ncmd: gzip -9").spec};
+    std::vector<TransformSpec> specs{parsed(kEverything).spec, parsed(kContainer).spec, parsed("name: to-gzip\nruntime: {image: x}").spec,
+                                     parsed("name: to-gzip\nruntime: {image: x}\nenv: {ETL_DIRECT_FQN: true}\nfile_paths: false").spec,
+                                     parsed("name: to-gzip\ncommand: serve\ncommunication: hpull://\nretry: {restarts: 0}").spec,
+                                     parsed("name: to-gzip\ncmd: gzip -9").spec};
     specs.push_back(parsed("name: to-gzip\ncmd: |\n  set -e\n  gzip | cat 'a b'\n").spec);
     specs.push_back(parsed("name: to-gzip\ncmd: sed 's/a b/\"c\"/' ''\nlimits: {open_files: 0}\nstderr_max: 0").spec);
     specs.push_back(parsed("name: server\ncommand: FOO=1 ./serve {socket}\nenv: {A: 'line\n\n  two', B: ' ', C: '\\', \"D\": \"~\"}").spec);
@@ -91,7 +139,7 @@ TEST(Spec, JsonIsReadBack) {
         const std::string json = to_json(spec);
         EXPECT_EQ(json.find('\n'), std::string::npos);
         const ParsedSpec again = parsed(json);
-        EXPECT_TRUE(same(again.spec, spec)) << json << "\n" << to_json(again.spec);
+        EXPECT_EQ(again.spec, spec) << json << "\n" << to_json(again.spec);
         EXPECT_THAT(again.warnings, IsEmpty());
         EXPECT_EQ(digest(again.spec), digest(spec));
     }
@@ -110,16 +158,47 @@ TEST(Spec, DigestIsOfWhatIsComputed) {
     EXPECT_TRUE(changed([](TransformSpec& s) { s.limits.memory_bytes = 1; }));
     EXPECT_FALSE(changed([](TransformSpec& s) { s.obj_timeout_ms = milliseconds(1); }));
     EXPECT_FALSE(changed([](TransformSpec& s) { s.init_timeout_ms = milliseconds(1); }));
+    EXPECT_FALSE(changed([](TransformSpec& s) { s.communication = Communication::stream; }));
+    EXPECT_FALSE(changed([](TransformSpec& s) { s.file_paths = false; }));
 }
 
-TEST(Spec, AisStoreFieldsAreUnderstood) {
+TEST(Spec, DigestOfAContainerDependsOnItsImage) {
+    const TransformSpec spec = parsed(kContainer).spec;
+    const auto changed = [&](auto change) {
+        TransformSpec other = spec;
+        change(other);
+        return digest(other) != digest(spec);
+    };
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.container.image = "another"; }));
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.container.user = "root"; }));
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.container.tmpfs_bytes *= 2; }));
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.argv.clear(); }));
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.env.clear(); }));
+    EXPECT_FALSE(changed([](TransformSpec& s) { s.container.pull = PullPolicy::never; }));
+    EXPECT_FALSE(changed([](TransformSpec& s) { s.container.cpu_millis = 1; }));
+}
+
+// They are in the records of results.
+TEST(Spec, DigestsStayAsTheyAre) {
+    EXPECT_EQ(digest(parsed("name: to-gzip\ncmd: gzip -9").spec), xxh64(R"(["to-gzip","filter",["gzip","-9"],{},"",0,0,1024,0,0])"));
+    EXPECT_EQ(digest(parsed("name: to-gzip\ncommand: serve\nenv: {A: b}\nworkdir: /srv").spec),
+              xxh64(R"(["to-gzip","process",["serve"],{"A":"b"},"/srv",0,0,1024,0,0])"));
+}
+
+TEST(Spec, AisStoreFieldsAreUnderstoodBesideACommand) {
     const ParsedSpec one = parsed(R"({"name": "to-upper", "command": "serve --fast", "communication": "hpush://",
         "support_direct_put": true, "env": {"A": "b"}, "resources": {"limits": {"memory": "512Mi", "cpu": "500m"}, "requests": {"cpu": 1}}})");
     EXPECT_THAT(one.spec.argv, ElementsAre("serve", "--fast"));
+    EXPECT_TRUE(one.spec.direct_put);
     EXPECT_EQ(one.spec.limits.memory_bytes, 512ull << 20);
     EXPECT_THAT(one.warnings, ElementsAre(HasSubstr("line 2, 'resources.requests': is ignored"),
-                                          HasSubstr("line 2, 'resources.limits.cpu': is ignored: process transforms do not limit"),
-                                          HasSubstr("line 2, 'support_direct_put': is ignored")));
+                                          HasSubstr("line 2, 'resources.limits.cpu': is ignored: only containers")));
+}
+
+TEST(Spec, HarmlessKeysOfAFilterAreWarnedAbout) {
+    const ParsedSpec one = parsed("name: to-gzip\ncmd: gzip\nsupport_direct_put: true\nretry: {restarts: 3}");
+    EXPECT_EQ(one.spec, parsed("name: to-gzip\ncmd: gzip").spec);
+    EXPECT_THAT(one.warnings, ElementsAre(HasSubstr("line 4, 'retry': is ignored"), HasSubstr("line 3, 'support_direct_put': is ignored")));
 }
 
 TEST(Spec, UnknownKeysAreWarnedAbout) {
