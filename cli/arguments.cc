@@ -124,6 +124,10 @@ std::expected<Invocation, UsageError> parse_arguments(std::vector<std::string> a
         return std::unexpected(
             UsageError{"etl init needs a specification", "give -f SPEC.yaml, or --name NAME --cmd 'FILTER'"});
     }
+    if (const auto* control = std::get_if<EtlControl>(&grammar.invocation.verb);
+        control != nullptr && control->name.empty() && control->file.empty()) {
+        return std::unexpected(UsageError{"etl " + control->verb + " needs the name of a transform", "give NAME, or -f SPEC.yaml"});
+    }
     return std::move(grammar.invocation);
 }
 

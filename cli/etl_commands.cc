@@ -61,37 +61,95 @@ Result<void> register_spec(Context& context, std::string text, std::string_view 
     return {};
 }
 
+std::string place_of(const std::string& file, const std::vector<SpecDocument>& documents, const SpecDocument& document) {
+    return documents.size() == 1 ? file : file + ", document from line " + std::to_string(document.line);
+}
+
+Result<std::vector<SpecDocument>> read_documents(Context& context, const std::string& file) {
+    MILLRACE_TRY_ASSIGN(const std::string text, read_text(context, file));
+    std::vector<SpecDocument> documents = split_documents(text);
+    if (documents.empty()) return fail(Code::invalid_argument, file + " holds no specification");
+    return documents;
+}
+
+int register_file(Context& context, const EtlInit& verb, const SpecValues& values, JsonArrayPrinter* printer) {
+    const auto documents = read_documents(context, verb.file);
+    if (!documents) {
+        report(context.console, "etl init", documents.error().context);
+        return kExitUsage;
+    }
+    if (!values.empty() && documents->size() > 1) {
+        report(context.console, "etl init", verb.file + " holds " + std::to_string(documents->size()) + " specifications",
+               "--name, --comm-type, --init-timeout and --object-timeout are for a file with one");
+        return kExitUsage;
+    }
+    int status = kExitDone;
+    for (const SpecDocument& document : *documents) {
+        auto text = values.empty() ? Result<std::string>(document.text) : with_values(document.text, values);
+        const auto done = text ? register_spec(context, std::move(*text), "application/yaml", printer) : Result<void>(text.error());
+        if (done) continue;
+        status = context.fail("etl init: " + place_of(verb.file, *documents, document), done.error());
+        if (Session::is_unreachable(done.error())) break;
+    }
+    return status;
+}
+
+int register_command(Context& context, const EtlInit& verb, const SpecValues& values, JsonArrayPrinter* printer) {
+    json document{{"name", values.name}, {"cmd", verb.cmd}};
+    if (!values.communication.empty()) document["communication"] = values.communication;
+    if (!values.init_timeout.empty()) document["init_timeout"] = values.init_timeout;
+    if (!values.object_timeout.empty()) document["obj_timeout"] = values.object_timeout;
+    const auto done = register_spec(context, json_line(document), "application/json", printer);
+    return done ? kExitDone : context.fail("etl init " + values.name, done.error());
+}
+
+// Starts, stops or removes one transform, and says so.
+Result<void> control_etl(Context& context, const std::string& verb, const std::string& name, JsonArrayPrinter* array) {
+    Call call;
+    call.method = verb == "rm" ? "DELETE" : "POST";
+    call.target = etl_path(name, verb == "rm" ? "" : "/" + verb);
+    call.time_max = kStartTimeMax;
+    MILLRACE_TRY(context.session.request(std::move(call)));
+    const std::string what = verb == "rm" ? "removed" : verb == "stop" ? "stopped" : "started";
+    const json answer{{"name", name}, {what, true}};
+    if (array != nullptr) {
+        array->add(answer);
+    } else if (context.json) {
+        print_json(context.console.out, answer);
+    } else {
+        context.console.out << what << " etl " << clean_text(name) << '\n';
+    }
+    return {};
+}
+
+int control_file(Context& context, const EtlControl& verb) {
+    const std::string what = "etl " + verb.verb;
+    const auto documents = read_documents(context, verb.file);
+    if (!documents) {
+        report(context.console, what, documents.error().context);
+        return kExitUsage;
+    }
+    JsonArrayPrinter array(context.console.out);
+    int status = kExitDone;
+    for (const SpecDocument& document : *documents) {
+        const auto name = spec_name(document.text);
+        const auto done = name ? control_etl(context, verb.verb, *name, context.json ? &array : nullptr) : Result<void>(name.error());
+        if (done) continue;
+        status = context.fail(what + ": " + (name ? *name : place_of(verb.file, *documents, document)), done.error());
+        if (Session::is_unreachable(done.error())) break;
+    }
+    if (context.json) array.end();
+    return status;
+}
+
 }  // namespace
 
 int run(Context& context, const EtlInit& verb) {
     JsonArrayPrinter array(context.console.out);
     JsonArrayPrinter* const printer = context.json ? &array : nullptr;
-    if (verb.file.empty()) {
-        const auto done = register_spec(context, json_line({{"name", verb.name}, {"cmd", verb.cmd}}),
-                                        "application/json", printer);
-        if (context.json) array.end();
-        return done ? kExitDone : context.fail("etl init " + verb.name, done.error());
-    }
-    const auto text = read_text(context, verb.file);
-    if (!text) {
-        report(context.console, "etl init", text.error().context);
-        return kExitUsage;
-    }
-    const std::vector<SpecDocument> documents = split_documents(*text);
-    if (documents.empty()) {
-        report(context.console, "etl init", verb.file + " holds no specification");
-        return kExitUsage;
-    }
-    int status = kExitDone;
-    for (const SpecDocument& document : documents) {
-        const auto done = register_spec(context, document.text, "application/yaml", printer);
-        if (done) continue;
-        const std::string where = documents.size() == 1
-                                      ? verb.file
-                                      : verb.file + ", document from line " + std::to_string(document.line);
-        status = context.fail("etl init: " + where, done.error());
-        if (Session::is_unreachable(done.error())) break;
-    }
+    SpecValues values = verb.values;
+    if (!values.communication.empty() && values.communication.find("://") == std::string::npos) values.communication += "://";
+    const int status = verb.file.empty() ? register_command(context, verb, values, printer) : register_file(context, verb, values, printer);
     if (context.json) array.end();
     return status;
 }
@@ -146,19 +204,9 @@ int run(Context& context, const EtlShow& verb) {
 }
 
 int run(Context& context, const EtlControl& verb) {
-    Call call;
-    call.method = verb.verb == "rm" ? "DELETE" : "POST";
-    call.target = etl_path(verb.name, verb.verb == "rm" ? "" : "/" + verb.verb);
-    call.time_max = kStartTimeMax;
-    const auto done = context.session.request(std::move(call));
-    if (!done) return context.fail("etl " + verb.verb + " " + verb.name, done.error());
-    const std::string what = verb.verb == "rm" ? "removed" : verb.verb == "stop" ? "stopped" : "started";
-    if (context.json) {
-        print_json(context.console.out, {{"name", verb.name}, {what, true}});
-    } else {
-        context.console.out << what << " etl " << clean_text(verb.name) << '\n';
-    }
-    return kExitDone;
+    if (!verb.file.empty()) return control_file(context, verb);
+    const auto done = control_etl(context, verb.verb, verb.name, nullptr);
+    return done ? kExitDone : context.fail("etl " + verb.verb + " " + verb.name, done.error());
 }
 
 int run(Context& context, const EtlLogs& verb) {

@@ -129,28 +129,34 @@ void Grammar::add_buckets_and_cluster() {
                       "  millrace cluster show\n  millrace cluster show -o json");
 }
 
+void Grammar::add_etl_init(CLI::App* etl) {
+    auto init = verb<EtlInit>(etl, "init", "Register a transform and start it on every target",
+                              "  millrace etl init --name squeeze --cmd 'gzip -9'\n"
+                              "  millrace etl init -f squeeze.yaml                   may hold several documents\n"
+                              "  millrace etl init -f - < squeeze.yaml\n"
+                              "  millrace etl init -f spec.yaml --name squeeze2 --comm-type ws");
+    SpecValues& values = init.verb->values;
+    auto* file =
+        init.app->add_option("-f,--file", init.verb->file, "Specifications in YAML or JSON, or - for standard input")
+            ->type_name("FILE");
+    auto* name =
+        init.app->add_option("--name", values.name, "6 to 32 of a-z, 0-9 and -; instead of the one in FILE")->type_name("NAME");
+    init.app
+        ->add_option("--cmd", init.verb->cmd, "A filter: the object on standard input, the result on standard output")
+        ->type_name("COMMAND")
+        ->excludes(file)
+        ->needs(name);
+    init.app->add_option("--comm-type", values.communication, "hpush, hpull, ws or stream, instead of what is in FILE")->type_name("TYPE");
+    init.app->add_option("--init-timeout", values.init_timeout, "How long it may take to start")->type_name("DURATION");
+    init.app->add_option("--object-timeout", values.object_timeout, "How long an object may take")->type_name("DURATION");
+}
+
 void Grammar::add_etls() {
     CLI::App* etl = noun("etl", "Register transforms and look after them",
                          "  millrace etl init --name squeeze --cmd 'gzip -9'\n"
                          "  millrace etl ls\n"
                          "  millrace etl logs squeeze");
-    auto init = verb<EtlInit>(etl, "init", "Register a transform and start it on every target",
-                              "  millrace etl init --name squeeze --cmd 'gzip -9'\n"
-                              "  millrace etl init -f squeeze.yaml                   may hold several documents\n"
-                              "  millrace etl init -f - < squeeze.yaml");
-    auto* file =
-        init.app->add_option("-f,--file", init.verb->file, "Specifications in YAML or JSON, or - for standard input")
-            ->type_name("FILE");
-    auto* name = init.app->add_option("--name", init.verb->name, "With --cmd: 6 to 32 of a-z, 0-9 and -")
-                     ->type_name("NAME")
-                     ->excludes(file);
-    auto* cmd = init.app
-                    ->add_option("--cmd", init.verb->cmd,
-                                 "A filter: the object on standard input, the result on standard output")
-                    ->type_name("COMMAND")
-                    ->excludes(file);
-    name->needs(cmd);
-    cmd->needs(name);
+    add_etl_init(etl);
     verb<EtlList>(etl, "ls", "List the transforms", "  millrace etl ls");
     auto show = verb<EtlShow>(etl, "show", "Show a transform and how it is on each target",
                               "  millrace etl show squeeze");
@@ -158,9 +164,13 @@ void Grammar::add_etls() {
     for (const auto& [word, description] : {std::pair{"start", "Start a stopped transform"},
                                             {"stop", "Kill a transform's processes; it stays registered"},
                                             {"rm", "Stop and forget a transform"}}) {
-        auto control = verb<EtlControl>(etl, word, description, std::string("  millrace etl ") + word + " squeeze",
-                                        {word, ""});
-        control.app->add_option("NAME", control.verb->name)->required();
+        auto control = verb<EtlControl>(etl, word, description,
+                                        std::string("  millrace etl ") + word + " squeeze\n  millrace etl " + word + " -f squeeze.yaml",
+                                        {word, "", ""});
+        auto* name = control.app->add_option("NAME", control.verb->name);
+        control.app->add_option("-f,--file", control.verb->file, "Those that are specified in this file, or - for standard input")
+            ->type_name("FILE")
+            ->excludes(name);
     }
     auto logs = verb<EtlLogs>(etl, "logs", "Show what a transform wrote to standard error",
                               "  millrace etl logs squeeze\n  millrace etl logs squeeze --target t-abc");

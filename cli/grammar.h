@@ -41,6 +41,7 @@ private:
     void add_objects();
     void add_buckets_and_cluster();
     void add_etls();
+    void add_etl_init(CLI::App* etl);
     void add_jobs();
     void add_job_submit(CLI::App* job, const std::string& name, const std::string& description,
                         const std::string& examples, JobSubmit preset);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/context.h"
+#include "cli/spec_edit.h"
 #include "core/clock.h"
 
 namespace millrace::cli {
@@ -55,9 +56,9 @@ struct Head {
 };
 
 struct EtlInit {
-    std::string file;  // or name and cmd
-    std::string name;
+    std::string file;   // or a command and a name
     std::string cmd;
+    SpecValues values;  // these win over those of the file
 };
 struct EtlList {};
 struct EtlShow {
@@ -65,7 +66,8 @@ struct EtlShow {
 };
 struct EtlControl {
     std::string verb;  // "start", "stop" or "rm"
-    std::string name;
+    std::string name;  // or
+    std::string file;  // of specifications: their names
 };
 struct EtlLogs {
     std::string name;

@@ -130,6 +130,9 @@ TEST(Arguments, ControlVerbsCarryTheirName) {
     EXPECT_EQ(parsed<JobControl>({"job", "resume", "job-1"}).verb, "resume");
     EXPECT_EQ(parsed<EtlControl>({"etl", "rm", "squeeze"}).verb, "rm");
     EXPECT_EQ(parsed<EtlControl>({"etl", "rm", "squeeze"}).name, "squeeze");
+    EXPECT_EQ(parsed<EtlControl>({"etl", "stop", "-f", "x.yaml"}).file, "x.yaml");
+    EXPECT_THAT(refused({"etl", "stop"}).message, HasSubstr("etl stop needs the name"));
+    EXPECT_FALSE(refused({"etl", "stop", "squeeze", "-f", "x.yaml"}).message.empty());
 }
 
 TEST(Arguments, MistakesGetASuggestion) {
@@ -146,6 +149,8 @@ TEST(Arguments, EtlInitNeedsAFileOrNameAndCommand) {
     EXPECT_EQ(parsed<EtlInit>({"etl", "init", "--name", "squeeze", "--cmd", "gzip -9"}).cmd, "gzip -9");
     EXPECT_THAT(refused({"etl", "init"}).message, HasSubstr("specification"));
     EXPECT_FALSE(refused({"etl", "init", "--name", "squeeze"}).message.empty());
+    EXPECT_FALSE(refused({"etl", "init", "--cmd", "cat"}).message.empty());
+    EXPECT_EQ(parsed<EtlInit>({"etl", "init", "-f", "x.yaml", "--name", "squeeze"}).values.name, "squeeze");
     EXPECT_FALSE(refused({"etl", "init", "--name", "squeeze", "--cmd", "cat", "-f", "x"}).message.empty());
 }
 

@@ -44,6 +44,65 @@ TEST(EtlInit, StandardInputAndMissingFiles) {
     EXPECT_EQ(proxy.run({"etl", "init", "-f", "/no/such/file"}).status, kExitUsage);
 }
 
+TEST(EtlInit, FlagsWinOverTheSpecification) {
+    TemporaryFolder folder;
+    folder.write("spec.yaml", "# mine\nname: first1\nruntime: {image: x, command: [\"null\", \"a b\"]}\nobj_timeout: 3s\nenv: {A: \"\"}\n");
+    FakeNode proxy(registry);
+    const Outcome outcome = proxy.run({"etl", "init", "-f", folder.path("spec.yaml"), "--name", "second", "--comm-type", "ws", "--init-timeout",
+                                       "2m", "--object-timeout", "9s"});
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_EQ(proxy.seen()[0].body,
+              "name: second\nruntime: {image: x, command: [\"null\", a b]}\nobj_timeout: 9s\nenv: {A: \"\"}\ncommunication: ws://\ninit_timeout: 2m");
+    EXPECT_EQ(proxy.run({"etl", "init", "--name", "squeeze", "--cmd", "cat", "--object-timeout", "9s"}).status, kExitDone);
+    EXPECT_EQ(json::parse(proxy.seen()[1].body), json::parse(R"({"name":"squeeze","cmd":"cat","obj_timeout":"9s"})"));
+}
+
+TEST(EtlInit, FlagsGoAroundAPod) {
+    TemporaryFolder folder;
+    folder.write("pod.yaml", "kind: Pod\n");
+    FakeNode proxy(registry);
+    EXPECT_EQ(proxy.run({"etl", "init", "-f", folder.path("pod.yaml"), "--name", "second", "--comm-type", "hpull://"}).status, kExitDone);
+    EXPECT_EQ(json::parse(proxy.seen()[0].body),
+              json::parse(R"({"name":"second","communication":"hpull://","spec":"a2luZDogUG9kCg=="})"));
+}
+
+TEST(EtlInit, FlagsAreForOneSpecification) {
+    TemporaryFolder folder;
+    folder.write("specs.yaml", "name: first1\ncmd: cat\n---\nname: second\ncmd: cat\n");
+    folder.write("list.yaml", "- a\n");
+    folder.write("broken.yaml", "name: first1\ncmd: [cat\n");
+    FakeNode proxy(registry);
+    const Outcome outcome = proxy.run({"etl", "init", "-f", folder.path("specs.yaml"), "--name", "third1"});
+    EXPECT_EQ(outcome.status, kExitUsage);
+    EXPECT_THAT(outcome.err, HasSubstr("holds 2 specifications"));
+    const Outcome list = proxy.run({"etl", "init", "-f", folder.path("list.yaml"), "--name", "third1"});
+    EXPECT_EQ(list.status, kExitUsage);
+    EXPECT_THAT(list.err, HasSubstr("list.yaml: a specification is a mapping"));
+    EXPECT_THAT(proxy.run({"etl", "init", "-f", folder.path("broken.yaml"), "--name", "third1"}).err, HasSubstr("not valid YAML"));
+    EXPECT_TRUE(proxy.seen().empty());
+}
+
+TEST(EtlControl, NamesComeFromAFile) {
+    TemporaryFolder folder;
+    folder.write("specs.yaml", "name: first1\ncmd: cat\n---\ncmd: cat\n---\nkind: Pod\nmetadata: {name: second}\n---\nkind: Pod\n---\nname: absent\n");
+    FakeNode proxy(script({{"POST /v1/etl/first1/stop", {{200, ""}}}, {"POST /v1/etl/second/stop", {{200, ""}}}}));
+    const Outcome outcome = proxy.run({"etl", "stop", "-f", folder.path("specs.yaml")});
+    EXPECT_EQ(outcome.status, kExitNotFound);
+    EXPECT_EQ(outcome.out, "stopped etl first1\nstopped etl second\n");
+    EXPECT_THAT(outcome.err, HasSubstr("specs.yaml, document from line 4: it has no name"));
+    EXPECT_THAT(outcome.err, HasSubstr("specs.yaml, document from line 9: the pod has no metadata.name"));
+    EXPECT_THAT(outcome.err, HasSubstr("etl stop: absent"));
+    EXPECT_EQ(proxy.run({"etl", "rm", "-f", "/no/such/file"}).status, kExitUsage);
+    EXPECT_EQ(proxy.run({"etl", "rm", "-f", "-"}, "# nothing\n").status, kExitUsage);
+}
+
+TEST(EtlControl, AFilePrintsAnArrayAsJson) {
+    FakeNode proxy(script({{"DELETE /v1/etl/first1", {{200, ""}}}}));
+    const Outcome outcome = proxy.run({"etl", "rm", "-f", "-", "-o", "json"}, "name: first1\ncmd: cat\n");
+    EXPECT_EQ(outcome.status, kExitDone);
+    EXPECT_EQ(json::parse(outcome.out), json::parse(R"([{"name":"first1","removed":true}])"));
+}
+
 TEST(Etl, ShowsListsLogsAndErrors) {
     FakeNode proxy(script({
         {"GET /v1/etl",
