@@ -248,6 +248,19 @@ TEST(AisStorePod, ErrorsNameLineAndField) {
     for (const BadPod& one : bad) EXPECT_THAT(error_of(replaced(kPod, one.from, one.to)), StartsWith(one.error)) << one.from;
 }
 
+TEST(AisStorePod, DamagedOnesDoNoHarm) {
+    const std::string pod = kPod;
+    for (std::size_t at = 0; at < pod.size(); ++at) {
+        std::string text = pod;
+        text[at] = "[{*&:-\n\xff"[at % 8];
+        const std::string error = error_of(text);
+        EXPECT_TRUE(error == "accepted" || error.starts_with("spec.yaml")) << error;
+        // The message has a name and a communication of its own.
+        const std::string inside = error_of("name: md5-etl\ncommunication: hpush://\nspec: " + base64_encode(text));
+        EXPECT_TRUE(inside == "accepted" || (error != "accepted" && inside.starts_with("spec.yaml"))) << inside;
+    }
+}
+
 TEST(AisStorePod, ErrorsInsideOfAMessageNameThePod) {
     const auto message = [](const std::string& pod) { return "name: md5-etl\nspec: " + base64_encode(pod); };
     EXPECT_THAT(error_of(message(replaced(kPod, "kind: Pod", "kind: Job"))), StartsWith("spec.yaml (pod in 'spec') line 2, 'kind': must be Pod"));
