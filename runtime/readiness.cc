@@ -2,12 +2,18 @@
 
 #include <boost/asio/this_coro.hpp>
 
+#include "runtime/stream_connection.h"
+
 namespace millrace::runtime {
 namespace {
 constexpr std::size_t kProbeBytesMax = 64 * 1024;
 }
 
 Task<Result<void>> probe_server(const TransformSpec& spec, const ServerFacts& server, Instant deadline) {
+    if (spec.communication == spec::Communication::stream) {
+        MILLRACE_CO_TRY(co_await open_stream(server, deadline));
+        co_return Result<void>{};
+    }
     Executor executor = co_await boost::asio::this_coro::executor;
     http::Client client(executor, {.open_socket = server.open_socket});
     http::ClientRequest request;

@@ -23,6 +23,7 @@ LAYERS = {
     "scheduler": {"core", "wire", "http", "state", "spec"},
     "worker": {"core", "wire", "http", "state", "store", "runtime", "spec"},
     "cli": {"core", "http"},
+    "sdk": set(),
     "app": {"core", "spec", "wire", "http", "state", "store", "runtime", "scheduler", "worker", "cli"},
 }
 # Heavy or leaky third-party headers, and the only files that may include them.
