@@ -87,14 +87,23 @@ TEST_F(StreamFailure, AnAnswerMayComeBeforeTheWholeObject) {
 
 TEST_F(StreamFailure, WhoFindsNoRoomInTimeIsNotBlamed) {
     TransformSpec spec = python_spec();
-    spec.batch_objects_max = 2;
+    spec.batch_objects_max = 1;
     ASSERT_TRUE(start(spec).has_value());
-    timeout_ = std::chrono::milliseconds(400);
-    const auto outcomes = run_all({"sleep 300", "sleep 300", "hello", "sleep 1", "sleep 1"});
-    EXPECT_TRUE(outcomes[0].ok()) << outcomes[0].text();
-    EXPECT_TRUE(outcomes[2].ok()) << outcomes[2].text();
-    EXPECT_EQ(outcomes[4].code(), Code::overloaded) << outcomes[4].text();
-    EXPECT_EQ(outcomes[4].text(), "the transform was busy with other objects for all of its time");
+    Outcome first;
+    auto running = boost::asio::co_spawn(lane_.executor(), run_one(0, "sleep 1500", first), boost::asio::use_future);
+    ASSERT_TRUE(said("sleeping"));
+    timeout_ = std::chrono::milliseconds(50);
+    PatternSource source(1 << 20);
+    ChecksumSink sink;
+    const ObjectRun one = object();
+    const RunResult large = run(one, source, sink);
+    ASSERT_FALSE(large.has_value());
+    EXPECT_EQ(large.error().error.code, Code::overloaded) << large.error().error.context;
+    const Outcome small = run("hello");
+    EXPECT_EQ(small.code(), Code::overloaded);
+    EXPECT_EQ(small.text(), "the transform was busy with other objects for all of its time");
+    running.get();
+    EXPECT_EQ(first.output, "slept") << first.text();
 }
 
 TEST_F(StreamFailure, ResultsOfOddTypes) {

@@ -115,13 +115,13 @@ TEST_P(Stream, SlowSinksHoldUpTheResultAndNobodyIsBlamed) {
     class SlowSink final : public ChecksumSink {
     public:
         Task<Result<void>> write(std::span<const std::byte> bytes) override {
-            if (std::exchange(is_first, false)) co_await sleep_for(std::chrono::milliseconds(600));
+            if (std::exchange(is_first, false)) co_await sleep_for(std::chrono::milliseconds(800));
             co_return co_await ChecksumSink::write(bytes);
         }
         bool is_first = true;
     };
     ASSERT_TRUE(start(server_spec()).has_value());
-    timeout_ = std::chrono::milliseconds(400);
+    timeout_ = std::chrono::milliseconds(600);
     MemorySource source("big 20000000");
     SlowSink sink;
     const ObjectRun one = object();
@@ -145,7 +145,7 @@ TEST_P(Stream, CrashMakesEveryUnansweredObjectASuspect) {
 
 TEST_P(Stream, OnlyTheHangingObjectTimesOut) {
     ASSERT_TRUE(start(server_spec()).has_value());
-    timeout_ = std::chrono::milliseconds(400);
+    timeout_ = std::chrono::milliseconds(800);
     const auto outcomes = run_all({"hello", "hang", "hello", "hello"});
     EXPECT_EQ(outcomes[0].output, "HELLO") << outcomes[0].text();  // a ready answer does not wait for the next object
     EXPECT_EQ(outcomes[1].code(), Code::timed_out) << outcomes[1].text();
@@ -161,8 +161,8 @@ TEST_P(Stream, OnlyTheHangingObjectTimesOut) {
 
 TEST_P(Stream, WaitingBehindOthersIsNotAnObjectsTime) {
     ASSERT_TRUE(start(server_spec()).has_value());
-    timeout_ = std::chrono::milliseconds(400);
-    for (const Outcome& outcome : run_all({"sleep 150", "sleep 150", "sleep 150", "sleep 150", "hello"})) {
+    timeout_ = std::chrono::milliseconds(800);
+    for (const Outcome& outcome : run_all({"sleep 250", "sleep 250", "sleep 250", "sleep 250", "hello"})) {
         EXPECT_TRUE(outcome.ok()) << outcome.text();
     }
 }
