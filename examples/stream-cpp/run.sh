@@ -3,7 +3,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../begin.sh"
 
-program=${2:-$cluster_dir/pgm_half}
+program=$(realpath "${2:-$cluster_dir/pgm_half}")
 if [ $# -lt 2 ]; then "${CXX:-c++}" -std=c++17 -O2 -I "$here/../.." "$here/pgm_half.cc" -o "$program" -pthread; fi
 
 images=$cluster_dir/images

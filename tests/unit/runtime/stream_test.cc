@@ -268,6 +268,27 @@ TEST_P(Stream, CancelledWhileTheTransformWorksOnIt) {
     EXPECT_EQ(instance_->status().restarts, 0u);
 }
 
+// Nobody waits for its answer any more, yet what is behind it is not blamed.
+TEST_P(Stream, CancelledObjectThatHangsIsCutOffInItsTime) {
+    ASSERT_TRUE(start(server_spec()).has_value());
+    Outcome outcome;
+    const auto cancel_it = [&]() -> Task<void> {
+        TaskGroup group(lane_.executor());
+        group.spawn(run_one(0, "hang", outcome));
+        while (instance_->log_tail().find("hanging") == std::string::npos) co_await sleep_for(std::chrono::milliseconds(1));
+        group.cancel();
+        co_await group.join();
+    };
+    timeout_ = std::chrono::milliseconds(400);
+    run_blocking(lane_, cancel_it());
+    EXPECT_EQ(outcome.code(), Code::cancelled) << outcome.text();
+    timeout_ = std::chrono::seconds(20);
+    const Outcome behind = run("hello");
+    EXPECT_EQ(behind.code(), Code::crashed);
+    EXPECT_THAT(behind.text(), HasSubstr("the time of an earlier object was up"));
+    EXPECT_EQ(run("hello").output, "HELLO");
+}
+
 TEST_P(Stream, StopEndsRuns) {
     ASSERT_TRUE(start(server_spec()).has_value());
     std::vector<Outcome> outcomes;
