@@ -168,7 +168,9 @@ TEST_P(Stream, WaitingBehindOthersIsNotAnObjectsTime) {
 }
 
 TEST_P(Stream, SourceFailuresAreTheirs) {
-    ASSERT_TRUE(start(server_spec()).has_value());
+    TransformSpec spec = server_spec();
+    spec.batch_objects_max = 1;  // so that the next object shows that an aborted one is answered
+    ASSERT_TRUE(start(spec).has_value());
     for (const bool is_short : {false, true}) {
         PatternSource source(4 << 20);
         (is_short ? source.ends_at : source.fails_at) = 1 << 20;
