@@ -83,7 +83,9 @@ def _podman_start():
     environment["PATH"] = f"{environment.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
     for name in ("CONTAINER_HOST", "DOCKER_HOST"):
         environment.pop(name, None)
-    return ["podman", "--root", str(CACHE / "storage"), "--runroot", str(VOLATILE / "storage")], environment
+    # skip_mount_home: the storage stays an ordinary folder, which can be removed.
+    return ["podman", "--root", str(CACHE / "storage"), "--runroot", str(VOLATILE / "storage"),
+            "--storage-driver", "overlay", "--storage-opt", "overlay.skip_mount_home=true"], environment
 
 
 def podman(*arguments, check=True, seconds=300):
@@ -94,7 +96,7 @@ def podman(*arguments, check=True, seconds=300):
     if done.returncode == 0:
         return done.stdout.strip()
     if check:
-        raise RuntimeError(f"podman {' '.join(map(str, arguments))}: {done.stderr.strip()[-2000:]}")
+        raise RuntimeError(f"podman {arguments[0]}: {done.stderr.strip()[-2000:]}")
     return None
 
 
@@ -217,7 +219,7 @@ def aistore_venv():
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=600, check=False)
             if done.returncode != 0:
                 said = (done.stderr or done.stdout).strip().splitlines() or ["no word why"]
-                raise unittest.SkipTest(f"{AISTORE} cannot be installed from the Python registry: {said[-1]}")
+                raise unittest.SkipTest(f"{AISTORE} cannot be installed from the Python registry (is it reachable?): {said[-1]}")
         ready.write_text(wanted)
     return folder
 
