@@ -19,6 +19,8 @@ using ::testing::Test;
 struct Canned {
     int status = 200;
     std::string body;
+    bool cut = false;    // announces more than it sends
+    bool never = false;  // does not answer
 };
 
 // An engine that answers what it was told to, by method and path, and remembers what it was asked.
@@ -31,7 +33,7 @@ protected:
             co_return;
         };
         run_blocking(loop_, drop());
-        server_.stop(std::chrono::seconds(5));
+        server_.stop(Duration::zero());
     }
 
     // Runs a call of the engine's on its loop.
@@ -41,7 +43,20 @@ protected:
         return run_blocking(loop_, make_task(*engine_));
     }
 
-    void answer(const std::string& what, int status, std::string body) { canned_[what] = {status, std::move(body)}; }
+    void answer(const std::string& what, int status, std::string body) { canned_[what] = {status, std::move(body), false, false}; }
+    void cut(const std::string& what, int status) { canned_[what] = {status, "half", true, false}; }
+    void never_answer(const std::string& what) { canned_[what] = {0, "", false, true}; }
+    // All of a stream of the engine's, which ends on the engine's loop too.
+    std::string whole(std::unique_ptr<Source> source) {
+        MemorySink sink(1 << 20);
+        const auto read = [&]() -> Task<Result<std::uint64_t>> {
+            const Result<std::uint64_t> moved = co_await pump(*source, sink);
+            source.reset();
+            co_return moved;
+        };
+        const Result<std::uint64_t> moved = run_blocking(loop_, read());
+        return moved ? sink.bytes() : moved.error().context;
+    }
     const json& asked() const { return asked_; }
     const std::string& target() const { return target_; }
 
@@ -54,7 +69,14 @@ private:
         asked_ = json::parse(body.value_or(""), nullptr, false);
         target_ = request.target;
         const auto found = canned_.find(request.method + ' ' + request.path);
-        const Canned reply = found != canned_.end() ? found->second : Canned{404, R"({"message":"page not found"})"};
+        const Canned reply = found != canned_.end() ? found->second : Canned{404, R"({"message":"page not found"})", false, false};
+        if (reply.never) co_await sleep_for(std::chrono::minutes(5));
+        if (reply.cut) {
+            const std::span<const std::byte> bytes = as_bytes(reply.body);
+            (void)co_await response.start(reply.status, {}, reply.body.size() * 2);
+            (void)co_await response.write(bytes);
+            co_return;
+        }
         (void)co_await response.send(reply.status, {}, reply.body);
     }
 
@@ -309,6 +331,31 @@ TEST_F(EngineTest, APullThatFailsAfterItsStatusIsAnError) {
     EXPECT_EQ(pulled.error().context, "pulling image a:1: registry: refused");
     answer("POST /images/create", 404, R"({"message":"manifest unknown"})");
     EXPECT_EQ(engine(pulls("a:1")).error().code, Code::not_found);
+}
+
+TEST_F(EngineTest, AnEngineThatFallsSilentIsGivenUpAtTheDeadline) {
+    never_answer("POST /images/create");
+    const auto pulled = engine([](Engine& engine) { return engine.pull("a:1", steady_now() + milliseconds(50)); });
+    ASSERT_FALSE(pulled);
+    EXPECT_EQ(pulled.error().code, Code::timed_out);
+    EXPECT_TRUE(pulled.error().context.starts_with("pulling image a:1: ")) << pulled.error().context;
+}
+
+TEST_F(EngineTest, AReplyThatIsCutShortIsAnError) {
+    cut("GET /version", 200);
+    EXPECT_EQ(engine(pings()).error().code, Code::incomplete_body);
+    cut("GET /version", 500);
+    EXPECT_EQ(engine(pings()).error().code, Code::incomplete_body);
+    cut("POST /images/create", 200);
+    EXPECT_EQ(engine(pulls("a:1")).error().code, Code::incomplete_body);
+}
+
+TEST_F(EngineTest, AnAttachedStreamIsDecoded) {
+    answer("POST /containers/abc/attach", 200, std::string("\1\0\0\0\0\0\0\3one\2\0\0\0\0\0\0\3two", 22));
+    auto output = engine(attaches("abc"));
+    ASSERT_TRUE(output) << output.error().context;
+    EXPECT_EQ(target(), "/containers/abc/attach?stream=1&stdout=1&stderr=1");
+    EXPECT_EQ(whole(std::move(*output)), "onetwo");
 }
 
 TEST_F(EngineTest, ANamedSocketIsTheOnlyOne) {
