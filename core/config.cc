@@ -45,6 +45,7 @@ void fields(Config& self, Visit&& visit) {
     visit("checkpoint_objects_max", self.checkpoint_objects_max);
     visit("running_slices_max", self.running_slices_max);
     visit("inline_requests_max", self.inline_requests_max);
+    visit("container_engine", self.container_engine);
     visit("sync_puts", self.sync_puts);
 }
 

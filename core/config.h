@@ -39,6 +39,7 @@ struct TargetConfig {
     std::uint32_t checkpoint_objects_max = 4096;
     std::uint32_t running_slices_max = 32;               // further slices wait for a place
     std::uint32_t inline_requests_max = 256;             // inline GETs at once, for all transforms
+    std::string container_engine;           // socket of a Docker-compatible engine; empty: DOCKER_HOST, then the usual places
     bool sync_puts = false;                 // make every PUT durable against power loss before it is acknowledged
 
     Result<void> validate() const;

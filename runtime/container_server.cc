@@ -106,12 +106,13 @@ Result<ContainerRequest> ContainerServer::request(const ImageInfo& image, const 
     request.cpu_millis = container.cpu_millis;
     request.pids_max = spec_.limits.processes != 0 ? static_cast<std::uint32_t>(spec_.limits.processes) : kPidsMax;
     request.tmpfs_bytes = container.tmpfs_bytes;
+    request.workdir = spec_.workdir;
     if (!spec_.env.contains("HOME")) request.env.emplace_back("HOME", "/tmp");
     for (const auto& variable : spec_.env) request.env.push_back(variable);
     if (spec_.file_paths) {
         for (const std::string& folder : environment_.object_folders) request.binds.push_back({folder, folder, true});
     }
-    if (spec_.communication == spec::Communication::stream || spec_.listen == Listen::unix_socket) {
+    if (spec_.communication == spec::Communication::stream) {
         MILLRACE_TRY(add_socket_folder(request, place));
     } else if (container.network == spec::Network::host) {
         callbacks_ = std::make_unique<http::Server>(environment_.lanes, environment_.callbacks);

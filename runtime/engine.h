@@ -30,6 +30,7 @@ struct ContainerRequest {
     std::vector<std::pair<std::string, std::string>> env;
     std::vector<std::pair<std::string, std::string>> labels;
     std::string user;               // "uid:gid"; "": the image's
+    std::string workdir;            // "": the image's
     std::string network = "none";   // or "bridge", "host", or a network that the engine has
     std::vector<Bind> binds;
     std::uint64_t memory_bytes = 0;  // 0: no limit; there is no swap beyond it

@@ -93,6 +93,7 @@ std::string address_of(const json& document) {
 Result<std::string> create_request(const ContainerRequest& request) {
     json document = {{"Image", request.image}, {"Tty", false}, {"OpenStdin", false}, {"HostConfig", host_config(request)}};
     if (!request.argv.empty()) document["Entrypoint"] = request.argv;
+    if (!request.workdir.empty()) document["WorkingDir"] = request.workdir;
     if (!request.user.empty()) document["User"] = request.user;
     document["Env"] = json::array();
     for (const auto& [key, value] : request.env) document["Env"].push_back(key + '=' + value);

@@ -1,5 +1,7 @@
 #include "store/local_store.h"
 
+#include <filesystem>
+
 #include <algorithm>
 
 #include "core/hash.h"
@@ -128,6 +130,15 @@ Task<Result<void>> LocalStore::verify(const std::string& bucket, const std::stri
     const std::string where = reader->file_path().empty() ? "" : " (file " + reader->file_path() + ")";
     co_return fail(Code::corrupt, object_label(object_key(bucket, name)) + " is damaged: its content has checksum " +
         checksum_text(checksum.value()) + " instead of " + checksum_text(reader->info().checksum) + where);
+}
+
+std::vector<std::string> LocalStore::object_folders() const {
+    std::vector<std::string> folders;
+    for (const Mountpath& mountpath : mountpaths_.all()) {
+        std::error_code ignored;
+        folders.push_back(std::filesystem::absolute(mountpath.objects_folder(), ignored).string());
+    }
+    return folders;
 }
 
 }  // namespace millrace::store

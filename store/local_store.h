@@ -54,6 +54,9 @@ public:
     // Another content than what was written is Code::corrupt.
     Task<Result<void>> verify(const std::string& bucket, const std::string& name) override;
 
+    // Where the files of large objects lie, absolute.
+    std::vector<std::string> object_folders() const;
+
 private:
     LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, Duration unlink_delay);
     // Validated; Code::not_found when the bucket does not exist.

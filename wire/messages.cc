@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kIdBytesMax = 128;
 constexpr std::size_t kTextBytesMax = 64 * 1024;
+constexpr std::size_t kPipelineMax = 15;
 
 Error bad(std::string what) { return fail(Code::invalid_argument, std::move(what)); }
 
@@ -27,6 +28,8 @@ bool in_range(Enum value, Enum first, Enum last) {
 
 Result<void> JobSpec::validate() const {
     MILLRACE_TRY(validate_transform_name(transform));
+    if (pipeline.size() > kPipelineMax) return bad("a chain has at most " + std::to_string(kPipelineMax + 1) + " transforms");
+    for (const std::string& further : pipeline) MILLRACE_TRY(validate_transform_name(further));
     MILLRACE_TRY(validate_bucket_name(source));
     MILLRACE_TRY(validate_bucket_name(destination));
     if (prefix.size() > kObjectNameBytesMax || prepend.size() > kObjectNameBytesMax || !is_utf8(prefix) || !is_utf8(prepend)) {

@@ -25,6 +25,7 @@ enum class SliceState : int { preparing = 1, ready = 2, running = 3, stalled = 4
 // What one slice has to do. The same for every target but for `objects`.
 struct JobSpec {
     std::string transform;
+    std::vector<std::string> pipeline;       // further transforms, each fed with what the one before has made
     std::string source;
     std::string destination;
     std::string prefix;
@@ -41,7 +42,7 @@ struct JobSpec {
     std::uint32_t attempts = 3;
     OnError on_error = OnError::go_on;
     std::uint64_t on_error_limit = 0;        // failures, or percent, that are still tolerated
-    MSGPACK_DEFINE_MAP(transform, source, destination, prefix, name_template, has_list, objects, ext, prepend, args, overwrite,
+    MSGPACK_DEFINE_MAP(transform, pipeline, source, destination, prefix, name_template, has_list, objects, ext, prepend, args, overwrite,
                        num_workers, dry_run, object_timeout_ms, attempts, on_error, on_error_limit)
     Result<void> validate() const;
 };
@@ -131,7 +132,11 @@ struct TransformReport {
     std::uint64_t restarts = 0;
     std::uint64_t runs = 0;
     std::uint64_t failures = 0;
-    MSGPACK_DEFINE_MAP(name, state, reason, spec_json_digest, pid, restarts, runs, failures)
+    std::string last_death;        // how its server ended last, and the last lines it wrote before
+    std::string last_death_log;
+    std::uint64_t cpu_millis = 0;  // processor time of the server that runs
+    std::uint64_t memory_bytes = 0;
+    MSGPACK_DEFINE_MAP(name, state, reason, spec_json_digest, pid, restarts, runs, failures, last_death, last_death_log, cpu_millis, memory_bytes)
 };
 
 // target → proxy: on every change, and every few seconds

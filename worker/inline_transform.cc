@@ -1,5 +1,9 @@
 #include "worker/inline_transform.h"
 
+#include <sstream>
+
+#include "core/uri.h"
+#include "runtime/object_uname.h"
 #include "worker/lanes.h"
 
 namespace millrace::worker {
@@ -36,10 +40,18 @@ private:
     std::string held_;
 };
 
+// "a,b,c"
+std::vector<std::string> words_of(const std::string& text) {
+    std::vector<std::string> words;
+    std::istringstream in(text);
+    for (std::string word; std::getline(in, word, ',');) words.push_back(word);
+    return words;
+}
+
 }  // namespace
 
-InlineTransform::InlineTransform(store::ObjectStore& store, const TransformTable& transforms, std::uint32_t requests_max)
-    : store_(store), transforms_(transforms), requests_max_(requests_max),
+InlineTransform::InlineTransform(store::ObjectStore& store, const SpoolFolder& spool, const TransformTable& transforms, const TargetConfig& config)
+    : store_(store), spool_(spool), transforms_(transforms), host_(config.host), requests_max_(config.inline_requests_max),
       served_(metrics::counter("millrace_inline_requests_total", "Inline GETs by result", {{"result", "ok"}})),
       failed_(metrics::counter("millrace_inline_requests_total", "Inline GETs by result", {{"result", "error"}})),
       seconds_(metrics::histogram("millrace_inline_seconds", "Time of inline GETs")) {}
@@ -62,18 +74,28 @@ Task<void> InlineTransform::serve(http::Request& request, http::Response& respon
 }
 
 Task<Result<void>> InlineTransform::run(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    const std::string transform_name = request.query.get("etl_name");
-    const std::shared_ptr<const Transform> transform = transforms_.find(transform_name);
-    if (!transform) {
-        const Result<void> why = transforms_.ready(transform_name);
-        co_return fail(Code::not_found, why ? "transform '" + transform_name + "' does not exist" : why.error().context);
-    }
+    const std::vector<std::string> further = words_of(request.query.get("etl_pipeline"));
+    auto transforms = TransformChain::find(transforms_, spool_, request.query.get("etl_name"), further);
+    if (!transforms) co_return fail(Code::not_found, transforms.error().context);
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
-    const runtime::ObjectRun run{bucket, name, request.query.get("etl_args"), steady_now() + transform->instance->spec().obj_timeout_ms};
+    const runtime::ObjectRun run{bucket, name, request.query.get("etl_args"), steady_now() + transforms->timeout()};
+    if (const auto address = direct_address(*transforms, run)) {
+        http::Headers headers{{"Location", *address}};
+        co_return co_await response.send(307, std::move(headers), "");
+    }
     ReplySink sink(response);
-    runtime::RunResult ran = co_await transform->instance->run(Lanes::here().index, run, *reader, sink);
+    runtime::RunResult ran = co_await transforms->feed(Lanes::here(), run, false, *reader, sink);
     if (!ran) co_return std::move(ran.error().error);
     co_return co_await sink.finish();
+}
+
+std::optional<std::string> InlineTransform::direct_address(const TransformChain& transforms, const runtime::ObjectRun& run) const {
+    if (!transforms.pulls() || transforms.single() == nullptr) return std::nullopt;
+    const spec::TransformSpec& spec = transforms.single()->instance->spec();
+    if (spec.kind != spec::Kind::oci || spec.container.network != spec::Network::host) return std::nullopt;
+    std::string address = http::Endpoint{host_, spec.container.port, ""}.text() + '/' + runtime::escape_segment(runtime::object_uname(run.bucket, run.name));
+    if (!run.args.empty()) address += "?etl_args=" + percent_encode(run.args);
+    return address;
 }
 
 void InlineTransform::remember(InlineError error) {

@@ -5,13 +5,15 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/config.h"
 #include "core/metrics.h"
 #include "http/server.h"
 #include "store/object_store.h"
-#include "worker/transform_table.h"
+#include "worker/transform_chain.h"
 
 namespace millrace::worker {
 
@@ -24,7 +26,7 @@ struct InlineError {
 
 class InlineTransform {
 public:
-    InlineTransform(store::ObjectStore& store, const TransformTable& transforms, std::uint32_t requests_max);
+    InlineTransform(store::ObjectStore& store, const SpoolFolder& spool, const TransformTable& transforms, const TargetConfig& config);
 
     // Answers with the transformed bytes, or with an error; never with truncated bytes that look whole. Results up to 64 KiB
     // are sent with their length; larger ones stream.
@@ -37,8 +39,13 @@ private:
     Task<Result<void>> run(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
     void remember(InlineError error);
 
+    // Where a client can talk to the server of a pulling transform itself.
+    std::optional<std::string> direct_address(const TransformChain& transforms, const runtime::ObjectRun& run) const;
+
     store::ObjectStore& store_;
+    const SpoolFolder& spool_;
     const TransformTable& transforms_;
+    const std::string host_;
     const std::uint32_t requests_max_;
     std::atomic<std::uint32_t> requests_ = 0;
     metrics::Counter served_;

@@ -130,6 +130,15 @@ Task<void> ObjectApi::get(http::Request& request, http::Response& response, cons
         co_await inline_.serve(request, response, bucket, name);
         co_return;
     }
+    co_await send(request, response, bucket, name);
+}
+
+Task<void> ObjectApi::send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    if (request.method == "HEAD") {
+        const auto info = store_.stat(bucket, name);
+        (void)co_await (info ? response.send_head(200, describe(*info), info->size) : response.send_error(info.error()));
+        co_return;
+    }
     const Result<void> sent = co_await send_object(request, response, bucket, name);
     // Once the object has begun, returning without finish() cuts the connection.
     if (!sent && !response.started()) (void)co_await response.send_error(sent.error());
@@ -168,12 +177,7 @@ Task<void> ObjectApi::head(http::Request& request, http::Response& response, con
         (void)co_await response.send_error(unknown_bucket(bucket));
         co_return;
     }
-    const auto info = store_.stat(bucket, name);
-    if (!info) {
-        (void)co_await response.send_error(info.error());
-        co_return;
-    }
-    (void)co_await response.send_head(200, describe(*info), info->size);
+    co_await send(request, response, bucket, name);
 }
 
 Task<void> ObjectApi::remove(http::Request& request, http::Response& response, const Parameters& path) {

@@ -18,6 +18,8 @@ public:
               std::string boot_id);
 
     void add_routes(http::Router& router);
+    // Answers a GET or HEAD of an object of this target.
+    Task<void> send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
 private:
     using Parameters = http::PathParameters;

@@ -24,12 +24,10 @@ std::unexpected<Failure> failed(const runtime::RunFailure& failure) {
     return std::unexpected(Failure{blame, failure.error, failure.stderr_tail});
 }
 
-std::uint64_t digest_with_args(const Transform& transform, const std::string& args) { return xxh64(args, transform.digest); }
-
-store::Provenance provenance_of(const SliceContext& slice, const Transform& transform, const std::string& name, const store::ObjectInfo& source) {
+store::Provenance provenance_of(const SliceContext& slice, const TransformChain& transforms, const std::string& name, const store::ObjectInfo& source) {
     return {.job = slice.job.str(), .epoch = slice.epoch, .source_bucket = slice.spec.source, .source_name = name,
             .source_version = source.version, .source_checksum = source.checksum,
-            .transform_digest = digest_with_args(transform, slice.spec.args)};
+            .transform_digest = xxh64(slice.spec.args, transforms.digest())};
 }
 
 bool same_origin(const store::Provenance& a, const store::Provenance& b) {
@@ -67,14 +65,25 @@ Task<Result<std::optional<store::ObjectInfo>>> find_existing(const SliceContext&
 struct Work {
     const SliceContext& slice;
     Lane& lane;
-    const Transform& transform;
+    const TransformChain& transforms;
     runtime::ObjectRun run;
     bool isolated;
     store::ObjectReader& reader;
 
     Task<runtime::RunResult> feed(Sink& sink) {
-        if (isolated) co_return co_await transform.instance->run_isolated(lane.index, run, reader, sink);
-        co_return co_await transform.instance->run(lane.index, run, reader, sink);
+        runtime::RunResult ran = co_await transforms.feed(lane, run, isolated, reader, sink);
+        if (ran.has_value() && pulls() && changed_meanwhile()) {
+            ran = std::unexpected(runtime::RunFailure{runtime::Blame::transform, fail(Code::transient, "the object was overwritten while the transform fetched it"), {}});
+        }
+        co_return ran;
+    }
+
+private:
+    // It asks for the object by name, so it may have got another version than the one that was opened here.
+    bool pulls() const { return transforms.pulls(); }
+    bool changed_meanwhile() const {
+        const auto now = slice.store.stat(run.bucket, run.name);
+        return !now || now->version != reader.info().version;
     }
 };
 
@@ -96,6 +105,7 @@ Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::strin
     RemoteOutput output(work.lane, *endpoint, work.run.deadline + std::chrono::seconds(30));
     const JobPut put{work.slice.job, work.slice.cluster.self(), work.slice.fence, provenance};
     output.begin(work.slice.spec.destination, destination, put);
+    work.run.destination = work.slice.spec.destination + '/' + destination;
     const runtime::RunResult ran = co_await work.feed(output.sink());
     if (!ran) {
         co_await output.abort(fail(Code::cancelled, "the transform failed"));
@@ -110,8 +120,8 @@ Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::strin
 
 Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, bool isolated) {
     const wire::JobSpec& spec = slice.spec;
-    const std::shared_ptr<const Transform> transform = slice.transforms.find(spec.transform);
-    if (!transform) co_return failed(Blame::transform, fail(Code::unavailable, "transform '" + spec.transform + "' is not running here"));
+    const auto transforms = TransformChain::find(slice.transforms, slice.spool, spec.transform, spec.pipeline);
+    if (!transforms) co_return failed(Blame::transform, transforms.error());
     auto reader = slice.store.open(spec.source, name);
     if (!reader) co_return failed(Blame::source, reader.error());
 
@@ -119,15 +129,15 @@ Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, b
     if (auto valid = validate_object_name(destination); !valid) co_return failed(Blame::sink, valid.error().during("output name"));
     const Result<TargetId> owner = slice.cluster.owner(destination);
     if (!owner) co_return failed(Blame::sink, owner.error());
-    const store::Provenance provenance = provenance_of(slice, *transform, name, (*reader)->info());
+    const store::Provenance provenance = provenance_of(slice, *transforms, name, (*reader)->info());
     if (spec.overwrite != wire::Overwrite::always && spec.dry_run == wire::DryRun::no) {
         const auto existing = co_await find_existing(slice, lane, *owner, destination);
         if (!existing) co_return failed(Blame::sink, existing.error());
         if (*existing && keeps_existing(slice, provenance, **existing)) co_return ExecutionResult{.skipped = true};
     }
 
-    const milliseconds timeout = spec.object_timeout_ms > 0 ? milliseconds(spec.object_timeout_ms) : transform->instance->spec().obj_timeout_ms;
-    Work work{slice, lane, *transform, {spec.source, name, spec.args, steady_now() + timeout}, isolated, **reader};
+    const milliseconds timeout = spec.object_timeout_ms > 0 ? milliseconds(spec.object_timeout_ms) : transforms->timeout();
+    Work work{slice, lane, *transforms, {spec.source, name, spec.args, steady_now() + timeout}, isolated, **reader};
     if (spec.dry_run != wire::DryRun::no) {
         NullSink nowhere;
         const runtime::RunResult ran = co_await work.feed(nowhere);

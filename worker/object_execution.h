@@ -13,7 +13,7 @@
 #include "worker/failure_policy.h"
 #include "worker/fences.h"
 #include "worker/lanes.h"
-#include "worker/transform_table.h"
+#include "worker/transform_chain.h"
 
 namespace millrace::worker {
 
@@ -25,6 +25,7 @@ struct SliceContext {
     std::uint64_t epoch = 1;
     std::uint64_t fence = 0;
     store::ObjectStore& store;
+    const SpoolFolder& spool;
     const TransformTable& transforms;
     const ClusterView& cluster;
 };

@@ -88,7 +88,7 @@ SliceRunner::~SliceRunner() {
 
 void SliceRunner::make_context() {
     context_ = std::make_shared<SliceContext>(SliceContext{JobId(order_.job), spec_, RenameRule{spec_.ext, spec_.prepend}, order_.epoch,
-                                                           make_fence(order_.epoch, order_.incarnation), environment_.store,
+                                                           make_fence(order_.epoch, order_.incarnation), environment_.store, environment_.spool,
                                                            environment_.transforms, environment_.cluster});
 }
 
@@ -170,10 +170,18 @@ void SliceRunner::feed(Instant now) {
     post_kick(environment_.control, inbox_);  // the loop's other work gets its turn
 }
 
+Result<void> SliceRunner::transforms_ready() const {
+    MILLRACE_TRY(environment_.transforms.ready(spec_.transform));
+    for (const std::string& further : spec_.pipeline) MILLRACE_TRY(environment_.transforms.ready(further));
+    return {};
+}
+
 void SliceRunner::check_transform() {
     waits_for_transform_ = false;
-    const Result<void> ready = environment_.transforms.ready(spec_.transform);
-    if (!ready) {
+    const Result<void> ready = transforms_ready();
+    if (!ready && ready.error().code == Code::conflict && desired_of(order_) != Desired::stop) {
+        machine_.give_up(ready.error().context);  // nobody starts it again by himself
+    } else if (!ready) {
         waits_for_transform_ = true;
         machine_.transform_ready(false, ready.error().context);
     } else if (!admitted_ && desired_of(order_) == Desired::run) {

@@ -30,6 +30,7 @@ struct SliceEnvironment {
     http::Client& client;  // of the control loop
     store::ObjectStore& store;
     state::SliceStore& slices;
+    const SpoolFolder& spool;
     const TransformTable& transforms;
     const ClusterView& cluster;
     const TargetConfig& config;
@@ -79,6 +80,8 @@ private:
     void feed(Instant now);
     static void post_kick(Loop& control, const std::shared_ptr<Inbox>& inbox);
     void check_transform();
+    // Code::conflict when one was given up until somebody starts it again.
+    Result<void> transforms_ready() const;
     void start_objects(const std::vector<Dispatch>& chosen);
     void launch(Lane& lane, std::uint64_t ticket, const std::string& name, bool isolated);
     void collect();

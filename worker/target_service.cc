@@ -7,10 +7,12 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "http/listener.h"
 #include "state/families.h"
 #include "state/format.h"
 #include "store/local_store.h"
 #include "wire/bus.h"
+#include "worker/callback_api.h"
 #include "worker/node_api.h"
 #include "worker/object_api.h"
 #include "worker/proxy_link.h"
@@ -30,6 +32,7 @@ struct TargetService::Impl {
     std::unique_ptr<TargetState> state;
     std::unique_ptr<ClusterView> cluster;
     std::unique_ptr<Fences> fences;
+    std::unique_ptr<SpoolFolder> spool;
     std::unique_ptr<BlockingPool> blocking;
     Loop control{"control"};
     std::unique_ptr<http::Client> client;  // of the control loop
@@ -39,12 +42,16 @@ struct TargetService::Impl {
     std::unique_ptr<InlineTransform> inline_transform;
     std::unique_ptr<ObjectApi> object_api;
     std::unique_ptr<NodeApi> node_api;
+    std::unique_ptr<CallbackApi> callback_api;
     http::Router router;
+    http::Router callback_router;          // all that a container gets to see of this target
+    std::optional<http::Listening> listening;
     std::unique_ptr<http::Server> server;
     std::unique_ptr<ProxyLink> link;
 
     Result<void> open();
     void build();
+    runtime::InstanceEnvironment instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts);
     Result<void> begin();
     void apply_catalog(const wire::Catalog& catalog);
     void stop();
@@ -80,6 +87,11 @@ Result<void> TargetService::Impl::open() {
     MILLRACE_TRY_ASSIGN(TargetState loaded, TargetState::open(*kv, config.id));
     state = std::make_unique<TargetState>(std::move(loaded));
     runtime::remove_leftovers(config.dir + "/run");
+    MILLRACE_TRY_ASSIGN(SpoolFolder opened, SpoolFolder::open(config.dir + "/spool"));
+    spool = std::make_unique<SpoolFolder>(std::move(opened));
+    MILLRACE_TRY_ASSIGN(http::Listening bound, http::listen_tcp(config.host, config.port));
+    listening.emplace(std::move(bound));
+    endpoint = http::Endpoint{config.host, listening->port, ""}.text();
     return {};
 }
 
@@ -91,30 +103,48 @@ void TargetService::Impl::build() {
     blocking = std::make_unique<BlockingPool>(4);
     client = std::make_unique<http::Client>(control.executor());
     lanes = std::make_unique<Lanes>(config.lanes > 0 ? config.lanes : processors);
-    runtime::InstanceEnvironment environment{control.executor(), lanes->executors(), config.dir + "/run"};
-    transforms = std::make_unique<TransformTable>(environment, [this] {
+    const auto direct_puts = std::make_shared<runtime::DirectPuts>();
+    transforms = std::make_unique<TransformTable>(instance_environment(direct_puts), [this] {
         control.post([this] {
             if (slices) slices->kick_all();
             if (link) link->report_transforms();
         });
     });
-    SliceEnvironment slice_environment{control, *lanes, *blocking, *client, *store, *slice_store, *transforms, *cluster, config, {}};
+    SliceEnvironment slice_environment{control, *lanes, *blocking, *client, *store, *slice_store, *spool, *transforms, *cluster, config, {}};
     slices = std::make_unique<SliceTable>(slice_environment, *fences, [this](const wire::Message& message) {
         if (link) link->send(message);
     });
-    inline_transform = std::make_unique<InlineTransform>(*store, *transforms, config.inline_requests_max);
+    inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
     object_api = std::make_unique<ObjectApi>(*store, *cluster, *fences, *inline_transform, config, boot_id);
     node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, boot_id);
+    callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
+    callback_api->add_routes(router);
+    callback_api->add_routes(callback_router);
     object_api->add_routes(router);
     node_api->add_routes(router);
+}
+
+runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts) {
+    runtime::InstanceEnvironment environment{control.executor(), lanes->executors(), config.dir + "/run"};
+    environment.direct_puts = std::move(direct_puts);
+    environment.callbacks = [this](http::Request& request, http::Response& response) { return callback_router.handle(request, response); };
+    const bool is_everywhere = config.host.empty() || config.host == "0.0.0.0";
+    environment.target_url = is_everywhere ? http::Endpoint{"127.0.0.1", listening->port, ""}.text() : endpoint;
+    environment.engine_socket = config.container_engine;
+    std::error_code ignored;
+    const std::string folder = std::filesystem::absolute(config.dir, ignored).string();
+    environment.target_folder = folder;
+    environment.owner = state->id().str() + ":" + folder;
+    environment.object_folders = store->object_folders();
+    environment.object_folders.push_back(std::filesystem::absolute(spool->path(), ignored).string());
+    return environment;
 }
 
 Result<void> TargetService::Impl::begin() {
     server = std::make_unique<http::Server>(lanes->executors(), [this](http::Request& request, http::Response& response) {
         return router.handle(request, response);
     });
-    MILLRACE_TRY_ASSIGN(const std::uint16_t port, server->listen(config.host, config.port));
-    endpoint = http::Endpoint{config.host, port, ""}.text();
+    server->listen_on(listening->socket.release());
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
     ProxyLink::Handlers handlers;
     handlers.directive = [this](wire::Directive directive) { return slices->receive(std::move(directive)); };
@@ -134,6 +164,8 @@ Result<void> TargetService::Impl::begin() {
     handlers.running_slices = [this] { return slices->running(); };
     link = std::make_unique<ProxyLink>(control, config, *state, boot_id, endpoint, std::move(handlers));
     auto boot = [this]() -> Task<Result<void>> {
+        const runtime::InstanceEnvironment& environment = transforms->environment();
+        co_await runtime::remove_leftover_containers(environment.control, environment.target_folder, environment.owner);
         transforms->apply(state->catalog().transforms);
         MILLRACE_CO_TRY(slices->restore());
         co_return link->start();

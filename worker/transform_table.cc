@@ -92,8 +92,10 @@ Result<void> TransformTable::ready(const std::string& name) const {
     if (!found->second.transform) return fail(Code::unavailable, found->second.problem);
     const runtime::InstanceStatus status = found->second.transform->instance->status();
     if (status.state == runtime::InstanceState::running) return {};
-    return fail(Code::unavailable, "transform '" + name + "' is " + std::string(runtime::state_name(status.state)) +
-        (status.reason.empty() ? "" : ": " + status.reason));
+    const bool given_up = status.state == runtime::InstanceState::aborted;
+    return fail(given_up ? Code::conflict : Code::unavailable, "transform '" + name + "' is " + std::string(runtime::state_name(status.state)) +
+        (status.reason.empty() ? "" : ": " + status.reason) +
+        (given_up ? "; mend it, then: millrace etl restart " + name : ""));
 }
 
 std::vector<wire::TransformReport> TransformTable::report() const {
@@ -110,6 +112,11 @@ std::vector<wire::TransformReport> TransformTable::report() const {
             report.restarts = status.restarts;
             report.runs = status.runs;
             report.failures = status.failures;
+            report.last_death = status.last_death;
+            report.last_death_log = status.last_death_log;
+            const runtime::ServerUsage usage = held.transform->instance->usage();
+            report.cpu_millis = static_cast<std::uint64_t>(usage.cpu_seconds * 1000);
+            report.memory_bytes = usage.memory_bytes;
         }
         reports.push_back(std::move(report));
     }

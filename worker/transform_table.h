@@ -30,9 +30,11 @@ public:
 
     // nullptr when there is none that is enabled.
     std::shared_ptr<const Transform> find(const std::string& name) const;
-    // Success when objects can be fed to it now, else Code::unavailable with the reason.
+    // Success when objects can be fed to it now, else the reason: Code::unavailable, or Code::conflict when it was given up and
+    // waits for somebody to start it again.
     Result<void> ready(const std::string& name) const;
     std::vector<wire::TransformReport> report() const;
+    const runtime::InstanceEnvironment& environment() const { return environment_; }
 
 private:
     struct Held {

@@ -1,0 +1,112 @@
+#include "worker/spool.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "core/file.h"
+
+namespace millrace::worker {
+namespace {
+
+constexpr std::size_t kHeldBytesMax = 1 << 20;
+
+Result<void> write_all(int file, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t count = ::write(file, bytes.data(), bytes.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return errno_error("cannot write into the spool folder", errno);
+        bytes = bytes.subspan(static_cast<std::size_t>(count));
+    }
+    return {};
+}
+
+class FileSource final : public Source {
+public:
+    FileSource(int file, std::uint64_t size) : file_(file), size_(size) {}
+    std::optional<std::uint64_t> size() const override { return size_; }
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        const ssize_t count = ::pread(file_, buffer.data(), buffer.size(), static_cast<off_t>(offset_));
+        if (count < 0) co_return errno_error("cannot read from the spool folder", errno);
+        offset_ += static_cast<std::uint64_t>(count);
+        co_return static_cast<std::size_t>(count);
+    }
+
+private:
+    int file_;
+    std::uint64_t size_;
+    std::uint64_t offset_ = 0;
+};
+
+}  // namespace
+
+Result<SpoolFolder> SpoolFolder::open(const std::string& path) {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) return errno_error("cannot empty " + path, error.value());
+    MILLRACE_TRY(make_folder(path));
+    // Containers of another user look through it to the file whose path they were given.
+    if (::chmod(path.c_str(), 0711) != 0) return errno_error("cannot set the mode of " + path, errno);
+    return SpoolFolder(path);
+}
+
+Spool::~Spool() {
+    if (file_ >= 0) ::close(file_);
+}
+
+Task<Result<void>> Spool::write(std::span<const std::byte> bytes) {
+    if (file_ < 0 && held_.size() + bytes.size() > kHeldBytesMax) {
+        file_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (file_ < 0) co_return errno_error("cannot make a file in " + folder_, errno);
+        MILLRACE_CO_TRY(write_all(file_, as_bytes(held_)));
+        held_ = {};
+    }
+    if (file_ < 0) {
+        held_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    } else {
+        MILLRACE_CO_TRY(write_all(file_, bytes));
+    }
+    size_ += bytes.size();
+    co_return Result<void>{};
+}
+
+std::unique_ptr<Source> Spool::source() const {
+    if (file_ < 0) return std::make_unique<MemorySource>(held_);
+    return std::make_unique<FileSource>(file_, size_);
+}
+
+Task<Result<std::unique_ptr<SpooledFile>>> SpooledFile::make(const SpoolFolder& folder, const std::string& object_name, Source& content) {
+    std::unique_ptr<SpooledFile> made(new SpooledFile);
+    std::string own_folder = folder.path() + "/XXXXXX";
+    if (::mkdtemp(own_folder.data()) == nullptr) co_return errno_error("cannot make a folder in " + folder.path(), errno);
+    made->folder_ = own_folder;
+    if (::chmod(own_folder.c_str(), 0711) != 0) co_return errno_error("cannot set the mode of " + own_folder, errno);
+    made->path_ = own_folder + '/' + object_name.substr(object_name.rfind('/') + 1);
+    const int file = ::open(made->path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (file < 0) co_return errno_error("cannot make " + made->path_, errno);
+    struct Closer {
+        int fd;
+        ~Closer() { ::close(fd); }
+    } const closer{file};
+    class FileSink final : public Sink {
+    public:
+        explicit FileSink(int to) : to_(to) {}
+        Task<Result<void>> write(std::span<const std::byte> bytes) override { co_return write_all(to_, bytes); }
+
+    private:
+        int to_;
+    } sink(file);
+    MILLRACE_CO_TRY(co_await pump(content, sink));
+    co_return made;
+}
+
+SpooledFile::~SpooledFile() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+    if (!folder_.empty()) ::rmdir(folder_.c_str());
+}
+
+}  // namespace millrace::worker

@@ -1,0 +1,96 @@
+#include "worker/transform_chain.h"
+
+#include <algorithm>
+
+#include "core/hash.h"
+
+namespace millrace::worker {
+namespace {
+
+runtime::RunResult source_failed(const Error& error) { return std::unexpected(runtime::RunFailure{runtime::Blame::source, error, {}}); }
+
+}  // namespace
+
+Result<TransformChain> TransformChain::find(const TransformTable& transforms, const SpoolFolder& spool, const std::string& first,
+                                            const std::vector<std::string>& further) {
+    TransformChain chain(spool);
+    std::vector<std::string> names{first};
+    names.insert(names.end(), further.begin(), further.end());
+    for (const std::string& name : names) {
+        std::shared_ptr<const Transform> transform = transforms.find(name);
+        if (!transform) {
+            MILLRACE_TRY(transforms.ready(name));
+            return fail(Code::unavailable, "transform '" + name + "' is not running here");
+        }
+        chain.transforms_.push_back(std::move(transform));
+    }
+    return chain;
+}
+
+milliseconds TransformChain::timeout() const {
+    milliseconds longest{0};
+    for (const auto& transform : transforms_) longest = std::max(longest, transform->instance->spec().obj_timeout_ms);
+    return longest;
+}
+
+std::uint64_t TransformChain::digest() const {
+    std::uint64_t sum = transforms_.front()->digest;
+    for (auto further = std::next(transforms_.begin()); further != transforms_.end(); ++further) {
+        sum = xxh64(std::to_string((*further)->digest), sum);
+    }
+    return sum;
+}
+
+bool TransformChain::pulls() const {
+    const spec::TransformSpec& first = transforms_.front()->instance->spec();
+    return first.communication == spec::Communication::hpull && !first.file_paths;
+}
+
+Task<runtime::RunResult> TransformChain::feed(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const {
+    const Duration allowed = run.deadline - steady_now();
+    const std::string destination = std::exchange(run.destination, "");
+    if (single() != nullptr) run.destination = destination;
+    std::unique_ptr<SpooledFile> copy;
+    if (transforms_.front()->instance->spec().file_paths) {
+        run.file_path = reader.file_path();
+        if (run.file_path.empty()) {
+            auto made = co_await SpooledFile::make(*spool_, run.name, reader);
+            if (!made) co_return source_failed(made.error());
+            copy = std::move(*made);
+            run.file_path = copy->path();
+        }
+    }
+    std::unique_ptr<Spool> between;
+    std::uint64_t bytes_in = 0;
+    for (std::size_t stage = 0;; ++stage) {
+        const bool is_last = stage + 1 == transforms_.size();
+        auto next = is_last ? nullptr : std::make_unique<Spool>(*spool_);
+        const std::unique_ptr<Source> made_before = between ? between->source() : nullptr;
+        Source& from = made_before ? *made_before : reader;
+        Sink& to = next ? static_cast<Sink&>(*next) : sink;
+        runtime::RunResult ran = co_await feed_stage(stage, lane, run, isolated, from, to);
+        if (!ran.has_value()) co_return ran;
+        if (stage == 0) bytes_in = ran->bytes_in;
+        if (is_last) {
+            ran->bytes_in = bytes_in;
+            co_return ran;
+        }
+        between = std::move(next);
+        run.file_path.clear();
+        run.is_stored = false;
+        run.deadline = steady_now() + allowed;
+        if (stage + 2 == transforms_.size()) run.destination = destination;
+    }
+}
+
+Task<runtime::RunResult> TransformChain::feed_stage(std::size_t stage, Lane& lane, runtime::ObjectRun run, bool isolated, Source& source, Sink& sink) const {
+    runtime::Instance& instance = *transforms_[stage]->instance;
+    runtime::RunResult ran = isolated ? co_await instance.run_isolated(lane.index, run, source, sink) : co_await instance.run(lane.index, run, source, sink);
+    if (!ran.has_value() && single() == nullptr && ran.error().blame == runtime::Blame::transform) {
+        ran.error().error = ran.error().error.during("transform '" + instance.spec().name + "'");
+    }
+    // What a stage could not leave for the next is this target's obstacle, like any place that takes no more.
+    co_return ran;
+}
+
+}  // namespace millrace::worker

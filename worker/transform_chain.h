@@ -1,0 +1,44 @@
+// One object through a transform, or through a chain of them: what one makes is the next one's input, and is stored nowhere.
+//
+// Runs on a lane.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/object_store.h"
+#include "worker/lanes.h"
+#include "worker/spool.h"
+#include "worker/transform_table.h"
+
+namespace millrace::worker {
+
+class TransformChain {
+public:
+    // Code::unavailable, with the reason, while one of them is not here.
+    static Result<TransformChain> find(const TransformTable& transforms, const SpoolFolder& spool, const std::string& first,
+                                       const std::vector<std::string>& further);
+
+    // The greatest of their object timeouts.
+    milliseconds timeout() const;
+    // Of all that they compute.
+    std::uint64_t digest() const;
+    // The only transform, or null for a chain.
+    const Transform* single() const { return transforms_.size() == 1 ? transforms_.front().get() : nullptr; }
+
+    // The first of them asks this target for the object by its name.
+    bool pulls() const;
+
+    // A failure names its transform where there are several. run.deadline is for each of them anew; run.destination is for the last.
+    // isolated: in scratch instances that hold this object alone.
+    Task<runtime::RunResult> feed(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const;
+
+private:
+    explicit TransformChain(const SpoolFolder& spool) : spool_(&spool) {}
+    Task<runtime::RunResult> feed_stage(std::size_t stage, Lane& lane, runtime::ObjectRun run, bool isolated, Source& source, Sink& sink) const;
+
+    const SpoolFolder* spool_;
+    std::vector<std::shared_ptr<const Transform>> transforms_;
+};
+
+}  // namespace millrace::worker
