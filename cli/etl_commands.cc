@@ -1,8 +1,10 @@
 #include <fstream>
 #include <istream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <thread>
 
 #include "cli/document.h"
 #include "cli/output.h"
@@ -18,6 +20,7 @@ using nlohmann::json;
 
 constexpr std::size_t kSpecBytesMax = 1 << 20;
 // A transform may take its own init_timeout to start, on every target.
+constexpr auto kFollowPause = std::chrono::milliseconds(500);
 constexpr auto kStartTimeMax = std::chrono::minutes(10);
 
 std::string etl_path(const std::string& name, std::string_view rest = "") {
@@ -110,7 +113,7 @@ Result<void> control_etl(Context& context, const std::string& verb, const std::s
     call.target = etl_path(name, verb == "rm" ? "" : "/" + verb);
     call.time_max = kStartTimeMax;
     MILLRACE_TRY(context.session.request(std::move(call)));
-    const std::string what = verb == "rm" ? "removed" : verb == "stop" ? "stopped" : "started";
+    const std::string what = verb == "rm" ? "removed" : verb == "stop" ? "stopped" : verb == "restart" ? "restarted" : "started";
     const json answer{{"name", name}, {what, true}};
     if (array != nullptr) {
         array->add(answer);
@@ -140,6 +143,36 @@ int control_file(Context& context, const EtlControl& verb) {
     }
     if (context.json) array.end();
     return status;
+}
+
+void print_log(Context& context, const json& log) {
+    if (context.json) {
+        context.console.out << json_line(log) << '\n' << std::flush;
+        return;
+    }
+    const std::string text = clean_lines(text_of(log, "log"));
+    context.console.out << "==> " << clean_text(text_of(log, "target")) << " <==\n"
+                        << text << (text.empty() || text.ends_with('\n') ? "" : "\n") << std::flush;
+}
+
+// Asks each target for what it has not shown yet, twice a second. Ctrl-C ends it.
+int follow_logs(Context& context, const EtlLogs& verb, std::map<std::string, std::uint64_t> ends) {
+    for (;;) {
+        std::this_thread::sleep_for(kFollowPause);
+        for (auto& [target, end] : ends) {
+            Query query;
+            query.add("target", target);
+            query.add("after", std::to_string(end));
+            const auto logs = context.session.get(etl_path(verb.name, "/logs?") + query.text());
+            if (!logs && Session::is_unreachable(logs.error())) return context.fail("etl logs " + verb.name, logs.error());
+            if (!logs && logs.error().code == Code::not_found) return context.fail("etl logs " + verb.name, logs.error());
+            if (!logs) continue;  // the target is away for a moment
+            for (const json& log : *logs) {
+                end = count_of(log, "end");
+                if (!text_of(log, "log").empty()) print_log(context, log);
+            }
+        }
+    }
 }
 
 }  // namespace
@@ -200,6 +233,11 @@ int run(Context& context, const EtlShow& verb) {
                    std::to_string(count_of(target, "failures")), text_of(target, "reason")});
     }
     table.print(out);
+    for (const json& target : member(*etl, "targets")) {
+        if (text_of(target, "last_death").empty()) continue;
+        out << "\nlast death on " << clean_text(text_of(target, "target")) << ": " << clean_text(text_of(target, "last_death")) << '\n'
+            << clean_lines(text_of(target, "last_death_log"));
+    }
     return kExitDone;
 }
 
@@ -210,20 +248,20 @@ int run(Context& context, const EtlControl& verb) {
 }
 
 int run(Context& context, const EtlLogs& verb) {
-    std::string target = etl_path(verb.name, "/logs");
-    if (!verb.target.empty()) target += "?target=" + percent_encode(verb.target);
-    const auto logs = context.session.get(target);
+    Query query;
+    if (!verb.target.empty()) query.add("target", verb.target);
+    const auto logs = context.session.get(etl_path(verb.name, "/logs?") + query.text());
     if (!logs) return context.fail("etl logs " + verb.name, logs.error());
-    if (context.json) {
+    if (context.json && !verb.follow) {
         print_json(context.console.out, *logs);
         return kExitDone;
     }
+    std::map<std::string, std::uint64_t> ends;
     for (const json& log : *logs) {
-        const std::string text = clean_lines(text_of(log, "log"));
-        context.console.out << "==> " << clean_text(text_of(log, "target")) << " <==\n"
-                            << text << (text.empty() || text.ends_with('\n') ? "" : "\n");
+        print_log(context, log);
+        ends[text_of(log, "target")] = count_of(log, "end");
     }
-    return kExitDone;
+    return verb.follow ? follow_logs(context, verb, std::move(ends)) : kExitDone;
 }
 
 int run(Context& context, const EtlErrors& verb) {

@@ -3,6 +3,7 @@
 #include <ostream>
 #include <vector>
 
+#include "cli/chain.h"
 #include "cli/download.h"
 #include "cli/output.h"
 #include "cli/session.h"
@@ -107,7 +108,11 @@ int run(Context& context, const Get& verb) {
     call.time_max = kTransferTimeMax;
     if (!verb.transform.empty()) {
         Query query;
-        query.add("etl_name", verb.transform);
+        const std::vector<std::string> chain = chain_of(verb.transform);
+        query.add("etl_name", chain.front());
+        std::string further;
+        for (std::size_t i = 1; i < chain.size(); ++i) further += (further.empty() ? "" : ",") + chain[i];
+        if (!further.empty()) query.add("etl_pipeline", further);
         if (!verb.arguments.empty()) query.add("etl_args", verb.arguments);
         call.target += "?" + query.text();
     } else if (!verb.arguments.empty()) {

@@ -89,7 +89,7 @@ void Grammar::add_objects() {
     get.app->add_option("OBJECT", get.verb->object, "ais://BUCKET/OBJECT")->required();
     get.app->add_option("-o,--out", get.verb->output, "A file or a folder to write into, or - for standard output")
         ->type_name("FILE");
-    get.app->add_option("--etl", get.verb->transform, "Fetch what this transform makes of it")->type_name("TRANSFORM");
+    get.app->add_option("--etl", get.verb->transform, "Fetch what this transform makes of it, or a chain: 'A >> B'")->type_name("TRANSFORM");
     get.app->add_option("--args", get.verb->arguments, "Arguments for the transform")->type_name("TEXT");
 
     auto list = verb<List>(&app, "ls", "List objects",
@@ -163,6 +163,7 @@ void Grammar::add_etls() {
     show.app->add_option("NAME", show.verb->name)->required();
     for (const auto& [word, description] : {std::pair{"start", "Start a stopped transform"},
                                             {"stop", "Kill a transform's processes; it stays registered"},
+                                            {"restart", "Stop it and start it again, also where it was given up"},
                                             {"rm", "Stop and forget a transform"}}) {
         auto control = verb<EtlControl>(etl, word, description,
                                         std::string("  millrace etl ") + word + " squeeze\n  millrace etl " + word + " -f squeeze.yaml",
@@ -173,9 +174,10 @@ void Grammar::add_etls() {
             ->excludes(name);
     }
     auto logs = verb<EtlLogs>(etl, "logs", "Show what a transform wrote to standard error",
-                              "  millrace etl logs squeeze\n  millrace etl logs squeeze --target t-abc");
+                              "  millrace etl logs squeeze\n  millrace etl logs squeeze --target t-abc -f");
     logs.app->add_option("NAME", logs.verb->name)->required();
     logs.app->add_option("--target", logs.verb->target, "Of this target only")->type_name("ID");
+    logs.app->add_flag("-f,--follow", logs.verb->follow, "Go on with what it writes, until Ctrl-C");
     auto errors = verb<EtlErrors>(etl, "errors", "Show the last failures of inline transforms",
                                   "  millrace etl errors squeeze");
     errors.app->add_option("NAME", errors.verb->name)->required();

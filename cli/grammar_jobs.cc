@@ -8,7 +8,7 @@ void Grammar::add_job_submit(CLI::App* job, const std::string& name, const std::
     auto submit = verb<JobSubmit>(job, name, description, examples, std::move(preset));
     CLI::App* const command = submit.app;
     JobSubmit& to = *submit.verb;
-    command->add_option("TRANSFORM", to.transform, "A registered transform")->required();
+    command->add_option("TRANSFORM", to.transform, "A registered transform, or a chain of them: 'A >> B'")->required();
     command->add_option("SRC", to.source, "ais://BUCKET[/PREFIX]")->required();
     command->add_option("DST", to.destination, "ais://BUCKET")->required();
 

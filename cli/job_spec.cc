@@ -5,6 +5,7 @@
 #include <istream>
 #include <nlohmann/json.hpp>
 
+#include "cli/chain.h"
 #include "cli/uris.h"
 #include "core/units.h"
 
@@ -140,9 +141,12 @@ Result<json> job_spec(const JobSubmit& verb, std::istream& in) {
                                      {"--args", verb.arguments}}) {
         if (!is_utf8(text)) return bad(std::string(flag) + " is not UTF-8");
     }
-    json spec{{"transform", verb.transform},
+    std::vector<std::string> chain = chain_of(verb.transform);
+    json spec{{"transform", chain.front()},
               {"source", "ais://" + source.bucket},
               {"destination", "ais://" + destination.bucket}};
+    chain.erase(chain.begin());
+    if (!chain.empty()) spec["pipeline"] = std::move(chain);
     MILLRACE_TRY(add_selection(spec, verb, source.object, in));
     MILLRACE_TRY(add_rename(spec, verb));
     MILLRACE_TRY(add_policies(spec, verb));

@@ -65,13 +65,14 @@ struct EtlShow {
     std::string name;
 };
 struct EtlControl {
-    std::string verb;  // "start", "stop" or "rm"
+    std::string verb;  // "start", "stop", "restart" or "rm"
     std::string name;  // or
     std::string file;  // of specifications: their names
 };
 struct EtlLogs {
     std::string name;
     std::string target;
+    bool follow = false;
 };
 struct EtlErrors {
     std::string name;

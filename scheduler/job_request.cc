@@ -47,7 +47,7 @@ Result<std::string> bucket(const json& body, const char* key) {
 }
 
 Result<void> check_keys(const json& body) {
-    static const std::vector<std::string> known{"transform", "source", "destination", "prefix", "objects", "template", "ext", "prepend", "args",
+    static const std::vector<std::string> known{"transform", "pipeline", "source", "destination", "prefix", "objects", "template", "ext", "prepend", "args",
                                                 "overwrite", "num_workers", "dry_run", "object_timeout", "attempts", "on_error"};
     for (const auto& [key, value] : body.items()) {
         if (std::ranges::find(known, key) != known.end()) continue;
@@ -78,6 +78,18 @@ Result<void> read_selection(const json& body, JobRequest& request) {
     }
     if (spec.has_list + !spec.name_template.empty() + !spec.prefix.empty() > 1) {
         return fail(Code::invalid_argument, "give one of 'prefix', 'objects' and 'template', not several");
+    }
+    return {};
+}
+
+Result<void> read_pipeline(const json& body, wire::JobSpec& spec) {
+    const auto pipeline = body.find("pipeline");
+    if (pipeline == body.end() || pipeline->is_null()) return {};
+    if (!pipeline->is_array()) return bad("pipeline", "must be an array of the names of further transforms");
+    for (const json& name : *pipeline) {
+        if (!name.is_string()) return bad("pipeline", "must be an array of the names of further transforms");
+        spec.pipeline.push_back(name.get<std::string>());
+        if (auto valid = validate_transform_name(spec.pipeline.back()); !valid) return bad("pipeline", valid.error().context);
     }
     return {};
 }
@@ -162,7 +174,7 @@ json filled_in(const JobRequest& request) {
     const wire::JobSpec& spec = request.spec;
     static constexpr const char* kOverwrite[] = {"always", "never", "changed"};
     static constexpr const char* kDryRun[] = {"", "plan", "run"};
-    return {{"transform", spec.transform}, {"source", "ais://" + spec.source}, {"destination", "ais://" + spec.destination},
+    return {{"transform", spec.transform}, {"pipeline", spec.pipeline}, {"source", "ais://" + spec.source}, {"destination", "ais://" + spec.destination},
             {"prefix", spec.prefix}, {"template", spec.name_template}, {"listed_objects", request.objects.size()}, {"ext", spec.ext},
             {"prepend", spec.prepend}, {"args", spec.args}, {"overwrite", kOverwrite[static_cast<int>(spec.overwrite)]},
             {"num_workers", spec.num_workers}, {"dry_run", kDryRun[static_cast<int>(spec.dry_run)]},
@@ -181,6 +193,7 @@ Result<JobRequest> parse_job_request(const std::string& body_text) {
     if (auto valid = validate_transform_name(request.spec.transform); !valid) return bad("transform", valid.error().context);
     MILLRACE_TRY_ASSIGN(request.spec.source, bucket(body, "source"));
     MILLRACE_TRY_ASSIGN(request.spec.destination, bucket(body, "destination"));
+    MILLRACE_TRY(read_pipeline(body, request.spec));
     MILLRACE_TRY(read_selection(body, request));
     MILLRACE_TRY(read_renaming(body, request.spec));
     MILLRACE_TRY_ASSIGN(request.spec.args, text(body, "args"));

@@ -44,8 +44,7 @@ private:
     Task<void> add(http::Request& request, http::Response& response);
     Task<void> list(http::Response& response);
     Task<void> show(http::Response& response, const std::string& name);
-    Task<void> enable(http::Response& response, const std::string& name, bool enabled);
-    Task<void> remove(http::Response& response, const std::string& name);
+    Task<void> control(http::Response& response, Task<Result<void>> change);
     Task<void> gather(http::Request& request, http::Response& response, const std::string& name, std::string path);
 
     ProxyCore& core_;

@@ -15,6 +15,8 @@ namespace {
 constexpr auto kTick = milliseconds(100);
 constexpr auto kBeat = milliseconds(500);
 constexpr auto kApplyPatience = std::chrono::seconds(10);
+constexpr auto kStopPatience = std::chrono::seconds(30);
+constexpr auto kStartPatience = std::chrono::minutes(5);
 
 struct ProxyIdentity {
     std::string proxy_id;
@@ -327,7 +329,7 @@ Task<Result<void>> ProxyCore::remove_transform(std::string name) {
     DesiredCatalog changed = catalog_;
     MILLRACE_CO_TRY(changed.remove_transform(name));
     MILLRACE_CO_TRY(commit_catalog(changed));
-    co_await wait_until_applied(kApplyPatience);
+    co_await wait_until_stopped(name, kStopPatience);
     co_return Result<void>{};
 }
 
@@ -336,9 +338,31 @@ Task<Result<void>> ProxyCore::enable_transform(std::string name, bool enabled) {
     MILLRACE_CO_TRY(changed.enable_transform(name, enabled));
     if (changed.wire().version == catalog_.wire().version) co_return Result<void>{};
     MILLRACE_CO_TRY(commit_catalog(changed));
+    if (!enabled) {
+        co_await wait_until_stopped(name, kStopPatience);
+        co_return Result<void>{};
+    }
     co_await wait_until_applied(kApplyPatience);
-    if (!enabled) co_return Result<void>{};
-    co_return co_await wait_until_running(name, std::chrono::minutes(5));
+    co_return co_await wait_until_running(name, kStartPatience);
+}
+
+Task<Result<void>> ProxyCore::restart_transform(std::string name) {
+    MILLRACE_CO_TRY(co_await enable_transform(name, false));
+    co_return co_await enable_transform(name, true);
+}
+
+// Every online target speaks of this catalog and has nothing of the transform running any more.
+Task<void> ProxyCore::wait_until_stopped(const std::string& transform, Duration patience) {
+    const std::uint64_t version = catalog_.wire().version;
+    const Instant deadline = steady_now() + patience;
+    const auto runs = [&](const auto& item) {
+        const Member& member = item.second;
+        if (!member.online) return false;
+        if (member.transforms_of_catalog < version) return true;
+        const auto report = std::ranges::find(member.transforms, transform, &wire::TransformReport::name);
+        return report != member.transforms.end() && report->state != "stopped";
+    };
+    while (std::ranges::any_of(membership_.members(), runs) && steady_now() < deadline) co_await wait_for_change(deadline);
 }
 
 // ---- jobs
@@ -352,6 +376,9 @@ Task<Result<std::string>> ProxyCore::submit(JobRequest request, std::string idem
         }
     }
     if (catalog_.transform(request.spec.transform) == nullptr) co_return unknown_transform(request.spec.transform);
+    for (const std::string& further : request.spec.pipeline) {
+        if (catalog_.transform(further) == nullptr) co_return unknown_transform(further);
+    }
     if (catalog_.bucket(request.spec.source) == nullptr) co_return unknown_bucket(request.spec.source);
     if (membership_.members().empty()) co_return fail(Code::unavailable, "no target has joined yet");
     if (request.spec.dry_run == wire::DryRun::no && catalog_.bucket(request.spec.destination) == nullptr) {

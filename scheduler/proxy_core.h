@@ -35,7 +35,9 @@ public:
     // Registered only when it runs on every online target: otherwise Code::rejected with the target and its reason.
     Task<Result<void>> add_transform(std::string name, std::string spec_json, Duration init_timeout);
     Task<Result<void>> remove_transform(std::string name);
+    // Stopping returns when nothing of it runs any more.
     Task<Result<void>> enable_transform(std::string name, bool enabled);
+    Task<Result<void>> restart_transform(std::string name);
 
     // ---- jobs
     // The job's id. A repeated idempotency key gives the first job; with another request it is Code::conflict.
@@ -74,6 +76,7 @@ private:
     void pulse();
     bool sealed() const { return !catalog_.wire().buckets.empty(); }
     Task<void> wait_until_applied(Duration patience);
+    Task<void> wait_until_stopped(const std::string& transform, Duration patience);
     Task<Result<void>> wait_until_running(const std::string& transform, Duration patience);
 
     Loop& control_;

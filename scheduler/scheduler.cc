@@ -179,7 +179,9 @@ std::optional<std::string> Scheduler::job_of_key(const std::string& idempotency_
 
 std::optional<std::string> Scheduler::user_of_transform(const std::string& transform) const {
     for (const auto& [id, live] : jobs_) {
-        if (!is_terminal(live.job.state) && live.job.spec.transform == transform) return id;
+        const wire::JobSpec& spec = live.job.spec;
+        const bool uses = spec.transform == transform || std::ranges::find(spec.pipeline, transform) != spec.pipeline.end();
+        if (uses && !is_terminal(live.job.state)) return id;
     }
     return std::nullopt;
 }

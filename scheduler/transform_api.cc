@@ -27,7 +27,7 @@ Standing standing(const ProxyCore& core, const wire::TransformEntry& entry) {
         ++sum.targets;
         const auto report = std::ranges::find(member.transforms, entry.name, &wire::TransformReport::name);
         json row{{"target", target}, {"state", "unknown"}, {"reason", member.online ? "" : "the target is offline"}, {"pid", 0}, {"restarts", 0},
-                 {"runs", 0}, {"failures", 0}};
+                 {"runs", 0}, {"failures", 0}, {"last_death", ""}, {"last_death_log", ""}, {"cpu_seconds", 0.0}, {"memory_bytes", 0}};
         if (report != member.transforms.end()) {
             row["state"] = member.online ? report->state : "offline";
             row["reason"] = member.online ? report->reason : "the target is offline";
@@ -35,6 +35,10 @@ Standing standing(const ProxyCore& core, const wire::TransformEntry& entry) {
             row["restarts"] = report->restarts;
             row["runs"] = report->runs;
             row["failures"] = report->failures;
+            row["last_death"] = report->last_death;
+            row["last_death_log"] = report->last_death_log;
+            row["cpu_seconds"] = static_cast<double>(report->cpu_millis) / 1000;
+            row["memory_bytes"] = report->memory_bytes;
         }
         if (member.online) {
             ++online;
@@ -61,13 +65,16 @@ void TransformApi::add_routes(http::Router& router) {
     router.add("GET", "/v1/etl", [this](http::Request&, http::Response& response, const Parameters&) { return list(response); });
     router.add("GET", "/v1/etl/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) { return show(response, name(path)); });
     router.add("DELETE", "/v1/etl/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
-        return remove(response, name(path));
+        return control(response, core_.remove_transform(name(path)));
     });
     router.add("POST", "/v1/etl/{name}/start", [this, name](http::Request&, http::Response& response, const Parameters& path) {
-        return enable(response, name(path), true);
+        return control(response, core_.enable_transform(name(path), true));
+    });
+    router.add("POST", "/v1/etl/{name}/restart", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return control(response, core_.restart_transform(name(path)));
     });
     router.add("POST", "/v1/etl/{name}/stop", [this, name](http::Request&, http::Response& response, const Parameters& path) {
-        return enable(response, name(path), false);
+        return control(response, core_.enable_transform(name(path), false));
     });
     router.add("GET", "/v1/etl/{name}/logs", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         return gather(request, response, name(path), "/v1/worker/logs");
@@ -121,8 +128,8 @@ Task<void> TransformApi::show(http::Response& response, const std::string& name)
     (void)co_await response.send_json(200, text_of(document));
 }
 
-Task<void> TransformApi::enable(http::Response& response, const std::string& name, bool enabled) {
-    const Result<void> changed = co_await core_.enable_transform(name, enabled);
+Task<void> TransformApi::control(http::Response& response, Task<Result<void>> change) {
+    const Result<void> changed = co_await std::move(change);
     if (!changed) {
         (void)co_await response.send_error(changed.error());
         co_return;
@@ -130,16 +137,7 @@ Task<void> TransformApi::enable(http::Response& response, const std::string& nam
     (void)co_await response.send(200, {}, "");
 }
 
-Task<void> TransformApi::remove(http::Response& response, const std::string& name) {
-    const Result<void> removed = co_await core_.remove_transform(name);
-    if (!removed) {
-        (void)co_await response.send_error(removed.error());
-        co_return;
-    }
-    (void)co_await response.send(200, {}, "");
-}
-
-// Logs, or the last inline errors, of every target (or of ?target=).
+// Logs (with ?after=, what was written since), or the last inline errors, of every target (or of ?target=).
 Task<void> TransformApi::gather(http::Request& request, http::Response& response, const std::string& name, std::string path) {
     if (core_.catalog().transform(name) == nullptr) {
         (void)co_await response.send_error(unknown_transform(name));
@@ -151,13 +149,14 @@ Task<void> TransformApi::gather(http::Request& request, http::Response& response
         if (!only.empty() && only != target.str()) continue;
         Query query;
         query.add("transform", name);
+        if (!request.query.get("after").empty()) query.add("after", request.query.get("after"));
         auto answer = co_await ask_target(core_, target.str(), path, query);
         if (!answer) {
             if (only.empty()) continue;
             (void)co_await response.send_error(answer.error());
             co_return;
         }
-        if (answer->contains("log")) rows.push_back({{"target", target.str()}, {"log", answer->value("log", "")}});
+        if (answer->contains("log")) rows.push_back({{"target", target.str()}, {"log", answer->value("log", "")}, {"end", answer->value("end", 0)}});
         for (json& row : answer->value("rows", json::array())) {
             row["target"] = target.str();
             rows.push_back(std::move(row));

@@ -91,8 +91,15 @@ Task<void> NodeApi::sync(http::Request&, http::Response& response) {
 
 Task<void> NodeApi::logs(http::Request& request, http::Response& response) {
     const auto transform = transforms_.find(request.query.get("transform"));
-    const json document{{"log", transform ? transform->instance->log_tail() : ""}};
-    (void)co_await response.send_json(200, text_of(document));
+    std::string log = transform ? transform->instance->log_tail() : "";
+    const std::uint64_t end = transform ? transform->instance->log_bytes() : 0;
+    // Of what the caller has not seen, as much as is kept. A transform that was started anew counts from 0 again.
+    const std::string after = request.query.get("after");
+    std::uint64_t seen = 0;
+    (void)std::from_chars(after.data(), after.data() + after.size(), seen);
+    const std::uint64_t fresh = seen <= end ? end - seen : end;
+    if (fresh < log.size()) log.erase(0, log.size() - static_cast<std::size_t>(fresh));
+    (void)co_await response.send_json(200, text_of({{"log", std::move(log)}, {"end", end}}));
 }
 
 Task<void> NodeApi::inline_errors(http::Request& request, http::Response& response) {

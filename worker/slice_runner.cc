@@ -14,8 +14,31 @@ namespace {
 
 constexpr int kFeedsPerTurn = 8;
 constexpr auto kTransformPoll = milliseconds(200);
+constexpr std::uint32_t kWorkersMax = 32;
+constexpr std::uint32_t kPipelinedWorkersMax = 256;  // where many objects are on one connection
 
-SliceOptions make_options(const TargetConfig& config, const wire::JobSpec& spec) {
+struct Concurrency {
+    std::uint32_t floor = 1;
+    std::uint32_t ceiling = kWorkersMax;
+};
+
+// What the specification of the (first) transform says, where it is known.
+Concurrency concurrency_of(const TransformTable& transforms, const wire::JobSpec& spec) {
+    Concurrency bounds;
+    const auto transform = transforms.find(spec.transform);
+    if (!transform) return bounds;
+    const spec::TransformSpec& said = transform->instance->spec();
+    bounds.floor = said.concurrency_min;
+    if (said.concurrency_max > 0) {
+        bounds.ceiling = said.concurrency_max;
+    } else if (said.communication == spec::Communication::stream || said.communication == spec::Communication::ws) {
+        bounds.ceiling = kPipelinedWorkersMax;
+    }
+    bounds.ceiling = std::max(bounds.floor, bounds.ceiling);
+    return bounds;
+}
+
+SliceOptions make_options(const TargetConfig& config, const TransformTable& transforms, const wire::JobSpec& spec) {
     SliceOptions options;
     options.window_objects_max = config.window_objects_max;
     options.checkpoint_objects_max = config.checkpoint_objects_max;
@@ -26,9 +49,10 @@ SliceOptions make_options(const TargetConfig& config, const wire::JobSpec& spec)
     options.plan_only = spec.dry_run == wire::DryRun::plan;
     if (spec.on_error == wire::OnError::abort_after_count) options.failures_max = spec.on_error_limit;
     const std::uint32_t processors = std::max(1u, std::thread::hardware_concurrency());
-    options.workers_min = spec.num_workers > 0 ? spec.num_workers : 1;
-    options.workers_start = spec.num_workers > 0 ? spec.num_workers : 2 * processors;
-    options.workers_max = spec.num_workers > 0 ? spec.num_workers : 32;
+    const Concurrency transform = concurrency_of(transforms, spec);
+    options.workers_max = spec.num_workers > 0 ? spec.num_workers : transform.ceiling;
+    options.workers_min = spec.num_workers > 0 ? spec.num_workers : std::min(transform.floor, options.workers_max);
+    options.workers_start = std::clamp(2 * processors, options.workers_min, options.workers_max);
     return options;
 }
 
@@ -69,7 +93,7 @@ Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& e
 
 SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec, Selection selection, Progress progress)
     : environment_(environment), order_(std::move(order)), spec_(std::move(spec)), selection_(std::move(selection)),
-      machine_(make_options(environment.config, spec_), progress), reporter_(order_.job, order_.incarnation),
+      machine_(make_options(environment.config, environment.transforms, spec_), progress), reporter_(order_.job, order_.incarnation),
       tasks_(environment.control.executor()), timer_changed_(environment.control.executor()), durable_(std::move(progress)),
       lane_load_(environment.lanes.size()),
       done_metric_(metrics::counter("millrace_attempts_total", "Attempts at objects of jobs, by result", {{"result", "ok"}})),

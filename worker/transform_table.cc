@@ -13,26 +13,27 @@ TransformTable::TransformTable(runtime::InstanceEnvironment environment, std::fu
 TransformTable::~TransformTable() = default;
 
 void TransformTable::apply(const std::vector<wire::TransformEntry>& wanted) {
-    std::vector<std::shared_ptr<const Transform>> leaving;
+    std::vector<std::pair<std::string, std::shared_ptr<const Transform>>> leaving;
     std::vector<wire::TransformEntry> starting;
     {
         const std::lock_guard lock(mutex_);
         std::erase_if(held_, [&](const auto& item) {
             const bool stays = std::ranges::find(wanted, item.first, &wire::TransformEntry::name) != wanted.end();
-            if (!stays && item.second.transform) leaving.push_back(item.second.transform);
+            if (!stays && item.second.transform) leaving.emplace_back(item.first, item.second.transform);
             return !stays;
         });
         for (const wire::TransformEntry& entry : wanted) {
             Held& held = held_[entry.name];
             const bool runs = held.transform != nullptr;
             if (entry.enabled && runs && held.spec_json == entry.spec_json) continue;
-            if (runs) leaving.push_back(std::exchange(held.transform, nullptr));
+            if (runs) leaving.emplace_back(entry.name, std::exchange(held.transform, nullptr));
             held.spec_json = entry.spec_json;
             held.problem = "transform '" + entry.name + "' is stopped; start it with: millrace etl start " + entry.name;
             if (entry.enabled) starting.push_back(entry);
         }
+        for (const auto& [name, transform] : leaving) stopping_.insert(name);
     }
-    for (auto& transform : leaving) tasks_.spawn(run_stop(std::move(transform)));
+    for (auto& [name, transform] : leaving) tasks_.spawn(run_stop(name, std::move(transform)));
     for (const wire::TransformEntry& entry : starting) start(entry);
     changed_();
 }
@@ -67,8 +68,12 @@ Task<void> TransformTable::run_start(std::string name, std::shared_ptr<const Tra
     changed_();
 }
 
-Task<void> TransformTable::run_stop(std::shared_ptr<const Transform> transform) {
+Task<void> TransformTable::run_stop(std::string name, std::shared_ptr<const Transform> transform) {
     co_await transform->instance->stop();
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_.erase(stopping_.find(name));
+    }
     changed_();
 }
 
@@ -117,8 +122,13 @@ std::vector<wire::TransformReport> TransformTable::report() const {
             const runtime::ServerUsage usage = held.transform->instance->usage();
             report.cpu_millis = static_cast<std::uint64_t>(usage.cpu_seconds * 1000);
             report.memory_bytes = usage.memory_bytes;
+        } else if (stopping_.contains(name)) {
+            report.state = "stopping";
         }
         reports.push_back(std::move(report));
+    }
+    for (const std::string& name : stopping_) {
+        if (!held_.contains(name)) reports.push_back({.name = name, .state = "stopping"});
     }
     return reports;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,14 +45,15 @@ private:
     };
     void start(const wire::TransformEntry& entry);
     Task<void> run_start(std::string name, std::shared_ptr<const Transform> transform);
-    Task<void> run_stop(std::shared_ptr<const Transform> transform);
+    Task<void> run_stop(std::string name, std::shared_ptr<const Transform> transform);
 
     runtime::InstanceEnvironment environment_;
     std::function<void()> changed_;
     TaskGroup tasks_;
     std::uint64_t folders_ = 0;
     mutable std::mutex mutex_;
-    std::map<std::string, Held> held_;  // guarded by mutex_
+    std::map<std::string, Held> held_;           // guarded by mutex_
+    std::multiset<std::string> stopping_;        // guarded by mutex_: names of instances that are not gone yet
 };
 
 }  // namespace millrace::worker

@@ -6,7 +6,7 @@ namespace {
 ClusterMap map() { return {.version = 300, .targets = {{"t1", "http://a:1", true}, {"t2", "", false}}}; }
 
 JobSpec spec() {
-    return {.transform = "to-wav", .source = "in", .destination = "out", .prefix = "", .name_template = "", .has_list = true,
+    return {.transform = "to-wav", .pipeline = {"squeeze"}, .source = "in", .destination = "out", .prefix = "", .name_template = "", .has_list = true,
             .objects = {"a", "b"}, .ext = {{"flac", "wav"}}, .prepend = "x/", .args = "-v", .overwrite = Overwrite::changed,
             .num_workers = 4, .dry_run = DryRun::run, .object_timeout_ms = 70000, .attempts = 5,
             .on_error = OnError::abort_after_percent, .on_error_limit = 10};
@@ -23,7 +23,7 @@ std::vector<Sample> samples() {
         {"Heartbeat", Heartbeat{.boot_id = "b1", .catalog_version = 7, .map_version = 300, .running_slices = 2}},
         {"Catalog", Catalog{.version = 7, .buckets = {{"in", "u1", 65536, 1'700'000'000'000'000'000}}, .destroyed_uids = {"u0"},
                             .transforms = {{"to-wav", "{}", true}}}},
-        {"TransformStatus", TransformStatus{.catalog_version = 7, .transforms = {{"to-wav", "running", "why", "d1", 42, 1, 100, 3}}}},
+        {"TransformStatus", TransformStatus{.catalog_version = 7, .transforms = {{"to-wav", "running", "why", "d1", 42, 1, 100, 3, "died", "log", 1500, 4096}}}},
         {"Directive", Directive{.job = "job-1", .revision = 9, .desired = Desired::run, .epoch = 2, .pass = 3, .has_spec = true,
                                 .spec = spec()}},
         {"DirectiveAck", DirectiveAck{.job = "job-1", .revision = 9, .needs_spec = true}},
