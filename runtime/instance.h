@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -109,6 +110,7 @@ struct InstanceEnvironment {
     std::string engine_socket{};              // of the container engine; empty: the usual places
     std::string target_folder{};              // of the target itself, which outlives its instances
     std::string owner{};                      // names this target on the containers that it makes
+    std::function<void()> changed{};          // called on the control executor when a status has changed; null: nobody wants to know
     std::vector<std::string> object_folders{};  // where object files lie; read-only in the containers of transforms that use paths
 };
 

@@ -191,6 +191,7 @@ void ServerInstance::publish(InstanceState state, std::string reason, std::share
         pid_ = pid;
     }
     changes_.notify();
+    if (environment_.changed) environment_.changed();
 }
 
 // The one for this life of the server. One of an earlier life is closed first, and held by the runs that still use it.

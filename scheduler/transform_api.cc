@@ -22,6 +22,7 @@ struct Standing {
 Standing standing(const ProxyCore& core, const wire::TransformEntry& entry) {
     Standing sum;
     bool starting = false;
+    bool aborted = false;
     std::size_t online = 0;
     for (const auto& [target, member] : core.members().members()) {
         ++sum.targets;
@@ -43,11 +44,13 @@ Standing standing(const ProxyCore& core, const wire::TransformEntry& entry) {
         if (member.online) {
             ++online;
             if (row["state"] == "running") ++sum.running;
+            aborted = aborted || row["state"] == "aborted";
             starting = starting || row["state"] == "initializing" || row["state"] == "unknown";
         }
         sum.per_target.push_back(std::move(row));
     }
-    sum.state = !entry.enabled ? "stopped" : sum.running == online && online > 0 ? "running" : starting ? "starting" : "degraded";
+    sum.state = !entry.enabled ? "stopped" : sum.running == online && online > 0 ? "running"
+                : aborted ? "aborted" : starting ? "starting" : "degraded";
     return sum;
 }
 

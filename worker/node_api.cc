@@ -117,6 +117,7 @@ Task<void> NodeApi::health(http::Request&, http::Response& response) {
 }
 
 Task<void> NodeApi::metrics(http::Request&, http::Response& response) {
+    transforms_.measure();
     const std::string text = millrace::metrics::prometheus_text();
     http::Headers headers{{"Content-Type", "text/plain; version=0.0.4"}};
     (void)co_await response.send(200, std::move(headers), text);

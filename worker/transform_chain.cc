@@ -85,11 +85,12 @@ Task<runtime::RunResult> TransformChain::feed(Lane& lane, runtime::ObjectRun run
 
 Task<runtime::RunResult> TransformChain::feed_stage(std::size_t stage, Lane& lane, runtime::ObjectRun run, bool isolated, Source& source, Sink& sink) const {
     runtime::Instance& instance = *transforms_[stage]->instance;
+    const Instant begun = steady_now();
     runtime::RunResult ran = isolated ? co_await instance.run_isolated(lane.index, run, source, sink) : co_await instance.run(lane.index, run, source, sink);
+    transforms_[stage]->metrics->count(ran, steady_now() - begun);
     if (!ran.has_value() && single() == nullptr && ran.error().blame == runtime::Blame::transform) {
         ran.error().error = ran.error().error.during("transform '" + instance.spec().name + "'");
     }
-    // What a stage could not leave for the next is this target's obstacle, like any place that takes no more.
     co_return ran;
 }
 

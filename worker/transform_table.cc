@@ -8,7 +8,9 @@
 namespace millrace::worker {
 
 TransformTable::TransformTable(runtime::InstanceEnvironment environment, std::function<void()> changed)
-    : environment_(std::move(environment)), changed_(std::move(changed)), tasks_(environment_.control) {}
+    : environment_(std::move(environment)), changed_(std::move(changed)), tasks_(environment_.control) {
+    environment_.changed = changed_;
+}
 
 TransformTable::~TransformTable() = default;
 
@@ -52,6 +54,7 @@ void TransformTable::start(const wire::TransformEntry& entry) {
     environment.folder += "/" + entry.name + "-" + std::to_string(++folders_);
     auto transform = std::make_shared<Transform>();
     transform->digest = spec::digest(parsed->spec);
+    transform->metrics = std::make_shared<TransformMetrics>(entry.name);
     transform->instance = runtime::make_instance(std::move(parsed->spec), std::move(environment));
     held.transform = transform;
     held.problem.clear();
@@ -101,6 +104,13 @@ Result<void> TransformTable::ready(const std::string& name) const {
     return fail(given_up ? Code::conflict : Code::unavailable, "transform '" + name + "' is " + std::string(runtime::state_name(status.state)) +
         (status.reason.empty() ? "" : ": " + status.reason) +
         (given_up ? "; mend it, then: millrace etl restart " + name : ""));
+}
+
+void TransformTable::measure() const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, held] : held_) {
+        if (held.transform) held.transform->metrics->measure(held.transform->instance->usage());
+    }
 }
 
 std::vector<wire::TransformReport> TransformTable::report() const {

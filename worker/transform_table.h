@@ -12,12 +12,14 @@
 #include "core/task.h"
 #include "runtime/instance.h"
 #include "wire/messages.h"
+#include "worker/transform_metrics.h"
 
 namespace millrace::worker {
 
 struct Transform {
     std::shared_ptr<runtime::Instance> instance;
     std::uint64_t digest = 0;  // of what it computes
+    std::shared_ptr<TransformMetrics> metrics;
 };
 
 class TransformTable {
@@ -35,6 +37,8 @@ public:
     // waits for somebody to start it again.
     Result<void> ready(const std::string& name) const;
     std::vector<wire::TransformReport> report() const;
+    // Brings what is measured of each, rather than counted, up to date.
+    void measure() const;
     const runtime::InstanceEnvironment& environment() const { return environment_; }
 
 private:
