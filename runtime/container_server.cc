@@ -28,6 +28,8 @@ constexpr Duration kTermGrace = std::chrono::seconds(1);
 constexpr Duration kVerdictTimeMax = std::chrono::seconds(5);   // for the engine to say how it ended
 constexpr Duration kVerdictPause = std::chrono::milliseconds(20);
 constexpr Duration kLastWordsTimeMax = std::chrono::milliseconds(500);
+constexpr Duration kRemoveTimeMax = std::chrono::seconds(5);
+constexpr Duration kRemovePause = std::chrono::milliseconds(100);
 constexpr std::uint16_t kCallbackPort = 51080;
 constexpr std::uint32_t kPidsMax = 512;
 constexpr std::string_view kNobody = "65534:65534";
@@ -45,6 +47,16 @@ std::string network_name(spec::Network network) {
         case spec::Network::host: return "host";
     }
     return "none";
+}
+
+// An engine that is busy with the container's end refuses for a moment.
+Task<Result<void>> remove_container(Engine& engine, std::string id) {
+    const Instant deadline = steady_now() + kRemoveTimeMax;
+    for (;;) {
+        Result<void> removed = co_await engine.remove(id);
+        if (removed || steady_now() >= deadline) co_return removed;
+        co_await sleep_for(kRemovePause);
+    }
 }
 
 }  // namespace
@@ -264,7 +276,7 @@ Task<void> ContainerServer::stop() {
             (void)co_await exited_.wait_until(steady_now() + kTermGrace);
             if (!has_exited()) (void)::syscall(SYS_pidfd_send_signal, pidfd_.native_handle(), SIGKILL, nullptr, 0);
         }
-        if (const auto removed = co_await engine_->remove(id_); !removed) {
+        if (const auto removed = co_await remove_container(*engine_, id_); !removed) {
             log::warn("container could not be removed; the next start of this target tries again",
                       {{"transform", spec_.name}, {"container", id_}, {"error", removed.error()}});
         }
@@ -286,7 +298,7 @@ Task<void> remove_leftover_containers(Executor executor, std::string target_fold
         co_return;
     }
     for (const std::string& id : *ids) {
-        if (const auto removed = co_await engine.remove(id); removed) {
+        if (const auto removed = co_await remove_container(engine, id); removed) {
             log::info("container of an earlier process removed", {{"container", id}});
         } else {
             log::warn("container of an earlier process could not be removed", {{"container", id}, {"error", removed.error()}});
