@@ -260,7 +260,8 @@ Task<std::string> ContainerServer::cause_of_death(bool was_oom) {
 
 std::string ContainerServer::ending(const ContainerState& state) const {
     if (state.out_of_memory) {
-        return "killed: out of memory (" + (spec_.limits.memory_bytes == 0 ? "it has no limit of its own" : "its limit is " + size_text(spec_.limits.memory_bytes)) + ")";
+        const std::uint64_t limit = spec_.limits.memory_bytes;
+        return "killed: out of memory (" + (limit == 0 ? "it has no limit of its own" : "its limit is " + size_text(limit)) + ")";
     }
     if (!state.error.empty()) return state.error;
     return state.exit_code > 128 ? ExitStatus{true, state.exit_code - 128}.text() : ExitStatus{false, state.exit_code}.text();

@@ -23,7 +23,9 @@ Result<void> CallbackApi::check(const Parameters& path) const {
     const std::string& name = path.find("transform")->second;
     const std::shared_ptr<const Transform> transform = transforms_.find(name);
     if (!transform) return fail(Code::not_found, "etl job " + name + " does not exist on this target");
-    if (!transform->instance->knows_secret(path.find("secret")->second)) return fail(Code::invalid_argument, "the secret in the path is not that of etl job " + name);
+    if (!transform->instance->knows_secret(path.find("secret")->second)) {
+        return fail(Code::invalid_argument, "the secret in the path is not that of etl job " + name);
+    }
     return {};
 }
 

@@ -73,7 +73,8 @@ struct Work {
     Task<runtime::RunResult> feed(Sink& sink) {
         runtime::RunResult ran = co_await transforms.feed(lane, run, isolated, reader, sink);
         if (ran.has_value() && pulls() && changed_meanwhile()) {
-            ran = std::unexpected(runtime::RunFailure{runtime::Blame::transform, fail(Code::transient, "the object was overwritten while the transform fetched it"), {}});
+            Error error = fail(Code::transient, "the object was overwritten while the transform fetched it");
+            ran = std::unexpected(runtime::RunFailure{runtime::Blame::transform, std::move(error), {}});
         }
         co_return ran;
     }

@@ -4,7 +4,8 @@ namespace millrace::worker {
 namespace {
 
 metrics::Counter objects(const std::string& transform, const char* result) {
-    return metrics::counter("millrace_transform_objects_total", "Objects that went through a transform, by result", {{"transform", transform}, {"result", result}});
+    const metrics::Labels labels{{"transform", transform}, {"result", result}};
+    return metrics::counter("millrace_transform_objects_total", "Objects that went through a transform, by result", labels);
 }
 
 metrics::Counter bytes(const std::string& transform, const char* direction) {
