@@ -160,6 +160,14 @@ void Connection::rest(Side side) {
 
 void Connection::cut() { impl_->cut(); }
 void Connection::close() { impl_->close(); }
+
+Descriptor Connection::release() {
+    error_code failure;
+    const int fd = impl_->socket.release(failure);
+    impl_->close();
+    return Descriptor(failure ? -1 : fd);
+}
+
 bool Connection::is_open() const { return impl_->socket.is_open(); }
 bool Connection::expired() const { return impl_->expired; }
 

@@ -61,6 +61,8 @@ public:
     // Ends it so that the peer sees a reset (over TCP) and never a clean end. Waiting reads and writes fail.
     void cut();
     void close();
+    // The socket, for another owner; this connection is closed from here on. Requires that no read or write is under way.
+    Descriptor release();
     // For a peer that may still be sending: ends our side, then discards what comes until it ends its own, for 2 s.
     Task<void> close_gently();
 
