@@ -1,0 +1,28 @@
+// Those who wait for something of which there is not enough: first come, first served.
+//
+// One executor (one thread) only.
+#pragma once
+#include <functional>
+#include <list>
+
+#include "core/task.h"
+
+namespace millrace::runtime {
+
+class WaitingLine {
+public:
+    explicit WaitingLine(const Executor& executor) : changed_(executor) {}
+
+    // True when is_free() said so and all who came before have had their turn: take it at once, before any other wait. False
+    // when the deadline passed, or the task was cancelled; the task must not throw then.
+    Task<bool> wait(std::function<bool()> is_free, Instant deadline);
+    // What is_free() looks at has changed.
+    void look_again() { changed_.set(); }
+
+private:
+    struct Waiting {};
+    std::list<Waiting> waiting_;
+    Event changed_;
+};
+
+}  // namespace millrace::runtime
