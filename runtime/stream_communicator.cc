@@ -12,8 +12,12 @@ constexpr std::uint32_t kObjectsMax = 64;
 constexpr Duration kConnectTimeMax = std::chrono::seconds(5);
 }  // namespace
 
+std::uint32_t stream_objects_max(const TransformSpec& spec) {
+    return spec.batch_objects_max == 0 ? kObjectsMax : spec.batch_objects_max;
+}
+
 StreamCommunicator::StreamCommunicator(const TransformSpec& spec, const CommunicatorOptions& options, std::shared_ptr<ServerFacts> server)
-    : lane_(options.lane), objects_max_(spec.batch_objects_max == 0 ? kObjectsMax : spec.batch_objects_max), server_(std::move(server)),
+    : lane_(options.lane), objects_max_(stream_objects_max(spec)), server_(std::move(server)),
       refusal_{Code::unavailable, "no connection in time"}, tried_(lane_), tasks_(lane_) {}
 
 Task<RunResult> StreamCommunicator::run(const ObjectRun& object, Source& source, Sink& sink) {

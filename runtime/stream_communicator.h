@@ -32,4 +32,7 @@ private:
     TaskGroup tasks_;
 };
 
+// Objects that the connection of one lane carries at a time.
+std::uint32_t stream_objects_max(const TransformSpec& spec);
+
 }  // namespace millrace::runtime

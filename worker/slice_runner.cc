@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/log.h"
+#include "runtime/stream_communicator.h"
 #include "worker/progress_record.h"
 
 namespace millrace::worker {
@@ -15,7 +16,6 @@ namespace {
 constexpr int kFeedsPerTurn = 8;
 constexpr auto kTransformPoll = milliseconds(200);
 constexpr std::uint32_t kWorkersMax = 32;
-constexpr std::uint32_t kPipelinedWorkersMax = 256;  // where many objects are on one connection
 
 struct Concurrency {
     std::uint32_t floor = 1;
@@ -23,7 +23,7 @@ struct Concurrency {
 };
 
 // What the specification of the (first) transform says, where it is known.
-Concurrency concurrency_of(const TransformTable& transforms, const wire::JobSpec& spec) {
+Concurrency concurrency_of(const TransformTable& transforms, const wire::JobSpec& spec, std::size_t lanes) {
     Concurrency bounds;
     const auto transform = transforms.find(spec.transform);
     if (!transform) return bounds;
@@ -31,14 +31,15 @@ Concurrency concurrency_of(const TransformTable& transforms, const wire::JobSpec
     bounds.floor = said.concurrency_min;
     if (said.concurrency_max > 0) {
         bounds.ceiling = said.concurrency_max;
-    } else if (said.communication == spec::Communication::stream || said.communication == spec::Communication::ws) {
-        bounds.ceiling = kPipelinedWorkersMax;
+    } else if (said.communication == spec::Communication::stream) {
+        bounds.ceiling = static_cast<std::uint32_t>(lanes) * runtime::stream_objects_max(said);  // what its connections have room for
     }
     bounds.ceiling = std::max(bounds.floor, bounds.ceiling);
     return bounds;
 }
 
-SliceOptions make_options(const TargetConfig& config, const TransformTable& transforms, const wire::JobSpec& spec) {
+SliceOptions make_options(const SliceEnvironment& environment, const wire::JobSpec& spec) {
+    const TargetConfig& config = environment.config;
     SliceOptions options;
     options.window_objects_max = config.window_objects_max;
     options.checkpoint_objects_max = config.checkpoint_objects_max;
@@ -49,7 +50,7 @@ SliceOptions make_options(const TargetConfig& config, const TransformTable& tran
     options.plan_only = spec.dry_run == wire::DryRun::plan;
     if (spec.on_error == wire::OnError::abort_after_count) options.failures_max = spec.on_error_limit;
     const std::uint32_t processors = std::max(1u, std::thread::hardware_concurrency());
-    const Concurrency transform = concurrency_of(transforms, spec);
+    const Concurrency transform = concurrency_of(environment.transforms, spec, environment.lanes.size());
     options.workers_max = spec.num_workers > 0 ? spec.num_workers : transform.ceiling;
     options.workers_min = spec.num_workers > 0 ? spec.num_workers : std::min(transform.floor, options.workers_max);
     options.workers_start = std::clamp(2 * processors, options.workers_min, options.workers_max);
@@ -93,7 +94,7 @@ Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& e
 
 SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec, Selection selection, Progress progress)
     : environment_(environment), order_(std::move(order)), spec_(std::move(spec)), selection_(std::move(selection)),
-      machine_(make_options(environment.config, environment.transforms, spec_), progress), reporter_(order_.job, order_.incarnation),
+      machine_(make_options(environment, spec_), progress), reporter_(order_.job, order_.incarnation),
       tasks_(environment.control.executor()), timer_changed_(environment.control.executor()), durable_(std::move(progress)),
       lane_load_(environment.lanes.size()),
       done_metric_(metrics::counter("millrace_attempts_total", "Attempts at objects of jobs, by result", {{"result", "ok"}})),

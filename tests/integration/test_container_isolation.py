@@ -1,6 +1,8 @@
 """What a container can reach: its target's door for it, and nothing else. And nothing of it outlives its target."""
+import http.client
 import json
 import pathlib
+import socket
 import sys
 import unittest
 
@@ -33,7 +35,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
     def do_GET(self):
-        self.answer(b"Running")
+        self.answer(b"asked for " + self.path.encode())
     def do_PUT(self):
         code = self.rfile.read(int(self.headers["Content-Length"])).decode()
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
@@ -47,7 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     allow_reuse_address = True
-Server(("0.0.0.0", 8000), Handler).serve_forever()
+Server(("0.0.0.0", int(os.environ.get("PORT", "8000"))), Handler).serve_forever()
 """
 
 
@@ -76,6 +78,24 @@ class Isolation(ClusterCase):
             self.assert_refused(self.run_inside(f"connect({host!r}, {port})"), "refused")
         self.assert_refused(self.run_inside("connect('192.0.2.1', 80)"), "unreachable")
         self.assertEqual(self.run_inside("[name for _, name in socket.if_nameindex()]"), ["lo"])
+
+    def test_a_network_that_was_asked_for(self):
+        self.cluster.add_transform({"name": "on-a-bridge", "network": "bridge", "runtime": {"image": self.image}})
+        self.assertGreater(self.run_inside("len(socket.if_nameindex())", "on-a-bridge"), 1)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.cluster.add_transform({"name": "on-the-host", "network": "host", "communication": "hpull://", "port": port,
+                                    "runtime": {"image": self.image, "env": [{"name": "PORT", "value": str(port)}]}})
+        # Where clients can reach the server of a pulling transform, they are sent there.
+        self.cluster.put("cell", "some thing", b"x")
+        status, headers, _ = self.cluster.request("GET", "/v1/objects/cell/some%20thing?etl_name=on-the-host&etl_args=a%26b", node=self.cluster.targets[0])
+        self.assertEqual((status, headers["Location"]), (307, f"http://127.0.0.1:{port}/ais%2F@%23%2Fcell%2Fsome%20thing?etl_args=a%26b"))
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", headers["Location"].split(str(port), 1)[1])
+        self.assertEqual(connection.getresponse().read(), b"asked for /ais%2F@%23%2Fcell%2Fsome%20thing?etl_args=a%26b")
+        connection.close()
+        for name in ("on-a-bridge", "on-the-host"):
+            self.cluster.call("DELETE", f"/v1/etl/{name}")
 
     def test_the_other_container(self):
         # Each has port 8000 for itself, and answers there only to its target.
