@@ -20,7 +20,7 @@ def make_files(folder, count):
         part = pathlib.Path(folder, f"{index // 10000:04d}")
         if index % 10000 == 0:
             part.mkdir()
-        (part / f"{index:07d}").write_bytes(b"%d" % index)
+        (part / f"{index:07d}").write_bytes(b"n%d" % index)  # a bare number would be a command to the server
 
 
 def settled(cluster, job):

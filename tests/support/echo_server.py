@@ -16,7 +16,8 @@ Listens on the Unix socket MILLRACE_SOCKET, else on the loopback port PORT. The 
     big N       answers N bytes
 Environment: ECHO_NEVER_READY=1 answers /health with 503; ECHO_EXIT=N ends at once with that status;
 ECHO_CHILD=1 starts `sleep 1000` in a process group of its own; ECHO_IGNORE_TERM=1 ignores SIGTERM;
-ECHO_FAIL_UNTIL=FILE ends at once unless FILE exists.
+ECHO_FAIL_UNTIL=FILE ends at once unless FILE exists; ECHO_RUNS=FILE gets a line with the path of every request for an
+object; ECHO_DEAF=1 takes no body for a command.
 """
 import http.server
 import os
@@ -62,6 +63,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_PUT(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", "-1")))
+        runs = os.environ.get("ECHO_RUNS")
+        if runs:
+            with open(runs, "ab", buffering=0) as file:
+                file.write(self.path.encode() + b"\n")
+        if os.environ.get("ECHO_DEAF"):
+            return self.answer(200, body.upper())
         word, _, rest = body[:200].decode("latin-1").partition(" ")
         if word == "die":
             os.abort()
