@@ -239,8 +239,7 @@ Task<void> ContainerServer::watch_exit() {
         (void)co_await log_ended_.wait_until(steady_now() + kLastWordsTimeMax);
         how = co_await cause_of_death(oom_kills > 0);
     }
-    if (callbacks_) co_await callbacks_->close(Duration::zero());
-    callbacks_.reset();
+    co_await close_door();
     died(how);
 }
 
@@ -283,9 +282,18 @@ Task<void> ContainerServer::stop() {
         }
         id_.clear();
     }
+    // Both end by themselves with the container; an engine that is stuck must not keep this target from stopping.
+    if (facts_) (void)co_await exited_.wait_until(steady_now() + kVerdictTimeMax);
+    if (output_) (void)co_await log_ended_.wait_until(steady_now() + kLastWordsTimeMax);
+    tasks_.cancel();
     co_await tasks_.join();
-    if (callbacks_) co_await callbacks_->close(Duration::zero());
-    callbacks_.reset();
+    co_await close_door();
+}
+
+// May be asked for twice at the same time: who comes first does it.
+Task<void> ContainerServer::close_door() {
+    const std::unique_ptr<http::Server> callbacks = std::move(callbacks_);
+    if (callbacks) co_await callbacks->close(Duration::zero());
 }
 
 Task<void> remove_leftover_containers(Executor executor, std::string target_folder, std::string owner) {

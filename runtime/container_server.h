@@ -37,6 +37,7 @@ private:
     Task<void> watch_exit();
     Task<void> read_log();
     Task<std::string> cause_of_death(bool was_oom);
+    Task<void> close_door();
     std::string ending(const ContainerState& state) const;
 
     const InstanceEnvironment& environment_;

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <thread>
 
 namespace millrace::runtime {
@@ -31,12 +32,16 @@ Result<std::shared_ptr<NetworkNamespace>> NetworkNamespace::of_process(pid_t pid
 // Only a thread that ends there enters another namespace: one that failed to come back would do harm.
 int NetworkNamespace::open_socket(int family) const {
     int made = -1;
-    int error = 0;
-    std::thread visitor([&] {
-        if (::setns(name_.get(), CLONE_NEWNET) == 0) made = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        error = errno;
-    });
-    visitor.join();
+    int error = EAGAIN;
+    try {
+        std::thread visitor([&] {
+            if (::setns(name_.get(), CLONE_NEWNET) == 0) made = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+            error = errno;
+        });
+        visitor.join();
+    } catch (const std::system_error&) {
+        // The system has no thread to spare.
+    }
     if (made < 0) errno = error;
     return made;
 }
