@@ -14,6 +14,7 @@ from case import BINARY, Cluster, ClusterCase, wait_for  # noqa: E402
 
 class Specifications(ClusterCase):
     targets = 1
+    target_settings = {"container_engine": "/no/such/engine.sock"}
 
     def refuse(self, text, *words):
         status, _, answer = self.cluster.request("PUT", "/v1/etl", text.encode())
@@ -27,7 +28,14 @@ class Specifications(ClusterCase):
         self.refuse("name: good-name\ncmd:\n  - a: b", "line", "cmd")
         self.refuse("name: good-name", "cmd")
         self.refuse("name: x\ncmd: cat", "name")
-        self.refuse("name: good-name\nruntime:\n  image: alpine", "oci")
+        self.refuse("name: good-name\nruntime:\n  image: [alpine]", "line 3", "runtime.image")
+        self.refuse("name: good-name\ncommunication: ws://\nruntime: {image: alpine}", "support_direct_put")
+
+    def test_an_image_without_an_engine_says_what_to_do(self):
+        detail = self.assert_problem(424, "rejected", self.cluster.add_transform, {"name": "good-name", "runtime": {"image": "alpine"}})
+        self.assertIn("no container engine answers at /no/such/engine.sock", detail)
+        self.assertIn("start Podman", detail)
+        self.assertEqual(self.cluster.get("/v1/etl"), [])
 
     def test_unknown_keys_warn(self):
         answer = self.cluster.add_transform({"name": "warned", "cmd": "cat", "obj_timout": "1s"})
