@@ -90,9 +90,10 @@ Task<Result<void>> InlineTransform::run(http::Request& request, http::Response& 
 }
 
 std::optional<std::string> InlineTransform::direct_address(const TransformChain& transforms, const runtime::ObjectRun& run) const {
-    if (!transforms.pulls() || transforms.single() == nullptr) return std::nullopt;
+    if (transforms.single() == nullptr) return std::nullopt;
     const spec::TransformSpec& spec = transforms.single()->instance->spec();
-    if (spec.kind != spec::Kind::oci || spec.container.network != spec::Network::host) return std::nullopt;
+    const bool pulls = spec.communication == spec::Communication::hpull && !spec.file_paths;
+    if (!pulls || spec.kind != spec::Kind::oci || spec.container.network != spec::Network::host) return std::nullopt;
     std::string address = http::Endpoint{host_, spec.container.port, ""}.text() + '/' + runtime::escape_segment(runtime::object_uname(run.bucket, run.name));
     if (!run.args.empty()) address += "?etl_args=" + percent_encode(run.args);
     return address;

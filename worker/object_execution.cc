@@ -72,16 +72,14 @@ struct Work {
 
     Task<runtime::RunResult> feed(Sink& sink) {
         runtime::RunResult ran = co_await transforms.feed(lane, run, isolated, reader, sink);
-        if (ran.has_value() && pulls() && changed_meanwhile()) {
-            Error error = fail(Code::transient, "the object was overwritten while the transform fetched it");
+        if (transforms.reads_by_itself() && changed_meanwhile()) {
+            Error error = fail(Code::transient, "the object was overwritten or removed while the transform read it");
             ran = std::unexpected(runtime::RunFailure{runtime::Blame::transform, std::move(error), {}});
         }
         co_return ran;
     }
 
 private:
-    // It asks for the object by name, so it may have got another version than the one that was opened here.
-    bool pulls() const { return transforms.pulls(); }
     bool changed_meanwhile() const {
         const auto now = slice.store.stat(run.bucket, run.name);
         return !now || now->version != reader.info().version;

@@ -41,9 +41,9 @@ std::uint64_t TransformChain::digest() const {
     return sum;
 }
 
-bool TransformChain::pulls() const {
+bool TransformChain::reads_by_itself() const {
     const spec::TransformSpec& first = transforms_.front()->instance->spec();
-    return first.communication == spec::Communication::hpull && !first.file_paths;
+    return first.file_paths || first.communication == spec::Communication::hpull;
 }
 
 Task<runtime::RunResult> TransformChain::feed(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const {

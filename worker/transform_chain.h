@@ -26,8 +26,9 @@ public:
     // The only transform, or null for a chain.
     const Transform* single() const { return transforms_.size() == 1 ? transforms_.front().get() : nullptr; }
 
-    // The first of them asks this target for the object by its name.
-    bool pulls() const;
+    // The first of them reads the object by itself, by its name or the path of its file, so it may have found another version than
+    // the reader's, or none.
+    bool reads_by_itself() const;
 
     // A failure names its transform where there are several. run.deadline is for each of them anew; run.destination is for the last.
     // isolated: in scratch instances that hold this object alone.

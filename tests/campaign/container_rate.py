@@ -4,16 +4,17 @@ straight from the same server, and of the framed stream as a multiple of HTTP to
     python3 tests/campaign/container_rate.py build/release/millrace --objects 20000
 
 The servers run in containers. The load generator sends to the server from inside its network, on as many kept-alive connections as the
-job uses. Interleaved rounds, medians.
+job uses. Interleaved rounds, medians. Needs wrk and nsenter (packages wrk and util-linux), and root.
 """
 import argparse
+import http.client
 import json
 import pathlib
 import re
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import cluster as rig  # noqa: E402
@@ -25,7 +26,6 @@ STREAM = "from millrace_transform import serve\nserve(lambda data, name, args: d
 
 def put_all(cluster, count):
     content = b"e" * 4096
-    import http.client
     connection = http.client.HTTPConnection(cluster.targets[0].endpoint(), timeout=60)
     for index in range(count):
         connection.request("PUT", f"/v1/objects/src/object{index:06}", body=content)
@@ -34,10 +34,11 @@ def put_all(cluster, count):
 
 def direct_rate(pid, connections, seconds):
     """Objects per second that wrk gets with PUTs of 4 KiB."""
-    script = pathlib.Path("/tmp/container_rate.lua")
-    script.write_text('wrk.method = "PUT"\nwrk.body = string.rep("e", 4096)\nwrk.path = "/src/object"\n')
-    done = subprocess.run(["nsenter", "-t", str(pid), "-n", "wrk", "-t", "2", "-c", str(connections), "-d", f"{seconds}s", "-s", str(script),
-                           "http://127.0.0.1:8000/src/object"], capture_output=True, text=True, check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write('wrk.method = "PUT"\nwrk.body = string.rep("e", 4096)\nwrk.path = "/src/object"\n')
+        script.flush()
+        done = subprocess.run(["nsenter", "-t", str(pid), "-n", "wrk", "-t", "2", "-c", str(connections), "-d", f"{seconds}s", "-s", script.name,
+                               "http://127.0.0.1:8000/src/object"], capture_output=True, text=True, check=True)
     return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
 
 

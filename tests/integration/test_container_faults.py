@@ -137,6 +137,23 @@ class Faults(ClusterCase):
         self.assertEqual([(r["object"], r["class"]) for r in rows], [("ais://direct/guilty", "quarantined")])
         self.assertEqual(self.cluster.list("direct-out"), sorted(f"moved/{name}" for name in GOOD))
 
+    def test_objects_that_break_a_websocket(self):
+        server = (SUPPORT / "ws_server.py").read_text()
+        image = containers.image_from("ws-faulty", {"/server.py": server}, ["/usr/bin/python3", "-S", "/server.py"])
+        self.cluster.add_transform({"name": "faulty-ws", "communication": "ws://", "support_direct_put": True, "obj_timeout": "2s", "init_timeout": "30s",
+                                    "env": {"PORT": "8000"}, "runtime": {"image": image}})
+        self.cluster.create_bucket("websocket")
+        guilty = {"closes": b"close", "cuts": b"cut", "hangs": b"hang", "refuses": b"text Transform error: not this one"}
+        for name, content in {**GOOD, **guilty}.items():
+            self.cluster.put("websocket", name, content)
+        document = self.cluster.wait_job(self.cluster.submit("faulty-ws", "websocket", "websocket-out", attempts=2), seconds=90)
+        rows = {row["object"].rsplit("/", 1)[1]: (row["class"], row["code"]) for row in self.cluster.errors(document["id"])}
+        self.assertEqual(rows, {"closes": ("quarantined", "crashed"), "cuts": ("quarantined", "crashed"), "hangs": ("failed", "timed_out"),
+                                "refuses": ("failed", "rejected")})
+        self.assertEqual(self.cluster.list("websocket-out"), sorted(GOOD))
+        for name, content in GOOD.items():
+            self.assertEqual(self.cluster.read("websocket-out", name), content.upper())
+
     def test_a_server_that_is_killed_from_outside_costs_nothing(self):
         self.cluster.add_transform({"name": "faulty-killed", "runtime": {"image": self.image}})
         self.cluster.create_bucket("killed")
