@@ -30,9 +30,9 @@ def settled(cluster, job):
 def resume(cluster, job):
     """Kills all targets and starts them again: the figures of the slowest."""
     sizes = [s["checkpoint_bytes"] for s in cluster.job(job)["slices"]]
-    before = settled(cluster, job)
     for target in cluster.targets:
         target.kill()
+    before = settled(cluster, job)  # now that nobody can add to it: else a last report before the kill would pass for progress
     begun = time.monotonic()
     for target in cluster.targets:
         target.start()
