@@ -86,7 +86,7 @@ std::vector<std::string> Engine::usual_sockets(const std::string& configured) {
 Error Engine::no_engine(const Error& why) const {
     return fail(Code::unavailable, "no container engine answers at " + endpoint_.unix_path + " (" + why.context +
                                        "); start Podman (systemctl start podman.socket) or Docker there, or name the socket of "
-                                       "the one that runs: container_engine: /path/of/it in the configuration of the target, or DOCKER_HOST=unix:///path/of/it");
+                                       "the one that runs, with container_engine in the target's configuration or DOCKER_HOST=unix:///path");
 }
 
 Task<Result<std::unique_ptr<http::Exchange>>> Engine::open(Call call) {
