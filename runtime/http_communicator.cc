@@ -189,14 +189,16 @@ private:
         co_return text;
     }
 
-    // A broken exchange: of the source, in time, by the death of the server, or for no known reason.
+    // A broken exchange: of the source, in time, by the death of the server or of the worker behind it that had the object, or
+    // by an answer that is none. Of several objects that a worker held only one is to blame, so each is a suspect.
     Task<RunFailure> exchange_failure(Error error) {
         if (source_.error()) co_return source_failure(*source_.error());
         if (co_await is_cancelled()) co_return cancelled();
         if (error.code == Code::timed_out) co_return timed_out_failure(started_, object_.deadline);
         const auto death = co_await server_->wait_death(kDeathNewsMax);
         if (death) co_return transform_failure(Code::crashed, *death);
-        co_return transform_failure(Code::transient, "connection lost: " + error.context);
+        const bool is_answer = error.code != Code::unavailable && error.code != Code::incomplete_body;
+        co_return transform_failure(is_answer ? Code::transient : Code::crashed, "connection lost: " + error.context);
     }
 
     http::Client& client_;

@@ -65,12 +65,12 @@ TEST_F(ProcessFailure, EveryObjectInFlightIsASuspect) {
     EXPECT_THAT(result.error().error.context, StartsWith("killed by SIGABRT"));
 }
 
-TEST_F(ProcessFailure, LostConnectionIsTransientWhileTheServerLives) {
+TEST_F(ProcessFailure, LostConnectionIsACrashThoughTheServerLives) {
     ASSERT_TRUE(start(server_spec()).has_value());
     EXPECT_TRUE(run("hello").ok());
     for (const std::string what : {"cut", "no-reply"}) {
         const Outcome outcome = run(what);
-        EXPECT_EQ(outcome.code(), Code::transient) << what;
+        EXPECT_EQ(outcome.code(), Code::crashed) << what;  // of a worker behind it
         EXPECT_THAT(outcome.text(), StartsWith("connection lost")) << what;
     }
     EXPECT_EQ(instance_->status().restarts, 0u);
