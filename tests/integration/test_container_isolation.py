@@ -13,11 +13,20 @@ from case import ClusterCase, wait_for  # noqa: E402
 # Runs the Python expressions that objects consist of, and answers what came of each, or why it could not be.
 PRISONER = """
 import ctypes, http.server, json, os, pathlib, socket, socketserver, urllib.error, urllib.parse, urllib.request
+kept = []
 libc = ctypes.CDLL(None, use_errno=True)
 target = os.environ["AIS_TARGET_URL"]
 def connect(host, port):
     socket.create_connection((host, port), timeout=3).close()
     return "connected"
+def keep(connection):
+    kept.append(connection)
+    return len(kept)
+def abstract(verb):
+    connection = socket.socket(socket.AF_UNIX)
+    getattr(connection, verb)("\\0millrace")
+    if verb == "bind": connection.listen()
+    return keep(connection)
 def call(result):
     return "done" if result == 0 else os.strerror(ctypes.get_errno())
 def ask(url, data=None, method="GET"):
@@ -99,6 +108,8 @@ class Isolation(ClusterCase):
 
     def test_the_other_container(self):
         # Each has port 8000 for itself, and answers there only to its target.
+        self.assertEqual(self.run_inside("abstract('bind')", "prisoner-files"), 1)
+        self.assert_refused(self.run_inside("abstract('connect')"), "refused")
         mine = self.run_inside("os.stat('/proc/self/ns/net').st_ino")
         self.assertNotEqual(mine, self.run_inside("os.stat('/proc/self/ns/net').st_ino", "prisoner-files"))
         self.assertNotEqual(mine, pathlib.Path("/proc/self/ns/net").stat().st_ino)
@@ -126,6 +137,19 @@ class Isolation(ClusterCase):
         self.assert_refused(self.run_inside("os.kill(-1, 0) or os.getpid()"), "1", "No such process")
         self.assertNotIn("millrace", self.run_inside("open('/proc/1/cmdline').read()"))
 
+    def test_what_it_is_told(self):
+        known = {"AIS_TARGET_URL", "direct_put", "DIRECT_PUT", "HOME", "HOSTNAME", "PATH", "TERM", "container"}
+        self.assertLessEqual(set(self.run_inside("list(os.environ)")), known)
+        self.assertEqual(self.run_inside("os.environ['HOME'], os.environ['direct_put']"), ["/tmp", "false"])
+
+    def test_the_devices_and_the_kernel(self):
+        harmless = {"core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero", "console"}
+        self.assertLessEqual(set(self.run_inside("os.listdir('/dev')")), harmless)
+        mounts = [line.split() for line in self.run_inside("open('/proc/mounts').read()").splitlines()]
+        kernel = {place: options.split(",") for _, place, kind, options, *_ in mounts if kind in ("sysfs", "cgroup", "cgroup2") or place == "/proc/sys"}
+        self.assertIn("/proc/sys", kernel)
+        self.assertEqual([place for place, options in kernel.items() if "ro" not in options], [])
+
     def test_privileges(self):
         status = dict(line.split(":\t", 1) for line in self.run_inside("open('/proc/self/status').read()").splitlines() if ":\t" in line)
         self.assertEqual((status["CapEff"], status["CapBnd"], status["NoNewPrivs"], status["Seccomp"]), ("0" * 16, "0" * 16, "1", "2"))
@@ -133,6 +157,8 @@ class Isolation(ClusterCase):
         self.assert_refused(self.run_inside("os.setuid(0)"), "not permitted")
         self.assert_refused(self.run_inside("call(libc.mount(b'none', b'/tmp', b'tmpfs', 0, None))"), "not permitted")
         self.assert_refused(self.run_inside("call(libc.unshare(0x40000000))"), "not permitted")
+        self.assert_refused(self.run_inside("call(libc.prctl(47, 2, 21, 0, 0))"), "not permitted")  # an ambient CAP_SYS_ADMIN
+        self.assert_refused(self.run_inside("os.chroot('/tmp')"), "not permitted")
         self.assert_refused(self.run_inside("call(libc.setns(os.open('/proc/1/ns/net', os.O_RDONLY), 0))"), "not permitted", "done")
         self.assert_refused(self.run_inside("os.mknod('/tmp/disk', 0o60600, os.makedev(8, 0))"), "not permitted")
 
@@ -143,6 +169,7 @@ class Isolation(ClusterCase):
         self.assertEqual(self.run_inside("ask(target + '/ais%2F@%23%2Fcell%2Fnone')"), "404")
         self.assertEqual(self.run_inside("ask(target + '/nonsense')"), "400")
         self.assertEqual(self.run_inside(f"ask(target[:-1] + '/{uname}')"), "400", "a wrong secret")
+        self.assertEqual(self.run_inside(f"ask(target.replace('prisoner', 'prisoner-files') + '/{uname}')"), "400", "the secret of another")
         self.assertEqual(self.run_inside(f"ask(target.replace('prisoner', 'somebody') + '/{uname}')"), "404")
         self.assertEqual(self.run_inside(f"ask(target + '/{uname}', b'planted', 'PUT')"), "403", "a put for which nothing was given out")
         self.assertEqual(self.run_inside(f"ask(target + '/{uname}?owt=3&uuid=guessed', b'planted', 'PUT')"), "409")
@@ -150,6 +177,14 @@ class Isolation(ClusterCase):
         self.assertEqual(self.run_inside("ask(target[:target.index('/v1')] + '/v1/objects/cell/x')"), "404", "the API of the target")
         self.assertEqual(self.run_inside("ask(target[:target.index('/v1')] + '/metrics')"), "404")
         self.assertEqual(self.cluster.read("cell", "a b"), b"through the door")
+
+    def test_a_crowd_at_the_door(self):
+        self.cluster.put("cell", "a b", b"through the door")
+        port = self.run_inside("urllib.parse.urlsplit(target).port")
+        self.assertEqual(self.run_inside(f"[keep(socket.create_connection(('127.0.0.1', {port}))) for _ in range(900)][-1]"), 900)
+        self.assertEqual(self.run_inside("1 + 1", "prisoner-files"), 2)
+        self.assertEqual(self.run_inside("ask(target + '/ais%2F@%23%2Fcell%2Fa%20b')"), "through the door")
+        self.assertEqual(self.run_inside("[kept.pop().close() for _ in range(900)][-1]"), None)
 
     def test_nothing_outlives_a_target(self):
         target = self.cluster.targets[0]

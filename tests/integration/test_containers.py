@@ -11,7 +11,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import containers  # noqa: E402
-from case import ClusterCase  # noqa: E402
+from case import SUPPORT, ClusterCase  # noqa: E402
 
 OBJECTS = {f"part{i % 3}/clip {i:02}.txt": b"some words %d " % i * (1 + i) for i in range(15)}
 OBJECTS |= {"part0/an ü?#%.bin": bytes(range(256)) * 8, "part1/empty": b"", "part2/large.bin": bytes(range(256)) * 800}
@@ -71,10 +71,10 @@ class Containers(ClusterCase):
         for name, content in OBJECTS.items():
             cls.cluster.put("src", name, content)
 
-    def add_server(self, server, kind, communication, **more):
+    def add_server(self, server, kind, communication, workers=1, **more):
         name = f"{kind}-{server}-{communication[:-3]}"
         self.cluster.add_transform({"name": name, "communication": communication, "init_timeout": "2m", "obj_timeout": "30s", **more, "runtime": {
-            "image": self.image, "command": ["/usr/bin/python3", "/code/serve.py", "--server", server, "--transform", kind]}})
+            "image": self.image, "command": ["/usr/bin/python3", "/code/serve.py", "--server", server, "--transform", kind, "--workers", str(workers)]}})
         return name
 
     def run_job(self, transform, expected, **more):
@@ -114,21 +114,24 @@ class Containers(ClusterCase):
                         self.check(server, kind, communication, direct_put, file_paths)
 
     def test_a_chain_passes_results_on(self):
-        md5 = self.add_server("fastapi", "md5", "hpush://")
+        md5 = self.add_server("fastapi", "md5", "hpush://", workers=2)
         pull = self.add_server("http", "echo", "hpull://")
         self.cluster.add_filter("upper-case", "tr a-z A-Z")
+        self.cluster.add_transform({"name": "upper-server", "command": ["/usr/bin/python3", "-S", str(SUPPORT / "echo_server.py")]})
 
         def expected(data):
             return hashlib.md5(data).hexdigest().encode().upper()
-        for name, content in OBJECTS.items():
-            self.assertEqual(self.cluster.read("src", name, f"&etl_name={pull}&etl_pipeline={md5},upper-case"), expected(content))
-        self.run_job(pull, expected, pipeline=[md5, "upper-case"])
+        # The container's result is upper-cased by a server, by a filter, and by both.
+        for further in ([md5, "upper-case"], [md5, "upper-server", "upper-case"]):
+            for name, content in OBJECTS.items():
+                self.assertEqual(self.cluster.read("src", name, f"&etl_name={pull}&etl_pipeline={','.join(further)}"), expected(content))
+            self.run_job(pull, expected, pipeline=further)
         self.cluster.add_filter("says-no", "echo no >&2; exit 3")
         document = self.cluster.wait_job(self.cluster.submit("upper-case", "src", "dst-chain", pipeline=["says-no"]))
         self.assertEqual(document["objects"]["failed"], len(OBJECTS))
         self.assertIn("transform 'says-no': exit status 3: no", self.cluster.errors(document["id"])[0]["message"])
         self.assert_problem(404, "not_found", self.cluster.submit, "upper-case", "src", "dst-chain", pipeline=["no-such-one"])
-        for name in (md5, pull):
+        for name in (md5, pull, "upper-server"):
             self.cluster.call("DELETE", f"/v1/etl/{name}")
 
     def test_a_server_that_knows_nothing_of_direct_puts(self):
@@ -142,6 +145,19 @@ class Containers(ClusterCase):
         self.assertEqual(self.cluster.read("plain-out", "moved/close"), b"until the end")
         seen = json.loads(self.cluster.read("plain-out", "moved/one"))
         self.assertEqual((seen["path"], seen["headers"]["Content-Length"], seen["bytes"]), ("/plain/one", "3", 3))
+
+    def test_every_request_says_how_long_it_is(self):
+        # The frameworks read Content-Length only: also of what an earlier stage made, and of more than is kept in memory.
+        self.cluster.add_transform({"name": "plain-length", "runtime": {"image": self.plain}})
+        self.cluster.add_filter("passes-on", "cat")
+        self.cluster.create_bucket("sizes")
+        for size in (0, 1, 65_536, 65_537, 3_000_000):
+            self.cluster.put("sizes", f"a {size}", bytes(size))
+            for chain in ("plain-length", "passes-on&etl_pipeline=plain-length"):
+                seen = json.loads(self.cluster.read("sizes", f"a {size}", f"&etl_name={chain}"))
+                self.assertEqual((seen["path"], seen["bytes"]), (f"/sizes/a%20{size}", size))
+                self.assertEqual((seen["headers"]["Content-Length"], seen["headers"].get("Transfer-Encoding")), (str(size), None))
+        self.cluster.call("DELETE", "/v1/etl/plain-length")
 
     def test_a_pod_specification(self):
         pod = f"""
