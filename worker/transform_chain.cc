@@ -7,7 +7,11 @@
 namespace millrace::worker {
 namespace {
 
-runtime::RunResult source_failed(const Error& error) { return std::unexpected(runtime::RunFailure{runtime::Blame::source, error, {}}); }
+// A spool folder that takes no more is an obstacle like a full destination, and not the object's fault.
+runtime::RunResult copy_failed(const Error& error) {
+    const bool is_folder = error.code == Code::no_space || error.code == Code::permission;
+    return std::unexpected(runtime::RunFailure{is_folder ? runtime::Blame::sink : runtime::Blame::source, error, {}});
+}
 
 }  // namespace
 
@@ -55,7 +59,7 @@ Task<runtime::RunResult> TransformChain::feed(Lane& lane, runtime::ObjectRun run
         run.file_path = reader.file_path();
         if (run.file_path.empty()) {
             auto made = co_await SpooledFile::make(*spool_, run.name, reader);
-            if (!made) co_return source_failed(made.error());
+            if (!made) co_return copy_failed(made.error());
             copy = std::move(*made);
             run.file_path = copy->path();
         }

@@ -1,7 +1,9 @@
 """Jobs from submit to report: selection, renaming, failures, retry, policies, commands."""
 import gzip
+import os
 import pathlib
 import re
+import subprocess
 import sys
 import unittest
 
@@ -199,6 +201,24 @@ class Jobs(ClusterCase):
         document = self.cluster.wait_job(job)
         self.assertEqual((document["objects"]["total"], document["objects"]["done"]), (10, 10))
         self.assertEqual(self.cluster.list("fix-dst"), [f"m{i}" for i in range(10)])
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to mount a small file system")
+    def test_a_full_spool_is_no_object_s_fault(self):
+        self.cluster.create_bucket("spooled")
+        for i in range(12):
+            self.cluster.put("spooled", f"o{i}", b"x" * 40_000)  # small enough to lie in the database, so its file is made for the transform
+        self.cluster.add_transform({"name": "reads-files", "file_paths": True, "command": ["python3", str(SUPPORT / "echo_server.py")], "init_timeout": "30s"})
+        folders = [str(target.dir / "spool") for target in self.cluster.targets]
+        for folder in folders:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder], check=True)
+            self.addCleanup(subprocess.run, ["umount", folder], check=False, stderr=subprocess.DEVNULL)
+        job = self.cluster.submit("reads-files", "spooled", "spooled-out")
+        wait_for("the job to stall", lambda: any(s["state"] == "stalled" and "space" in s["reason"] for s in self.cluster.job(job)["slices"]))
+        self.assertEqual(self.cluster.job(job)["objects"]["failed"], 0)
+        for folder in folders:
+            subprocess.run(["umount", folder], check=True)
+        document = self.cluster.wait_job(job)
+        self.assertEqual((document["state"], document["objects"]["done"]), ("completed", 12), self.cluster.errors(job))
 
 
 if __name__ == "__main__":
