@@ -16,11 +16,19 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kAddressesMax = 8;
+// A listener on this machine answers at once, unless its backlog is full: then the system drops the attempt without a word and repeats
+// it after a whole second. Python's servers have a backlog of 5, so it is asked again sooner here.
+constexpr Duration kLoopbackAttemptMin = milliseconds(10);
+constexpr Duration kLoopbackAttemptMax = milliseconds(500);
 
 struct Address {
     sockaddr_storage storage{};
     socklen_t length = 0;
     const sockaddr& get() const { return reinterpret_cast<const sockaddr&>(storage); }
+    bool is_loopback() const {
+        if (storage.ss_family == AF_INET6) return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr);
+        return ntohl(reinterpret_cast<const sockaddr_in&>(storage).sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
 };
 
 Address address_of(const asio::ip::tcp::endpoint& endpoint) {
@@ -105,25 +113,35 @@ Task<Result<std::unique_ptr<Connection>>> connect_unix(Endpoint endpoint, Instan
     co_return std::make_unique<Connection>(co_await asio::this_coro::executor, std::move(socket));
 }
 
+// One attempt at one address. Null: it was not over in time.
+Task<Result<std::unique_ptr<Connection>>> try_address(const Endpoint& endpoint, const Address& address, Instant until, const OpenSocket& open_socket) {
+    MILLRACE_CO_TRY_ASSIGN(Descriptor socket, make_socket(open_socket, address.storage.ss_family));
+    auto connection = std::make_unique<Connection>(co_await asio::this_coro::executor, std::move(socket));
+    connection->set_deadline(Side::write, until);
+    const boost::system::error_code failure = co_await connection->connect(address.get(), address.length);
+    if (connection->expired()) co_return nullptr;
+    if (failure == asio::error::operation_aborted) co_return fail(Code::cancelled, "connecting to " + endpoint.text() + ": cancelled");
+    if (failure) co_return refused(endpoint, failure.message());
+    connection->set_deadline(Side::write, Instant::max());
+    co_return connection;
+}
+
 Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant deadline, OpenSocket open_socket) {
     MILLRACE_CO_TRY_ASSIGN(const std::vector<Address> addresses, co_await tcp_addresses(endpoint, deadline));
-    std::string why = "the host has no address";
+    Result<std::unique_ptr<Connection>> outcome = refused(endpoint, "the host has no address");
     for (const Address& address : addresses) {
-        MILLRACE_CO_TRY_ASSIGN(Descriptor socket, make_socket(open_socket, address.storage.ss_family));
-        auto connection = std::make_unique<Connection>(co_await asio::this_coro::executor, std::move(socket));
-        connection->set_deadline(Side::write, deadline);
-        const boost::system::error_code failure = co_await connection->connect(address.get(), address.length);
-        if (connection->expired()) co_return refused(endpoint, "no answer in time");
-        if (failure == asio::error::operation_aborted) {
-            co_return fail(Code::cancelled, "connecting to " + endpoint.text() + ": cancelled");
+        Duration patience = address.is_loopback() ? kLoopbackAttemptMin : Duration::max();
+        for (;;) {
+            const Instant now = steady_now();
+            const bool is_last = patience >= deadline - now;
+            outcome = co_await try_address(endpoint, address, is_last ? deadline : now + patience, open_socket);
+            if (!outcome || *outcome != nullptr || is_last) break;
+            patience = std::min(2 * patience, kLoopbackAttemptMax);
         }
-        if (!failure) {
-            connection->set_deadline(Side::write, Instant::max());
-            co_return connection;
-        }
-        why = failure.message();
+        if (outcome && *outcome == nullptr) co_return refused(endpoint, "no answer in time");
+        if (outcome || outcome.error().code == Code::cancelled) co_return outcome;
     }
-    co_return refused(endpoint, why);
+    co_return outcome;
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 // The client against servers that follow a script.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include <future>
+#include <utility>
 
 #include "fixture.h"
 #include "http/problem.h"
@@ -222,6 +226,48 @@ TEST_F(ClientTest, LocalhostAndNamesAreLookedUp) {
     const auto unknown = fetch_from({"no-such-host.invalid", 80, ""}, {});
     EXPECT_EQ(unknown.error().code, Code::unavailable) << unknown.error().context;
     EXPECT_NE(unknown.error().context.find("no-such-host.invalid"), std::string::npos);
+}
+
+// The system tells nobody that it dropped a connection, and repeats it after a second only.
+TEST_F(ClientTest, AServerWhoseBacklogWasFullIsReachedSoonAfter) {
+    const Descriptor listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval patience{.tv_sec = 10, .tv_usec = 0};  // of accept()
+    ::setsockopt(listening.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    ASSERT_EQ(::bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
+    ASSERT_EQ(::listen(listening.get(), 0), 0);
+    ASSERT_EQ(::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+    const Endpoint endpoint{"127.0.0.1", ntohs(address.sin_port), ""};
+    const RawSocket fills = RawSocket::connect(endpoint);
+
+    std::promise<void> tries;
+    bool told = false;
+    ClientOptions options;
+    options.open_socket = [&](int family) {
+        if (!std::exchange(told, true)) tries.set_value();
+        return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    };
+    auto fetched = std::async(std::launch::async, [&] {
+        return run([&]() -> Task<Result<Reply>> {
+            Client client(client_loop_.executor(), options);
+            const ClientRequest request{.connect_timeout = milliseconds(900)};
+            co_return co_await http::fetch(client, endpoint, request);
+        });
+    });
+    tries.get_future().wait();
+    std::promise<void> was_dropped;  // it connects in the same turn of the loop
+    client_loop_.post([&] { was_dropped.set_value(); });
+    was_dropped.get_future().wait();
+    const Descriptor filler(::accept(listening.get(), nullptr, nullptr));
+    RawSocket server{Descriptor(::accept(listening.get(), nullptr, nullptr))};
+    server.read_message();
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    const Result<Reply> reply = fetched.get();
+    ASSERT_TRUE(reply) << reply.error().context;
+    EXPECT_EQ(reply->body, "hi");
 }
 
 TEST_F(ClientTest, FetchOkTurnsProblemsIntoErrors) {
