@@ -13,6 +13,7 @@
 namespace millrace::runtime {
 namespace {
 constexpr int kBacklog = 128;
+constexpr std::size_t kSparesMax = 16;
 }
 
 Result<std::shared_ptr<NetworkNamespace>> NetworkNamespace::of_process(pid_t pid) {
@@ -29,21 +30,41 @@ Result<std::shared_ptr<NetworkNamespace>> NetworkNamespace::of_process(pid_t pid
     return network;
 }
 
-// Only a thread that ends there enters another namespace: one that failed to come back would do harm.
+// Servers that close every connection need a socket per object, so one visit brings home several.
 int NetworkNamespace::open_socket(int family) const {
-    int made = -1;
+    std::scoped_lock lock(mutex_);
+    std::vector<Fd> other_family;
+    std::vector<Fd>& sockets = family == AF_INET ? spare_ : other_family;
+    if (sockets.empty()) {
+        const int error = visit(family, family == AF_INET ? kSparesMax : 1, sockets);
+        if (sockets.empty()) {
+            errno = error;
+            return -1;
+        }
+    }
+    const int socket = sockets.back().release();
+    sockets.pop_back();
+    return socket;
+}
+
+// Only a thread that ends there enters another namespace: one that failed to come back would do harm.
+int NetworkNamespace::visit(int family, std::size_t count, std::vector<Fd>& sockets) const {
     int error = EAGAIN;
     try {
         std::thread visitor([&] {
-            if (::setns(name_.get(), CLONE_NEWNET) == 0) made = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+            bool is_well = ::setns(name_.get(), CLONE_NEWNET) == 0;
+            while (is_well && sockets.size() < count) {
+                Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+                is_well = socket.is_open();
+                if (is_well) sockets.push_back(std::move(socket));
+            }
             error = errno;
         });
         visitor.join();
     } catch (const std::system_error&) {
         // The system has no thread to spare.
     }
-    if (made < 0) errno = error;
-    return made;
+    return error;
 }
 
 Result<Fd> NetworkNamespace::listen(std::uint16_t port) const {

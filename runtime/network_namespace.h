@@ -4,6 +4,8 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "core/result.h"
 #include "http/message.h"
@@ -17,14 +19,19 @@ public:
     // containers that are reached over TCP.
     static Result<std::shared_ptr<NetworkNamespace>> of_process(pid_t pid);
 
-    // A socket in it; see http::OpenSocket. Costs a short-lived thread.
+    // A socket in it; see http::OpenSocket. Costs a short-lived thread every now and then.
     int open_socket(int family) const;
     // A socket that listens on its 127.0.0.1.
     Result<Fd> listen(std::uint16_t port) const;
 
 private:
     explicit NetworkNamespace(Fd name) : name_(std::move(name)) {}
+    // Opens up to `count` of them; tells errno of the one that failed.
+    int visit(int family, std::size_t count, std::vector<Fd>& sockets) const;
+
     Fd name_;
+    mutable std::mutex mutex_;        // connections are opened by every lane
+    mutable std::vector<Fd> spare_;   // opened beforehand, of AF_INET
 };
 
 }  // namespace millrace::runtime
