@@ -104,7 +104,7 @@ bool SliceMachine::ledger_is_behind() const {
 }
 
 std::optional<FeedRequest> SliceMachine::next_feed(Instant now) const {
-    if (!may_run(now) || phase_fed_ || progress_.phase == Phase::finished || ledger_is_behind()) return std::nullopt;
+    if (!may_start(now) || phase_fed_ || progress_.phase == Phase::finished || ledger_is_behind()) return std::nullopt;
     const std::size_t room = options_.window_objects_max - std::min<std::size_t>(window_.size(), options_.window_objects_max);
     const std::size_t worth_it = std::min<std::size_t>(kFeedNames, std::max<std::size_t>(1, options_.window_objects_max / 4));
     if (room == 0 || (room < worth_it && !waiting_.empty())) return std::nullopt;
@@ -141,7 +141,7 @@ void SliceMachine::feed_failed(const Error& error, Instant now) { stall(error.co
 
 std::vector<Dispatch> SliceMachine::dispatch(Instant now) {
     std::vector<Dispatch> chosen;
-    if (!may_run(now)) return chosen;
+    if (!may_start(now)) return chosen;
     stalled_until_ = {};
     while (!backoff_.empty() && backoff_.begin()->first <= now) {
         const std::uint64_t ticket = backoff_.begin()->second;
@@ -159,7 +159,9 @@ std::vector<Dispatch> SliceMachine::dispatch(Instant now) {
         if (object.isolated) suspect_in_flight_ = true;
         chosen.push_back({ticket, object.name, object.isolated});
     };
-    const std::size_t limit = stalls_ > 0 ? 1 : control_.limit();  // one probe while nothing has worked since a stall
+    const std::size_t workers = control_.limit();
+    const std::size_t room = workers + std::min<std::size_t>(workers, options_.run_ahead_max);
+    const std::size_t limit = stalls_ > 0 ? 1 : room;  // one probe while nothing has worked since a stall
     while (!waiting_.empty() && regular_in_flight() < limit) start(waiting_);
     if (!suspects_.empty() && !suspect_in_flight_ && (stalls_ == 0 || in_flight_ == 0)) start(suspects_);
     return chosen;
@@ -206,6 +208,8 @@ void SliceMachine::settle_failed(Entry& object, const Failure& failure, bool qua
         give_up("more than " + std::to_string(*options_.failures_max) + " objects failed; the last: " + object.name + ": " + failure.error.context);
     }
 }
+
+void SliceMachine::not_started(std::uint64_t ticket) { wait_again(ticket, landed(ticket)); }
 
 void SliceMachine::wait_again(std::uint64_t ticket, Entry& object) {
     object.place = Place::waiting;

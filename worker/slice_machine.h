@@ -104,6 +104,7 @@ struct SliceOptions {
     bool plan_only = false;          // dry run that stops when the survey is done
     std::optional<std::uint64_t> failures_max;  // more make the slice give up
     std::uint32_t workers_min = 1, workers_start = 1, workers_max = 1;
+    std::uint32_t run_ahead_max = 0;  // objects dispatched beyond workers(), as many again at most: what runs next
 };
 
 class SliceMachine {
@@ -128,11 +129,14 @@ public:
     // Asked for again after a stall.
     void feed_failed(const Error& error, Instant now);
 
-    // Objects to run now, at most as many as there is room for.
+    // Whether objects may be started now: it should run, and nothing holds it up.
+    bool may_start(Instant now) const { return wants_to_run() && now >= stalled_until_; }
+    // Objects to run, at most as many as there is room for: workers() at once, the others as these end.
     std::vector<Dispatch> dispatch(Instant now);
     // Exactly one of these for every dispatched ticket.
     void settle(std::uint64_t ticket, Settled how, std::uint64_t bytes_in, std::uint64_t bytes_out, std::uint64_t bytes_moved, Instant now);
     void attempt_failed(std::uint64_t ticket, const Failure& failure, Instant now);
+    void not_started(std::uint64_t ticket);  // it is the next to be dispatched
 
     // The checkpoint: one at a time.
     bool checkpoint_due(Instant now) const;
@@ -171,7 +175,6 @@ private:
 
     bool needs_survey() const { return (options_.survey_before_run || options_.plan_only) && !progress_.survey.done; }
     bool wants_to_run() const;
-    bool may_run(Instant now) const { return wants_to_run() && now >= stalled_until_; }
     // The rows that a retry is about to read are not all written yet.
     bool ledger_is_behind() const;
     std::uint64_t failures() const { return progress_.counters.failed + progress_.counters.quarantined; }

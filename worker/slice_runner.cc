@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <ranges>
 #include <thread>
 
 #include "core/check.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "runtime/stream_communicator.h"
 #include "worker/progress_record.h"
@@ -16,6 +19,7 @@ namespace {
 constexpr int kFeedsPerTurn = 8;
 constexpr auto kTransformPoll = milliseconds(200);
 constexpr std::uint32_t kWorkersMax = 32;
+constexpr std::uint32_t kRunAheadMax = 64;
 
 struct Concurrency {
     std::uint32_t floor = 1;
@@ -53,6 +57,7 @@ SliceOptions make_options(const SliceEnvironment& environment, const wire::JobSp
     const Concurrency transform = concurrency_of(environment.transforms, spec, environment.lanes.size());
     options.workers_max = spec.num_workers > 0 ? spec.num_workers : transform.ceiling;
     options.workers_min = spec.num_workers > 0 ? spec.num_workers : std::min(transform.floor, options.workers_max);
+    options.run_ahead_max = kRunAheadMax;
     options.workers_start = std::clamp(2 * processors, options.workers_min, options.workers_max);
     return options;
 }
@@ -95,20 +100,20 @@ Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& e
 SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec, Selection selection, Progress progress)
     : environment_(environment), order_(std::move(order)), spec_(std::move(spec)), selection_(std::move(selection)),
       machine_(make_options(environment, spec_), progress), reporter_(order_.job, order_.incarnation),
+      queue_(std::make_shared<RunQueue>(environment.lanes.size(), xxh64(order_.job))),
       tasks_(environment.control.executor()), timer_changed_(environment.control.executor()), durable_(std::move(progress)),
-      lane_load_(environment.lanes.size()),
       done_metric_(metrics::counter("millrace_attempts_total", "Attempts at objects of jobs, by result", {{"result", "ok"}})),
       failed_metric_(metrics::counter("millrace_attempts_total", "Attempts at objects of jobs, by result", {{"result", "error"}})),
       moved_bytes_metric_(metrics::counter("millrace_moved_bytes_total", "Output bytes of jobs that went to another target")),
       checkpoint_seconds_metric_(metrics::histogram("millrace_checkpoint_seconds", "Time of checkpoint barriers")) {
-    inbox_->owner = this;
+    door_->owner = this;
     make_context();
     machine_.order(desired_of(order_), order_.pass, false);
 }
 
 SliceRunner::~SliceRunner() {
     MILLRACE_CHECK(tasks_.size() == 0);
-    inbox_->owner = nullptr;
+    door_->owner = nullptr;
 }
 
 void SliceRunner::make_context() {
@@ -151,9 +156,9 @@ void SliceRunner::kick() {
     }
 }
 
-void SliceRunner::post_kick(Loop& control, const std::shared_ptr<Inbox>& inbox) {
-    control.post([inbox] {
-        if (inbox->owner != nullptr) inbox->owner->kick();
+void SliceRunner::post_kick(Loop& control, const std::shared_ptr<Door>& door) {
+    control.post([door] {
+        if (door->owner != nullptr) door->owner->kick();
     });
 }
 
@@ -162,6 +167,7 @@ void SliceRunner::pump() {
     const Instant now = steady_now();
     collect();
     check_transform();
+    if (stopping_ || rewind_ || !machine_.may_start(now)) take_back();
     if (!stopping_) {
         if (rewind_ && machine_.in_flight() == 0 && !machine_.checkpointing()) {
             rewind_ = false;
@@ -181,7 +187,7 @@ void SliceRunner::pump() {
     report();
     arm_timer();
     pumping_ = false;
-    if (std::exchange(kicked_, false)) post_kick(environment_.control, inbox_);
+    if (std::exchange(kicked_, false)) post_kick(environment_.control, door_);
 }
 
 void SliceRunner::feed(Instant now) {
@@ -192,7 +198,7 @@ void SliceRunner::feed(Instant now) {
         if (!fed) return machine_.feed_failed(fed.error(), now);
         machine_.fed(*request, std::move(fed->objects), fed->scanned_to, fed->at_end);
     }
-    post_kick(environment_.control, inbox_);  // the loop's other work gets its turn
+    post_kick(environment_.control, door_);  // the loop's other work gets its turn
 }
 
 Result<void> SliceRunner::transforms_ready() const {
@@ -217,43 +223,31 @@ void SliceRunner::check_transform() {
 }
 
 void SliceRunner::start_objects(const std::vector<Dispatch>& chosen) {
-    for (const Dispatch& dispatch : chosen) {
-        const auto least = std::ranges::min_element(lane_load_);
-        const std::size_t lane = static_cast<std::size_t>(least - lane_load_.begin());
-        ++lane_load_[lane];
-        launch(environment_.lanes.at(lane), dispatch.ticket, dispatch.name, dispatch.isolated);
-    }
+    queue_->add(chosen, context_);
+    for (const std::size_t lane : queue_->hire(machine_.workers())) launch_worker(environment_.lanes.at(lane));
 }
 
-// The lane's task owns all it needs: it may end after this runner.
-void SliceRunner::launch(Lane& lane, std::uint64_t ticket, const std::string& name, bool isolated) {
-    auto run = [](std::shared_ptr<const SliceContext> context, std::shared_ptr<Inbox> inbox, Loop& control, Lane& here, std::uint64_t number,
-                  std::string object, bool alone) -> Task<void> {
-        auto result = co_await execute(*context, here, std::move(object), alone);
-        bool first = false;
-        {
-            const std::lock_guard lock(inbox->mutex);
-            first = inbox->completions.empty();
-            inbox->completions.push_back({number, here.index, std::move(result)});
+// What no lane has begun waits here, when the slice may not start anything.
+void SliceRunner::take_back() {
+    const std::vector<std::uint64_t> tickets = queue_->take_back();
+    for (const std::uint64_t ticket : tickets | std::views::reverse) machine_.not_started(ticket);
+}
+
+// The worker owns all it needs: it may end after this runner.
+void SliceRunner::launch_worker(Lane& lane) {
+    auto work = [](std::shared_ptr<RunQueue> queue, std::shared_ptr<Door> door, Loop& control, Lane& here) -> Task<void> {
+        while (auto object = queue->next(here.index)) {
+            auto result = co_await execute(*object->context, here, std::move(object->dispatch.name), object->dispatch.isolated);
+            if (queue->completed({object->dispatch.ticket, std::move(result)})) post_kick(control, door);
+            co_await boost::asio::post(boost::asio::use_awaitable);  // the lane's clients get their turn
         }
-        if (first) post_kick(control, inbox);
     };
-    ++outstanding_;
-    boost::asio::co_spawn(lane.loop.executor(), run(context_, inbox_, environment_.control, lane, ticket, name, isolated), boost::asio::detached);
+    boost::asio::co_spawn(lane.loop.executor(), work(queue_, door_, environment_.control, lane), boost::asio::detached);
 }
 
 void SliceRunner::collect() {
-    std::vector<Completion> landed;
-    {
-        const std::lock_guard lock(inbox_->mutex);
-        landed.swap(inbox_->completions);
-    }
     const Instant now = steady_now();
-    for (Completion& completion : landed) {
-        --outstanding_;
-        --lane_load_[completion.lane];
-        if (!stopping_) land(completion, now);
-    }
+    for (Completion& completion : queue_->collect()) land(completion, now);
 }
 
 void SliceRunner::land(Completion& completion, Instant now) {
@@ -351,7 +345,7 @@ wire::SliceStatus SliceRunner::status() const {
     status.total_objects = machine_.survey().objects;
     status.total_bytes = machine_.survey().bytes;
     status.total_known = machine_.survey().done;
-    status.in_flight = static_cast<std::uint32_t>(machine_.in_flight());
+    status.in_flight = static_cast<std::uint32_t>(machine_.in_flight() - std::min(machine_.in_flight(), queue_->waiting()));
     status.checkpoint_bytes = checkpoint_bytes_;
     return status;
 }
@@ -365,7 +359,7 @@ void SliceRunner::arm_timer() {
     // An instance that comes back tells nobody.
     const Desired desired = desired_of(order_);
     if (waits_for_transform_ && (desired == Desired::run || desired == Desired::prepare)) wake_at_ = std::min(wake_at_, steady_now() + kTransformPoll);
-    timer_changed_.set();
+    if (wake_at_ < timer_waits_until_) timer_changed_.set();  // one that wakes too early costs less than to set it each time
     if (!timer_runs_ && !stopping_) {
         timer_runs_ = true;
         tasks_.spawn(run_timer());
@@ -375,8 +369,8 @@ void SliceRunner::arm_timer() {
 Task<void> SliceRunner::run_timer() {
     while (!stopping_) {
         timer_changed_.clear();
-        const Instant wake_at = std::min(wake_at_, steady_now() + std::chrono::hours(1));
-        const bool changed = co_await timer_changed_.wait_until(wake_at);
+        timer_waits_until_ = std::min(wake_at_, steady_now() + std::chrono::hours(1));
+        const bool changed = co_await timer_changed_.wait_until(timer_waits_until_);
         if (!changed && !stopping_) {
             // Never faster than this, whatever is overdue: something else will kick when it can go on.
             co_await sleep_for(milliseconds(2));
@@ -388,13 +382,14 @@ Task<void> SliceRunner::run_timer() {
 
 void SliceRunner::begin_stop() {
     stopping_ = true;
+    take_back();
     timer_changed_.set();
 }
 
 Task<void> SliceRunner::stop() {
     begin_stop();
     const Instant deadline = steady_now() + std::chrono::seconds(30);
-    while (outstanding_ > 0 && steady_now() < deadline) {
+    while (machine_.in_flight() > 0 && steady_now() < deadline) {
         co_await sleep_for(milliseconds(5));
         collect();
     }

@@ -6,7 +6,6 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "core/metrics.h"
 #include "state/slice_store.h"
 #include "worker/object_execution.h"
+#include "worker/run_queue.h"
 #include "worker/selection.h"
 #include "worker/slice_machine.h"
 #include "worker/slice_reporter.h"
@@ -62,28 +62,22 @@ public:
     Task<void> stop();
 
 private:
-    struct Completion {
-        std::uint64_t ticket;
-        std::size_t lane;
-        std::expected<ExecutionResult, Failure> result;
-    };
-    // Where lanes leave results. Shared with their tasks, which may outlive the runner.
-    struct Inbox {
-        std::mutex mutex;
-        std::vector<Completion> completions;  // guarded by mutex
-        SliceRunner* owner = nullptr;         // used on the control loop only; null when the runner is gone
+    // How kicks reach the control loop from elsewhere. Shared with lanes' workers, which may end after the runner.
+    struct Door {
+        SliceRunner* owner = nullptr;  // used on the control loop only; null when the runner is gone
     };
 
     SliceRunner(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec, Selection selection, Progress progress);
     void make_context();
     void pump();
     void feed(Instant now);
-    static void post_kick(Loop& control, const std::shared_ptr<Inbox>& inbox);
+    static void post_kick(Loop& control, const std::shared_ptr<Door>& door);
     void check_transform();
     // Code::conflict when one was given up until somebody starts it again.
     Result<void> transforms_ready() const;
     void start_objects(const std::vector<Dispatch>& chosen);
-    void launch(Lane& lane, std::uint64_t ticket, const std::string& name, bool isolated);
+    void launch_worker(Lane& lane);
+    void take_back();
     void collect();
     void land(Completion& completion, Instant now);
     Task<void> run_survey();
@@ -101,11 +95,12 @@ private:
     SliceMachine machine_;
     SliceReporter reporter_;
     std::shared_ptr<const SliceContext> context_;
-    std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
-    std::size_t outstanding_ = 0;       // objects on lanes
+    std::shared_ptr<RunQueue> queue_;
+    std::shared_ptr<Door> door_ = std::make_shared<Door>();
     TaskGroup tasks_;
     Event timer_changed_;
     Instant wake_at_ = Instant::max();
+    Instant timer_waits_until_ = Instant::max();
     bool timer_runs_ = false;
     bool surveying_ = false;
     bool pumping_ = false;
@@ -117,7 +112,6 @@ private:
     Progress durable_;                  // the last checkpoint
     std::map<TargetId, std::string> remote_outputs_;  // since the last checkpoint: boot id of the process that has them
     std::uint64_t checkpoint_bytes_ = 0;
-    std::vector<std::size_t> lane_load_;
     metrics::Counter done_metric_;
     metrics::Counter failed_metric_;
     metrics::Counter moved_bytes_metric_;

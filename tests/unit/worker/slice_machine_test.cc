@@ -85,6 +85,43 @@ TEST_F(SliceMachineTest, WindowIsBounded) {
     EXPECT_EQ(start(), (Names{"i", "j", "k"}));
 }
 
+TEST_F(SliceMachineTest, DispatchesAheadAsManyAsThereAreWorkers) {
+    SliceOptions options = small();
+    options.workers_min = options.workers_start = options.workers_max = 2;
+    options.run_ahead_max = 64;
+    make_running(options, {"a", "b", "c", "d", "e"});
+    EXPECT_EQ(start(), (Names{"a", "b", "c", "d"}));
+    done("a");
+    EXPECT_EQ(start(), Names{"e"});
+}
+
+TEST_F(SliceMachineTest, DispatchesAheadNoFurtherThanItsBound) {
+    SliceOptions options = small();
+    options.run_ahead_max = 1;
+    make_running(options, {"a", "b", "c", "d", "e", "f"});
+    EXPECT_EQ(start(), (Names{"a", "b", "c", "d", "e"}));
+}
+
+TEST_F(SliceMachineTest, WhatWasNotStartedIsTheNextToRunAndNoAttempt) {
+    make_running(small(), {"a", "b", "c", "d", "e"});
+    start();
+    order(Desired::pause);
+    EXPECT_FALSE(machine_->may_start(now_));
+    machine_->not_started(take("d"));
+    machine_->not_started(take("c"));
+    done("a");
+    done("b");
+    checkpoint();
+    EXPECT_EQ(machine_->state(), SliceState::paused);
+    order(Desired::run);
+    EXPECT_EQ(start(), (Names{"c", "d", "e"}));
+    done("c");
+    done("d");
+    done("e");
+    checkpoint();
+    EXPECT_EQ(machine_->acknowledged().attempts, 5u);
+}
+
 TEST_F(SliceMachineTest, WatermarkWaitsForTheSlowestObject) {
     make_running(small(), {"a", "b", "c", "d"});
     start();
