@@ -33,13 +33,14 @@ public:
 
     // Waits for its turn, init_timeout at most, and for the server to be ready. Code::overloaded when too many wait.
     Task<Result<Turn>> begin();
+    // Stops the server, which may be stuck in the object of this turn: the next turn has another. Requires the turn.
+    Task<void> stop_server();
     Task<void> stop();
 
 private:
     Task<bool> wait_turn();
     void end_turn();
     Task<Result<void>> ensure_server();
-    Task<void> stop_server();
     Task<void> stop_when_idle();
 
     const Duration init_timeout_;

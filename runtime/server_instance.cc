@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "runtime/child_environment.h"
 #include "runtime/outcome.h"
+#include "runtime/readiness.h"
 #include "runtime/socket_folder.h"
 #include "runtime/tail.h"
 
@@ -14,6 +15,7 @@ namespace {
 constexpr Duration kRestartPauseMin = std::chrono::milliseconds(100);
 constexpr Duration kRestartPauseMax = std::chrono::seconds(10);
 constexpr Duration kWaitRunningMax = std::chrono::seconds(5);
+constexpr Duration kSignOfLifeMax = std::chrono::seconds(5);  // as long as Kubernetes' probes
 constexpr Duration kMeasurePause = std::chrono::seconds(2);
 constexpr std::size_t kDeathLogBytesMax = 2048;
 
@@ -21,6 +23,10 @@ std::string tail_of(const std::string& text, std::size_t bytes_max) {
     Tail tail(bytes_max);
     tail.append(text);
     return tail.text();
+}
+
+bool has_timed_out(const RunResult& result) {
+    return !result.has_value() && result.error().blame == Blame::transform && result.error().error.code == Code::timed_out;
 }
 }  // namespace
 
@@ -73,7 +79,12 @@ Task<RunResult> ServerInstance::run(std::size_t lane, const ObjectRun& object, S
     const auto server = co_await wait_running(std::min(object.deadline, steady_now() + kWaitRunningMax));
     if (!server) co_return count(std::unexpected(not_running()));
     const std::shared_ptr<Communicator> communicator = co_await this->communicator(lanes_.at(lane), server);
+    const std::uint64_t served_before = server->served;
     RunResult result = co_await communicator->run(object, source, sink);
+    if (has_timed_out(result) && server->served == served_before) {
+        const auto look = [this, server] { return replace_if_stuck(server); };
+        co_await run_on(environment_.control, look);
+    }
     co_return count(explain(std::move(result)));
 }
 
@@ -97,6 +108,10 @@ Task<RunResult> ServerInstance::run_isolated(std::size_t lane, const ObjectRun& 
     const std::shared_ptr<Communicator> communicator = make_communicator(spec_, options, turn->server());
     RunResult result = co_await communicator->run(alone, source, sink);
     co_await communicator->close();
+    if (has_timed_out(result)) {
+        const auto stop_it = [scratch] { return scratch->stop_server(); };
+        co_await run_on(environment_.control, stop_it);
+    }
     co_return count(explain(std::move(result)));
 }
 
@@ -143,7 +158,7 @@ Task<void> ServerInstance::supervise() {
             if (!first_outcome_) first_outcome_ = std::make_shared<Result<void>>();
             tried_.set();
             co_await server_->wait_exit();
-            why = {Code::unavailable, server_->facts()->death().value_or("stopped")};
+            why = {Code::unavailable, stuck_.empty() ? server_->facts()->death().value_or("stopped") : std::exchange(stuck_, "")};
         } else if (!started.has_value()) {
             why = started.error();
         }
@@ -172,6 +187,20 @@ Task<void> ServerInstance::measure() {
         const std::lock_guard lock(mutex_);
         usage_ = now;
     }
+}
+
+// One object can block a server for all others, for good. One that neither served another meanwhile nor says that it is ready
+// is stopped, and supervise() starts the next.
+Task<void> ServerInstance::replace_if_stuck(std::shared_ptr<ServerFacts> server) {
+    const std::shared_ptr<Server> suspect = server_;
+    if (looks_if_stuck_ || stopping_.is_set() || !suspect || suspect->facts() != server) co_return;
+    looks_if_stuck_ = true;
+    const Result<void> alive = co_await probe_server(spec_, *server, steady_now() + kSignOfLifeMax);
+    looks_if_stuck_ = false;
+    if (alive || stopping_.is_set() || suspect->has_exited()) co_return;
+    log::warn("transform is stuck and is started again", {{"transform", spec_.name}, {"pid", suspect->pid()}, {"error", alive.error()}});
+    stuck_ = "stuck: an object timed out, and then it did not answer at its health path either";
+    co_await suspect->stop();
 }
 
 void ServerInstance::remember_death(const std::string& how) {

@@ -42,6 +42,7 @@ private:
     Task<void> supervise();
     Task<Result<void>> start_server();
     Task<void> measure();
+    Task<void> replace_if_stuck(std::shared_ptr<ServerFacts> server);
     Result<void> prepare();
     void publish(InstanceState state, std::string reason, std::shared_ptr<ServerFacts> server, int pid);
     void remember_death(const std::string& how);
@@ -64,6 +65,8 @@ private:
     std::string socket_folder_;
     std::shared_ptr<Server> server_;
     std::uint64_t lives_ = 0;
+    bool looks_if_stuck_ = false;
+    std::string stuck_;                            // why the server is being stopped; else empty
     std::shared_ptr<Result<void>> first_outcome_;  // of the first try to start; null before it is known
     Event tried_;
     Event stopping_;

@@ -10,8 +10,11 @@ Verdict judge_transform(Code code, const Attempt& attempt) {
         case Code::unavailable:
         case Code::overloaded: return Verdict::wait;
         case Code::crashed: return attempt.isolated ? Verdict::quarantine : Verdict::isolate;
-        case Code::transient:
-        case Code::timed_out: return attempt.number < attempt.attempts_max ? Verdict::retry : Verdict::fail;
+        case Code::transient: return attempt.number < attempt.attempts_max ? Verdict::retry : Verdict::fail;
+        case Code::timed_out:
+            if (attempt.isolated) return Verdict::fail;
+            if (attempt.number < attempt.attempts_max) return Verdict::retry;
+            return attempt.may_have_waited ? Verdict::isolate : Verdict::fail;
         case Code::cancelled: return Verdict::wait;
         default: return Verdict::fail;
     }

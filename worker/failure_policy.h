@@ -28,10 +28,11 @@ enum class Verdict {
 };
 
 struct Attempt {
-    std::uint32_t number = 1;  // this was the Nth, from 1
+    std::uint32_t number = 1;      // this was the Nth, from 1
     std::uint32_t attempts_max = 3;
-    bool isolated = false;     // it ran alone
-    bool listed = false;       // the job names the object, so its absence is a failure
+    bool isolated = false;         // it ran alone
+    bool listed = false;           // the job names the object, so its absence is a failure
+    bool may_have_waited = false;  // its time may have gone by behind an object that keeps the server busy
 };
 
 Verdict judge(const Failure& failure, const Attempt& attempt);

@@ -7,6 +7,7 @@
 namespace millrace::worker {
 namespace {
 constexpr std::size_t kFeedNames = 256;
+constexpr std::uint32_t kTimeoutsAloneMax = 16;  // so many say that the objects themselves take too long
 }  // namespace
 
 SliceMachine::SliceMachine(SliceOptions options, Progress progress)
@@ -197,7 +198,11 @@ void SliceMachine::settle(std::uint64_t ticket, Settled how, std::uint64_t bytes
     count_settled(object, how == Settled::done ? &SliceCounters::done : &SliceCounters::skipped);
     stalls_ = 0;
     stall_reason_.clear();
-    if (!object.isolated) control_.succeeded(now);
+    if (object.isolated) {
+        timeouts_alone_ = 0;
+    } else {
+        control_.succeeded(now);
+    }
     advance();
 }
 
@@ -218,7 +223,9 @@ void SliceMachine::wait_again(std::uint64_t ticket, Entry& object) {
 
 void SliceMachine::attempt_failed(std::uint64_t ticket, const Failure& failure, Instant now) {
     Entry& object = landed(ticket);
-    const Verdict verdict = judge(failure, {object.attempts + 1, options_.attempts_max, object.isolated, options_.listed});
+    if (object.isolated) timeouts_alone_ = failure.error.code == Code::timed_out ? timeouts_alone_ + 1 : 0;
+    const bool may_have_waited = options_.shares_server && timeouts_alone_ < kTimeoutsAloneMax;
+    const Verdict verdict = judge(failure, {object.attempts + 1, options_.attempts_max, object.isolated, options_.listed, may_have_waited});
     if (verdict != Verdict::wait && verdict != Verdict::stop && verdict != Verdict::skip) {
         ++object.attempts;
         ++progress_.counters.attempts;

@@ -102,6 +102,7 @@ struct SliceOptions {
     bool listed = false;             // the job names its objects
     bool survey_before_run = false;  // names may collide: nothing runs before the survey is done
     bool plan_only = false;          // dry run that stops when the survey is done
+    bool shares_server = false;      // objects that run at once can hold each other up
     std::optional<std::uint64_t> failures_max;  // more make the slice give up
     std::uint32_t workers_min = 1, workers_start = 1, workers_max = 1;
     std::uint32_t run_ahead_max = 0;  // objects dispatched beyond workers(), as many again at most: what runs next
@@ -207,6 +208,7 @@ private:
     std::multimap<Instant, std::uint64_t> backoff_;
     std::size_t in_flight_ = 0;
     bool suspect_in_flight_ = false;
+    std::uint32_t timeouts_alone_ = 0;          // in a row: of suspects that timed out once more, alone
     std::string fed_to_;
     bool phase_fed_ = false;                    // the phase has no more names
 

@@ -42,6 +42,15 @@ Concurrency concurrency_of(const TransformTable& transforms, const wire::JobSpec
     return bounds;
 }
 
+// Whether objects that run at once can hold each other up: not where each has a process of its own.
+bool shares_server(const TransformTable& transforms, const wire::JobSpec& spec) {
+    const auto is_shared = [&](const std::string& name) {
+        const auto transform = transforms.find(name);
+        return !transform || transform->instance->spec().kind != spec::Kind::filter;
+    };
+    return is_shared(spec.transform) || std::ranges::any_of(spec.pipeline, is_shared);
+}
+
 SliceOptions make_options(const SliceEnvironment& environment, const wire::JobSpec& spec) {
     const TargetConfig& config = environment.config;
     SliceOptions options;
@@ -52,6 +61,7 @@ SliceOptions make_options(const SliceEnvironment& environment, const wire::JobSp
     options.listed = spec.has_list;
     options.survey_before_run = RenameRule{spec.ext, spec.prepend}.can_collide();
     options.plan_only = spec.dry_run == wire::DryRun::plan;
+    options.shares_server = shares_server(environment.transforms, spec);
     if (spec.on_error == wire::OnError::abort_after_count) options.failures_max = spec.on_error_limit;
     const std::uint32_t processors = std::max(1u, std::thread::hardware_concurrency());
     const Concurrency transform = concurrency_of(environment.transforms, spec, environment.lanes.size());

@@ -84,6 +84,29 @@ TEST_F(ProcessFailure, HangingServerTimesOut) {
     EXPECT_THAT(outcome.text(), ::testing::MatchesRegex("no result within [0-9]+ms"));
     timeout_ = std::chrono::seconds(20);
     EXPECT_EQ(run("hello").output, "HELLO");
+    EXPECT_EQ(instance_->status().restarts, 0u) << "it says that it is well";
+}
+
+TEST_F(ProcessFailure, AStuckServerIsStartedAgain) {
+    ASSERT_TRUE(start(server_spec()).has_value());
+    ASSERT_EQ(::kill(instance_->status().pid, SIGSTOP), 0);
+    timeout_ = std::chrono::milliseconds(300);
+    EXPECT_EQ(run("hello").code(), Code::timed_out);
+    timeout_ = std::chrono::seconds(20);
+    EXPECT_EQ(run("hello").output, "HELLO");
+    EXPECT_EQ(instance_->status().restarts, 1u);
+    EXPECT_THAT(instance_->status().last_death, StartsWith("stuck: "));
+}
+
+TEST_F(ProcessFailure, AServerThatHungAloneIsNotUsedAgain) {
+    ASSERT_TRUE(start(server_spec()).has_value());
+    const std::string first = run_isolated("pid").output;
+    timeout_ = std::chrono::milliseconds(300);
+    EXPECT_EQ(run_isolated("hang").code(), Code::timed_out);
+    timeout_ = std::chrono::seconds(20);
+    const Outcome next = run_isolated("pid");
+    EXPECT_TRUE(next.ok());
+    EXPECT_NE(next.output, first);
 }
 
 TEST_F(ProcessFailure, SourceAndSinkFailuresAreTheirs) {

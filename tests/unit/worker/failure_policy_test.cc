@@ -22,6 +22,16 @@ TEST(FailurePolicy, TransientFailuresAreRetriedUpToTheLimit) {
     }
 }
 
+TEST(FailurePolicy, WhatMayHaveWaitedForAnotherIsTriedAloneAtLast) {
+    Attempt attempt{.number = 2, .attempts_max = 3, .may_have_waited = true};
+    EXPECT_EQ(verdict(Blame::transform, Code::timed_out, attempt), Verdict::retry);
+    attempt.number = 3;
+    EXPECT_EQ(verdict(Blame::transform, Code::timed_out, attempt), Verdict::isolate);
+    EXPECT_EQ(verdict(Blame::transform, Code::transient, attempt), Verdict::fail);
+    attempt.isolated = true;
+    EXPECT_EQ(verdict(Blame::transform, Code::timed_out, attempt), Verdict::fail);
+}
+
 TEST(FailurePolicy, ACrashMakesASuspectAndASecondOneAloneAQuarantine) {
     EXPECT_EQ(verdict(Blame::transform, Code::crashed, {.number = 9, .attempts_max = 3}), Verdict::isolate) << "whatever the number";
     EXPECT_EQ(verdict(Blame::transform, Code::crashed, {.isolated = true}), Verdict::quarantine);

@@ -244,6 +244,26 @@ TEST_F(SliceMachineTest, SuspectsOfACrashRunAgainOneAtATime) {
     EXPECT_TRUE(ledger_.at("b").quarantined);
 }
 
+TEST_F(SliceMachineTest, WhatTimesOutBesideOthersIsTriedAloneUntilThatIsInVain) {
+    SliceOptions options = small();
+    options.attempts_max = 1;
+    options.shares_server = true;
+    options.workers_min = options.workers_start = options.workers_max = 1;
+    std::vector<std::string> names;
+    for (char name = 'a'; name <= 'z'; ++name) names.emplace_back(1, name);
+    make_running(options, names);
+    std::size_t alone = 0;
+    for (Names started = start(); !started.empty(); started = start()) {
+        for (const std::string& name : started) {
+            alone += isolated(name) ? 1 : 0;
+            fails(name, Blame::transform, Code::timed_out);
+        }
+    }
+    EXPECT_EQ(machine_->window_size(), 0u);
+    EXPECT_GE(alone, 16u);
+    EXPECT_LT(alone, names.size());
+}
+
 TEST_F(SliceMachineTest, OthersGoOnBesideASuspect) {
     make_running(small(), {"a", "b", "c", "d", "e", "f"});
     start();
