@@ -11,7 +11,7 @@ from case import SUPPORT, ClusterCase, wait_for  # noqa: E402
 
 # The body of an object says what goes wrong with it; all others come back in upper case.
 FAULTY_SERVER = """
-import http.server, os, socketserver, sys, time
+import ctypes, http.server, os, socketserver, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -39,6 +39,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             return
+        if body == b"fault": ctypes.string_at(0)
+        if body == b"close":
+            self.close_connection = True
+            return
+        if body == b"cut":
+            self.wfile.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 1000\\r\\n\\r\\nonly this")
+            self.close_connection = True
+            return
+        if body == b"endless":
+            self.wfile.write(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
+            while self.wfile.write(b"x" * 65536): time.sleep(0.01)
+        if body == b"headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\\r\\n")
+            while self.wfile.write(b"X-More: " + b"x" * 1000 + b"\\r\\n"): pass
         if body == b"logs":
             for _ in range(1024): sys.stderr.write("x" * (1 << 20) + "\\n")
         if body == b"fork":
@@ -118,6 +132,22 @@ class Faults(ClusterCase):
     def test_an_answer_that_is_garbage(self):
         rows, _ = self.job_over("garbage")
         self.assert_rows(rows, "failed", "transient", "not an HTTP/1.1 message")
+
+    def test_an_object_that_makes_the_server_fault(self):
+        rows, _ = self.job_over("fault")
+        self.assert_rows(rows, "quarantined", "crashed", "killed by SIGSEGV")
+
+    def test_answers_that_do_not_come_whole(self):
+        self.cluster.add_transform({"name": "faulty-answers", "obj_timeout": "2s", "runtime": {"image": self.image}})
+        self.cluster.create_bucket("answers")
+        guilty = {"close": ("quarantined", "crashed"), "cut": ("quarantined", "crashed"), "endless": ("failed", "timed_out"),
+                  "headers": ("failed", "transient")}
+        for name, content in {**GOOD, **{name: name.encode() for name in guilty}}.items():
+            self.cluster.put("answers", name, content)
+        job = self.cluster.submit("faulty-answers", "answers", "answers-out", attempts=2)
+        document = self.cluster.wait_job(job)
+        self.assertEqual({row["object"].rsplit("/", 1)[1]: (row["class"], row["code"]) for row in self.cluster.errors(job)}, guilty)
+        self.assertEqual((document["state"], self.cluster.list("answers-out")), ("completed_with_errors", sorted(GOOD)))
 
     def test_a_gigabyte_of_logs(self):
         rows, _ = self.job_over("logs", obj_timeout="1m")
