@@ -16,14 +16,18 @@ namespace {
 constexpr int kFeedsPerTurn = 8;
 constexpr auto kTransformPoll = milliseconds(200);
 constexpr std::uint32_t kWorkersMax = 32;
+constexpr std::uint32_t kCopiesMin = 32;
+constexpr std::uint32_t kCopiesMax = 64;
 
 struct Concurrency {
     std::uint32_t floor = 1;
     std::uint32_t ceiling = kWorkersMax;
 };
 
-// What the specification of the (first) transform says, where it is known.
+// What the specification of the (first) transform says, where it is known. Without one an object takes microseconds of its lane,
+// unless it goes to another target.
 Concurrency concurrency_of(const TransformTable& transforms, const wire::JobSpec& spec, std::size_t lanes) {
+    if (spec.operation != wire::Operation::transform) return {kCopiesMin, kCopiesMax};
     Concurrency bounds;
     const auto transform = transforms.find(spec.transform);
     if (!transform) return bounds;
@@ -112,9 +116,10 @@ SliceRunner::~SliceRunner() {
 }
 
 void SliceRunner::make_context() {
-    context_ = std::make_shared<SliceContext>(SliceContext{JobId(order_.job), spec_, RenameRule{spec_.ext, spec_.prepend}, order_.epoch,
-                                                           make_fence(order_.epoch, order_.incarnation), environment_.store, environment_.spool,
-                                                           environment_.transforms, environment_.cluster});
+    context_ = std::make_shared<SliceContext>(SliceContext{
+        JobId(order_.job), spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order_.epoch,
+        make_fence(order_.epoch, order_.incarnation), order_.created_seq_end, environment_.store, environment_.spool, environment_.transforms,
+        environment_.cluster});
 }
 
 void SliceRunner::adopt(const state::SliceOrder& order) {
@@ -196,8 +201,7 @@ void SliceRunner::feed(Instant now) {
 }
 
 Result<void> SliceRunner::transforms_ready() const {
-    MILLRACE_TRY(environment_.transforms.ready(spec_.transform));
-    for (const std::string& further : spec_.pipeline) MILLRACE_TRY(environment_.transforms.ready(further));
+    for (const std::string& transform : context_->chain) MILLRACE_TRY(environment_.transforms.ready(transform));
     return {};
 }
 
