@@ -7,6 +7,7 @@
 #include "cli/uris.h"
 #include "cli/verbs.h"
 #include "core/units.h"
+#include "core/uri.h"
 
 namespace millrace::cli {
 namespace {
@@ -57,6 +58,17 @@ int run(Context& context, const BucketRemove& verb) {
     const auto removed = context.session.send("DELETE", bucket_path(*bucket), json{{"action", "destroy-bck"}});
     if (!removed) return context.fail("bucket rm " + verb.bucket, removed.error());
     return say_done(context, *bucket, "removed");
+}
+
+int run(Context& context, const BucketMove& verb) {
+    const auto from = bucket_of(verb.from);
+    const auto to = bucket_of(verb.to);
+    if (!from || !to) return context.fail("bucket mv", from ? to.error() : from.error());
+    Query query;
+    query.add("bck_to", "ais/@#/" + *to + "/");
+    const auto moved = context.session.send("POST", bucket_path(*from) + "?" + query.text(), json{{"action", "move-bck"}});
+    if (!moved) return context.fail("bucket mv " + verb.from, moved.error());
+    return say_done(context, *to, "renamed");
 }
 
 int run(Context& context, const BucketHead& verb) {

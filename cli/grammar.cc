@@ -45,6 +45,7 @@ Grammar::Grammar() : app(kDescription, "millrace") {
     app.require_subcommand(0, 1);
     add_common_flags(&app, true);
     add_objects();
+    add_copy_and_remove();
     add_buckets_and_cluster();
     add_etls();
     add_jobs();
@@ -97,16 +98,13 @@ void Grammar::add_objects() {
                            "  millrace ls ais://clips/2024/ -o json");
     list.app->add_option("URI", list.verb->uri, "ais://BUCKET[/PREFIX]")->required();
 
-    auto remove = verb<Remove>(&app, "rm", "Remove objects", "  millrace rm ais://clips/a/x.flac");
-    remove.app->add_option("OBJECT", remove.verb->objects, "ais://BUCKET/OBJECT, one or more")->required();
-
     auto head = verb<Head>(&app, "head", "Show an object's size, checksum and origin",
                            "  millrace head ais://clips/a/x.flac");
     head.app->add_option("OBJECT", head.verb->object, "ais://BUCKET/OBJECT")->required();
 }
 
 void Grammar::add_buckets_and_cluster() {
-    CLI::App* bucket = noun("bucket", "Create, list and remove buckets",
+    CLI::App* bucket = noun("bucket", "Create, list, rename and remove buckets",
                             "  millrace bucket create ais://clips\n"
                             "  millrace bucket ls");
     auto create = verb<BucketCreate>(bucket, "create", "Create a bucket",
@@ -121,6 +119,10 @@ void Grammar::add_buckets_and_cluster() {
     auto remove = verb<BucketRemove>(bucket, "rm", "Remove a bucket and all of its objects",
                                      "  millrace bucket rm ais://clips");
     remove.app->add_option("BUCKET", remove.verb->bucket, "ais://BUCKET")->required();
+    auto move = verb<BucketMove>(bucket, "mv", "Give a bucket another name; its objects stay where they are",
+                                 "  millrace bucket mv ais://clips ais://recordings");
+    move.app->add_option("FROM", move.verb->from, "ais://BUCKET")->required();
+    move.app->add_option("TO", move.verb->to, "ais://NAME")->required();
     auto head = verb<BucketHead>(bucket, "head", "Show a bucket's properties", "  millrace bucket head ais://clips");
     head.app->add_option("BUCKET", head.verb->bucket, "ais://BUCKET")->required();
 

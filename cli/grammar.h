@@ -39,6 +39,7 @@ private:
     void add_common_flags(CLI::App* command, bool short_output_flag);
 
     void add_objects();
+    void add_copy_and_remove();
     void add_buckets_and_cluster();
     void add_etls();
     void add_etl_init(CLI::App* etl);

@@ -1,49 +1,92 @@
 #include "cli/grammar.h"
 
 namespace millrace::cli {
+namespace {
 
-void Grammar::add_job_submit(CLI::App* job, const std::string& name, const std::string& description,
-                             const std::string& examples, JobSubmit preset) {
-    const bool runs = preset.wait;
-    auto submit = verb<JobSubmit>(job, name, description, examples, std::move(preset));
-    CLI::App* const command = submit.app;
-    JobSubmit& to = *submit.verb;
-    command->add_option("TRANSFORM", to.transform, "A registered transform, or a chain of them: 'A >> B'")->required();
-    command->add_option("SRC", to.source, "ais://BUCKET[/PREFIX]")->required();
-    command->add_option("DST", to.destination, "ais://BUCKET")->required();
+template <class Value>
+CLI::Option* flag(CLI::App* command, const char* group, const char* word, Value& value, const char* type, const char* text) {
+    return command->add_option(word, value, text)->type_name(type)->group(group);
+}
 
-    const auto flag = [command](const char* group, const char* word, auto& value, const char* type, const char* text) {
-        return command->add_option(word, value, text)->type_name(type)->group(group);
-    };
+void add_selection(CLI::App* command, JobSubmit& to) {
     constexpr const char* kWhich = "Which objects (default: all)";
-    flag(kWhich, "--prefix", to.prefix, "TEXT", "Objects whose names begin so");
-    flag(kWhich, "--list", to.lists, "A,B,C", "These objects; may be repeated")->allow_extra_args(false);
-    flag(kWhich, "--list-file", to.list_file, "FILE", "The objects named in this file, one a line; - for standard input");
-    flag(kWhich, "--template", to.name_template, "TEXT", "Names such as clip{000..099}.flac");
+    flag(command, kWhich, "--prefix", to.prefix, "TEXT", "Objects whose names begin so");
+    flag(command, kWhich, "--list", to.lists, "A,B,C", "These objects; may be repeated")->allow_extra_args(false);
+    flag(command, kWhich, "--list-file", to.list_file, "FILE", "The objects named in this file, one a line; - for standard input");
+    flag(command, kWhich, "--template", to.name_template, "TEXT", "Names such as clip{000..099}.flac");
+}
 
+void add_names(CLI::App* command, JobSubmit& to) {
     constexpr const char* kResults = "Names and contents of the results";
-    flag(kResults, "--ext", to.extensions, "OLD:NEW", "Change an extension, such as flac:wav; may be repeated")
+    flag(command, kResults, "--ext", to.extensions, "OLD:NEW", "Change an extension, such as flac:wav; may be repeated")
         ->allow_extra_args(false);
-    flag(kResults, "--prepend", to.prepend, "TEXT", "Put this in front of each name");
-    flag(kResults, "--args", to.arguments, "TEXT", "Arguments for the transform");
-    flag(kResults, "--overwrite", to.overwrite, "always|never|changed", "Where the result exists; default: always")
+    flag(command, kResults, "--prepend", to.prepend, "TEXT", "Put this in front of each name");
+    flag(command, kResults, "--overwrite", to.overwrite, "always|never|changed", "Where the result exists; default: always")
         ->check(CLI::IsMember({"always", "never", "changed"}));
+    if (to.operation.empty()) flag(command, kResults, "--args", to.arguments, "TEXT", "Arguments for the transform");
+}
 
+void add_policies(CLI::App* command, JobSubmit& to) {
     constexpr const char* kHow = "How";
-    flag(kHow, "--num-workers", to.num_workers, "N", "Objects at once on each target; 0: as many as go well");
-    flag(kHow, "--dry-run", to.dry_run, "[=run|plan]", "run: transform, but write nothing; plan: count and check only")
+    flag(command, kHow, "--num-workers", to.num_workers, "N", "Objects at once on each target; 0: as many as go well");
+    flag(command, kHow, "--dry-run", to.dry_run, "[=run|plan]", "run: do it, but change nothing; plan: count and check only")
         ->check(CLI::IsMember({"run", "plan"}));
-    flag(kHow, "--object-timeout", to.object_timeout, "DURATION", "For each try at an object, such as 10s");
-    flag(kHow, "--attempts", to.attempts, "N", "Tries at an object that fails in a way that may pass");
-    flag(kHow, "--on-error", to.on_error, "POLICY", "continue (default), abort, abort-after=N or abort-after=N%");
-    flag(kHow, "--idempotency-key", to.idempotency_key, "KEY", "A repeated submit with the same key is the same job");
+    if (to.operation.empty()) flag(command, kHow, "--object-timeout", to.object_timeout, "DURATION", "For each try at an object, such as 10s");
+    flag(command, kHow, "--attempts", to.attempts, "N", "Tries at an object that fails in a way that may pass");
+    flag(command, kHow, "--on-error", to.on_error, "POLICY", "continue (default), abort, abort-after=N or abort-after=N%");
+    flag(command, kHow, "--idempotency-key", to.idempotency_key, "KEY", "A repeated submit with the same key is the same job");
+}
 
+void add_waiting(CLI::App* command, JobSubmit& to) {
     constexpr const char* kWaiting = "Waiting";
-    if (!runs) {
+    if (!to.wait) {
         command->add_flag("--wait", to.wait, "Wait until it ends; the exit status tells how")->group(kWaiting);
         command->add_flag("--watch", to.watch, "Wait and show progress")->group(kWaiting);
     }
-    flag(kWaiting, "--timeout", to.timeout, "DURATION", "Wait no longer (exit status 7); the job goes on");
+    flag(command, kWaiting, "--timeout", to.timeout, "DURATION", "Wait no longer (exit status 7); the job goes on");
+}
+
+}  // namespace
+
+void Grammar::add_job_submit(CLI::App* job, const std::string& name, const std::string& description,
+                             const std::string& examples, JobSubmit preset) {
+    auto submit = verb<JobSubmit>(job, name, description, examples, std::move(preset));
+    JobSubmit& to = *submit.verb;
+    if (to.operation.empty()) {
+        submit.app->add_option("TRANSFORM", to.transform, "A registered transform, or a chain of them: 'A >> B'")->required();
+    }
+    submit.app->add_option("SRC", to.source, "ais://BUCKET[/PREFIX]")->required();
+    submit.app->add_option("DST", to.destination, "ais://BUCKET")->required();
+    add_selection(submit.app, to);
+    add_names(submit.app, to);
+    add_policies(submit.app, to);
+    add_waiting(submit.app, to);
+}
+
+void Grammar::add_copy_and_remove() {
+    JobSubmit copy;
+    copy.operation = "copy";
+    copy.wait = copy.watch = true;
+    add_job_submit(&app, "cp", "Copy objects to another bucket, as a job that is watched to its end",
+                   "  millrace cp ais://clips ais://backup\n"
+                   "  millrace cp ais://clips/2024/ ais://backup --prepend old/ --overwrite changed", copy);
+
+    Remove preset;
+    preset.job.operation = "delete";
+    preset.job.wait = preset.job.watch = true;
+    auto remove = verb<Remove>(&app, "rm", "Remove objects",
+                               "  millrace rm ais://clips/a/x.flac\n"
+                               "  millrace rm -r ais://clips/2024/                    a job, watched to its end\n"
+                               "  millrace rm -r ais://clips --list-file names.txt", std::move(preset));
+    remove.app->add_option("OBJECT", remove.verb->objects, "ais://BUCKET/OBJECT, one or more; with -r ais://BUCKET[/PREFIX]")->required();
+    CLI::Option* recursive =
+        remove.app->add_flag("-r,--recursive", remove.verb->recursive, "All objects that are selected, by one job; the flags below are for it");
+    const std::size_t before = remove.app->get_options().size();
+    add_selection(remove.app, remove.verb->job);
+    add_policies(remove.app, remove.verb->job);
+    add_waiting(remove.app, remove.verb->job);
+    const std::vector<CLI::Option*> options = remove.app->get_options();
+    for (std::size_t i = before; i < options.size(); ++i) options[i]->needs(recursive);
 }
 
 void Grammar::add_jobs() {

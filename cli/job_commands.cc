@@ -29,6 +29,12 @@ std::string failed_count(const json& job) {
     return std::to_string(count_of(objects, "failed") + count_of(objects, "quarantined"));
 }
 
+// What it does with each object: the transform's name, or "copy" or "delete".
+std::string work_of(const json& job) {
+    const std::string transform = text_of(job, "transform");
+    return transform.empty() ? text_of(job, "operation") : transform;
+}
+
 int follow(Context& context, const std::string& verb, const std::string& job, const std::string& timeout,
            bool show_progress) {
     FollowOptions options;
@@ -124,14 +130,14 @@ int run(Context& context, const JobList& verb) {
     }
     Table table({{"JOB"},
                  {"STATE"},
-                 {"TRANSFORM"},
+                 {"WORK"},
                  {"SOURCE"},
                  {"DESTINATION"},
                  {"OBJECTS", true},
                  {"FAILED", true},
                  {"CREATED"}});
     for (const json& job : *jobs) {
-        table.add({text_of(job, "id"), text_of(job, "state"), text_of(job, "transform"), text_of(job, "source"),
+        table.add({text_of(job, "id"), text_of(job, "state"), work_of(job), text_of(job, "source"),
                    text_of(job, "destination"), object_counts(job), failed_count(job), text_of(job, "created_at")});
     }
     table.print(context.console.out);
@@ -150,7 +156,8 @@ int run(Context& context, const JobShow& verb) {
     const std::uint64_t moved = count_of(bytes, "moved");
     print_fields(
         out, {{"job", text_of(*job, "id")},
-              {"transform", text_of(*job, "transform")},
+              {"work", work_of(*job)},
+              {"kind", text_of(*job, "kind")},
               {"source", text_of(*job, "source")},
               {"destination", text_of(*job, "destination")},
               {"progress", is_terminal(*job) ? outcome_line(*job) : progress_line(*job)},

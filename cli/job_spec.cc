@@ -51,6 +51,17 @@ Result<void> add_names_of_list(json& objects, std::string_view list) {
     return {};
 }
 
+void add_work(json& spec, const JobSubmit& verb) {
+    if (!verb.operation.empty()) {
+        spec["operation"] = verb.operation;
+        return;
+    }
+    std::vector<std::string> chain = chain_of(verb.transform);
+    spec["transform"] = chain.front();
+    chain.erase(chain.begin());
+    if (!chain.empty()) spec["pipeline"] = std::move(chain);
+}
+
 // At most one of prefix, names and template.
 Result<void> add_selection(json& spec, const JobSubmit& verb, const std::string& source_prefix, std::istream& in) {
     if (!source_prefix.empty() && !verb.prefix.empty()) {
@@ -128,7 +139,10 @@ Result<std::string> parse_on_error(const std::string& text) {
 
 Result<json> job_spec(const JobSubmit& verb, std::istream& in) {
     MILLRACE_TRY_ASSIGN(const ObjectUri source, parse_object_uri(verb.source));
-    MILLRACE_TRY_ASSIGN(const ObjectUri destination, parse_object_uri(verb.destination));
+    ObjectUri destination;
+    if (verb.operation != "delete") {
+        MILLRACE_TRY_ASSIGN(destination, parse_object_uri(verb.destination));
+    }
     if (!destination.object.empty()) {
         return bad("the destination is a bucket; to put '" + destination.object + "' in front of the names: ais://" +
                    destination.bucket + " --prepend " + destination.object);
@@ -141,12 +155,9 @@ Result<json> job_spec(const JobSubmit& verb, std::istream& in) {
                                      {"--args", verb.arguments}}) {
         if (!is_utf8(text)) return bad(std::string(flag) + " is not UTF-8");
     }
-    std::vector<std::string> chain = chain_of(verb.transform);
-    json spec{{"transform", chain.front()},
-              {"source", "ais://" + source.bucket},
-              {"destination", "ais://" + destination.bucket}};
-    chain.erase(chain.begin());
-    if (!chain.empty()) spec["pipeline"] = std::move(chain);
+    json spec{{"source", "ais://" + source.bucket}};
+    if (!destination.bucket.empty()) spec["destination"] = "ais://" + destination.bucket;
+    add_work(spec, verb);
     MILLRACE_TRY(add_selection(spec, verb, source.object, in));
     MILLRACE_TRY(add_rename(spec, verb));
     MILLRACE_TRY(add_policies(spec, verb));

@@ -37,26 +37,27 @@ Task<Result<http::Reply>> submit(Session& session, std::string body, std::string
 }  // namespace
 
 int run(Context& context, const JobSubmit& verb) {
+    const std::string name = verb.operation == "copy" ? "cp" : verb.operation == "delete" ? "rm" : "job submit";
     FollowOptions follow;
     follow.show_progress = verb.watch;
     if (!verb.timeout.empty()) {
         if (!verb.wait && !verb.watch) {
-            return context.fail("job submit", fail(Code::invalid_argument, "--timeout needs --wait or --watch"));
+            return context.fail(name, fail(Code::invalid_argument, "--timeout needs --wait or --watch"));
         }
         const auto time_max = parse_duration(verb.timeout);
-        if (!time_max) return context.fail("job submit: --timeout", time_max.error());
+        if (!time_max) return context.fail(name + ": --timeout", time_max.error());
         follow.time_max = *time_max;
     }
     const auto spec = job_spec(verb, context.console.in);
-    if (!spec) return context.fail("job submit", spec.error());
+    if (!spec) return context.fail(name, spec.error());
     const std::string key = verb.idempotency_key.empty() ? random_id("cli-") : verb.idempotency_key;
     const auto reply = run_blocking(context.session.loop(), submit(context.session, json_line(*spec), key));
-    if (!reply) return context.fail("job submit", reply.error());
+    if (!reply) return context.fail(name, reply.error());
     const auto job = parse_json(reply->body);
-    if (!job) return context.fail("job submit", job.error());
+    if (!job) return context.fail(name, job.error());
     const std::string id = text_of(*job, "id");
     if (id.empty()) {
-        return context.fail("job submit", fail(Code::internal, "the reply names no job; see: millrace job ls"));
+        return context.fail(name, fail(Code::internal, "the reply names no job; see: millrace job ls"));
     }
 
     const bool followed = verb.wait || verb.watch;

@@ -57,6 +57,12 @@ int run(Context& context, const List& verb) {
 }
 
 int run(Context& context, const Remove& verb) {
+    if (verb.recursive) {
+        if (verb.objects.size() > 1) return context.fail("rm -r", fail(Code::invalid_argument, "give one ais://BUCKET[/PREFIX]: each needs a job"));
+        JobSubmit job = verb.job;
+        job.source = verb.objects.front();
+        return run(context, job);
+    }
     json removed = json::array();
     int status = kExitDone;
     for (const std::string& text : verb.objects) {

@@ -31,6 +31,10 @@ struct BucketList {};
 struct BucketRemove {
     std::string bucket;
 };
+struct BucketMove {
+    std::string from;
+    std::string to;
+};
 struct BucketHead {
     std::string bucket;
 };
@@ -48,8 +52,33 @@ struct Get {
 struct List {
     std::string uri;
 };
+struct JobSubmit {
+    std::string operation;  // "copy", "delete", or empty: the transform
+    std::string transform;
+    std::string source;
+    std::string destination;
+    std::string prefix;
+    std::vector<std::string> lists;  // each "a,b,c"
+    std::string list_file;
+    std::string name_template;
+    std::vector<std::string> extensions;  // each "old:new"
+    std::string prepend;
+    std::string arguments;
+    std::string overwrite;
+    std::optional<std::uint32_t> num_workers;
+    std::string dry_run;
+    std::string object_timeout;
+    std::optional<std::uint32_t> attempts;
+    std::string on_error;
+    std::string idempotency_key;
+    bool wait = false;
+    bool watch = false;
+    std::string timeout;
+};
 struct Remove {
-    std::vector<std::string> objects;
+    std::vector<std::string> objects;  // or, with recursive, the one place that a job empties
+    bool recursive = false;
+    JobSubmit job;                     // that job's flags
 };
 struct Head {
     std::string object;
@@ -78,28 +107,6 @@ struct EtlErrors {
     std::string name;
 };
 
-struct JobSubmit {
-    std::string transform;
-    std::string source;
-    std::string destination;
-    std::string prefix;
-    std::vector<std::string> lists;  // each "a,b,c"
-    std::string list_file;
-    std::string name_template;
-    std::vector<std::string> extensions;  // each "old:new"
-    std::string prepend;
-    std::string arguments;
-    std::string overwrite;
-    std::optional<std::uint32_t> num_workers;
-    std::string dry_run;
-    std::string object_timeout;
-    std::optional<std::uint32_t> attempts;
-    std::string on_error;
-    std::string idempotency_key;
-    bool wait = false;
-    bool watch = false;
-    std::string timeout;
-};
 struct JobList {
     std::string state;
 };
@@ -131,7 +138,7 @@ struct JobRemove {
 
 using Verb =
     std::variant<std::monostate, Help, Version, Completion, ClusterShow, BucketCreate, BucketList, BucketRemove,
-                 BucketHead, Put, Get, List, Remove, Head, EtlInit, EtlList, EtlShow, EtlControl, EtlLogs, EtlErrors,
+                 BucketMove, BucketHead, Put, Get, List, Remove, Head, EtlInit, EtlList, EtlShow, EtlControl, EtlLogs, EtlErrors,
                  JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobRemove>;
 
 // Each carries out one verb and returns the exit status.
@@ -139,6 +146,7 @@ int run(Context& context, const ClusterShow& verb);
 int run(Context& context, const BucketCreate& verb);
 int run(Context& context, const BucketList& verb);
 int run(Context& context, const BucketRemove& verb);
+int run(Context& context, const BucketMove& verb);
 int run(Context& context, const BucketHead& verb);
 int run(Context& context, const Put& verb);
 int run(Context& context, const Get& verb);

@@ -40,6 +40,8 @@ Task<void> sleep_until(Instant when) {
 
 Task<void> sleep_for(Duration duration) { return sleep_until(steady_now() + duration); }
 
+Task<void> next_turn() { co_await boost::asio::post(boost::asio::use_awaitable); }
+
 TaskGroup::TaskGroup(Executor executor) : executor_(std::move(executor)), empty_(executor_) { empty_.set(); }
 
 TaskGroup::~TaskGroup() { MILLRACE_CHECK(running_.empty()); }

@@ -35,6 +35,8 @@ private:
 // Returns early, without an error, when the task is cancelled.
 Task<void> sleep_for(Duration duration);
 Task<void> sleep_until(Instant when);
+// Lets what waits for the task's executor run first: between two parts of a computation that never waits for anything.
+Task<void> next_turn();
 
 // Runs tasks and joins them; nothing in Millrace is detached. One executor (one thread) only.
 // An exception that leaves a task ends the process: libraries' exceptions are caught where they are wrapped.

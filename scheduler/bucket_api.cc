@@ -50,6 +50,14 @@ ListRequest list_request(const http::Request& request, const std::string& body_t
     return list;
 }
 
+// The name in "ais/@#/NAME/", as AIStore writes a bucket of the default namespace; anything else as it is.
+std::string bucket_of_uname(std::string uname) {
+    constexpr std::string_view kDefaultNamespace = "ais/@#/";
+    if (uname.starts_with(kDefaultNamespace)) uname.erase(0, kDefaultNamespace.size());
+    if (uname.ends_with('/')) uname.pop_back();
+    return uname;
+}
+
 // AIStore's form of a page (its Python SDK reads no other): single-letter keys, zero values left out.
 std::string msgpack_page(const json& entries, const std::string& uuid, const std::string& token) {
     json packed = json::array();
@@ -92,8 +100,11 @@ Task<void> BucketApi::change(http::Request& request, http::Response& response, c
     }
     if (!body_text) {
         outcome = body_text.error();
+    } else if (text_field(body, "action") == "move-bck") {
+        outcome = co_await core_.rename_bucket(bucket, bucket_of_uname(request.query.get("bck_to")));
     } else if (text_field(body, "action") != "create-bck") {
-        outcome = fail(Code::invalid_argument, "the body must be {\"action\":\"create-bck\"}; other actions are not supported");
+        outcome = fail(Code::invalid_argument, "the body must be {\"action\":\"create-bck\"} or {\"action\":\"move-bck\"}; "
+                                               "other actions are not supported");
     } else if (small_max > kSmallObjectMax) {
         outcome = fail(Code::invalid_argument, "'small_object_max' must be at most 16777216");
     } else if (auto valid = validate_bucket_name(bucket); !valid) {

@@ -28,9 +28,14 @@ const wire::TransformEntry* DesiredCatalog::transform(const std::string& name) c
     return found == catalog_.transforms.end() ? nullptr : &*found;
 }
 
+Result<void> DesiredCatalog::check_free(const std::string& bucket_name) const {
+    MILLRACE_TRY(validate_bucket_name(bucket_name));
+    if (bucket(bucket_name) == nullptr) return {};
+    return fail(Code::already_exists, "bucket \"ais://" + bucket_name + "\" already exists");
+}
+
 Result<void> DesiredCatalog::create_bucket(const std::string& name, std::uint64_t small_object_bytes_max, std::int64_t now_unix_ns) {
-    MILLRACE_TRY(validate_bucket_name(name));
-    if (bucket(name) != nullptr) return fail(Code::already_exists, "bucket \"ais://" + name + "\" already exists");
+    MILLRACE_TRY(check_free(name));
     catalog_.buckets.push_back({name, random_id("bck-"), small_object_bytes_max, now_unix_ns});
     ++catalog_.version;
     return {};
@@ -41,6 +46,15 @@ Result<void> DesiredCatalog::destroy_bucket(const std::string& name) {
     if (found == catalog_.buckets.end()) return unknown_bucket(name);
     catalog_.destroyed_uids.push_back(found->uid);
     catalog_.buckets.erase(found);
+    ++catalog_.version;
+    return {};
+}
+
+Result<void> DesiredCatalog::rename_bucket(const std::string& from, const std::string& to) {
+    const auto found = find_named(catalog_.buckets, from);
+    if (found == catalog_.buckets.end()) return unknown_bucket(from);
+    MILLRACE_TRY(check_free(to));
+    found->name = to;
     ++catalog_.version;
     return {};
 }

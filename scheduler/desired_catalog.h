@@ -20,11 +20,14 @@ public:
     // Code::already_exists and Code::not_found as the name says.
     Result<void> create_bucket(const std::string& name, std::uint64_t small_object_bytes_max, std::int64_t now_unix_ns);
     Result<void> destroy_bucket(const std::string& name);
+    Result<void> rename_bucket(const std::string& from, const std::string& to);
     Result<void> add_transform(const std::string& name, const std::string& spec_json);
     Result<void> remove_transform(const std::string& name);
     Result<void> enable_transform(const std::string& name, bool enabled);
 
 private:
+    Result<void> check_free(const std::string& bucket_name) const;
+
     wire::Catalog catalog_;
 };
 

@@ -15,6 +15,17 @@ std::string_view job_state_name(JobState state) {
     return "unknown";
 }
 
+std::string_view operation_name(wire::Operation operation) {
+    switch (operation) {
+        case wire::Operation::transform: return "transform";
+        case wire::Operation::copy: return "copy";
+        case wire::Operation::remove: return "delete";
+    }
+    return "unknown";
+}
+
+std::string bucket_uri(const std::string& bucket) { return bucket.empty() ? "" : "ais://" + bucket; }
+
 bool is_terminal(JobState state) {
     return state == JobState::completed || state == JobState::completed_with_errors || state == JobState::failed || state == JobState::cancelled;
 }

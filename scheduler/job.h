@@ -17,6 +17,10 @@ enum class JobState : int { preparing = 1, running = 2, paused = 3, completed = 
 
 std::string_view job_state_name(JobState state);
 bool is_terminal(JobState state);
+// As in API.md: "transform", "copy" or "delete".
+std::string_view operation_name(wire::Operation operation);
+// "" for no bucket.
+std::string bucket_uri(const std::string& bucket);
 
 struct Slice {
     bool heard = false;        // since the job was submitted

@@ -92,9 +92,10 @@ std::string job_document(const LiveJob& live, const IsOnline& is_online, Detail 
     static constexpr const char* kDryRun[] = {"", "plan", "run"};
     const std::int64_t end = job.finished_unix_ns > 0 ? job.finished_unix_ns : now_unix_ns;
     const double elapsed = static_cast<double>(end - (job.started_unix_ns > 0 ? job.started_unix_ns : job.created_unix_ns)) / 1e9;
-    json document{{"id", job.id}, {"transform", job.spec.transform}, {"pipeline", job.spec.pipeline}, {"source", "ais://" + job.spec.source},
-                  {"destination", "ais://" + job.spec.destination}, {"state", job_state_name(job.state)}, {"reason", job.reason},
-                  {"epoch", job.epoch}, {"pass", job.pass}, {"dry_run", kDryRun[static_cast<int>(job.spec.dry_run)]},
+    json document{{"id", job.id}, {"operation", operation_name(job.spec.operation)}, {"kind", job.spec.kind}, {"transform", job.spec.transform},
+                  {"pipeline", job.spec.pipeline}, {"source", bucket_uri(job.spec.source)}, {"destination", bucket_uri(job.spec.destination)},
+                  {"state", job_state_name(job.state)}, {"reason", job.reason}, {"epoch", job.epoch}, {"pass", job.pass},
+                  {"dry_run", kDryRun[static_cast<int>(job.spec.dry_run)]},
                   {"created_at", rfc3339(job.created_unix_ns)}, {"started_at", rfc3339(job.started_unix_ns)},
                   {"finished_at", rfc3339(job.finished_unix_ns)}, {"elapsed_seconds", elapsed},
                   {"objects", object_counts(sum.counters, sum.total_objects, sum.total_known)},

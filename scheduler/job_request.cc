@@ -8,6 +8,7 @@
 #include "core/name_template.h"
 #include "core/names.h"
 #include "core/units.h"
+#include "scheduler/job.h"
 
 namespace millrace::scheduler {
 namespace {
@@ -47,8 +48,8 @@ Result<std::string> bucket(const json& body, const char* key) {
 }
 
 Result<void> check_keys(const json& body) {
-    static const std::vector<std::string> known{"transform", "pipeline", "source", "destination", "prefix", "objects", "template", "ext", "prepend", "args",
-                                                "overwrite", "num_workers", "dry_run", "object_timeout", "attempts", "on_error"};
+    static const std::vector<std::string> known{"operation", "kind", "transform", "pipeline", "source", "destination", "prefix", "objects", "template",
+                                                "ext", "prepend", "args", "overwrite", "num_workers", "dry_run", "object_timeout", "attempts", "on_error"};
     for (const auto& [key, value] : body.items()) {
         if (std::ranges::find(known, key) != known.end()) continue;
         const std::string near = nearest_word(key, known);
@@ -82,7 +83,36 @@ Result<void> read_selection(const json& body, JobRequest& request) {
     return {};
 }
 
-Result<void> read_pipeline(const json& body, wire::JobSpec& spec) {
+Result<void> read_operation(const json& body, wire::JobSpec& spec) {
+    MILLRACE_TRY_ASSIGN(spec.kind, text(body, "kind"));
+    MILLRACE_TRY_ASSIGN(const std::string name, text(body, "operation", "transform"));
+    for (const auto operation : {wire::Operation::transform, wire::Operation::copy, wire::Operation::remove}) {
+        if (name != operation_name(operation)) continue;
+        spec.operation = operation;
+        return {};
+    }
+    return bad("operation", "must be transform, copy or delete");
+}
+
+// The fields that another operation has, and this one has not.
+Result<void> check_operation_fields(const json& body, wire::Operation operation) {
+    const auto refuse = [&](std::initializer_list<const char*> keys, const char* why) -> Result<void> {
+        for (const char* key : keys) {
+            const auto found = body.find(key);
+            if (found != body.end() && !found->empty() && *found != "") return bad(key, why);
+        }
+        return {};
+    };
+    if (operation == wire::Operation::transform) return {};
+    MILLRACE_TRY(refuse({"transform", "pipeline", "args"}, "is for the operation 'transform'; a copy is the object as it is"));
+    if (operation == wire::Operation::copy) return {};
+    return refuse({"destination", "ext", "prepend", "overwrite"}, "makes no sense for the operation 'delete', which writes nothing");
+}
+
+Result<void> read_transforms(const json& body, wire::JobSpec& spec) {
+    if (spec.operation != wire::Operation::transform) return {};
+    MILLRACE_TRY_ASSIGN(spec.transform, text(body, "transform"));
+    if (auto valid = validate_transform_name(spec.transform); !valid) return bad("transform", valid.error().context);
     const auto pipeline = body.find("pipeline");
     if (pipeline == body.end() || pipeline->is_null()) return {};
     if (!pipeline->is_array()) return bad("pipeline", "must be an array of the names of further transforms");
@@ -174,7 +204,8 @@ json filled_in(const JobRequest& request) {
     const wire::JobSpec& spec = request.spec;
     static constexpr const char* kOverwrite[] = {"always", "never", "changed"};
     static constexpr const char* kDryRun[] = {"", "plan", "run"};
-    return {{"transform", spec.transform}, {"pipeline", spec.pipeline}, {"source", "ais://" + spec.source}, {"destination", "ais://" + spec.destination},
+    return {{"operation", operation_name(spec.operation)}, {"kind", spec.kind}, {"transform", spec.transform}, {"pipeline", spec.pipeline},
+            {"source", bucket_uri(spec.source)}, {"destination", bucket_uri(spec.destination)},
             {"prefix", spec.prefix}, {"template", spec.name_template}, {"listed_objects", request.objects.size()}, {"ext", spec.ext},
             {"prepend", spec.prepend}, {"args", spec.args}, {"overwrite", kOverwrite[static_cast<int>(spec.overwrite)]},
             {"num_workers", spec.num_workers}, {"dry_run", kDryRun[static_cast<int>(spec.dry_run)]},
@@ -189,17 +220,20 @@ Result<JobRequest> parse_job_request(const std::string& body_text) {
     if (body.is_discarded() || !body.is_object()) return fail(Code::invalid_argument, "the request body must be a JSON object");
     MILLRACE_TRY(check_keys(body));
     JobRequest request;
-    MILLRACE_TRY_ASSIGN(request.spec.transform, text(body, "transform"));
-    if (auto valid = validate_transform_name(request.spec.transform); !valid) return bad("transform", valid.error().context);
+    MILLRACE_TRY(read_operation(body, request.spec));
+    MILLRACE_TRY(check_operation_fields(body, request.spec.operation));
+    MILLRACE_TRY(read_transforms(body, request.spec));
     MILLRACE_TRY_ASSIGN(request.spec.source, bucket(body, "source"));
-    MILLRACE_TRY_ASSIGN(request.spec.destination, bucket(body, "destination"));
-    MILLRACE_TRY(read_pipeline(body, request.spec));
+    if (request.spec.operation != wire::Operation::remove) {
+        MILLRACE_TRY_ASSIGN(request.spec.destination, bucket(body, "destination"));
+    }
     MILLRACE_TRY(read_selection(body, request));
     MILLRACE_TRY(read_renaming(body, request.spec));
     MILLRACE_TRY_ASSIGN(request.spec.args, text(body, "args"));
     MILLRACE_TRY(read_policies(body, request.spec));
     if (request.spec.source == request.spec.destination && request.spec.dry_run == wire::DryRun::no) {
-        return bad("destination", "must be another bucket than the source: outputs would overwrite objects that are still to be read");
+        return bad("destination", "must be another bucket than the source, also with other names: outputs could overwrite objects that are "
+                                  "still to be read");
     }
     MILLRACE_TRY(request.spec.validate());
     request.json = filled_in(request).dump(-1, ' ', false, json::error_handler_t::replace);

@@ -275,12 +275,23 @@ Task<Result<void>> ProxyCore::create_bucket(std::string name, std::uint64_t smal
     co_return Result<void>{};
 }
 
+Result<void> ProxyCore::refuse_if_used(const std::string& bucket) const {
+    const auto user = scheduler_.user_of_bucket(bucket);
+    if (!user) return {};
+    return fail(Code::conflict, "job " + *user + " uses bucket \"ais://" + bucket + "\"; cancel the job or let it finish first");
+}
+
+Task<Result<void>> ProxyCore::rename_bucket(std::string from, std::string to) {
+    MILLRACE_CO_TRY(refuse_if_used(from));
+    DesiredCatalog changed = catalog_;
+    MILLRACE_CO_TRY(changed.rename_bucket(from, to));
+    MILLRACE_CO_TRY(commit_catalog(changed));
+    co_await wait_until_applied(kApplyPatience);
+    co_return Result<void>{};
+}
+
 Task<Result<void>> ProxyCore::destroy_bucket(std::string name) {
-    for (const auto& [id, live] : scheduler_.jobs()) {
-        if (!is_terminal(live.job.state) && (live.job.spec.source == name || live.job.spec.destination == name)) {
-            co_return fail(Code::conflict, "job " + id + " uses this bucket; cancel the job first");
-        }
-    }
+    MILLRACE_CO_TRY(refuse_if_used(name));
     DesiredCatalog changed = catalog_;
     MILLRACE_CO_TRY(changed.destroy_bucket(name));
     MILLRACE_CO_TRY(commit_catalog(changed));
@@ -375,13 +386,14 @@ Task<Result<std::string>> ProxyCore::submit(JobRequest request, std::string idem
             co_return fail(Code::conflict, "idempotency key '" + idempotency_key + "' was used for another request, job " + *earlier);
         }
     }
-    if (catalog_.transform(request.spec.transform) == nullptr) co_return unknown_transform(request.spec.transform);
-    for (const std::string& further : request.spec.pipeline) {
-        if (catalog_.transform(further) == nullptr) co_return unknown_transform(further);
+    const std::vector<std::string> transforms = request.spec.transforms();
+    for (const std::string& transform : transforms) {
+        if (catalog_.transform(transform) == nullptr) co_return unknown_transform(transform);
     }
     if (catalog_.bucket(request.spec.source) == nullptr) co_return unknown_bucket(request.spec.source);
     if (membership_.members().empty()) co_return fail(Code::unavailable, "no target has joined yet");
-    if (request.spec.dry_run == wire::DryRun::no && catalog_.bucket(request.spec.destination) == nullptr) {
+    const bool writes = request.spec.operation != wire::Operation::remove && request.spec.dry_run == wire::DryRun::no;
+    if (writes && catalog_.bucket(request.spec.destination) == nullptr) {
         const std::uint64_t small_max = catalog_.bucket(request.spec.source)->small_object_bytes_max;
         const Result<void> created = co_await create_bucket(request.spec.destination, small_max);
         if (!created && created.error().code != Code::already_exists) co_return created.error();

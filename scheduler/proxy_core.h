@@ -31,7 +31,9 @@ public:
 
     // ---- buckets and transforms; each returns when every online target has applied it
     Task<Result<void>> create_bucket(std::string name, std::uint64_t small_object_bytes_max);
+    // Both are Code::conflict while a job that has not ended uses the bucket.
     Task<Result<void>> destroy_bucket(std::string name);
+    Task<Result<void>> rename_bucket(std::string from, std::string to);
     // Registered only when it runs on every online target: otherwise Code::rejected with the target and its reason.
     Task<Result<void>> add_transform(std::string name, std::string spec_json, Duration init_timeout);
     Task<Result<void>> remove_transform(std::string name);
@@ -69,6 +71,7 @@ private:
     void tick();
     // Carries effects out in order; what must be written down is, before anything is sent. On an error they are kept.
     Result<void> flush();
+    Result<void> refuse_if_used(const std::string& bucket) const;
     Result<void> commit_catalog(const DesiredCatalog& changed);
     Result<void> commit_members();
     void broadcast(const wire::Message& message);

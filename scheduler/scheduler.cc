@@ -28,8 +28,8 @@ void Scheduler::submit(Job job, std::vector<std::string> objects, const std::vec
     }
     if (!live.job.idempotency_key.empty()) keys_[live.job.idempotency_key] = live.job.id;
     const std::string id = live.job.id;
-    log::info("job submitted", {{"job", id}, {"transform", live.job.spec.transform}, {"source", live.job.spec.source},
-                                {"destination", live.job.spec.destination}});
+    log::info("job submitted", {{"job", id}, {"operation", operation_name(live.job.spec.operation)}, {"transform", live.job.spec.transform},
+                                {"source", live.job.spec.source}, {"destination", live.job.spec.destination}});
     changed(jobs_.insert_or_assign(id, std::move(live)).first->second, now);
 }
 
@@ -178,10 +178,18 @@ std::optional<std::string> Scheduler::job_of_key(const std::string& idempotency_
 }
 
 std::optional<std::string> Scheduler::user_of_transform(const std::string& transform) const {
+    return unfinished([&](const wire::JobSpec& spec) {
+        return spec.transform == transform || std::ranges::find(spec.pipeline, transform) != spec.pipeline.end();
+    });
+}
+
+std::optional<std::string> Scheduler::user_of_bucket(const std::string& bucket) const {
+    return unfinished([&](const wire::JobSpec& spec) { return spec.source == bucket || spec.destination == bucket; });
+}
+
+std::optional<std::string> Scheduler::unfinished(const std::function<bool(const wire::JobSpec&)>& uses) const {
     for (const auto& [id, live] : jobs_) {
-        const wire::JobSpec& spec = live.job.spec;
-        const bool uses = spec.transform == transform || std::ranges::find(spec.pipeline, transform) != spec.pipeline.end();
-        if (uses && !is_terminal(live.job.state)) return id;
+        if (!is_terminal(live.job.state) && uses(live.job.spec)) return id;
     }
     return std::nullopt;
 }

@@ -76,8 +76,9 @@ public:
     const LiveJob* find(const std::string& id) const;
     const std::map<std::string, LiveJob>& jobs() const { return jobs_; }
     std::optional<std::string> job_of_key(const std::string& idempotency_key) const;
-    // Whether a job that is not terminal uses the transform.
+    // A job that is not terminal and uses the transform, or reads or writes the bucket.
     std::optional<std::string> user_of_transform(const std::string& transform) const;
+    std::optional<std::string> user_of_bucket(const std::string& bucket) const;
 
 private:
     void tell(LiveJob& live, const std::string& target, Instant now);
@@ -85,6 +86,7 @@ private:
     void forget(const std::string& job, const std::string& target, std::uint64_t revision);
     void changed(LiveJob& live, Instant now);
     wire::JobSpec spec_for(const LiveJob& live, const std::string& target) const;
+    std::optional<std::string> unfinished(const std::function<bool(const wire::JobSpec&)>& uses) const;
 
     IsOnline is_online_;
     std::map<std::string, LiveJob> jobs_;

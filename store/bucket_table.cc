@@ -1,5 +1,6 @@
 #include "store/bucket_table.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/check.h"
@@ -25,17 +26,17 @@ Error no_bucket(const std::string& name) {
 
 // --- Bucket ---
 
-Bucket::Bucket(std::string name, BucketRecord record, const Mountpaths& mountpaths, Sequence& sequence)
-    : name_(std::move(name)), record_(record) {
+Bucket::Bucket(std::string key, BucketRecord record, const Mountpaths& mountpaths, Sequence& sequence)
+    : key_(std::move(key)), record_(std::move(record)) {
     for (const Mountpath& mountpath : mountpaths.all()) shelves_.emplace(mountpath.id, std::make_unique<Shelves>(sequence));
 }
 
-std::string Bucket::folder() const { return name_ + "/" + std::to_string(record_.generation); }
+std::string Bucket::folder() const { return key_ + "/" + std::to_string(record_.generation); }
 
 Result<std::shared_lock<std::shared_mutex>> Bucket::enter() {
-    if (destroyed_) return no_bucket(name_);
+    if (destroyed_) return no_bucket(key_);
     std::shared_lock lock(changes_);
-    if (destroyed_) return no_bucket(name_);
+    if (destroyed_) return no_bucket(key_);
     return lock;
 }
 
@@ -57,7 +58,8 @@ Result<void> BucketTable::load() {
             return fail(Code::corrupt, "the store lists a bucket with an impossible name: " + valid.error().context);
         }
         MILLRACE_TRY_ASSIGN(const BucketRecord record, decode_bucket(cursor.value(), "bucket '" + name + "'"));
-        buckets_.emplace(name, std::make_shared<Bucket>(name, record, mountpaths_, sequence_));
+        buckets_.emplace(name, std::make_shared<Bucket>(record.key.empty() ? name : record.key, record, mountpaths_, sequence_));
+        if (!record.uid.empty()) renamed_[record.uid] = name;
     }
     return cursor.status();
 }
@@ -71,12 +73,61 @@ Result<void> BucketTable::create(const std::string& name, std::uint64_t small_ob
     const std::lock_guard one_at_a_time(admin_mutex_);
     if (find(name)) return fail(Code::already_exists, "bucket '" + name + "' exists already");
     MILLRACE_TRY_ASSIGN(const std::uint64_t generation, sequence_.take());
-    const BucketRecord record{small_object_bytes_max, unix_now_ns(), generation};
+    BucketRecord record{small_object_bytes_max, unix_now_ns(), generation};
+    // A bucket that had this name before may still be found by it. No name contains a '~'.
+    if (has_key(name)) record.key = name + '~' + std::to_string(generation);
     state::Batch batch;
     batch.put(kBuckets, name, encode(record));
     MILLRACE_TRY(kv_.write(std::move(batch), true));
     const std::unique_lock lock(mutex_);
-    buckets_.emplace(name, std::make_shared<Bucket>(name, record, mountpaths_, sequence_));
+    buckets_.emplace(name, std::make_shared<Bucket>(record.key.empty() ? name : record.key, record, mountpaths_, sequence_));
+    return {};
+}
+
+bool BucketTable::has_key(const std::string& key) const {
+    const std::shared_lock lock(mutex_);
+    return std::ranges::any_of(buckets_, [&](const auto& item) { return item.second->key() == key; });
+}
+
+std::optional<std::string> BucketTable::find_renamed(const std::string& uid) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = renamed_.find(uid);
+    return found == renamed_.end() ? std::nullopt : std::optional(found->second);
+}
+
+Result<void> BucketTable::rename(const std::vector<BucketRenaming>& renamings) {
+    const std::lock_guard one_at_a_time(admin_mutex_);
+    auto buckets = buckets_;  // nobody else changes it meanwhile
+    auto renamed = renamed_;
+    struct Moving {
+        std::string uid, name;
+        std::shared_ptr<Bucket> bucket;
+    };
+    std::vector<Moving> moving;
+    state::Batch batch;
+    for (const BucketRenaming& renaming : renamings) {
+        MILLRACE_TRY(validate_bucket_name(renaming.to));
+        const auto known = renamed.find(renaming.uid);
+        const std::string from = known == renamed.end() ? renaming.from : known->second;
+        const auto bucket = buckets.find(from);
+        if (from == renaming.to || bucket == buckets.end()) continue;
+        batch.erase(kBuckets, from);
+        moving.push_back({renaming.uid, renaming.to, std::move(bucket->second)});
+        renamed[renaming.uid] = renaming.to;
+        buckets.erase(bucket);
+    }
+    if (moving.empty()) return {};
+    for (const auto& [uid, name, bucket] : moving) {
+        if (!buckets.emplace(name, bucket).second) return fail(Code::already_exists, "bucket '" + name + "' exists already");
+        BucketRecord record = bucket->record();
+        record.uid = uid;
+        record.key = bucket->key();
+        batch.put(kBuckets, name, encode(record));
+    }
+    MILLRACE_TRY(kv_.write(std::move(batch), true));
+    const std::unique_lock lock(mutex_);
+    buckets_ = std::move(buckets);
+    renamed_ = std::move(renamed);
     return {};
 }
 
@@ -89,7 +140,7 @@ Result<void> BucketTable::destroy(const std::string& name) {
         const std::unique_lock no_changes(bucket->changes_);
         state::Batch batch;
         batch.erase(kBuckets, name);
-        ObjectIndex::erase_bucket(batch, name);
+        ObjectIndex::erase_bucket(batch, bucket->key());
         batch.put(kMeta, marker, "");
         batch.use_reserve();
         if (const auto written = kv_.write(std::move(batch), true); !written) {
@@ -98,6 +149,7 @@ Result<void> BucketTable::destroy(const std::string& name) {
         }
         const std::unique_lock lock(mutex_);
         buckets_.erase(name);
+        std::erase_if(renamed_, [&](const auto& item) { return item.second == name; });
     }
     // From here on the bucket is gone; the marker has its files removed at the next start if that fails now.
     if (const auto removed = remove_files(bucket->folder()); !removed) {

@@ -1,12 +1,14 @@
 // The buckets of a store: their records, and what each needs while it is written to.
 //
 // A bucket of the same name that is created later has another generation and so other folders: removing the files of a
-// destroyed bucket needs no lock. Any thread.
+// destroyed bucket needs no lock. A bucket keeps its key, which objects and folders are found by, when it gets another name.
+// Any thread.
 #pragma once
 #include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -24,11 +26,11 @@ inline constexpr std::uint64_t kSmallObjectBytesLimit = 4ull << 20;
 
 class Bucket {
 public:
-    Bucket(std::string name, BucketRecord record, const Mountpaths& mountpaths, Sequence& sequence);
+    Bucket(std::string key, BucketRecord record, const Mountpaths& mountpaths, Sequence& sequence);
 
-    const std::string& name() const { return name_; }
+    const std::string& key() const { return key_; }
     const BucketRecord& record() const { return record_; }
-    // Below a mountpath's folder of objects: "<bucket>/<generation>".
+    // Below a mountpath's folder of objects: "<key>/<generation>".
     std::string folder() const;
 
     // Held while an object is published or erased; Code::not_found once the bucket is destroyed.
@@ -39,8 +41,8 @@ public:
 private:
     friend class BucketTable;
 
-    const std::string name_;
-    const BucketRecord record_;
+    const std::string key_;
+    const BucketRecord record_;  // its uid and key are those of the time when it was loaded
     std::map<std::string, std::unique_ptr<Shelves>, std::less<>> shelves_;  // by the mountpath's id; fixed
     std::shared_mutex changes_;
     std::atomic<bool> destroyed_ = false;  // set before changes_ is locked for good, so that new writers do not delay that
@@ -55,6 +57,9 @@ public:
     Result<void> load();
     Result<void> create(const std::string& name, std::uint64_t small_object_bytes_max);
     Result<void> destroy(const std::string& name);
+    // See ObjectStore::rename_buckets().
+    Result<void> rename(const std::vector<BucketRenaming>& renamings);
+    std::optional<std::string> find_renamed(const std::string& uid) const;
 
     // Code::not_found when there is none.
     Result<std::shared_ptr<Bucket>> find(const std::string& name) const;
@@ -62,6 +67,7 @@ public:
 
 private:
     Result<void> finish_destroying();
+    bool has_key(const std::string& key) const;
     Result<void> remove_files(const std::string& folder);
 
     state::Kv& kv_;
@@ -69,7 +75,8 @@ private:
     Sequence& sequence_;
     std::mutex admin_mutex_;           // one creation or destruction at a time
     mutable std::shared_mutex mutex_;  // guards buckets_; held for lookups only
-    std::map<std::string, std::shared_ptr<Bucket>> buckets_;
+    std::map<std::string, std::shared_ptr<Bucket>> buckets_;  // by name
+    std::map<std::string, std::string> renamed_;              // uid → name
 };
 
 }  // namespace millrace::store

@@ -58,8 +58,8 @@ std::vector<std::string> LocalStore::buckets() const { return buckets_.names(); 
 Result<std::string> LocalStore::key_of(const std::string& bucket, const std::string& name) const {
     MILLRACE_TRY(validate_bucket_name(bucket));
     MILLRACE_TRY(validate_object_name(name));
-    MILLRACE_TRY(buckets_.find(bucket));
-    return object_key(bucket, name);
+    MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
+    return object_key(found->key(), name);
 }
 
 Result<std::unique_ptr<ObjectReader>> LocalStore::open(const std::string& bucket, const std::string& name) {
@@ -96,21 +96,26 @@ Result<std::unique_ptr<ObjectWriter>> LocalStore::begin_write(const std::string&
 }
 
 Result<void> LocalStore::erase(const std::string& bucket, const std::string& name) {
+    MILLRACE_TRY(erase_created_before(bucket, name, UINT64_MAX));
+    return {};
+}
+
+Result<ObjectInfo> LocalStore::erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end) {
     MILLRACE_TRY(validate_bucket_name(bucket));
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
-    return publisher_.erase(*found, name);
+    return publisher_.erase(*found, name, created_seq_end);
 }
 
 Result<ScanPage> LocalStore::scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) {
     MILLRACE_TRY(validate_bucket_name(bucket));
-    MILLRACE_TRY(buckets_.find(bucket));
+    MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
     const auto too_long = [](const std::string& text) { return text.size() > kObjectNameBytesMax || text.find('\0') != text.npos; };
     if (too_long(prefix) || too_long(after) || objects_max == 0) {
         return fail(Code::invalid_argument, "a listing needs a prefix and a start of at most 1,024 bytes without NUL, "
                                            "and a page of at least 1 object");
     }
-    return index_.scan(bucket, prefix, after, std::min(objects_max, kPageObjectsMax));
+    return index_.scan(found->key(), prefix, after, std::min(objects_max, kPageObjectsMax));
 }
 
 Task<Result<void>> LocalStore::verify(const std::string& bucket, const std::string& name) {

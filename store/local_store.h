@@ -35,6 +35,8 @@ public:
 
     Result<void> create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max) override;
     Result<void> destroy_bucket(const std::string& bucket) override;
+    Result<void> rename_buckets(const std::vector<BucketRenaming>& renamings) override { return buckets_.rename(renamings); }
+    std::optional<std::string> renamed_bucket(const std::string& uid) const override { return buckets_.find_renamed(uid); }
     bool has_bucket(const std::string& bucket) const override;
     std::vector<std::string> buckets() const override;
 
@@ -45,6 +47,7 @@ public:
     // custom: at most 256 entries and 64 KiB in all, else Code::too_large.
     Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) override;
     Result<void> erase(const std::string& bucket, const std::string& name) override;
+    Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end) override;
 
     // A page never has more than 10,000 objects. A damaged record is Code::corrupt and names its object.
     Result<ScanPage> scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) override;

@@ -43,7 +43,7 @@ Result<void> LocalWriter::append(std::span<const std::byte> bytes) {
 }
 
 Result<void> LocalWriter::spill() {
-    content_.mountpath = &mountpaths_.choose(object_key(bucket_->name(), name_));
+    content_.mountpath = &mountpaths_.choose(object_key(bucket_->key(), name_));
     MILLRACE_TRY_ASSIGN(TempFile file, mountpaths_.create_temp(*content_.mountpath));
     content_.file.emplace(std::move(file));
     MILLRACE_TRY(content_.file->append(as_bytes(content_.bytes)));
@@ -69,6 +69,6 @@ Result<ObjectInfo> LocalWriter::publish() {
     return publisher_.publish(*bucket_, name_, std::move(content_), std::move(info), options_.sync);
 }
 
-std::string LocalWriter::label() const { return object_label(object_key(bucket_->name(), name_)); }
+std::string LocalWriter::label() const { return object_label(object_key(bucket_->key(), name_)); }
 
 }  // namespace millrace::store

@@ -36,8 +36,13 @@ struct DiskBucket {
     std::uint64_t small_max = 0;
     std::int64_t created = 0;
     std::uint64_t generation = 0;
-    MSGPACK_DEFINE_MAP(small_max, created, generation)
+    std::string uid;
+    std::string key;
+    MSGPACK_DEFINE_MAP(small_max, created, generation, uid, key)
 };
+
+// Of a bucket with a key of its own: who does not know of keys must not take its objects for gone.
+constexpr char kKeyedBucketVersion = 2;
 
 Error damaged(const std::string& what, const std::string& why) {
     return fail(Code::corrupt, "the record of " + what + " is damaged: " + why);
@@ -113,11 +118,15 @@ std::string encode(const ObjectRecord& record) {
 }
 
 std::string encode(const BucketRecord& record) {
-    return state::encode_record(DiskBucket{
+    std::string bytes = state::encode_record(DiskBucket{
         .small_max = record.small_object_bytes_max,
         .created = record.created_unix_ns,
         .generation = record.generation,
+        .uid = record.uid,
+        .key = record.key,
     });
+    if (!record.key.empty()) bytes.front() = kKeyedBucketVersion;
+    return bytes;
 }
 
 Result<ObjectRecord> decode_object(std::string_view bytes, const std::string& what) {
@@ -146,9 +155,12 @@ Result<ObjectRecord> decode_object(std::string_view bytes, const std::string& wh
 }
 
 Result<BucketRecord> decode_bucket(std::string_view bytes, const std::string& what) {
-    MILLRACE_TRY_ASSIGN(const DiskBucket disk, decode<DiskBucket>(bytes, what));
+    std::string plain(bytes);
+    if (plain.starts_with(kKeyedBucketVersion)) plain.front() = state::kRecordVersion;
+    MILLRACE_TRY_ASSIGN(const DiskBucket disk, decode<DiskBucket>(plain, what));
     if (disk.generation == 0) return damaged(what, "the bucket's generation is missing");
-    return BucketRecord{disk.small_max, disk.created, disk.generation};
+    if (!disk.key.empty() && (disk.key.find('/') != disk.key.npos || !is_inner_path(disk.key))) return damaged(what, "its key is not a folder's name");
+    return BucketRecord{disk.small_max, disk.created, disk.generation, disk.uid, disk.key};
 }
 
 bool is_inner_path(std::string_view path) {

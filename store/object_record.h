@@ -33,6 +33,8 @@ struct BucketRecord {
     std::uint64_t small_object_bytes_max = 0;
     std::int64_t created_unix_ns = 0;
     std::uint64_t generation = 0;  // tells a bucket from an earlier one of the same name
+    std::string uid{};             // once it was renamed: the name that never changes
+    std::string key{};             // what keys and folders call it; empty: its name
 
     friend bool operator==(const BucketRecord&, const BucketRecord&) = default;
 };

@@ -36,6 +36,13 @@ struct ObjectInfo {
     std::optional<Provenance> provenance;
 };
 
+// One bucket's new name. uid: what tells it from others of the same name; by it a renaming is known that was done already.
+struct BucketRenaming {
+    std::string uid;
+    std::string from;
+    std::string to;
+};
+
 struct ListedObject {
     std::string name;
     ObjectInfo info;
@@ -76,6 +83,11 @@ public:
     virtual Result<void> create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max) = 0;
     // Removes the bucket and every object. Code::not_found when there is none.
     virtual Result<void> destroy_bucket(const std::string& bucket) = 0;
+    // All at once, so names may be exchanged; durable on return. What has its new name already, or does not exist, is passed over.
+    // Code::already_exists when another bucket keeps the name.
+    virtual Result<void> rename_buckets(const std::vector<BucketRenaming>& renamings) = 0;
+    // The name of the bucket, if it was renamed.
+    virtual std::optional<std::string> renamed_bucket(const std::string& uid) const = 0;
     virtual bool has_bucket(const std::string& bucket) const = 0;
     virtual std::vector<std::string> buckets() const = 0;
 
@@ -87,6 +99,8 @@ public:
     virtual Result<ObjectInfo> stat(const std::string& bucket, const std::string& name) = 0;
     virtual Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) = 0;
     virtual Result<void> erase(const std::string& bucket, const std::string& name) = 0;
+    // The same, but what has this created_seq or a later one stays: Code::not_found. What the object was.
+    virtual Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end) = 0;
 
     // Objects after a name (exclusive) whose names start with prefix; at most objects_max.
     virtual Result<ScanPage> scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) = 0;

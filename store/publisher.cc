@@ -15,7 +15,7 @@ std::unique_lock<std::mutex> Publisher::lock_name(std::string_view object_key) {
 }
 
 Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync) {
-    const std::string key = object_key(bucket.name(), name);
+    const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = lock_name(key);
     MILLRACE_TRY_ASSIGN(const Old old, find_old(key));
@@ -51,12 +51,13 @@ Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, C
     return std::move(record.info);
 }
 
-Result<void> Publisher::erase(Bucket& bucket, const std::string& name) {
-    const std::string key = object_key(bucket.name(), name);
+Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end) {
+    const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = lock_name(key);
-    MILLRACE_TRY_ASSIGN(const Old old, find_old(key));
+    MILLRACE_TRY_ASSIGN(Old old, find_old(key));
     if (!old.record && !old.damaged) return fail(Code::not_found, object_label(key) + " does not exist");
+    if (old.record && old.record->info.created_seq >= created_seq_end) return fail(Code::not_found, object_label(key) + " is a new one");
     state::Batch batch;
     ObjectIndex::erase(batch, key);
     const bool has_file = old.record && !old.record->location.empty();
@@ -65,7 +66,7 @@ Result<void> Publisher::erase(Bucket& bucket, const std::string& name) {
     batch.use_reserve();
     MILLRACE_TRY(kv_.write(std::move(batch), false));
     if (has_file) durability_.remove_later(old.record->location, key);
-    return {};
+    return old.record ? std::move(old.record->info) : ObjectInfo{};
 }
 
 // A damaged record does not keep anybody from overwriting or erasing the object.

@@ -33,7 +33,8 @@ public:
     // `info` has everything but version, created_seq and time, which are set here. On failure the old object stays, and
     // nothing of the new one; an error after the switch (a lost reply, so to speak) may leave the new one.
     Result<ObjectInfo> publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync);
-    Result<void> erase(Bucket& bucket, const std::string& name);
+    // See ObjectStore::erase_created_before(). Of a damaged object nothing is known: it goes.
+    Result<ObjectInfo> erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end);
     // Keeps the object from changing.
     std::unique_lock<std::mutex> lock_name(std::string_view object_key);
 

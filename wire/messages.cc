@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kIdBytesMax = 128;
 constexpr std::size_t kTextBytesMax = 64 * 1024;
 constexpr std::size_t kPipelineMax = 15;
+constexpr std::size_t kKindBytesMax = 64;
 
 Error bad(std::string what) { return fail(Code::invalid_argument, std::move(what)); }
 
@@ -24,14 +25,33 @@ bool in_range(Enum value, Enum first, Enum last) {
     return value >= first && value <= last;
 }
 
+// What an operation needs must be there, and nothing else.
+Result<void> check_operation(const JobSpec& spec) {
+    if (!in_range(spec.operation, Operation::transform, Operation::remove)) return bad("the operation is unknown; the peer may be newer");
+    if (spec.operation == Operation::transform) {
+        for (const std::string& transform : spec.transforms()) MILLRACE_TRY(validate_transform_name(transform));
+    } else if (!spec.transform.empty() || !spec.pipeline.empty() || !spec.args.empty()) {
+        return bad("only a transform has transforms and arguments");
+    }
+    if (spec.operation != Operation::remove) return validate_bucket_name(spec.destination);
+    if (!spec.destination.empty() || !spec.ext.empty() || !spec.prepend.empty()) return bad("what is deleted goes nowhere and gets no name");
+    return {};
+}
+
 }  // namespace
 
+std::vector<std::string> JobSpec::transforms() const {
+    if (operation != Operation::transform) return {};
+    std::vector<std::string> names{transform};
+    names.insert(names.end(), pipeline.begin(), pipeline.end());
+    return names;
+}
+
 Result<void> JobSpec::validate() const {
-    MILLRACE_TRY(validate_transform_name(transform));
     if (pipeline.size() > kPipelineMax) return bad("a chain has at most " + std::to_string(kPipelineMax + 1) + " transforms");
-    for (const std::string& further : pipeline) MILLRACE_TRY(validate_transform_name(further));
+    MILLRACE_TRY(check_operation(*this));
     MILLRACE_TRY(validate_bucket_name(source));
-    MILLRACE_TRY(validate_bucket_name(destination));
+    if (kind.size() > kKindBytesMax || !is_utf8(kind)) return bad("'kind' must be UTF-8 of at most 64 bytes");
     if (prefix.size() > kObjectNameBytesMax || prepend.size() > kObjectNameBytesMax || !is_utf8(prefix) || !is_utf8(prepend)) {
         return bad("prefix and prepend must be UTF-8 of at most 1024 bytes");
     }

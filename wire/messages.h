@@ -16,6 +16,7 @@ namespace millrace::wire {
 inline constexpr std::uint32_t kVersion = 1;        // of this program
 inline constexpr std::uint32_t kCompatVersion = 1;  // oldest peer that it can talk to
 
+enum class Operation : int { transform = 0, copy = 1, remove = 2 };
 enum class Overwrite : int { always = 0, never = 1, changed = 2 };
 enum class DryRun : int { no = 0, plan = 1, run = 2 };
 enum class OnError : int { go_on = 0, abort_after_count = 1, abort_after_percent = 2 };
@@ -24,10 +25,10 @@ enum class SliceState : int { preparing = 1, ready = 2, running = 3, stalled = 4
 
 // What one slice has to do. The same for every target but for `objects`.
 struct JobSpec {
-    std::string transform;
+    std::string transform;                   // of a transform only, like the pipeline and the arguments
     std::vector<std::string> pipeline;       // further transforms, each fed with what the one before has made
     std::string source;
-    std::string destination;
+    std::string destination;                 // empty when objects are removed
     std::string prefix;
     std::string name_template;
     bool has_list = false;
@@ -42,9 +43,13 @@ struct JobSpec {
     std::uint32_t attempts = 3;
     OnError on_error = OnError::go_on;
     std::uint64_t on_error_limit = 0;        // failures, or percent, that are still tolerated
+    Operation operation = Operation::transform;
+    std::string kind;                        // free text of the submitter
     MSGPACK_DEFINE_MAP(transform, pipeline, source, destination, prefix, name_template, has_list, objects, ext, prepend, args, overwrite,
-                       num_workers, dry_run, object_timeout_ms, attempts, on_error, on_error_limit)
+                       num_workers, dry_run, object_timeout_ms, attempts, on_error, on_error_limit, operation, kind)
     Result<void> validate() const;
+    // Those that every object passes through, in order; none when it is copied or removed.
+    std::vector<std::string> transforms() const;
 };
 
 struct Node {
@@ -218,6 +223,7 @@ struct Goodbye {
 
 }  // namespace millrace::wire
 
+MSGPACK_ADD_ENUM(millrace::wire::Operation)
 MSGPACK_ADD_ENUM(millrace::wire::Overwrite)
 MSGPACK_ADD_ENUM(millrace::wire::DryRun)
 MSGPACK_ADD_ENUM(millrace::wire::OnError)

@@ -74,11 +74,12 @@ Task<void> InlineTransform::serve(http::Request& request, http::Response& respon
 }
 
 Task<Result<void>> InlineTransform::run(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    const std::vector<std::string> further = words_of(request.query.get("etl_pipeline"));
-    auto transforms = TransformChain::find(transforms_, spool_, request.query.get("etl_name"), further);
+    std::vector<std::string> names = words_of(request.query.get("etl_pipeline"));
+    names.insert(names.begin(), request.query.get("etl_name"));
+    auto transforms = TransformChain::find(transforms_, spool_, names);
     if (!transforms) co_return fail(Code::not_found, transforms.error().context);
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
-    const runtime::ObjectRun run{bucket, name, request.query.get("etl_args"), steady_now() + transforms->timeout()};
+    const runtime::ObjectRun run{bucket, name, request.query.get("etl_args"), steady_now() + transforms->timeout(reader->info().size)};
     if (const auto address = direct_address(*transforms, run)) {
         http::Headers headers{{"Location", *address}};
         co_return co_await response.send(307, std::move(headers), "");

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "core/hash.h"
 #include "core/uri.h"
 
 namespace millrace::worker {
@@ -30,6 +31,14 @@ void add_job_headers(http::Headers& headers, const JobPut& put) {
     headers.set("Millrace-Source-Version", std::to_string(made.source_version));
     headers.set("Millrace-Source-Checksum", std::to_string(made.source_checksum));
     headers.set("Millrace-Transform-Digest", std::to_string(made.transform_digest));
+    if (put.checksum) {
+        headers.set("Ais-Checksum-Type", "xxhash2");
+        headers.set("Ais-Checksum-Value", checksum_text(*put.checksum));
+    }
+    if (put.custom.empty()) return;
+    Query custom;
+    for (const auto& [key, value] : put.custom) custom.add(key, value);
+    headers.set("Millrace-Custom", custom.text());
 }
 
 Result<std::optional<JobPut>> read_job_headers(const http::Headers& headers) {
@@ -46,6 +55,8 @@ Result<std::optional<JobPut>> read_job_headers(const http::Headers& headers) {
     MILLRACE_TRY_ASSIGN(put.provenance.source_version, number(headers, "Millrace-Source-Version"));
     MILLRACE_TRY_ASSIGN(put.provenance.source_checksum, number(headers, "Millrace-Source-Checksum"));
     MILLRACE_TRY_ASSIGN(put.provenance.transform_digest, number(headers, "Millrace-Transform-Digest"));
+    MILLRACE_TRY_ASSIGN(const Query custom, Query::parse(headers.find("Millrace-Custom").value_or("")));
+    for (const auto& [key, value] : custom.items()) put.custom.emplace(key, value);
     if (put.job.empty() || put.slice.empty()) return fail(Code::invalid_argument, "a job's put must name job and slice");
     return std::optional<JobPut>(std::move(put));
 }

@@ -1,6 +1,7 @@
 // The request headers with which an output of a job travels to the target that owns its name: whose it is, and from what it
 // was made. Pure.
 #pragma once
+#include <map>
 #include <optional>
 
 #include "core/ids.h"
@@ -14,6 +15,8 @@ struct JobPut {
     TargetId slice;           // the target that ran the transform
     std::uint64_t fence = 0;  // fences.h
     store::Provenance provenance;
+    std::map<std::string, std::string> custom{};  // metadata that a copy keeps
+    std::optional<std::uint64_t> checksum{};      // of the content, where it is known before; goes out as for any put
 };
 
 void add_job_headers(http::Headers& headers, const JobPut& put);

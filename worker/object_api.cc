@@ -111,6 +111,7 @@ Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, co
     if (job) {
         MILLRACE_CO_TRY(fences_.admit(job->job, job->slice, job->fence));
         options.provenance = job->provenance;
+        options.custom = job->custom;
     }
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectWriter> writer, store_.begin_write(bucket, name, std::move(options)));
     MILLRACE_CO_TRY(co_await pump(request, *writer));

@@ -35,6 +35,17 @@ bool same_origin(const store::Provenance& a, const store::Provenance& b) {
            a.source_checksum == b.source_checksum && a.transform_digest == b.transform_digest;
 }
 
+// What was created after the job was submitted is not part of it, though it has the name of an object that is.
+Outcome remove(const SliceContext& slice, const std::string& name) {
+    const bool is_dry = slice.spec.dry_run != wire::DryRun::no;
+    auto removed = is_dry ? slice.store.stat(slice.spec.source, name)
+                          : slice.store.erase_created_before(slice.spec.source, name, slice.created_seq_end);
+    const bool is_gone = removed ? removed->created_seq >= slice.created_seq_end : removed.error().code == Code::not_found;
+    if (is_gone) return ExecutionResult{.skipped = true};
+    if (!removed) return failed(Blame::sink, removed.error());
+    return ExecutionResult{.bytes_in = removed->size};
+}
+
 // Whether the policy leaves what is there. An output of this very job never counts as there: it may be being made again.
 bool keeps_existing(const SliceContext& slice, const store::Provenance& wanted, const store::ObjectInfo& existing) {
     if (existing.provenance && existing.provenance->job == slice.job.str()) return false;
@@ -86,15 +97,33 @@ private:
     }
 };
 
+// A copy is checked against the content that was read, and keeps the metadata.
+JobPut put_of(const Work& work, const store::Provenance& provenance) {
+    JobPut put{work.slice.job, work.slice.cluster.self(), work.slice.fence, provenance};
+    if (!work.transforms.empty()) return put;
+    put.checksum = work.reader.info().checksum;
+    put.custom = work.reader.info().custom;
+    return put;
+}
+
+// A copy that is not what the source's checksum promises was made from a damaged object.
+std::unexpected<Failure> not_published(const Error& error) {
+    return failed(error.code == Code::checksum_mismatch ? Blame::source : Blame::sink, error);
+}
+
 Task<Outcome> make_here(Work& work, const std::string& destination, const store::Provenance& provenance) {
+    JobPut put = put_of(work, provenance);
     store::WriteOptions options;
-    options.provenance = provenance;
+    if (work.transforms.empty()) options.size = work.reader.info().size;
+    options.expected_checksum = put.checksum;
+    options.custom = std::move(put.custom);
+    options.provenance = std::move(put.provenance);
     auto writer = work.slice.store.begin_write(work.slice.spec.destination, destination, std::move(options));
     if (!writer) co_return failed(Blame::sink, writer.error());
     const runtime::RunResult ran = co_await work.feed(**writer);
     if (!ran) co_return failed(ran.error());
     const Result<store::ObjectInfo> published = co_await (*writer)->commit();
-    if (!published) co_return failed(Blame::sink, published.error());
+    if (!published) co_return not_published(published.error());
     co_return ExecutionResult{.bytes_in = work.reader.info().size, .bytes_out = published->size};
 }
 
@@ -102,7 +131,7 @@ Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::strin
     const auto endpoint = work.slice.cluster.endpoint(owner);
     if (!endpoint) co_return failed(Blame::sink, endpoint.error());
     RemoteOutput output(work.lane, *endpoint, work.run.deadline + std::chrono::seconds(30));
-    const JobPut put{work.slice.job, work.slice.cluster.self(), work.slice.fence, provenance};
+    const JobPut put = put_of(work, provenance);
     output.begin(work.slice.spec.destination, destination, put);
     work.run.destination = work.slice.spec.destination + '/' + destination;
     const runtime::RunResult ran = co_await work.feed(output.sink());
@@ -111,7 +140,7 @@ Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::strin
         co_return failed(ran.error());
     }
     Result<std::string> boot_id = co_await output.finish();
-    if (!boot_id) co_return failed(Blame::sink, boot_id.error());
+    if (!boot_id) co_return not_published(boot_id.error());
     co_return ExecutionResult{.bytes_in = work.reader.info().size, .bytes_out = ran->bytes_out, .moved_to = owner, .boot_id = std::move(*boot_id)};
 }
 
@@ -119,7 +148,8 @@ Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::strin
 
 Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, bool isolated) {
     const wire::JobSpec& spec = slice.spec;
-    const auto transforms = TransformChain::find(slice.transforms, slice.spool, spec.transform, spec.pipeline);
+    if (spec.operation == wire::Operation::remove) co_return remove(slice, name);
+    const auto transforms = TransformChain::find(slice.transforms, slice.spool, slice.chain);
     if (!transforms) co_return failed(Blame::transform, transforms.error());
     auto reader = slice.store.open(spec.source, name);
     if (!reader) co_return failed(Blame::source, reader.error());
@@ -135,7 +165,7 @@ Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, b
         if (*existing && keeps_existing(slice, provenance, **existing)) co_return ExecutionResult{.skipped = true};
     }
 
-    const milliseconds timeout = spec.object_timeout_ms > 0 ? milliseconds(spec.object_timeout_ms) : transforms->timeout();
+    const milliseconds timeout = spec.object_timeout_ms > 0 ? milliseconds(spec.object_timeout_ms) : transforms->timeout((*reader)->info().size);
     Work work{slice, lane, *transforms, {spec.source, name, spec.args, steady_now() + timeout}, isolated, **reader};
     if (spec.dry_run != wire::DryRun::no) {
         NullSink nowhere;

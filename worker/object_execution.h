@@ -1,10 +1,12 @@
-// One attempt at one object of a job: read it, feed it to the transform, publish the result where its name belongs.
+// One attempt at one object of a job: read it, feed it to the transforms, publish the result where its name belongs. A copy is
+// the same without transforms; of a job that deletes, the object is removed.
 //
 // Runs on a lane, whose thread it may block for the microseconds of a store call.
 #pragma once
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/rename.h"
 #include "store/object_store.h"
@@ -21,9 +23,11 @@ namespace millrace::worker {
 struct SliceContext {
     JobId job;
     wire::JobSpec spec;
+    std::vector<std::string> chain;  // names of the transforms, none for a copy
     RenameRule rename;
     std::uint64_t epoch = 1;
     std::uint64_t fence = 0;
+    std::uint64_t created_seq_end = 0;  // of what is not part of the job
     store::ObjectStore& store;
     const SpoolFolder& spool;
     const TransformTable& transforms;
@@ -31,7 +35,7 @@ struct SliceContext {
 };
 
 struct ExecutionResult {
-    bool skipped = false;  // by the overwrite policy
+    bool skipped = false;  // by the overwrite policy, or gone already
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
     TargetId moved_to;     // the owner of the output's name, when that is another target

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
 #include <ranges>
 #include <thread>
 
@@ -20,14 +19,18 @@ constexpr int kFeedsPerTurn = 8;
 constexpr auto kTransformPoll = milliseconds(200);
 constexpr std::uint32_t kWorkersMax = 32;
 constexpr std::uint32_t kRunAheadMax = 64;
+constexpr std::uint32_t kCopiesMin = 32;
+constexpr std::uint32_t kCopiesMax = 64;
 
 struct Concurrency {
     std::uint32_t floor = 1;
     std::uint32_t ceiling = kWorkersMax;
 };
 
-// What the specification of the (first) transform says, where it is known.
+// What the specification of the (first) transform says, where it is known. Without one an object takes microseconds of its lane,
+// unless it goes to another target.
 Concurrency concurrency_of(const TransformTable& transforms, const wire::JobSpec& spec, std::size_t lanes) {
+    if (spec.operation != wire::Operation::transform) return {kCopiesMin, kCopiesMax};
     Concurrency bounds;
     const auto transform = transforms.find(spec.transform);
     if (!transform) return bounds;
@@ -48,7 +51,7 @@ bool shares_server(const TransformTable& transforms, const wire::JobSpec& spec) 
         const auto transform = transforms.find(name);
         return !transform || transform->instance->spec().kind != spec::Kind::filter;
     };
-    return is_shared(spec.transform) || std::ranges::any_of(spec.pipeline, is_shared);
+    return std::ranges::any_of(spec.transforms(), is_shared);
 }
 
 SliceOptions make_options(const SliceEnvironment& environment, const wire::JobSpec& spec) {
@@ -127,9 +130,10 @@ SliceRunner::~SliceRunner() {
 }
 
 void SliceRunner::make_context() {
-    context_ = std::make_shared<SliceContext>(SliceContext{JobId(order_.job), spec_, RenameRule{spec_.ext, spec_.prepend}, order_.epoch,
-                                                           make_fence(order_.epoch, order_.incarnation), environment_.store, environment_.spool,
-                                                           environment_.transforms, environment_.cluster});
+    context_ = std::make_shared<SliceContext>(SliceContext{
+        JobId(order_.job), spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order_.epoch,
+        make_fence(order_.epoch, order_.incarnation), order_.created_seq_end, environment_.store, environment_.spool, environment_.transforms,
+        environment_.cluster});
 }
 
 void SliceRunner::adopt(const state::SliceOrder& order) {
@@ -212,8 +216,7 @@ void SliceRunner::feed(Instant now) {
 }
 
 Result<void> SliceRunner::transforms_ready() const {
-    MILLRACE_TRY(environment_.transforms.ready(spec_.transform));
-    for (const std::string& further : spec_.pipeline) MILLRACE_TRY(environment_.transforms.ready(further));
+    for (const std::string& transform : context_->chain) MILLRACE_TRY(environment_.transforms.ready(transform));
     return {};
 }
 
@@ -249,7 +252,7 @@ void SliceRunner::launch_worker(Lane& lane) {
         while (auto object = queue->next(here.index)) {
             auto result = co_await execute(*object->context, here, std::move(object->dispatch.name), object->dispatch.isolated);
             if (queue->completed({object->dispatch.ticket, std::move(result)})) post_kick(control, door);
-            co_await boost::asio::post(boost::asio::use_awaitable);  // the lane's clients get their turn
+            co_await next_turn();  // the lane's clients get their turn
         }
     };
     boost::asio::co_spawn(lane.loop.executor(), work(queue_, door_, environment_.control, lane), boost::asio::detached);

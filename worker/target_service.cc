@@ -182,15 +182,29 @@ void TargetService::Impl::apply_catalog(const wire::Catalog& catalog) {
         return std::ranges::find(catalog.destroyed_uids, bucket.uid) != catalog.destroyed_uids.end();
     };
     for (const wire::BucketEntry& bucket : known.buckets) {
-        if (!is_destroyed(bucket) || !store->has_bucket(bucket.name)) continue;
-        if (auto destroyed = store->destroy_bucket(bucket.name); !destroyed) {
-            log::error("bucket could not be destroyed", {{"bucket", bucket.name}, {"error", destroyed.error()}});
+        const std::string name = store->renamed_bucket(bucket.uid).value_or(bucket.name);
+        if (!is_destroyed(bucket) || !store->has_bucket(name)) continue;
+        if (auto destroyed = store->destroy_bucket(name); !destroyed) {
+            log::error("bucket could not be destroyed", {{"bucket", name}, {"error", destroyed.error()}});
             return;  // the catalog stays at its old version, and comes again
         }
-        log::info("bucket destroyed", {{"bucket", bucket.name}});
+        log::info("bucket destroyed", {{"bucket", name}});
     }
-    // Known as gone before a bucket of the same name comes: a crash in between must not destroy that one too.
-    if (std::erase_if(known.buckets, is_destroyed) > 0) {
+    bool differs = std::erase_if(known.buckets, is_destroyed) > 0;
+    std::vector<store::BucketRenaming> renamings;
+    for (wire::BucketEntry& bucket : known.buckets) {
+        const auto wanted = std::ranges::find(catalog.buckets, bucket.uid, &wire::BucketEntry::uid);
+        if (wanted == catalog.buckets.end() || wanted->name == bucket.name) continue;
+        renamings.push_back({bucket.uid, std::exchange(bucket.name, wanted->name), wanted->name});
+        log::info("bucket renamed", {{"bucket", renamings.back().from}, {"name", renamings.back().to}});
+    }
+    if (auto renamed = store->rename_buckets(renamings); !renamed) {
+        log::error("buckets could not be renamed", {{"error", renamed.error()}});
+        return;
+    }
+    differs = differs || !renamings.empty();
+    // Known as gone, or under its new name, before a bucket of the same name comes: a crash in between must not take that one for it.
+    if (differs) {
         if (auto written = state->set_catalog(known); !written) {
             log::error("catalog could not be written down", {{"error", written.error()}});
             return;

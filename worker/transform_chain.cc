@@ -7,19 +7,41 @@
 namespace millrace::worker {
 namespace {
 
+constexpr milliseconds kCopyTimeout = std::chrono::minutes(1);
+constexpr std::uint64_t kCopyBytesPerMs = 1 << 10;
+
+runtime::RunResult failed(runtime::Blame blame, Error error) { return std::unexpected(runtime::RunFailure{blame, std::move(error), {}}); }
+
+Task<runtime::RunResult> pass_on(Source& source, Sink& sink) {
+    if (const auto whole = source.whole()) {
+        const Result<void> written = co_await sink.write(as_bytes(*whole));
+        if (!written) co_return failed(runtime::Blame::sink, written.error());
+        co_return runtime::RunStats{whole->size(), whole->size()};
+    }
+    std::vector<std::byte> chunk(kBodyChunkBytes);
+    std::uint64_t passed = 0;
+    for (;;) {
+        const Result<std::size_t> count = co_await source.read(chunk);
+        if (!count) co_return failed(runtime::Blame::source, count.error());
+        if (*count == 0) co_return runtime::RunStats{passed, passed};
+        const std::span<const std::byte> bytes(chunk.data(), *count);
+        const Result<void> written = co_await sink.write(bytes);
+        if (!written) co_return failed(runtime::Blame::sink, written.error());
+        passed += *count;
+        co_await next_turn();  // neither side waits for anything when both are files
+    }
+}
+
 // A spool folder that takes no more is an obstacle like a full destination, and not the object's fault.
 runtime::RunResult copy_failed(const Error& error) {
     const bool is_folder = error.code == Code::no_space || error.code == Code::permission;
-    return std::unexpected(runtime::RunFailure{is_folder ? runtime::Blame::sink : runtime::Blame::source, error, {}});
+    return failed(is_folder ? runtime::Blame::sink : runtime::Blame::source, error);
 }
 
 }  // namespace
 
-Result<TransformChain> TransformChain::find(const TransformTable& transforms, const SpoolFolder& spool, const std::string& first,
-                                            const std::vector<std::string>& further) {
+Result<TransformChain> TransformChain::find(const TransformTable& transforms, const SpoolFolder& spool, std::span<const std::string> names) {
     TransformChain chain(spool);
-    std::vector<std::string> names{first};
-    names.insert(names.end(), further.begin(), further.end());
     for (const std::string& name : names) {
         std::shared_ptr<const Transform> transform = transforms.find(name);
         if (!transform) {
@@ -31,13 +53,15 @@ Result<TransformChain> TransformChain::find(const TransformTable& transforms, co
     return chain;
 }
 
-milliseconds TransformChain::timeout() const {
+milliseconds TransformChain::timeout(std::uint64_t bytes) const {
+    if (empty()) return kCopyTimeout + milliseconds(bytes / kCopyBytesPerMs);
     milliseconds longest{0};
     for (const auto& transform : transforms_) longest = std::max(longest, transform->instance->spec().obj_timeout_ms);
     return longest;
 }
 
 std::uint64_t TransformChain::digest() const {
+    if (empty()) return 0;
     std::uint64_t sum = transforms_.front()->digest;
     for (auto further = std::next(transforms_.begin()); further != transforms_.end(); ++further) {
         sum = xxh64(std::to_string((*further)->digest), sum);
@@ -46,11 +70,13 @@ std::uint64_t TransformChain::digest() const {
 }
 
 bool TransformChain::reads_by_itself() const {
+    if (empty()) return false;
     const spec::TransformSpec& first = transforms_.front()->instance->spec();
     return first.file_paths || first.communication == spec::Communication::hpull;
 }
 
 Task<runtime::RunResult> TransformChain::feed(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const {
+    if (empty()) co_return co_await pass_on(reader, sink);
     const Duration allowed = run.deadline - steady_now();
     const std::string destination = std::exchange(run.destination, "");
     if (single() != nullptr) run.destination = destination;

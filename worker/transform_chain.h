@@ -1,8 +1,10 @@
 // One object through a transform, or through a chain of them: what one makes is the next one's input, and is stored nowhere.
+// Through an empty chain it passes as it is.
 //
 // Runs on a lane.
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,12 +18,13 @@ namespace millrace::worker {
 class TransformChain {
 public:
     // Code::unavailable, with the reason, while one of them is not here.
-    static Result<TransformChain> find(const TransformTable& transforms, const SpoolFolder& spool, const std::string& first,
-                                       const std::vector<std::string>& further);
+    static Result<TransformChain> find(const TransformTable& transforms, const SpoolFolder& spool, std::span<const std::string> names);
 
-    // The greatest of their object timeouts.
-    milliseconds timeout() const;
-    // Of all that they compute.
+    // Whether it leaves objects as they are.
+    bool empty() const { return transforms_.empty(); }
+    // The greatest of their object timeouts; of an empty chain, for so many bytes at a mebibyte per second.
+    milliseconds timeout(std::uint64_t bytes) const;
+    // Of all that they compute; 0 if that is nothing.
     std::uint64_t digest() const;
     // The only transform, or null for a chain.
     const Transform* single() const { return transforms_.size() == 1 ? transforms_.front().get() : nullptr; }

@@ -37,6 +37,12 @@ void Cluster::remove_source(const std::string& name) {
     if (target(owner_of(name, ids_).str()).disk.sources.erase(name) > 0) truth.removed(name);
 }
 
+bool Cluster::remove_source(const std::string& name, std::uint64_t created_seq_end) {
+    if (!target(owner_of(name, ids_).str()).disk.remove(name, created_seq_end)) return false;
+    truth.removed(name);
+    return true;
+}
+
 void Cluster::check_slices() {
     for (const auto& target : targets_) {
         for (const auto& [job, slice] : target->disk.slices) {

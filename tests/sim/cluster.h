@@ -32,6 +32,8 @@ public:
 
     void put_source(const std::string& name);
     void remove_source(const std::string& name);
+    // As a job does it: not durable yet. False when there is none that was created before.
+    bool remove_source(const std::string& name, std::uint64_t created_seq_end);
 
     void check_slices();
     Disks disks() const;

@@ -5,6 +5,8 @@
 namespace millrace::sim {
 
 void Disk::lose_power() {
+    sources.merge(removed_);
+    removed_.clear();
     std::erase_if(outputs, [](const auto& item) { return !item.second.durable; });
     for (auto& [where, stored] : outputs) stored.newest = stored.durable;
 }
@@ -24,7 +26,16 @@ void Disk::stop(const std::string& job, std::uint64_t epoch) {
     floor = std::max(floor, make_fence(epoch + 1, 0));
 }
 
+bool Disk::remove(const std::string& name, std::uint64_t created_seq_end) {
+    const auto found = sources.find(name);
+    if (found == sources.end() || found->second.created_seq >= created_seq_end) return false;
+    removed_.insert_or_assign(name, found->second);
+    sources.erase(found);
+    return true;
+}
+
 void Disk::sync(const std::string& job, const std::string& slice) {
+    sync_removals();
     for (auto& [where, stored] : outputs) {
         if (stored.newest && stored.newest->job == job && stored.newest->slice == slice) stored.durable = stored.newest;
     }
@@ -32,6 +43,7 @@ void Disk::sync(const std::string& job, const std::string& slice) {
 
 Result<void> Disk::write_checkpoint(SliceDisk& slice, const worker::CheckpointWork& work) {
     if (full) return fail(Code::no_space, "the disk is full");
+    sync_removals();
     slice.checkpoint = work.progress;
     for (const auto& [name, row] : work.changes) {
         if (row) {

@@ -1,6 +1,7 @@
 // What a simulated target finds again after a restart: sources, outputs, fences, orders, checkpoints and ledgers.
 //
-// Outputs are durable once they were synced; everything else is durable when it is written.
+// Outputs and removals of sources are durable once they were synced; everything else is durable when it is written, and what was
+// removed before with it.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -66,6 +67,9 @@ public:
     void stop(const std::string& job, std::uint64_t epoch);
     // Makes the outputs of a slice durable.
     void sync(const std::string& job, const std::string& slice);
+    // False when there is none that was created before.
+    bool remove(const std::string& name, std::uint64_t created_seq_end);
+    void sync_removals() { removed_.clear(); }
     Result<void> write_checkpoint(SliceDisk& slice, const worker::CheckpointWork& work);
 
     std::uint64_t next_seq = 1;
@@ -74,6 +78,9 @@ public:
     std::map<std::pair<std::string, std::string>, StoredOutput> outputs;         // by bucket and name
     std::map<std::pair<std::string, std::string>, std::uint64_t> fences;         // by job and slice; "*": every slice
     std::map<std::string, SliceDisk> slices;                                     // by job
+
+private:
+    std::map<std::string, Source> removed_;  // not durably
 };
 
 }  // namespace millrace::sim

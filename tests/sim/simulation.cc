@@ -60,9 +60,10 @@ void Simulation::make_job(std::size_t number) {
     PlannedJob planned;
     planned.job.id = "job-" + std::to_string(number + 1);
     wire::JobSpec& spec = planned.job.spec;
-    spec.transform = "transform";
+    spec.operation = random.chance(150) ? wire::Operation::copy : random.chance(120) ? wire::Operation::remove : wire::Operation::transform;
+    if (spec.operation == wire::Operation::transform) spec.transform = "transform";
     spec.source = "source";
-    spec.destination = "destination-" + std::to_string(number + 1);
+    if (spec.operation != wire::Operation::remove) spec.destination = "destination-" + std::to_string(number + 1);
     if (random.chance(200)) {
         spec.has_list = true;
         for (const std::string& name : names_) {
@@ -73,8 +74,9 @@ void Simulation::make_job(std::size_t number) {
     } else if (random.chance(200)) {
         spec.prefix = "a/";
     }
-    if (random.chance(500)) spec.ext = {{"flac", "opus"}, {"txt", "md"}};
-    if (random.chance(400)) spec.prepend = random.chance(500) ? "out/" : "x-";
+    const bool has_results = spec.operation != wire::Operation::remove;
+    if (has_results && random.chance(500)) spec.ext = {{"flac", "opus"}, {"txt", "md"}};
+    if (has_results && random.chance(400)) spec.prepend = random.chance(500) ? "out/" : "x-";
     spec.attempts = static_cast<std::uint32_t>(random.between(1, 4));
     if (random.chance(50)) spec.dry_run = wire::DryRun::plan;
     if (random.chance(150)) {
@@ -313,6 +315,10 @@ void Simulation::check_classes(const PlannedJob& planned) {
         const bool failed = row != slice.ledger.end() && !row->second.quarantined;
         const bool quarantined = row != slice.ledger.end() && row->second.quarantined;
         const std::string where = job->id + " " + name;
+        if (job->spec.operation != wire::Operation::transform) {
+            if (row != slice.ledger.end() && nature != Nature::transient) throw Broken(where + " failed: " + row->second.error.context);
+            continue;
+        }
         if (nature == Nature::fine && (failed || quarantined)) throw Broken(where + " failed: " + row->second.error.context);
         if (nature == Nature::rejected && !failed) throw Broken(where + " was rejected, but did not fail");
         if (nature == Nature::killer && !quarantined) throw Broken(where + " kills its transform, but was not quarantined");

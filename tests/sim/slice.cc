@@ -52,7 +52,7 @@ void Slice::order(bool fresh) {
 }
 
 void Slice::transform_changed() {
-    const bool ready = target_.transform_takes_objects();
+    const bool ready = disk_.spec.transforms().empty() || target_.transform_takes_objects();
     machine_.transform_ready(ready, ready ? "" : "the transform does not run");
     pump();
 }
@@ -176,7 +176,20 @@ void Slice::feed() {
 void Slice::start(const worker::Dispatch& dispatch) {
     if (!Truth::may_run(disk_, dispatch.name)) throw Broken(job_ + " on " + target_.id() + ": runs " + dispatch.name + " again, which is settled");
     attempts_[dispatch.ticket] = {dispatch.name, dispatch.isolated, make_fence(disk_.epoch, disk_.incarnation), ++attempts_begun_};
-    later(target_.cluster().world.random().between_ms(0, 3), [this, ticket = dispatch.ticket] { read(ticket); });
+    const bool removes = disk_.spec.operation == wire::Operation::remove;
+    later(target_.cluster().world.random().between_ms(0, 3), [this, removes, ticket = dispatch.ticket] { removes ? remove(ticket) : read(ticket); });
+}
+
+void Slice::remove(std::uint64_t ticket) {
+    Cluster& cluster = target_.cluster();
+    if (cluster.world.random().chance(cluster.settings.read_fails_permille)) {
+        return failed(ticket, Blame::sink, fail(Code::io, "the disk has a bad day"));
+    }
+    const Attempt attempt = attempts_.at(ticket);
+    attempts_.erase(ticket);
+    const bool removed = cluster.remove_source(attempt.name, disk_.created_seq_end);
+    if (removed) touched_.emplace(target_.id(), target_.boot());
+    machine_.settle(ticket, removed ? Settled::done : Settled::skipped, 0, 0, 0, cluster.world.now());
 }
 
 void Slice::read(std::uint64_t ticket) {
@@ -193,7 +206,7 @@ void Slice::read(std::uint64_t ticket) {
     }
     attempt.version = source->second.version;
     attempt.bytes = source->second.bytes;
-    transform(ticket);
+    disk_.spec.transforms().empty() ? put(ticket) : transform(ticket);
 }
 
 void Slice::transform(std::uint64_t ticket) {

@@ -51,6 +51,7 @@ private:
     void feed();
     void start(const worker::Dispatch& dispatch);
     void read(std::uint64_t ticket);
+    void remove(std::uint64_t ticket);
     void transform(std::uint64_t ticket);
     void transform_ended(std::uint64_t ticket);
     void put(std::uint64_t ticket);

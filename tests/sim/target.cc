@@ -24,6 +24,7 @@ void Target::start() {
     ++boot_;
     cluster_.world.trace(id_ + " starts, boot " + std::to_string(boot_));
     restart_instance();
+    disk.sync_removals();
     for (auto& [job, slice] : disk.slices) {
         ++slice.incarnation;
         slices_[job] = std::make_unique<Slice>(*this, job, slice, boot_ * 1000 + slices_.size());
@@ -186,6 +187,7 @@ void Target::take_directive(const wire::Directive& directive) {
 }
 
 void Target::adopt(const wire::Directive& directive) {
+    disk.sync_removals();
     const bool is_new = !disk.slices.contains(directive.job);
     SliceDisk& slice = disk.slices[directive.job];
     slice.revision = directive.revision;

@@ -68,6 +68,13 @@ void Truth::check_output(const std::string& job, const std::string& name, const 
     }
 }
 
+// Nothing of that name, or a new object.
+void Truth::check_removed(const std::string& job, const std::string& name, const SliceDisk& slice, const Disk& disk) {
+    const auto source = disk.sources.find(name);
+    const bool is_gone = source == disk.sources.end() || source->second.created_seq >= slice.created_seq_end;
+    require(is_gone, job + " " + name, "is settled as if removed, but is there");
+}
+
 void Truth::check_ledger(const std::string& where, const SliceDisk& slice) const {
     const Progress& progress = *slice.checkpoint;
     std::uint64_t failed = 0;
@@ -122,7 +129,10 @@ void Truth::check_slice(const std::string& job, const std::string& target, const
     for (const auto& [name, version] : selection) {
         if (!is_settled(progress, name) || slice.ledger.contains(name)) continue;
         ++settled_well;
-        if (removed_.contains({job, name})) {
+        if (slice.spec.operation == wire::Operation::remove) {
+            check_removed(job, name, slice, *disks.at(target));
+            ++gone;
+        } else if (removed_.contains({job, name})) {
             ++gone;
         } else {
             check_output(job, name, slice, disks);

@@ -50,6 +50,7 @@ private:
     struct Tally;
 
     void check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const;
+    static void check_removed(const std::string& job, const std::string& name, const SliceDisk& slice, const Disk& disk);
     void check_ledger(const std::string& where, const SliceDisk& slice) const;
     void check_totals(const std::string& where, const SliceDisk& slice, std::uint64_t settled_well, std::uint64_t gone,
                       std::uint64_t selected) const;

@@ -96,6 +96,27 @@ TEST(Arguments, JobRunIsSubmitThatWatches) {
     EXPECT_TRUE(run.watch);
 }
 
+TEST(Arguments, CopyIsAJobWithoutATransform) {
+    const auto copy = parsed<JobSubmit>({"cp", "ais://a/p", "ais://b", "--ext", "flac:wav", "--overwrite", "changed", "--dry-run"});
+    EXPECT_EQ(copy.operation, "copy");
+    EXPECT_EQ(copy.source, "ais://a/p");
+    EXPECT_EQ(copy.destination, "ais://b");
+    EXPECT_EQ(copy.overwrite, "changed");
+    EXPECT_EQ(copy.dry_run, "run");
+    EXPECT_TRUE(copy.watch);
+    EXPECT_FALSE(refused({"cp", "ais://a", "ais://b", "--args", "x"}).message.empty());
+    EXPECT_FALSE(refused({"cp", "ais://a"}).message.empty());
+}
+
+TEST(Arguments, RemovingManyIsAsBigAsItsFlagSays) {
+    EXPECT_FALSE(parsed<Remove>({"rm", "ais://a/x", "ais://a/y"}).recursive);
+    const auto many = parsed<Remove>({"rm", "-r", "ais://a", "--template", "x{0..9}"});
+    EXPECT_TRUE(many.recursive);
+    EXPECT_EQ(many.job.operation, "delete");
+    EXPECT_EQ(many.job.name_template, "x{0..9}");
+    EXPECT_FALSE(refused({"rm", "ais://a/x", "--template", "x{0..9}"}).message.empty()) << "a selection is for -r";
+}
+
 TEST(Arguments, OutputAndEndpointStandAnywhere) {
     for (const std::vector<std::string>& args :
          {std::vector<std::string>{"-o", "json", "--endpoint", "http://x:1", "job", "ls"},

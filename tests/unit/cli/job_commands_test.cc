@@ -65,6 +65,29 @@ TEST(JobSpec, ContradictionsAndMistakesAreRefused) {
     EXPECT_THAT(spec.error().context, HasSubstr("--prepend x"));
 }
 
+TEST(JobSpec, ACopyAndARemovalNameTheirOperation) {
+    std::istringstream in;
+    EXPECT_EQ(*job_spec({.operation = "copy", .source = "ais://a/p/", .destination = "ais://b", .prepend = "x/"}, in),
+              json::parse(R"({"operation":"copy","source":"ais://a","destination":"ais://b","prefix":"p/","prepend":"x/"})"));
+    EXPECT_EQ(*job_spec({.operation = "delete", .source = "ais://a", .lists = {"b,c"}}, in),
+              json::parse(R"({"operation":"delete","source":"ais://a","objects":["b","c"]})"));
+    EXPECT_FALSE(job_spec({.operation = "copy", .source = "ais://a"}, in)) << "without a destination";
+}
+
+TEST(JobSubmit, CopyingAndRemovingAreJobsThatAreFollowed) {
+    const std::string job = R"({"id":"job-1","operation":"copy","transform":"","state":"completed","objects":{"total":1,"total_known":true,"done":1}})";
+    FakeNode proxy(script({{"POST /v1/jobs", {{202, job}}}, {"GET /v1/jobs/job-1", {{200, job}}}, {"GET /v1/jobs", {{200, "[" + job + "]"}}}}));
+    const Outcome copied = proxy.run({"cp", "ais://a/p", "ais://b"});
+    EXPECT_EQ(copied.status, kExitDone) << copied.err;
+    EXPECT_EQ(copied.out, "job-1\n");
+    EXPECT_EQ(json::parse(proxy.seen()[0].body), json::parse(R"({"operation":"copy","source":"ais://a","destination":"ais://b","prefix":"p"})"));
+    EXPECT_EQ(proxy.run({"rm", "-r", "ais://a/p"}).status, kExitDone);
+    EXPECT_EQ(json::parse(proxy.seen()[2].body), json::parse(R"({"operation":"delete","source":"ais://a","prefix":"p"})"));
+    EXPECT_THAT(proxy.run({"job", "ls"}).out, HasSubstr("copy"));
+    EXPECT_EQ(proxy.run({"rm", "-r", "ais://a", "ais://b"}).status, kExitUsage) << "each would be a job";
+    EXPECT_EQ(proxy.run({"cp", "ais://a", "ais://b/x"}).status, kExitUsage);
+}
+
 TEST(JobSubmit, PrintsTheIdAloneAndSendsAKey) {
     FakeNode proxy(script({{"POST /v1/jobs", {{202, R"({"id":"job-1","state":"preparing"})"}}}}));
     const Outcome outcome = proxy.run({"job", "submit", "squeeze", "ais://a", "ais://b", "--idempotency-key", "k1"});
@@ -102,7 +125,7 @@ TEST(Job, ListAndShow) {
     FakeNode proxy(
         script({{"GET /v1/jobs?state=failed", {{200, "[" + job + "]"}}}, {"GET /v1/jobs/job-1", {{200, job}}}}));
     EXPECT_THAT(proxy.run({"job", "ls", "--state", "failed"}).out,
-                HasSubstr("job-1  failed  squeeze    ais://a  ais://b         7/10       3  then"));
+                HasSubstr("job-1  failed  squeeze  ais://a  ais://b         7/10       3  then"));
     const std::string shown = proxy.run({"job", "show", "job-1"}).out;
     EXPECT_THAT(shown, HasSubstr("(too many failures)"));
     EXPECT_THAT(shown, HasSubstr("go on with:   millrace job resume job-1"));

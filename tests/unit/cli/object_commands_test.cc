@@ -187,6 +187,10 @@ TEST(Bucket, VerbsSpeakTheApi) {
     EXPECT_EQ(json::parse(proxy.seen().back().body),
               json::parse(R"({"action":"create-bck","value":{"small_object_max":1024}})"));
     EXPECT_EQ(proxy.run({"bucket", "create", "ais://twice"}).status, kExitUsage);
+    EXPECT_EQ(proxy.run({"bucket", "mv", "ais://b", "ais://c"}).out, "renamed ais://c\n");
+    EXPECT_EQ(proxy.seen().back().target, "/v1/buckets/b?bck_to=ais%2F%40%23%2Fc%2F");
+    EXPECT_EQ(json::parse(proxy.seen().back().body), json::parse(R"({"action":"move-bck"})"));
+    EXPECT_EQ(proxy.run({"bucket", "mv", "ais://b", "c"}).status, kExitUsage);
     EXPECT_EQ(proxy.run({"bucket", "ls"}).out, "ais://a\nais://b\n");
     EXPECT_EQ(proxy.run({"bucket", "rm", "ais://b"}).out, "removed ais://b\n");
     EXPECT_EQ(json::parse(proxy.seen().back().body)["action"], "destroy-bck");

@@ -243,6 +243,15 @@ TEST_F(Scheduling, ATransformIsInUseUntilItsJobsAreOver) {
     EXPECT_EQ(scheduler_.user_of_transform("to-wav"), std::nullopt);
 }
 
+TEST_F(Scheduling, ABucketIsInUseUntilItsJobsAreOver) {
+    submit();
+    EXPECT_EQ(scheduler_.user_of_bucket("in"), "job-1");
+    EXPECT_EQ(scheduler_.user_of_bucket("out"), "job-1");
+    EXPECT_EQ(scheduler_.user_of_bucket("other"), std::nullopt);
+    ASSERT_TRUE(scheduler_.command("job-1", [](Job& live) { return cancel(live, kNow); }, now_, kNow));
+    EXPECT_EQ(scheduler_.user_of_bucket("in"), std::nullopt);
+}
+
 TEST_F(Scheduling, WatchersSeeEveryChange) {
     submit();
     std::uint64_t changes = scheduler_.find("job-1")->changes;

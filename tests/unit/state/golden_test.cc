@@ -92,11 +92,11 @@ TEST(SliceRecords, BytesOfALedgerRow) {
 }
 
 TEST(SliceRecords, BytesOfASpecification) {
-    expect_pinned(spec(), "01de0012a97472616e73666f726daa75707065722d63617365a8706970656c696e6590a6736f75726365a3737263ab646573"
+    expect_pinned(spec(), "01de0014a97472616e73666f726daa75707065722d63617365a8706970656c696e6590a6736f75726365a3737263ab646573"
                   "74696e6174696f6ea3647374a6707265666978a0ad6e616d655f74656d706c617465a0a86861735f6c697374c3a76f626a65"
                   "63747392a161a162a365787481a4666c6163a3776176a770726570656e64a2702fa461726773a22d78a96f76657277726974"
                   "6502ab6e756d5f776f726b65727304a76472795f72756e00b16f626a6563745f74696d656f75745f6d73cd07d0a861747465"
-                  "6d70747305a86f6e5f6572726f7201ae6f6e5f6572726f725f6c696d69740a");
+                  "6d70747305a86f6e5f6572726f7201ae6f6e5f6572726f725f6c696d69740aa96f7065726174696f6e00a46b696e64a0");
     // As it was before there were chains of transforms.
     const std::string earlier = unhex("01de0011a97472616e73666f726daa75707065722d63617365a6736f75726365a3737263ab646573"
                                       "74696e6174696f6ea3647374a6707265666978a0ad6e616d655f74656d706c617465a0a86861735f"
@@ -107,6 +107,7 @@ TEST(SliceRecords, BytesOfASpecification) {
     const Result<wire::JobSpec> decoded = decode_record<wire::JobSpec>("it", earlier);
     ASSERT_TRUE(decoded) << decoded.error().context;
     EXPECT_TRUE(decoded->pipeline.empty());
+    EXPECT_EQ(decoded->operation, wire::Operation::transform);
     EXPECT_EQ(decoded->on_error_limit, 10u);
 }
 

@@ -47,7 +47,10 @@ TEST(ObjectRecord, BytesOnDiskDoNotChange) {
               "0189a473697a6505a373756dcd0102a776657273696f6e02a373657101a77772697474656e09a56d6f756e74a0a466696c65a0"
               "a6637573746f6d80a466726f6dc0");
     EXPECT_EQ(hex(encode(BucketRecord{65536, 9, 3})),
-              "0183a9736d616c6c5f6d6178ce00010000a76372656174656409aa67656e65726174696f6e03");
+              "0185a9736d616c6c5f6d6178ce00010000a76372656174656409aa67656e65726174696f6e03a3756964a0a36b6579a0");
+    // As it was before buckets could be renamed.
+    const std::string earlier("\x01\x83\xa9small_max\x64\xa7" "created\x09\xaageneration\x03", 34);
+    EXPECT_EQ(*decode_bucket(earlier, "it"), (BucketRecord{100, 9, 3}));
 }
 
 TEST(ObjectRecord, EveryTruncationAndTailIsDamage) {

@@ -60,6 +60,43 @@ TEST(JobSpec, ExtensionsHaveNoDotsAndSlashes) {
     }
 }
 
+TEST(JobSpec, ACopyHasNoTransforms) {
+    JobSpec copy{.source = "in", .destination = "out", .ext = {{"flac", "wav"}}, .prepend = "x/", .operation = Operation::copy};
+    EXPECT_TRUE(copy.validate());
+    EXPECT_TRUE(copy.transforms().empty());
+    expect_bad("transform", [](JobSpec& spec) { spec.operation = Operation::copy; });
+    for (const auto& change : {+[](JobSpec& spec) { spec.pipeline = {"to-wav"}; }, +[](JobSpec& spec) { spec.args = "-v"; },
+                               +[](JobSpec& spec) { spec.destination = ""; }}) {
+        JobSpec spec = copy;
+        change(spec);
+        EXPECT_FALSE(spec.validate());
+    }
+}
+
+TEST(JobSpec, ARemovalHasNoDestination) {
+    const JobSpec removal{.source = "in", .prefix = "old/", .operation = Operation::remove};
+    EXPECT_TRUE(removal.validate());
+    EXPECT_TRUE(removal.transforms().empty());
+    for (const auto& change : {+[](JobSpec& spec) { spec.destination = "out"; }, +[](JobSpec& spec) { spec.prepend = "x/"; },
+                               +[](JobSpec& spec) { spec.ext = {{"a", "b"}}; }, +[](JobSpec& spec) { spec.transform = "to-wav"; }}) {
+        JobSpec spec = removal;
+        change(spec);
+        EXPECT_FALSE(spec.validate());
+    }
+}
+
+TEST(JobSpec, AnUnknownOperationAndALongKindAreRefused) {
+    expect_bad("operation", [](JobSpec& spec) { spec.operation = static_cast<Operation>(3); });
+    expect_bad("kind", [](JobSpec& spec) { spec.kind = std::string(65, 'k'); });
+    expect_bad("kind", [](JobSpec& spec) { spec.kind = "\xff"; });
+}
+
+TEST(JobSpec, TheTransformsOfAChainAreInOrder) {
+    JobSpec chain = good();
+    chain.pipeline = {"squeeze"};
+    EXPECT_EQ(chain.transforms(), (std::vector<std::string>{"to-wav", "squeeze"}));
+}
+
 TEST(JobSpec, NumbersAreBounded) {
     expect_bad("no attempt", [](JobSpec& spec) { spec.attempts = 0; });
     expect_bad("attempts", [](JobSpec& spec) { spec.attempts = 101; });

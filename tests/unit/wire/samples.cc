@@ -9,7 +9,7 @@ JobSpec spec() {
     return {.transform = "to-wav", .pipeline = {"squeeze"}, .source = "in", .destination = "out", .prefix = "", .name_template = "", .has_list = true,
             .objects = {"a", "b"}, .ext = {{"flac", "wav"}}, .prepend = "x/", .args = "-v", .overwrite = Overwrite::changed,
             .num_workers = 4, .dry_run = DryRun::run, .object_timeout_ms = 70000, .attempts = 5,
-            .on_error = OnError::abort_after_percent, .on_error_limit = 10};
+            .on_error = OnError::abort_after_percent, .on_error_limit = 10, .operation = Operation::transform, .kind = "etl-bck"};
 }
 
 }  // namespace
