@@ -21,6 +21,7 @@
 #include "core/check.h"
 #include "core/fault.h"
 #include "core/log.h"
+#include "state/blob_collection.h"
 
 namespace millrace::state {
 namespace {
@@ -124,7 +125,7 @@ rocksdb::ColumnFamilyOptions family_options(const KvOptions& options, const std:
         family.min_blob_size = 512;
         family.blob_file_size = kBlobFileBytes;
         family.blob_compression_type = rocksdb::kNoCompression;
-        family.enable_blob_garbage_collection = true;
+        family.enable_blob_garbage_collection = false;  // until BlobCollection finds it worth while
         family.blob_garbage_collection_force_threshold = 0.5;
     }
     return family;
@@ -248,6 +249,7 @@ struct Kv::Impl {
     std::unique_ptr<rocksdb::DB> db;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;      // by FamilyIndex; null: the folder has no such family
     std::vector<rocksdb::ColumnFamilyHandle*> all_handles;  // families of other versions included
+    std::unique_ptr<BlobCollection> blob_collection;
     std::mutex resume_mutex;
     std::atomic<std::uint64_t> resume_attempts = 0;
     rocksdb::Status resume_outcome;  // guarded by resume_mutex
@@ -291,11 +293,14 @@ Result<std::unique_ptr<Kv>> Kv::open(const std::string& folder, const std::vecto
     const rocksdb::Status status = rocksdb::DB::Open(db, folder, descriptors, &impl->all_handles, &opened);
     if (!status.ok()) return kv_error("open the database", folder, status);
     impl->db.reset(opened);
+    std::vector<rocksdb::ColumnFamilyHandle*> with_blobs;
     for (const FamilyOptions& family : families) {
         const auto handle = std::ranges::find(impl->all_handles, family.name, &rocksdb::ColumnFamilyHandle::GetName);
         impl->handles.push_back(handle == impl->all_handles.end() ? nullptr : *handle);
         impl->names.push_back(family.name);
+        if (family.blobs && impl->handles.back() != nullptr) with_blobs.push_back(impl->handles.back());
     }
+    impl->blob_collection = std::make_unique<BlobCollection>(*impl->db, std::move(with_blobs));
     return std::unique_ptr<Kv>(new Kv(std::move(impl)));
 }
 
@@ -338,6 +343,7 @@ Result<void> Kv::write(Batch&& batch, bool sync) {
 Result<void> Kv::sync() {
     const rocksdb::Status status = impl_->run([&] { return impl_->db->FlushWAL(true); });
     if (!status.ok()) return kv_error("sync", impl_->folder, status);
+    impl_->blob_collection->adjust();
     return {};
 }
 
