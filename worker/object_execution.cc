@@ -27,7 +27,7 @@ std::unexpected<Failure> failed(const runtime::RunFailure& failure) {
 store::Provenance provenance_of(const SliceContext& slice, const TransformChain& transforms, const std::string& name, const store::ObjectInfo& source) {
     return {.job = slice.job.str(), .epoch = slice.epoch, .source_bucket = slice.spec.source, .source_name = name,
             .source_version = source.version, .source_checksum = source.checksum,
-            .transform_digest = xxh64(slice.spec.args, transforms.digest())};
+            .transform_digest = transforms.empty() ? 0 : xxh64(slice.spec.args, transforms.digest())};
 }
 
 bool same_origin(const store::Provenance& a, const store::Provenance& b) {

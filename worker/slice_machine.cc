@@ -34,6 +34,7 @@ void SliceMachine::load(Progress progress) {
     checkpoint_not_before_ = {};
     failures_forgiven_ = failures();
     acknowledged_ = progress_.counters;
+    surveyed_durably_ = progress_.survey.done;
     finished_durably_ = progress_.phase == Phase::finished;
     failed_durably_ = !progress_.failure.empty();
 }
@@ -93,6 +94,11 @@ void SliceMachine::surveyed(std::uint64_t objects, std::uint64_t bytes, const st
     progress_.survey.after = last;
     progress_.survey.done = at_end;
     if (at_end) dirty_ = true;
+}
+
+bool SliceMachine::needs_survey() const {
+    if (options_.survey_durable_before_run && !surveyed_durably_) return true;
+    return (options_.survey_before_run || options_.plan_only) && !progress_.survey.done;
 }
 
 bool SliceMachine::wants_to_run() const {
@@ -336,6 +342,7 @@ void SliceMachine::end_checkpoint(bool durable, const std::string& reason, Insta
     checkpoint_failures_ = 0;
     checkpoint_failure_.clear();
     acknowledged_ = work.progress.counters;
+    surveyed_durably_ = work.progress.survey.done;
     finished_durably_ = work.progress.phase == Phase::finished && progress_.phase == Phase::finished &&
                         work.progress.retried_pass == progress_.retried_pass;
     failed_durably_ = !work.progress.failure.empty() && !progress_.failure.empty();

@@ -101,6 +101,7 @@ struct SliceOptions {
     std::uint32_t attempts_max = 3;
     bool listed = false;             // the job names its objects
     bool survey_before_run = false;  // names may collide: nothing runs before the survey is done
+    bool survey_durable_before_run = false;  // what runs takes objects away, which a survey after a restart would not find any more
     bool plan_only = false;          // dry run that stops when the survey is done
     bool shares_server = false;      // objects that run at once can hold each other up
     std::optional<std::uint64_t> failures_max;  // more make the slice give up
@@ -174,7 +175,7 @@ private:
         std::uint64_t pass = 1;   // and the pass: a failure that lands after a retry was asked for is one that it retries
     };
 
-    bool needs_survey() const { return (options_.survey_before_run || options_.plan_only) && !progress_.survey.done; }
+    bool needs_survey() const;
     bool wants_to_run() const;
     // The rows that a retry is about to read are not all written yet.
     bool ledger_is_behind() const;
@@ -227,6 +228,7 @@ private:
     FailureChanges changes_;
     std::optional<CheckpointWork> in_checkpoint_;
     SliceCounters acknowledged_;
+    bool surveyed_durably_ = false;
     bool finished_durably_ = false;
     bool failed_durably_ = false;
 };

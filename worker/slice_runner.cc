@@ -63,6 +63,7 @@ SliceOptions make_options(const SliceEnvironment& environment, const wire::JobSp
     options.attempts_max = spec.attempts;
     options.listed = spec.has_list;
     options.survey_before_run = RenameRule{spec.ext, spec.prepend}.can_collide();
+    options.survey_durable_before_run = spec.operation == wire::Operation::remove && spec.dry_run == wire::DryRun::no;
     options.plan_only = spec.dry_run == wire::DryRun::plan;
     options.shares_server = shares_server(environment.transforms, spec);
     if (spec.on_error == wire::OnError::abort_after_count) options.failures_max = spec.on_error_limit;

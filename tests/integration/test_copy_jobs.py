@@ -122,6 +122,20 @@ class CopyJobs(Copying, ClusterCase):
             self.assertIn(word, self.assert_problem(400, "invalid_argument", self.cluster.call, "POST", "/v1/jobs", body))
         self.assert_problem(404, "not_found", self.cluster.call, "POST", "/v1/jobs", {**delete, "source": "ais://nobody"})
 
+    def test_a_bucket_in_use_keeps_its_name(self):
+        self.fill("used", ["a", "b"])
+        gate = self.cluster.folder / "used-gate"
+        self.cluster.add_filter("used-wait", f"while ! test -e {gate}; do sleep 0.02; done; cat", obj_timeout="60s")
+        job = self.cluster.submit("used-wait", "used", "used-dst")
+        self.cluster.wait_job(job, ("running",))
+        for bucket in ("used", "used-dst"):
+            detail = self.assert_problem(409, "conflict", self.cluster.call, "POST", f"/v1/buckets/{bucket}?bck_to=free", {"action": "move-bck"})
+            self.assertIn(job, detail)
+        gate.touch()
+        self.assertEqual(self.cluster.wait_job(job)["state"], "completed")
+        self.cluster.call("POST", "/v1/buckets/used-dst?bck_to=free", {"action": "move-bck"})
+        self.assertEqual(self.cluster.list("free"), ["a", "b"])
+
     def test_the_command_copies_deletes_and_renames(self):
         self.fill("cli", ["a/1", "a/2", "b"])
         status, out, err = self.cluster.run("cp", "ais://cli/a/", "ais://cli-dst", "--prepend", "x-")
@@ -166,12 +180,12 @@ class Interrupted(Copying, unittest.TestCase):
 
     def test_a_delete_goes_on_after_a_target_was_killed(self):
         self.fill("src", [f"gone/o{i:04d}.bin" for i in range(600)] + ["stays"])
-        self.restart_with("slice.before_checkpoint:1:kill")
+        self.restart_with("slice.before_checkpoint:2:kill")  # the first one has the survey, before anything is removed
         document = self.interrupt(self.submit("delete", "src", prefix="gone/"), "a fault while it deletes")
         counts = document["objects"]
         self.assertEqual((document["state"], counts["total"], counts["failed"]), ("completed", 600, 0))
         self.assertEqual(counts["done"] + counts["skipped"], 600)
-        self.assertLess(counts["skipped"], 300)  # removed before the kill and not checkpointed: no more than what that target has
+        self.assertTrue(0 < counts["skipped"] < 300, counts)  # removed before the kill and not checkpointed: some of what that target has
         self.assertEqual(self.cluster.list("src"), ["stays"])
 
     def test_a_bucket_gets_another_name_everywhere_also_where_a_target_was_away(self):

@@ -33,6 +33,7 @@ worker::SliceOptions options_for(const Settings& settings, const wire::JobSpec& 
     options.attempts_max = spec.attempts;
     options.listed = spec.has_list;
     options.survey_before_run = RenameRule{spec.ext, spec.prepend}.can_collide();
+    options.survey_durable_before_run = spec.operation == wire::Operation::remove;
     options.plan_only = spec.dry_run == wire::DryRun::plan;
     if (spec.on_error == wire::OnError::abort_after_count) options.failures_max = spec.on_error_limit;
     return options;
@@ -188,7 +189,10 @@ void Slice::remove(std::uint64_t ticket) {
     const Attempt attempt = attempts_.at(ticket);
     attempts_.erase(ticket);
     const bool removed = cluster.remove_source(attempt.name, disk_.created_seq_end);
-    if (removed) touched_.emplace(target_.id(), target_.boot());
+    if (removed) {
+        touched_.emplace(target_.id(), target_.boot());
+        cluster.truth.removed_by(job_, target_.id(), attempt.name);
+    }
     machine_.settle(ticket, removed ? Settled::done : Settled::skipped, 0, 0, 0, cluster.world.now());
 }
 

@@ -113,8 +113,11 @@ void Truth::check_totals(const std::string& where, const SliceDisk& slice, std::
 
 void Truth::check_slice(const std::string& job, const std::string& target, const Disks& disks, std::size_t window_objects_max) const {
     const SliceDisk& slice = disks.at(target)->slices.at(job);
-    if (!slice.checkpoint) return;
     const std::string where = job + " on " + target;
+    const auto removals = removals_.find({job, target});
+    const std::uint64_t counted = slice.checkpoint ? slice.checkpoint->survey.objects : 0;
+    require(removals == removals_.end() || removals->second.size() <= counted, where, "what it removed is not in its totals");
+    if (!slice.checkpoint) return;
     const Progress& progress = *slice.checkpoint;
     // A removed object is never fed again after a restart, so its name waits beside the window until the watermark passes.
     const auto holds_a_place = [&](const std::string& name) { return !removed_.contains({job, name}); };

@@ -36,6 +36,7 @@ public:
     void selected(const std::string& job, const std::string& target, std::map<std::string, std::uint64_t> versions);
     void forgotten(const std::string& job, const std::string& target) { selections_.erase({job, target}); }
     void removed(const std::string& name);
+    void removed_by(const std::string& job, const std::string& target, const std::string& name) { removals_[{job, target}].insert(name); }
     // A checkpoint says that the object is done, from this version.
     void done(const std::string& job, const std::string& name, std::uint64_t version);
 
@@ -58,6 +59,7 @@ private:
     std::map<std::string, Behaviour> behaviours_;
     std::map<std::pair<std::string, std::string>, std::map<std::string, std::uint64_t>> selections_;  // by job and target
     std::set<JobAndName> removed_;                                                                   // since they were selected
+    std::map<std::pair<std::string, std::string>, std::set<std::string>> removals_;  // of each job that removes, by job and target
     std::map<JobAndName, std::uint64_t> done_versions_;
 };
 

@@ -31,6 +31,31 @@ TEST_F(SliceMachineTest, NamesThatMayCollideAreCountedBeforeAnythingRuns) {
     EXPECT_EQ(start(), (Names{"a", "b"}));
 }
 
+TEST_F(SliceMachineTest, WhatTakesObjectsAwayWaitsUntilTheirCountIsDurable) {
+    SliceOptions options = small();
+    options.survey_durable_before_run = true;
+    make(options, {"a", "b"});
+    machine_->transform_ready(true, "");
+    order(Desired::run);
+    survey();
+    EXPECT_TRUE(start().empty());
+    EXPECT_EQ(machine_->state(), SliceState::preparing);
+    ASSERT_TRUE(machine_->checkpoint_due(now_));
+    const CheckpointWork failing = machine_->begin_checkpoint();
+    machine_->end_checkpoint(false, "the disk is full", now_);
+    EXPECT_TRUE(start().empty());
+    later(std::chrono::seconds(10));
+    ASSERT_TRUE(machine_->checkpoint_due(now_));
+    checkpoint();
+    EXPECT_EQ(start(), (Names{"a", "b"}));
+    names_ = {"b"};  // a is gone when the process is killed
+    restart();
+    EXPECT_EQ(start(), (Names{"b"})) << "the count is from before";
+    done("b");
+    EXPECT_EQ(checkpoint().counters.skipped, 1u);
+    EXPECT_EQ(machine_->survey().objects, 2u);
+}
+
 TEST_F(SliceMachineTest, RunsBehindTheSurveyOtherwise) {
     make(small(), {"a", "b", "c"});
     machine_->transform_ready(true, "");
