@@ -3,6 +3,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
@@ -36,6 +37,11 @@ Task<void> sleep_until(Instant when) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
     timer.expires_at(when);
     (void)co_await timer.async_wait(use_tuple);
+}
+
+Task<void> yield_now() {
+    const Executor executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
 }
 
 Task<void> sleep_for(Duration duration) { return sleep_until(steady_now() + duration); }

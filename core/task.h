@@ -35,6 +35,8 @@ private:
 // Returns early, without an error, when the task is cancelled.
 Task<void> sleep_for(Duration duration);
 Task<void> sleep_until(Instant when);
+// Lets the other tasks of this executor run before it goes on. For loops that would never wait.
+Task<void> yield_now();
 
 // Runs tasks and joins them; nothing in Millrace is detached. One executor (one thread) only.
 // An exception that leaves a task ends the process: libraries' exceptions are caught where they are wrapped.

@@ -87,6 +87,10 @@ public:
     virtual Result<ObjectInfo> stat(const std::string& bucket, const std::string& name) = 0;
     virtual Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) = 0;
     virtual Result<void> erase(const std::string& bucket, const std::string& name) = 0;
+    // Adds to an object's custom metadata, or replaces all of it. Content, version and times stay as they are: a version
+    // stands for a content. The object as it is afterwards.
+    virtual Result<ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
+        bool replace, bool sync) = 0;
 
     // Objects after a name (exclusive) whose names start with prefix; at most objects_max.
     virtual Result<ScanPage> scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) = 0;

@@ -34,6 +34,8 @@ public:
     // nothing of the new one; an error after the switch (a lost reply, so to speak) may leave the new one.
     Result<ObjectInfo> publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync);
     Result<void> erase(Bucket& bucket, const std::string& name);
+    // Changes the record alone.
+    Result<ObjectInfo> set_custom(Bucket& bucket, const std::string& name, const std::map<std::string, std::string>& custom, bool replace, bool sync);
     // Keeps the object from changing.
     std::unique_lock<std::mutex> lock_name(std::string_view object_key);
 
