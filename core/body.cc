@@ -5,6 +5,9 @@
 #include <vector>
 
 namespace millrace {
+namespace {
+constexpr std::uint64_t kTurnBytes = 4 << 20;
+}  // namespace
 
 Task<Result<std::size_t>> MemorySource::read(std::span<std::byte> buffer) {
     const std::size_t count = std::min(buffer.size(), bytes_.size() - offset_);
@@ -28,12 +31,16 @@ Task<Result<std::uint64_t>> pump(Source& source, Sink& sink) {
     }
     std::vector<std::byte> chunk(kBodyChunkBytes);
     std::uint64_t moved = 0;
+    std::uint64_t turn_ends = kTurnBytes;
     for (;;) {
         MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await source.read(chunk));
         if (count == 0) co_return moved;
         const std::span<const std::byte> bytes(chunk.data(), count);
         MILLRACE_CO_TRY(co_await sink.write(bytes));
         moved += count;
+        if (moved < turn_ends) continue;
+        turn_ends = moved + kTurnBytes;
+        co_await next_turn();
     }
 }
 

@@ -60,7 +60,8 @@ private:
     std::string bytes_;
 };
 
-// Moves everything from source to sink with one chunk in memory; the number of bytes moved.
+// Moves everything from source to sink with one chunk in memory; the number of bytes moved. Other tasks get their turn also
+// where neither end ever waits, as from file to file.
 Task<Result<std::uint64_t>> pump(Source& source, Sink& sink);
 
 }  // namespace millrace

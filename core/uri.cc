@@ -53,6 +53,17 @@ Result<std::string> percent_decode(std::string_view text) {
 
 std::string encode_object_path(std::string_view name) { return percent_encode(name, "/"); }
 
+namespace {
+
+// As forms and most clients write a query: '+' is a space.
+Result<std::string> decode_in_query(std::string_view text) {
+    std::string spaced(text);
+    std::ranges::replace(spaced, '+', ' ');
+    return percent_decode(spaced);
+}
+
+}  // namespace
+
 Result<Query> Query::parse(std::string_view text) {
     Query query;
     while (!text.empty()) {
@@ -61,8 +72,8 @@ Result<Query> Query::parse(std::string_view text) {
         text.remove_prefix(std::min(end + 1, text.size()));
         if (pair.empty()) continue;
         const std::size_t equals = std::min(pair.find('='), pair.size());
-        MILLRACE_TRY_ASSIGN(std::string key, percent_decode(pair.substr(0, equals)));
-        MILLRACE_TRY_ASSIGN(std::string value, percent_decode(equals < pair.size() ? pair.substr(equals + 1) : ""));
+        MILLRACE_TRY_ASSIGN(std::string key, decode_in_query(pair.substr(0, equals)));
+        MILLRACE_TRY_ASSIGN(std::string value, decode_in_query(equals < pair.size() ? pair.substr(equals + 1) : ""));
         query.add(std::move(key), std::move(value));
     }
     return query;

@@ -17,7 +17,7 @@ Result<std::string> percent_decode(std::string_view text);
 // An object name as a URL path: encoded per component, '/' kept.
 std::string encode_object_path(std::string_view name);
 
-// The parameters after '?', in order, decoded ('+' stays '+').
+// The parameters after '?', in order, decoded ('+' is a space).
 class Query {
 public:
     static Result<Query> parse(std::string_view text);  // without the '?'

@@ -43,6 +43,7 @@ std::string problem_json(const Error& error, int status) {
     document["status"] = status;
     document["code"] = code_name(error.code);
     document["detail"] = error.context;
+    document["message"] = error.context;
     // A context may quote bytes of a client that are not UTF-8.
     return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }

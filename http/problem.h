@@ -8,7 +8,8 @@
 
 namespace millrace::http {
 
-// {"type":"about:blank","title":…,"status":…,"code":"not_found","detail":…}; `code` is code_name() and stable.
+// {"type":"about:blank","title":…,"status":…,"code":"not_found","detail":…,"message":…}; `code` is code_name() and stable,
+// `message` is `detail` again, for clients of AIStore.
 std::string problem_json(const Error& error);
 // The same for a status that is not status_of(error.code), such as 405.
 std::string problem_json(const Error& error, int status);

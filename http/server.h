@@ -45,8 +45,9 @@ public:
     virtual bool started() const = 0;
 
     Task<Result<void>> send_json(int status, std::string_view json);
-    // The problem document of the error, with its status.
+    // The problem document of the error, with its status or another. On HEAD it travels in the header Hdr-Error.
     Task<Result<void>> send_error(const Error& error);
+    Task<Result<void>> send_error(const Error& error, int status);
 };
 
 // Answers one request. If it returns without having started a response, the server sends status 500.
@@ -54,7 +55,7 @@ using Handler = std::function<Task<void>(Request&, Response&)>;
 
 struct ServerOptions {
     std::size_t connections_max = 4096;
-    Duration idle_time_max = std::chrono::seconds(75);   // until the next request's header is here; and to discard a body
+    Duration idle_time_max = std::chrono::seconds(75);   // until the next request's header is here; or a byte of a body to discard
     Duration stall_time_max = std::chrono::seconds(60);  // without a byte read or written of a body that is waited for
 };
 

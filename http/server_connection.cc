@@ -8,6 +8,10 @@
 #include "http/problem.h"
 
 namespace millrace::http {
+namespace {
+// A client that was redirected may send a large body to its end before it looks for the answer.
+constexpr auto kDiscardTimeMax = std::chrono::hours(1);
+}  // namespace
 
 ServerConnection::ServerConnection(const Executor& lane, Descriptor socket, const Handler& handler,
                                    const ServerOptions& options, const bool& stopping)
@@ -112,7 +116,7 @@ Task<bool> ServerConnection::settle(IncomingRequest& request, OutgoingResponse& 
         co_return false;
     }
     if (!request.body_withheld() && !request.body_done()) {
-        if (!co_await request.discard_rest(steady_now() + options_.idle_time_max)) {
+        if (!co_await request.discard_rest(options_.idle_time_max, steady_now() + kDiscardTimeMax)) {
             co_await connection_.close_gently();
             co_return false;
         }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <ctime>
+#include <vector>
 
 #include "http/problem.h"
 #include "http/read_all.h"
@@ -31,6 +32,8 @@ const std::string& date_text() {
     return text;
 }
 
+constexpr std::size_t kErrorHeaderBytesMax = 8 * 1024;
+
 bool status_has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 
 }  // namespace
@@ -41,9 +44,11 @@ Task<Result<void>> Response::send_json(int status, std::string_view json) {
     return send(status, Headers{{"Content-Type", "application/json"}}, json);
 }
 
-Task<Result<void>> Response::send_error(const Error& error) {
-    const std::string document = problem_json(error);
-    co_return co_await send(status_of(error.code), Headers{{"Content-Type", "application/problem+json"}}, document);
+Task<Result<void>> Response::send_error(const Error& error) { return send_error(error, status_of(error.code)); }
+
+Task<Result<void>> Response::send_error(const Error& error, int status) {
+    const std::string document = problem_json(error, status);
+    co_return co_await send(status, Headers{{"Content-Type", "application/problem+json"}}, document);
 }
 
 Result<void> IncomingRequest::take_head(Head& head) {
@@ -103,11 +108,11 @@ Task<Result<std::size_t>> IncomingRequest::read(std::span<std::byte> buffer) {
     co_return count;
 }
 
-Task<bool> IncomingRequest::discard_rest(Instant deadline) {
+Task<bool> IncomingRequest::discard_rest(Duration silence_max, Instant deadline) {
     if (failed_) co_return false;
-    connection_.set_deadline(Side::read, deadline);
-    std::array<std::byte, 16 * 1024> discarded;
+    std::vector<std::byte> discarded(64 * 1024);
     while (!reader_.body_done()) {
+        connection_.set_deadline(Side::read, std::min(deadline, steady_now() + silence_max));
         const auto count = co_await reader_.read_body(discarded);
         if (!count) co_return false;
     }
@@ -157,6 +162,8 @@ Task<Result<void>> OutgoingResponse::send_whole(int status, const Headers& heade
 
 Task<Result<void>> OutgoingResponse::send(int status, Headers headers, std::string_view body) {
     if (status_has_no_body(status)) body = {};
+    const bool error_on_head = request_.method == "HEAD" && status >= 400 && body.size() <= kErrorHeaderBytesMax;
+    if (error_on_head && !body.empty()) headers.set("Hdr-Error", std::string(body));
     co_return co_await send_whole(status, headers, body.size(), body);
 }
 

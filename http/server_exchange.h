@@ -20,8 +20,9 @@ public:
     std::optional<std::uint64_t> size() const override { return reader_.length(); }
     Task<Result<std::size_t>> read(std::span<std::byte> buffer) override;
 
-    // Reads what the handler left, so that the client comes to read the response; false when that fails or takes longer.
-    Task<bool> discard_rest(Instant deadline);
+    // Reads what the handler left, so that the client comes to read the response; false when that fails, when nothing comes for
+    // a while, or when it takes longer.
+    Task<bool> discard_rest(Duration silence_max, Instant deadline);
     // From now on a read no longer says "100 Continue": the final status is on its way.
     void response_begins() { may_say_continue_ = false; }
 

@@ -31,7 +31,7 @@ std::uint64_t announced_length(const http::Headers& headers) {
 }  // namespace
 
 void ObjectApi::add_routes(http::Router& router) {
-    for (const char* method : {"GET", "PUT", "HEAD", "DELETE"}) {
+    for (const char* method : {"GET", "PUT", "HEAD", "DELETE", "POST", "PATCH"}) {
         router.add(method, "/v1/objects/{bucket}/{name...}", [this](http::Request& request, http::Response& response, const http::PathParameters& path) {
             return route(request, response, path.find("bucket")->second, path.find("name")->second);
         });
@@ -59,7 +59,7 @@ Task<void> ObjectApi::route(http::Request& request, http::Response& response, co
 
 Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Response& response, const http::Endpoint& owner) {
     http::ClientRequest onward{.method = request.method, .target = request.target, .headers = forwarded(request.headers)};
-    if (request.method == "PUT") onward.body = &request;
+    if (request.method != "GET" && request.method != "HEAD" && request.size() != 0) onward.body = &request;
     onward.deadline = steady_now() + kPassThroughMax;
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<http::Exchange> exchange, co_await core_.client().send(owner, onward));
     http::Headers headers = forwarded(exchange->headers);

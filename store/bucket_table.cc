@@ -19,7 +19,7 @@ constexpr auto kBuckets = state::target_family::buckets;
 constexpr std::string_view kDestroyingPrefix = "destroying/";
 
 Error no_bucket(const std::string& name) {
-    return fail(Code::not_found, "bucket '" + name + "' does not exist");
+    return fail(Code::not_found, "bucket \"ais://" + name + "\" does not exist");
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ Result<void> BucketTable::create(const std::string& name, std::uint64_t small_ob
             " bytes are always files; choose a smaller small_object_bytes_max");
     }
     const std::lock_guard one_at_a_time(admin_mutex_);
-    if (find(name)) return fail(Code::already_exists, "bucket '" + name + "' exists already");
+    if (find(name)) return fail(Code::already_exists, "bucket \"ais://" + name + "\" exists already");
     MILLRACE_TRY_ASSIGN(const std::uint64_t generation, sequence_.take());
     BucketRecord record{small_object_bytes_max, unix_now_ns(), generation};
     // A bucket that had this name before may still be found by it. No name contains a '~'.

@@ -13,33 +13,25 @@ namespace {
 
 constexpr std::size_t kPageObjectsMax = 10'000;
 
-Result<void> validate_custom(const std::map<std::string, std::string>& custom) {
-    std::size_t bytes = 0;
-    for (const auto& [key, value] : custom) bytes += key.size() + value.size();
-    if (bytes > kCustomBytesMax || custom.size() > kCustomEntriesMax) {
-        return fail(Code::too_large, "custom metadata has " + std::to_string(custom.size()) + " entries of " + std::to_string(bytes) +
-            " bytes in all; at most " + std::to_string(kCustomEntriesMax) + " of " + std::to_string(kCustomBytesMax) + " are allowed");
-    }
-    return {};
-}
-
 }  // namespace
 
-LocalStore::LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, Duration unlink_delay)
+LocalStore::LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, const LocalStoreOptions& options)
     : mountpaths_(std::move(mountpaths)),
       sequence_(std::move(sequence)),
       index_(kv),
       buckets_(kv, mountpaths_, *sequence_),
-      durability_(kv, mountpaths_, index_, unlink_delay),
-      publisher_(kv, mountpaths_, index_, *sequence_, durability_) {}
+      durability_(kv, mountpaths_, index_, options.unlink_delay),
+      publisher_(kv, mountpaths_, index_, *sequence_, durability_),
+      drafts_(kv, mountpaths_, buckets_, index_, publisher_, durability_, options.drafts) {}
 
 Result<std::unique_ptr<LocalStore>> LocalStore::open(const LocalStoreOptions& options, state::Kv& kv) {
     const std::vector<std::string> folders = options.mountpaths.empty() ? std::vector{options.folder} : options.mountpaths;
     MILLRACE_TRY_ASSIGN(Mountpaths mountpaths, Mountpaths::open(folders, kv));
     MILLRACE_TRY_ASSIGN(auto sequence, Sequence::open(kv));
-    std::unique_ptr<LocalStore> store(new LocalStore(kv, std::move(mountpaths), std::move(sequence), options.unlink_delay));
+    std::unique_ptr<LocalStore> store(new LocalStore(kv, std::move(mountpaths), std::move(sequence), options));
     MILLRACE_TRY(store->buckets_.load());
     MILLRACE_TRY(store->durability_.recover());
+    MILLRACE_TRY(store->drafts_.load());
     return store;
 }
 
@@ -105,6 +97,14 @@ Result<ObjectInfo> LocalStore::erase_created_before(const std::string& bucket, c
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
     return publisher_.erase(*found, name, created_seq_end);
+}
+
+Result<ObjectInfo> LocalStore::set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
+                                          bool replace, bool sync) {
+    MILLRACE_TRY(validate_bucket_name(bucket));
+    MILLRACE_TRY(validate_object_name(name));
+    MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
+    return publisher_.set_custom(*found, name, custom, replace, sync);
 }
 
 Result<ScanPage> LocalStore::scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) {

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "state/kv.h"
 #include "store/bucket_table.h"
+#include "store/drafts.h"
 #include "store/durability.h"
 #include "store/local_reader.h"
 #include "store/mountpath.h"
@@ -25,6 +26,7 @@ struct LocalStoreOptions {
     std::vector<std::string> mountpaths;  // one folder per disk
     // The longest that a replaced or erased file waits for a sync() by somebody else before the store syncs by itself.
     Duration unlink_delay = std::chrono::seconds(5);
+    DraftLimits drafts = {};
 };
 
 class LocalStore final : public ObjectStore {
@@ -44,10 +46,12 @@ public:
     Result<std::unique_ptr<ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset,
                                                      std::uint64_t length) override;
     Result<ObjectInfo> stat(const std::string& bucket, const std::string& name) override;
-    // custom: at most 256 entries and 64 KiB in all, else Code::too_large.
+    // custom: at most 256 entries and 16 KiB in all, else Code::too_large.
     Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) override;
     Result<void> erase(const std::string& bucket, const std::string& name) override;
     Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end) override;
+    Result<ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
+                                  bool replace, bool sync) override;
 
     // A page never has more than 10,000 objects. A damaged record is Code::corrupt and names its object.
     Result<ScanPage> scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) override;
@@ -57,11 +61,14 @@ public:
     // Another content than what was written is Code::corrupt.
     Task<Result<void>> verify(const std::string& bucket, const std::string& name) override;
 
+    // Objects that are still to be published.
+    Drafts& drafts() { return drafts_; }
+
     // Where the files of large objects lie, absolute.
     std::vector<std::string> object_folders() const;
 
 private:
-    LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, Duration unlink_delay);
+    LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, const LocalStoreOptions& options);
     // Validated; Code::not_found when the bucket does not exist.
     Result<std::string> key_of(const std::string& bucket, const std::string& name) const;
     Result<std::unique_ptr<ObjectReader>> open_part(const std::string& bucket, const std::string& name, Part part);
@@ -72,6 +79,7 @@ private:
     BucketTable buckets_;
     Durability durability_;
     Publisher publisher_;
+    Drafts drafts_;
 };
 
 }  // namespace millrace::store

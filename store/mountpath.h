@@ -1,7 +1,8 @@
 // A folder on one disk that holds large objects. It carries its identity in a file, so that mountpaths may be reordered
 // or moved, and a disk that is not mounted or belongs to another node is noticed before anything is written.
 //
-// Below it: `mountpath` (identity), `tmp/` (being written, emptied at start), `objects/` (published).
+// Below it: `mountpath` (identity), `tmp/` (being written, emptied at start), `objects/` (published), `drafts/` (pieces of
+// objects that are still to be published).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -21,6 +22,7 @@ struct Mountpath {
     std::uint64_t device = 0;  // of the file system it lies on
 
     std::string objects_folder() const { return folder + "/objects"; }
+    std::string drafts_folder() const { return folder + "/drafts"; }
     std::string temp_folder() const { return folder + "/tmp"; }
 };
 

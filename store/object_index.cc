@@ -29,7 +29,7 @@ std::string object_key(std::string_view bucket, std::string_view name) {
 std::string object_label(std::string_view object_key) {
     const std::size_t nul = std::min(object_key.find('\0'), object_key.size());
     const std::string_view name = nul < object_key.size() ? object_key.substr(nul + 1) : "";
-    return "object '" + std::string(name) + "' in bucket '" + std::string(object_key.substr(0, nul)) + "'";
+    return "object \"ais://" + std::string(object_key.substr(0, nul)) + "/" + std::string(name) + "\"";
 }
 
 std::string_view SmallContent::bytes() const { return std::string_view(value_).substr(kVersionBytes); }

@@ -15,7 +15,7 @@ namespace millrace::store {
 
 // bucket \0 name. Names hold no NUL, so buckets do not mix and the order is that of the names' bytes.
 std::string object_key(std::string_view bucket, std::string_view name);
-// For messages: "object 'a/b.txt' in bucket 'photos'".
+// For messages: object "ais://photos/a/b.txt".
 std::string object_label(std::string_view object_key);
 
 // A small content as it was read, with its version still in front of the bytes.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/names.h"
 #include "state/record.h"
 
 namespace millrace::store {
@@ -161,6 +162,29 @@ Result<BucketRecord> decode_bucket(std::string_view bytes, const std::string& wh
     if (disk.generation == 0) return damaged(what, "the bucket's generation is missing");
     if (!disk.key.empty() && (disk.key.find('/') != disk.key.npos || !is_inner_path(disk.key))) return damaged(what, "its key is not a folder's name");
     return BucketRecord{disk.small_max, disk.created, disk.generation, disk.uid, disk.key};
+}
+
+namespace {
+
+bool is_text(std::string_view text) {
+    return is_utf8(text) && std::ranges::all_of(text, [](unsigned char c) { return c >= ' ' && c != 127; });
+}
+
+}  // namespace
+
+Result<void> validate_custom(const std::map<std::string, std::string>& custom) {
+    std::size_t bytes = 0;
+    for (const auto& [key, value] : custom) {
+        bytes += key.size() + value.size();
+        if (key.empty() || !is_text(key) || !is_text(value)) {
+            return fail(Code::invalid_argument, "custom metadata is UTF-8 without control characters, and its keys are not empty");
+        }
+    }
+    if (bytes > kCustomBytesMax || custom.size() > kCustomEntriesMax) {
+        return fail(Code::too_large, "custom metadata has " + std::to_string(custom.size()) + " entries of " + std::to_string(bytes) +
+            " bytes in all; at most " + std::to_string(kCustomEntriesMax) + " of " + std::to_string(kCustomBytesMax) + " are allowed");
+    }
+    return {};
 }
 
 bool is_inner_path(std::string_view path) {

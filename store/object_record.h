@@ -11,8 +11,8 @@
 namespace millrace::store {
 
 inline constexpr std::size_t kRecordBytesMax = 256 * 1024;
-// Bounds of an object's custom metadata, so that every record stays below kRecordBytesMax.
-inline constexpr std::size_t kCustomBytesMax = 64 * 1024;
+// Bounds of an object's custom metadata, so that it fits into a header even when it is encoded.
+inline constexpr std::size_t kCustomBytesMax = 16 * 1024;
 inline constexpr std::size_t kCustomEntriesMax = 256;
 
 // Where a file with an object's content lies.
@@ -45,6 +45,9 @@ std::string encode(const BucketRecord& record);
 // error whose record it is.
 Result<ObjectRecord> decode_object(std::string_view bytes, const std::string& what);
 Result<BucketRecord> decode_bucket(std::string_view bytes, const std::string& what);
+
+// Code::too_large beyond the bounds, Code::invalid_argument for what is no text.
+Result<void> validate_custom(const std::map<std::string, std::string>& custom);
 
 // Relative, not empty, without empty, "." and ".." components: cannot lead out of a folder.
 bool is_inner_path(std::string_view path);

@@ -101,6 +101,10 @@ public:
     virtual Result<void> erase(const std::string& bucket, const std::string& name) = 0;
     // The same, but what has this created_seq or a later one stays: Code::not_found. What the object was.
     virtual Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end) = 0;
+    // Adds to an object's custom metadata, or replaces all of it. Content, version and times stay as they are: a version
+    // stands for a content. The object as it is afterwards.
+    virtual Result<ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
+        bool replace, bool sync) = 0;
 
     // Objects after a name (exclusive) whose names start with prefix; at most objects_max.
     virtual Result<ScanPage> scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) = 0;

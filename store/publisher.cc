@@ -69,6 +69,23 @@ Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std
     return old.record ? std::move(old.record->info) : ObjectInfo{};
 }
 
+Result<ObjectInfo> Publisher::set_custom(Bucket& bucket, const std::string& name, const std::map<std::string, std::string>& custom, bool replace,
+                                         bool sync) {
+    const std::string key = object_key(bucket.key(), name);
+    MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
+    const auto locked = lock_name(key);
+    MILLRACE_TRY_ASSIGN(auto record, index_.find(key));
+    if (!record) return fail(Code::not_found, object_label(key) + " does not exist");
+    std::map<std::string, std::string> changed = custom;
+    if (!replace) changed.insert(record->info.custom.begin(), record->info.custom.end());
+    MILLRACE_TRY(validate_custom(changed));
+    record->info.custom = std::move(changed);
+    state::Batch batch;
+    ObjectIndex::put(batch, key, *record);
+    MILLRACE_TRY(kv_.write(std::move(batch), sync));
+    return std::move(record->info);
+}
+
 // A damaged record does not keep anybody from overwriting or erasing the object.
 Result<Publisher::Old> Publisher::find_old(const std::string& key) const {
     auto found = index_.find(key);

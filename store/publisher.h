@@ -35,6 +35,8 @@ public:
     Result<ObjectInfo> publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync);
     // See ObjectStore::erase_created_before(). Of a damaged object nothing is known: it goes.
     Result<ObjectInfo> erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end);
+    // Changes the record alone.
+    Result<ObjectInfo> set_custom(Bucket& bucket, const std::string& name, const std::map<std::string, std::string>& custom, bool replace, bool sync);
     // Keeps the object from changing.
     std::unique_lock<std::mutex> lock_name(std::string_view object_key);
 

@@ -56,47 +56,71 @@ InlineTransform::InlineTransform(store::ObjectStore& store, const SpoolFolder& s
       failed_(metrics::counter("millrace_inline_requests_total", "Inline GETs by result", {{"result", "error"}})),
       seconds_(metrics::histogram("millrace_inline_seconds", "Time of inline GETs")) {}
 
+int inline_status(Code code) {
+    const int status = http::status_of(code);
+    return status == 500 || status == 502 || status == 504 ? 422 : status;
+}
+
 Task<void> InlineTransform::serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    const Result<void> outcome = co_await answer(request, response, bucket, name);
+    // Once the result has begun, returning without finish() cuts the connection.
+    if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error(), inline_status(outcome.error().code));
+}
+
+Task<Result<void>> InlineTransform::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    if (const auto transforms = chain_of(request.query)) {
+        if (const auto address = direct_address(*transforms, request.query, bucket, name)) {
+            MILLRACE_CO_TRY(store_.stat(bucket, name));
+            http::Headers headers{{"Location", *address}};
+            co_return co_await response.send(307, std::move(headers), "");
+        }
+    }
+    ReplySink sink(response);
+    MILLRACE_CO_TRY(co_await transform(request.query, bucket, name, sink));
+    co_return co_await sink.finish();
+}
+
+Task<Result<void>> InlineTransform::transform(const Query& query, const std::string& bucket, const std::string& name, Sink& sink) {
     const Instant begun = steady_now();
     Result<void> outcome;
     if (++requests_ > requests_max_) {
         outcome = fail(Code::overloaded, "this target serves " + std::to_string(requests_max_) + " inline requests already; try again");
     } else {
-        outcome = co_await run(request, response, bucket, name);
+        outcome = co_await run(query, bucket, name, sink);
     }
     --requests_;
     seconds_.observe(std::chrono::duration<double>(steady_now() - begun).count());
     (outcome ? served_ : failed_).add();
-    if (outcome) co_return;
-    remember({request.query.get("etl_name"), "ais://" + bucket + "/" + name, outcome.error(), unix_now_ns()});
-    // Once the result has begun, returning without finish() cuts the connection.
-    if (!response.started()) (void)co_await response.send_error(outcome.error());
+    if (!outcome) remember({query.get("etl_name"), "ais://" + bucket + "/" + name, outcome.error(), unix_now_ns()});
+    co_return outcome;
 }
 
-Task<Result<void>> InlineTransform::run(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    std::vector<std::string> names = words_of(request.query.get("etl_pipeline"));
-    names.insert(names.begin(), request.query.get("etl_name"));
-    auto transforms = TransformChain::find(transforms_, spool_, names);
-    if (!transforms) co_return fail(Code::not_found, transforms.error().context);
+Task<Result<void>> InlineTransform::run(const Query& query, const std::string& bucket, const std::string& name, Sink& sink) {
+    MILLRACE_CO_TRY_ASSIGN(const TransformChain transforms, chain_of(query));
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
-    const runtime::ObjectRun run{bucket, name, request.query.get("etl_args"), steady_now() + transforms->timeout(reader->info().size)};
-    if (const auto address = direct_address(*transforms, run)) {
-        http::Headers headers{{"Location", *address}};
-        co_return co_await response.send(307, std::move(headers), "");
-    }
-    ReplySink sink(response);
-    runtime::RunResult ran = co_await transforms->feed(Lanes::here(), run, false, *reader, sink);
-    if (!ran) co_return std::move(ran.error().error);
-    co_return co_await sink.finish();
+    const runtime::ObjectRun run{bucket, name, query.get("etl_args"), steady_now() + transforms.timeout(reader->info().size)};
+    const runtime::RunResult ran = co_await transforms.feed(Lanes::here(), run, false, *reader, sink);
+    if (!ran) co_return ran.error().error;
+    co_return Result<void>{};
 }
 
-std::optional<std::string> InlineTransform::direct_address(const TransformChain& transforms, const runtime::ObjectRun& run) const {
+Result<TransformChain> InlineTransform::chain_of(const Query& query) const {
+    const std::string first = query.get("etl_name");
+    std::vector<std::string> names = words_of(query.get("etl_pipeline"));
+    names.insert(names.begin(), first);
+    auto transforms = TransformChain::find(transforms_, spool_, names);
+    if (!transforms) return fail(Code::not_found, "etl job " + first + " cannot run here: " + transforms.error().context);
+    return transforms;
+}
+
+std::optional<std::string> InlineTransform::direct_address(const TransformChain& transforms, const Query& query, const std::string& bucket,
+                                                           const std::string& name) const {
     if (transforms.single() == nullptr) return std::nullopt;
     const spec::TransformSpec& spec = transforms.single()->instance->spec();
     const bool pulls = spec.communication == spec::Communication::hpull && !spec.file_paths;
     if (!pulls || spec.kind != spec::Kind::oci || spec.container.network != spec::Network::host) return std::nullopt;
-    std::string address = http::Endpoint{host_, spec.container.port, ""}.text() + '/' + runtime::escape_segment(runtime::object_uname(run.bucket, run.name));
-    if (!run.args.empty()) address += "?etl_args=" + percent_encode(run.args);
+    std::string address = http::Endpoint{host_, spec.container.port, ""}.text() + '/' + runtime::escape_segment(runtime::object_uname(bucket, name));
+    if (const std::string args = query.get("etl_args"); !args.empty()) address += "?etl_args=" + percent_encode(args);
     return address;
 }
 

@@ -24,6 +24,10 @@ struct InlineError {
     std::int64_t at_unix_ns = 0;
 };
 
+// The status of an inline failure. Clients repeat what they take for a passing trouble of the server, some for minutes: a transform
+// that failed is none, whatever its code.
+int inline_status(Code code);
+
 class InlineTransform {
 public:
     InlineTransform(store::ObjectStore& store, const SpoolFolder& spool, const TransformTable& transforms, const TargetConfig& config);
@@ -32,15 +36,20 @@ public:
     // are sent with their length; larger ones stream.
     Task<void> serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
+    // The same into another sink, for the transform, pipeline and arguments of an address. May have written something when it fails.
+    Task<Result<void>> transform(const Query& query, const std::string& bucket, const std::string& name, Sink& sink);
+
     // The last errors of a transform, newest first.
     std::vector<InlineError> errors(const std::string& transform) const;
 
 private:
-    Task<Result<void>> run(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+    Task<Result<void>> answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+    Task<Result<void>> run(const Query& query, const std::string& bucket, const std::string& name, Sink& sink);
+    Result<TransformChain> chain_of(const Query& query) const;
     void remember(InlineError error);
 
     // Where a client can talk to the server of a pulling transform itself.
-    std::optional<std::string> direct_address(const TransformChain& transforms, const runtime::ObjectRun& run) const;
+    std::optional<std::string> direct_address(const TransformChain& transforms, const Query& query, const std::string& bucket, const std::string& name) const;
 
     store::ObjectStore& store_;
     const SpoolFolder& spool_;

@@ -1,73 +1,62 @@
 #include "worker/object_api.h"
 
-#include <charconv>
-#include <ctime>
+#include <nlohmann/json.hpp>
 
-#include "core/hash.h"
 #include "core/names.h"
+#include "worker/action_message.h"
 #include "worker/job_headers.h"
+#include "worker/object_headers.h"
 
 namespace millrace::worker {
 namespace {
 
-std::string http_date(std::int64_t unix_ns) {
-    const std::time_t seconds = unix_ns / 1'000'000'000;
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[64];
-    std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    return text;
-}
-
-Result<std::optional<std::uint64_t>> expected_checksum(const http::Headers& headers) {
-    const auto value = headers.find("Ais-Checksum-Value");
-    const auto type = headers.find("Ais-Checksum-Type");
-    if (!value || value->empty() || (type && *type != "xxhash2" && *type != "none")) {
-        if (type && *type != "none" && *type != "xxhash2") {
-            return fail(Code::invalid_argument, "checksum type '" + std::string(*type) + "' is not supported; send xxhash2 or none");
-        }
-        return std::optional<std::uint64_t>();
+// {"key": "value", …}
+Result<CustomMetadata> custom_of(const nlohmann::json& value) {
+    const Error wrong = fail(Code::invalid_argument, R"(custom metadata is set with {"action": "", "value": {"key": "value"}}; values are strings)");
+    if (!value.is_object()) return wrong;
+    CustomMetadata custom;
+    for (const auto& [key, text] : value.items()) {
+        if (!text.is_string()) return wrong;
+        custom.emplace(key, text.get<std::string>());
     }
-    std::uint64_t number = 0;
-    const auto parsed = std::from_chars(value->data(), value->data() + value->size(), number, 16);
-    if (value->size() != 16 || parsed.ec != std::errc{} || parsed.ptr != value->data() + value->size()) {
-        return fail(Code::invalid_argument, "Ais-Checksum-Value must be 16 hex digits");
-    }
-    return std::optional(number);
+    return custom;
 }
 
 }  // namespace
 
-ObjectApi::ObjectApi(store::ObjectStore& store, const ClusterView& cluster, Fences& fences, InlineTransform& inline_transform,
+ObjectApi::ObjectApi(store::ObjectStore& store, store::Drafts& drafts, const ClusterView& cluster, Fences& fences, InlineTransform& inline_transform,
                      const TargetConfig& config, std::string boot_id)
-    : store_(store), cluster_(cluster), fences_(fences), inline_(inline_transform), sync_puts_(config.sync_puts), boot_id_(std::move(boot_id)) {}
+    : store_(store), cluster_(cluster), fences_(fences), inline_(inline_transform), drafts_(store, drafts, cluster.self(), config.sync_puts),
+      copies_(store, cluster, inline_transform, config.sync_puts), sync_puts_(config.sync_puts), boot_id_(std::move(boot_id)) {}
 
 void ObjectApi::add_routes(http::Router& router) {
-    const auto bind = [this](Task<void> (ObjectApi::*handler)(http::Request&, http::Response&, const Parameters&)) {
-        return [this, handler](http::Request& request, http::Response& response, const Parameters& path) {
-            return (this->*handler)(request, response, path);
-        };
+    add_route(router, "PUT", 307, &ObjectApi::put);
+    add_route(router, "GET", 301, &ObjectApi::get);
+    add_route(router, "HEAD", 307, &ObjectApi::head);
+    add_route(router, "DELETE", 307, &ObjectApi::remove);
+    add_route(router, "POST", 307, &ObjectApi::command);
+    add_route(router, "PATCH", 307, &ObjectApi::patch);
+}
+
+void ObjectApi::add_route(http::Router& router, const char* method, int redirect_status, Handler handler) {
+    const auto route = [this, redirect_status, handler](http::Request& request, http::Response& response, const http::PathParameters& path) {
+        return answer(request, response, path.find("bucket")->second, path.find("name")->second, redirect_status, handler);
     };
-    constexpr std::string_view kPattern = "/v1/objects/{bucket}/{name...}";
-    router.add("PUT", kPattern, bind(&ObjectApi::put));
-    router.add("GET", kPattern, bind(&ObjectApi::get));
-    router.add("HEAD", kPattern, bind(&ObjectApi::head));
-    router.add("DELETE", kPattern, bind(&ObjectApi::remove));
+    router.add(method, "/v1/objects/{bucket}/{name...}", route);
+}
+
+Task<void> ObjectApi::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name, int redirect_status,
+                             Handler handler) {
+    Result<void> outcome = validate_object_name(name);
+    if (outcome && co_await redirected(request, response, name, redirect_status)) co_return;
+    if (outcome && !store_.has_bucket(bucket)) outcome = unknown_bucket(bucket);
+    if (outcome) outcome = co_await (this->*handler)(request, response, bucket, name);
+    // Once the object has begun, returning without finish() cuts the connection.
+    if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error());
 }
 
 Error ObjectApi::unknown_bucket(const std::string& bucket) const {
     return fail(Code::not_found, "bucket \"ais://" + bucket + "\" does not exist");
-}
-
-http::Headers ObjectApi::describe(const store::ObjectInfo& info) const {
-    http::Headers headers{{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "bytes"}, {"Ais-Checksum-Type", "xxhash2"},
-                          {"Ais-Checksum-Value", checksum_text(info.checksum)}, {"Ais-Version", std::to_string(info.version)},
-                          {"Last-Modified", http_date(info.written_unix_ns)}};
-    if (info.provenance) {
-        add_job_headers(headers, {JobId(info.provenance->job), cluster_.self(), 0, *info.provenance});
-        headers.set("Millrace-Source", "ais://" + info.provenance->source_bucket + "/" + std::string(*headers.find("Millrace-Source-Name")));
-    }
-    return headers;
 }
 
 Task<bool> ObjectApi::redirected(http::Request& request, http::Response& response, const std::string& name, int status) {
@@ -83,30 +72,28 @@ Task<bool> ObjectApi::redirected(http::Request& request, http::Response& respons
     co_return true;
 }
 
-Task<void> ObjectApi::put(http::Request& request, http::Response& response, const Parameters& path) {
-    const std::string& bucket = path.find("bucket")->second;
-    const std::string& name = path.find("name")->second;
-    if (auto valid = validate_object_name(name); !valid) {
-        (void)co_await response.send_error(valid.error());
-        co_return;
-    }
-    if (co_await redirected(request, response, name, 307)) co_return;
-    const Result<store::ObjectInfo> stored = co_await store_body(request, bucket, name);
-    if (!stored) {
-        (void)co_await response.send_error(stored.error());
-        co_return;
-    }
-    http::Headers headers = describe(*stored);
+Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    if (request.query.find("object_to")) co_return co_await copy(request, response, bucket, name);
+    if (request.query.find("append_type")) co_return co_await drafts_.append(request, response, bucket, name);
+    if (request.query.find("uploadId")) co_return co_await drafts_.put_part(request, response, bucket, name);
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo stored, co_await store_body(request, bucket, name));
+    http::Headers headers = object_headers(stored, cluster_.self());
     headers.set("Millrace-Boot", boot_id_);
-    (void)co_await response.send(200, std::move(headers), "");
+    co_return co_await response.send(200, std::move(headers), "");
+}
+
+Task<Result<void>> ObjectApi::copy(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    const Result<void> copied = co_await copies_.run(request.query, bucket, name);
+    if (copied) co_return co_await response.send(200, {}, "");
+    co_return co_await response.send_error(copied.error(), inline_status(copied.error().code));
 }
 
 Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, const std::string& bucket, const std::string& name) {
-    if (!store_.has_bucket(bucket)) co_return unknown_bucket(bucket);
     MILLRACE_CO_TRY_ASSIGN(const std::optional<JobPut> job, read_job_headers(request.headers));
     store::WriteOptions options;
     options.size = request.size();
     MILLRACE_CO_TRY_ASSIGN(options.expected_checksum, expected_checksum(request.headers));
+    MILLRACE_CO_TRY_ASSIGN(options.custom, custom_metadata(request.headers));
     options.sync = sync_puts_ && !job;  // a job's outputs are made durable by its checkpoints
     if (job) {
         MILLRACE_CO_TRY(fences_.admit(job->job, job->slice, job->fence));
@@ -119,36 +106,29 @@ Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, co
     co_return co_await writer->commit();
 }
 
-Task<void> ObjectApi::get(http::Request& request, http::Response& response, const Parameters& path) {
-    const std::string& bucket = path.find("bucket")->second;
-    const std::string& name = path.find("name")->second;
-    if (co_await redirected(request, response, name, 301)) co_return;
-    if (!store_.has_bucket(bucket)) {
-        (void)co_await response.send_error(unknown_bucket(bucket));
-        co_return;
-    }
-    if (!request.query.get("etl_name").empty()) {
-        co_await inline_.serve(request, response, bucket, name);
-        co_return;
-    }
-    co_await send(request, response, bucket, name);
+Task<Result<void>> ObjectApi::get(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    if (request.query.get("etl_name").empty()) co_return co_await send_object(request, response, bucket, name);
+    co_await inline_.serve(request, response, bucket, name);
+    co_return Result<void>{};
+}
+
+Task<Result<void>> ObjectApi::head(http::Request&, http::Response& response, const std::string& bucket, const std::string& name) {
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, store_.stat(bucket, name));
+    http::Headers headers = object_headers(info, cluster_.self());
+    add_place_headers(headers, cluster_.self(), bucket, name);
+    co_return co_await response.send_head(200, std::move(headers), info.size);
 }
 
 Task<void> ObjectApi::send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    if (request.method == "HEAD") {
-        const auto info = store_.stat(bucket, name);
-        (void)co_await (info ? response.send_head(200, describe(*info), info->size) : response.send_error(info.error()));
-        co_return;
-    }
-    const Result<void> sent = co_await send_object(request, response, bucket, name);
-    // Once the object has begun, returning without finish() cuts the connection.
+    const bool is_head = request.method == "HEAD";
+    const Result<void> sent = co_await (is_head ? head(request, response, bucket, name) : send_object(request, response, bucket, name));
     if (!sent && !response.started()) (void)co_await response.send_error(sent.error());
 }
 
 Task<Result<void>> ObjectApi::send_object(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     MILLRACE_CO_TRY_ASSIGN(std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
     if (request.query.get("verify") == "true") MILLRACE_CO_TRY(co_await store_.verify(bucket, name));
-    http::Headers headers = describe(reader->info());
+    http::Headers headers = object_headers(reader->info(), cluster_.self());
     const std::uint64_t size = reader->info().size;
     const auto range = http::parse_range(request.headers.find("Range"), size);
     if (!range) {
@@ -170,27 +150,32 @@ Task<Result<void>> ObjectApi::send_object(http::Request& request, http::Response
     co_return co_await response.finish();
 }
 
-Task<void> ObjectApi::head(http::Request& request, http::Response& response, const Parameters& path) {
-    const std::string& bucket = path.find("bucket")->second;
-    const std::string& name = path.find("name")->second;
-    if (co_await redirected(request, response, name, 307)) co_return;
-    if (!store_.has_bucket(bucket)) {
-        (void)co_await response.send_error(unknown_bucket(bucket));
-        co_return;
-    }
-    co_await send(request, response, bucket, name);
+Task<Result<void>> ObjectApi::remove(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    if (request.query.find("uploadId")) co_return co_await drafts_.abort(request, response, bucket, name);
+    MILLRACE_CO_TRY(co_await refuse_other_deletions(request));
+    MILLRACE_CO_TRY(store_.erase(bucket, name));
+    co_return co_await response.send(200, {}, "");
 }
 
-Task<void> ObjectApi::remove(http::Request& request, http::Response& response, const Parameters& path) {
-    const std::string& bucket = path.find("bucket")->second;
-    const std::string& name = path.find("name")->second;
-    if (co_await redirected(request, response, name, 307)) co_return;
-    const Result<void> erased = store_.has_bucket(bucket) ? store_.erase(bucket, name) : Result<void>(unknown_bucket(bucket));
-    if (!erased) {
-        (void)co_await response.send_error(erased.error());
-        co_return;
-    }
-    (void)co_await response.send(200, {}, "");
+// An upload that is aborted without its id must not take the object with it.
+Task<Result<void>> ObjectApi::refuse_other_deletions(http::Request& request) const {
+    if (request.size() == 0) co_return Result<void>{};
+    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, co_await read_action(request));
+    if (message.action != "mpt-abort") co_return Result<void>{};
+    co_return fail(Code::invalid_argument, "mpt-abort needs uploadId in the query");
+}
+
+Task<Result<void>> ObjectApi::command(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    co_return co_await drafts_.command(request, response, bucket, name);
+}
+
+Task<Result<void>> ObjectApi::patch(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, co_await read_action(request));
+    MILLRACE_CO_TRY_ASSIGN(const CustomMetadata custom, custom_of(message.value));
+    const bool replace = request.query.get("set-new-custom") == "true";
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo changed, store_.set_custom(bucket, name, custom, replace, sync_puts_));
+    http::Headers headers = object_headers(changed, cluster_.self());
+    co_return co_await response.send(200, std::move(headers), "");
 }
 
 }  // namespace millrace::worker

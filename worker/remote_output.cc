@@ -13,6 +13,10 @@ RemoteOutput::~RemoteOutput() = default;
 void RemoteOutput::begin(const std::string& bucket, const std::string& name, const JobPut& put) {
     http::Headers headers;
     add_job_headers(headers, put);
+    begin(bucket, name, std::move(headers));
+}
+
+void RemoteOutput::begin(const std::string& bucket, const std::string& name, http::Headers headers) {
     sending_.spawn(send("/v1/objects/" + bucket + "/" + encode_object_path(name), std::move(headers)));
 }
 

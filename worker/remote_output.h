@@ -1,4 +1,4 @@
-// An output that belongs to another target: streamed straight to its owner while the transform makes it. Nothing is visible
+// An output, of a job or of a copy, that belongs to another target: streamed straight to its owner while it is made. Nothing is visible
 // there before finish().
 //
 // Lives on one lane, for one object.
@@ -20,6 +20,7 @@ public:
     ~RemoteOutput();  // requires finish() or abort()
 
     void begin(const std::string& bucket, const std::string& name, const JobPut& put);
+    void begin(const std::string& bucket, const std::string& name, http::Headers headers);
     Sink& sink() { return pipe_.sink(); }
     // The owner has it, under this boot id: what it has not synced is gone when its boot id changes.
     Task<Result<std::string>> finish();

@@ -48,12 +48,15 @@ struct TargetService::Impl {
     std::optional<http::Listening> listening;
     std::unique_ptr<http::Server> server;
     std::unique_ptr<ProxyLink> link;
+    TaskGroup housekeeping{control.executor()};
+    Event stopping{control.executor()};
 
     Result<void> open();
     void build();
     runtime::InstanceEnvironment instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts);
     Result<void> begin();
     void apply_catalog(const wire::Catalog& catalog);
+    Task<void> expire_drafts();
     void stop();
 };
 
@@ -115,7 +118,7 @@ void TargetService::Impl::build() {
         if (link) link->send(message);
     });
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
-    object_api = std::make_unique<ObjectApi>(*store, *cluster, *fences, *inline_transform, config, boot_id);
+    object_api = std::make_unique<ObjectApi>(*store, store->drafts(), *cluster, *fences, *inline_transform, config, boot_id);
     node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, boot_id);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);
@@ -168,11 +171,18 @@ Result<void> TargetService::Impl::begin() {
         co_await runtime::remove_leftover_containers(environment.control, environment.target_folder, environment.owner);
         transforms->apply(state->catalog().transforms);
         MILLRACE_CO_TRY(slices->restore());
+        housekeeping.spawn(expire_drafts());
         co_return link->start();
     };
     MILLRACE_TRY(run_blocking(control, boot()));
     log::info("target started", {{"target", state->id()}, {"endpoint", endpoint}, {"boot", boot_id}});
     return {};
+}
+
+Task<void> TargetService::Impl::expire_drafts() {
+    constexpr auto kPause = std::chrono::minutes(1);
+    auto expire = [this] { store->drafts().expire(unix_now_ns()); };
+    while (!co_await stopping.wait_until(steady_now() + kPause)) co_await blocking->run(expire);
 }
 
 // Buckets go only when the catalog says that this very bucket was destroyed; data is never removed because an entry is missing.
@@ -228,6 +238,8 @@ void TargetService::Impl::apply_catalog(const wire::Catalog& catalog) {
 void TargetService::Impl::stop() {
     if (!server) return;
     auto wind_down = [this]() -> Task<void> {
+        stopping.set();
+        co_await housekeeping.join();
         if (link) co_await link->stop();
         co_await slices->stop();
         co_await transforms->stop();

@@ -33,7 +33,7 @@ class Inline(ClusterCase):
         status, _, body = self.cluster.request("GET", self.cluster.object_path("fail", "x", "&etl_name=in-fail"))
         self.assertEqual(status, 422, body)
         status, _, body = self.cluster.request("GET", self.cluster.object_path("fail", "x", "&etl_name=in-hang"))
-        self.assertEqual(status, 504, body)
+        self.assertEqual(status, 422, body)
         status, _, body = self.cluster.request("GET", self.cluster.object_path("fail", "x", "&etl_name=no-such-transform"))
         self.assertEqual(status, 404, body)
         # A result that broke off after it began has no end: the last chunk never comes.

@@ -65,7 +65,7 @@ class Objects(ClusterCase):
         self.cluster.create_bucket("sums")
         detail = self.assert_problem(400, "checksum_mismatch", self.cluster.put, "sums", "x", b"hello",
                                      {"Ais-Checksum-Type": "xxhash2", "Ais-Checksum-Value": "0" * 16})
-        self.assertIn("'x' in bucket 'sums'", detail)
+        self.assertIn("ais://sums/x", detail)
         self.assertEqual(self.cluster.list("sums"), [])
 
     def test_a_body_shorter_than_announced_stores_nothing(self):

@@ -40,7 +40,7 @@ TEST(Query, KeepsOrderAndDecodes) {
     EXPECT_EQ(query->items().size(), 5u);
 }
 
-TEST(Query, PlusIsAPlus) { EXPECT_EQ(Query::parse("a=1+2")->get("a"), "1+2"); }
+TEST(Query, PlusIsASpaceUnlessItIsEncoded) { EXPECT_EQ(Query::parse("a=1+2%2B3")->get("a"), "1 2+3"); }
 
 TEST(Query, EmptyPairsAreIgnored) {
     EXPECT_TRUE(Query::parse("")->items().empty());

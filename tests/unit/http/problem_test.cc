@@ -22,7 +22,7 @@ TEST(Problem, EveryCodeSurvivesTheRoundTrip) {
 
 TEST(Problem, IsOneFixedDocument) {
     EXPECT_EQ(problem_json(fail(Code::not_found, "no job 'x'")),
-              R"({"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"no job 'x'"})");
+              R"({"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"no job 'x'","message":"no job 'x'"})");
     EXPECT_NE(problem_json(fail(Code::internal, "x"), 405).find(R"("status":405)"), std::string::npos);
 }
 

@@ -20,8 +20,8 @@ TEST_F(LocalStoreDamage, DamagedRecordNamesItself) {
     for (const std::string& bytes : {std::string(), std::string("garbage"), good.substr(0, good.size() / 2), good + "x", std::string("\x80")}) {
         overwrite_record("name", bytes);
         EXPECT_EQ(code_of(get("name")), Code::corrupt);
-        EXPECT_TRUE(mentions(get("name"), "object 'name' in bucket 'photos'"));
-        EXPECT_TRUE(mentions(store_->stat("photos", "name"), "object 'name' in bucket 'photos'"));
+        EXPECT_TRUE(mentions(get("name"), "ais://photos/name"));
+        EXPECT_TRUE(mentions(store_->stat("photos", "name"), "ais://photos/name"));
     }
 }
 
@@ -42,7 +42,7 @@ TEST_F(LocalStoreDamage, MissingFileIsDamageAndNamed) {
     const std::string file = file_of("name");
     std::filesystem::remove(file);
     EXPECT_EQ(code_of(get("name")), Code::corrupt);
-    EXPECT_TRUE(mentions(get("name"), "object 'name' in bucket 'photos'"));
+    EXPECT_TRUE(mentions(get("name"), "ais://photos/name"));
     EXPECT_TRUE(mentions(get("name"), file));
     EXPECT_EQ(code_of(verify("name")), Code::corrupt);
     EXPECT_TRUE(store_->stat("photos", "name"));
@@ -72,7 +72,7 @@ TEST_F(LocalStoreDamage, OtherBytesOfTheSameLengthAreFoundByVerify) {
     batch.put(state::target_family::bodies, object_key("photos", "small"), body);
     ASSERT_TRUE(kv_->write(std::move(batch), false));
     EXPECT_EQ(code_of(verify("small")), Code::corrupt);
-    EXPECT_TRUE(mentions(verify("small"), "object 'small' in bucket 'photos'"));
+    EXPECT_TRUE(mentions(verify("small"), "ais://photos/small"));
 }
 
 TEST_F(LocalStoreDamage, MissingSmallContentIsDamage) {

@@ -85,7 +85,7 @@ TEST_F(LocalStoreScan, DamagedRecordNamesItself) {
     ASSERT_TRUE(kv_->write(std::move(batch), false));
     const auto page = store_->scan("photos", "", "", 1000);
     EXPECT_EQ(code_of(page), Code::corrupt);
-    EXPECT_TRUE(mentions(page, "object 'a/b.c' in bucket 'photos'"));
+    EXPECT_TRUE(mentions(page, "ais://photos/a/b.c"));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ TEST_F(LocalStoreTest, GivesBackWhatWasPutAtEveryEdgeOfTheThreshold) {
 
 TEST_F(LocalStoreTest, KeepsEverythingOverAReopening) {
     WriteOptions options;
-    options.custom = {{"colour", "green"}, {"", "empty key"}};
+    options.custom = {{"colour", "green"}, {"a key", "ü, x=y"}};
     options.provenance = Provenance{"job-1", 3, "in", "raw/a.jpg", 17, 99, 0xffff'ffff'ffff'ffffull};
     ASSERT_TRUE(put("small", content(10), options));
     ASSERT_TRUE(put("large", content(5000), options));

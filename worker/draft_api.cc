@@ -1,0 +1,151 @@
+#include "worker/draft_api.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "worker/action_message.h"
+#include "worker/object_headers.h"
+
+namespace millrace::worker {
+namespace {
+
+constexpr std::uint32_t kAppendedPiece = 1;
+
+template <class Number>
+std::optional<Number> parse_whole(std::string_view text) {
+    Number number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    return parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
+struct Handle {
+    store::DraftName draft;
+    std::uint64_t length = 0;
+};
+
+Result<Handle> parse_handle(const std::string& text, const std::string& bucket, const std::string& name) {
+    const std::size_t dot = std::min(text.rfind('.'), text.size());
+    const auto length = parse_whole<std::uint64_t>(std::string_view(text).substr(std::min(dot + 1, text.size())));
+    if (!length) return fail(Code::invalid_argument, "append_handle '" + text + "' is not one that an append answered with");
+    return Handle{{text.substr(0, dot), bucket, name}, *length};
+}
+
+Result<std::vector<std::uint32_t>> part_numbers(const nlohmann::json& value) {
+    const Error wrong = fail(Code::invalid_argument, R"(the value of mpt-complete must be a list such as [{"part-number": 1}])");
+    if (!value.is_array()) return wrong;
+    std::vector<std::uint32_t> numbers;
+    for (const auto& part : value) {
+        const nlohmann::json number = member(part, "part-number");
+        if (!number.is_number_unsigned() || number.get<std::uint64_t>() > store::kPieceNumberMax) return wrong;
+        numbers.push_back(number.get<std::uint32_t>());
+    }
+    return numbers;
+}
+
+}  // namespace
+
+Result<store::PieceOptions> DraftApi::options_of(const http::Request& request) const {
+    store::PieceOptions options;
+    options.size = request.size();
+    options.sync = sync_puts_;
+    MILLRACE_TRY_ASSIGN(options.expected_checksum, expected_checksum(request.headers));
+    return options;
+}
+
+// --- Append ---
+
+Task<Result<void>> DraftApi::append(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    const std::string type = request.query.get("append_type");
+    const std::string text = request.query.get("append_handle");
+    if (type != "append" && type != "flush") co_return fail(Code::invalid_argument, "append_type must be append or flush, not '" + type + "'");
+    const bool adds = type == "append" || request.size() != 0;
+    Handle handle;
+    if (!text.empty()) {
+        MILLRACE_CO_TRY_ASSIGN(handle, parse_handle(text, bucket, name));
+        if (adds) {
+            MILLRACE_CO_TRY_ASSIGN(handle.length, co_await extend(request, handle.draft, handle.length));
+        }
+    } else if (adds) {
+        MILLRACE_CO_TRY_ASSIGN(handle.draft, drafts_.begin(bucket, name));
+        const Result<std::uint64_t> length = co_await begin_with_content(request, handle.draft);
+        if (!length) (void)drafts_.discard(handle.draft);  // nobody learns its handle
+        MILLRACE_CO_TRY_ASSIGN(handle.length, length);
+    } else {
+        co_return fail(Code::invalid_argument, "there is nothing to flush: give the append_handle of the last append");
+    }
+    if (type == "flush") {
+        const std::vector<std::uint32_t> numbers{kAppendedPiece};
+        co_return co_await publish(response, handle.draft, numbers);
+    }
+    http::Headers headers{{"Ais-Append-Handle", handle.draft.id + "." + std::to_string(handle.length)}};
+    co_return co_await response.send(200, std::move(headers), "");
+}
+
+Task<Result<std::uint64_t>> DraftApi::extend(http::Request& request, const store::DraftName& draft, std::uint64_t length) {
+    MILLRACE_CO_TRY_ASSIGN(store::PieceOptions options, options_of(request));
+    options.extend_at = length;
+    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::PieceWriter> writer, drafts_.write_piece(draft, kAppendedPiece, options));
+    MILLRACE_CO_TRY(co_await pump(request, *writer));
+    co_return writer->commit();
+}
+
+// Appending to an object that exists begins with what it has.
+Task<Result<std::uint64_t>> DraftApi::begin_with_content(http::Request& request, const store::DraftName& draft) {
+    std::uint64_t length = 0;
+    const auto reader = store_.open(draft.bucket, draft.object);
+    if (reader) {
+        store::PieceOptions options;
+        options.size = (*reader)->info().size;
+        options.expected_checksum = (*reader)->info().checksum;
+        MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::PieceWriter> writer, drafts_.write_piece(draft, kAppendedPiece, options));
+        MILLRACE_CO_TRY(co_await pump(**reader, *writer));
+        MILLRACE_CO_TRY_ASSIGN(length, writer->commit());
+    } else if (reader.error().code != Code::not_found) {
+        co_return reader.error();
+    }
+    co_return co_await extend(request, draft, length);
+}
+
+// --- Multipart upload ---
+
+Task<Result<void>> DraftApi::command(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, co_await read_action(request));
+    if (message.action == "mpt-upload") {
+        MILLRACE_CO_TRY_ASSIGN(const store::DraftName draft, drafts_.begin(bucket, name));
+        http::Headers headers{{"Content-Type", "text/plain"}};
+        co_return co_await response.send(200, std::move(headers), draft.id);
+    }
+    if (message.action != "mpt-complete") {
+        co_return fail(Code::invalid_argument, "action '" + message.action + "' is not known on objects; known: mpt-upload, mpt-complete");
+    }
+    MILLRACE_CO_TRY_ASSIGN(const std::vector<std::uint32_t> numbers, part_numbers(message.value));
+    const store::DraftName draft{request.query.get("uploadId"), bucket, name};
+    co_return co_await publish(response, draft, numbers);
+}
+
+Task<Result<void>> DraftApi::put_part(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    const std::string text = request.query.get("partNumber");
+    const auto number = parse_whole<std::uint32_t>(text);
+    if (!number) co_return fail(Code::invalid_argument, "partNumber must be a number, not '" + text + "'");
+    MILLRACE_CO_TRY_ASSIGN(const store::PieceOptions options, options_of(request));
+    const store::DraftName draft{request.query.get("uploadId"), bucket, name};
+    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::PieceWriter> writer, drafts_.write_piece(draft, *number, options));
+    MILLRACE_CO_TRY(co_await pump(request, *writer));
+    MILLRACE_CO_TRY(writer->commit());
+    co_return co_await response.send(200, {}, "");
+}
+
+Task<Result<void>> DraftApi::abort(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    MILLRACE_CO_TRY(drafts_.discard({request.query.get("uploadId"), bucket, name}));
+    co_return co_await response.send(200, {}, "");
+}
+
+Task<Result<void>> DraftApi::publish(http::Response& response, const store::DraftName& draft, const std::vector<std::uint32_t>& numbers) {
+    store::WriteOptions options;
+    options.sync = sync_puts_;
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, co_await drafts_.publish(draft, numbers, std::move(options)));
+    http::Headers headers = object_headers(info, self_);
+    co_return co_await response.send(200, std::move(headers), "");
+}
+
+}  // namespace millrace::worker

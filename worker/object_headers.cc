@@ -1,0 +1,106 @@
+#include "worker/object_headers.h"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include "core/hash.h"
+#include "core/uri.h"
+#include "worker/job_headers.h"
+
+namespace millrace::worker {
+namespace {
+
+std::string http_date(std::int64_t unix_ns) {
+    const std::time_t seconds = unix_ns / 1'000'000'000;
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    char text[64];
+    std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return text;
+}
+
+// What every client reads out of a header as it was put in.
+bool is_plain(std::string_view text) {
+    return !text.starts_with(' ') && !text.ends_with(' ') && std::ranges::all_of(text, [](unsigned char c) { return c >= ' ' && c < 127; });
+}
+
+std::string_view trimmed(std::string_view text) {
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    while (text.ends_with(' ')) text.remove_suffix(1);
+    return text;
+}
+
+}  // namespace
+
+http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self) {
+    http::Headers headers{{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "bytes"}, {"Ais-Checksum-Type", "xxhash2"},
+                          {"Ais-Checksum-Value", checksum_text(info.checksum)}, {"Ais-Version", std::to_string(info.version)},
+                          {"Ais-Atime", std::to_string(info.written_unix_ns)}, {"Last-Modified", http_date(info.written_unix_ns)}};
+    if (!info.custom.empty()) headers.add("Ais-Custom-Md", custom_text(info.custom));
+    if (info.provenance) {
+        add_job_headers(headers, {JobId(info.provenance->job), self, 0, *info.provenance});
+        headers.set("Millrace-Source", "ais://" + info.provenance->source_bucket + "/" + std::string(*headers.find("Millrace-Source-Name")));
+    }
+    return headers;
+}
+
+void add_place_headers(http::Headers& headers, const TargetId& self, const std::string& bucket, const std::string& name) {
+    if (is_plain(name)) headers.add("Ais-Name", name);
+    headers.add("Ais-Bucket-Name", bucket);
+    headers.add("Ais-Bucket-Provider", "ais");
+    headers.add("Ais-Location", "t[" + self.str() + "]");
+    headers.add("Ais-Mirror-Copies", "1");
+    headers.add("Ais-Present", "true");
+}
+
+Result<std::optional<std::uint64_t>> expected_checksum(const http::Headers& headers) {
+    const auto value = headers.find("Ais-Checksum-Value");
+    const auto type = headers.find("Ais-Checksum-Type");
+    if (type && *type != "xxhash2" && *type != "none") {
+        return fail(Code::invalid_argument, "checksum type '" + std::string(*type) + "' is not supported; send xxhash2 or none");
+    }
+    if (!value || value->empty() || (type && *type == "none")) return std::optional<std::uint64_t>();
+    std::uint64_t number = 0;
+    const auto parsed = std::from_chars(value->data(), value->data() + value->size(), number, 16);
+    if (value->size() != 16 || parsed.ec != std::errc{} || parsed.ptr != value->data() + value->size()) {
+        return fail(Code::invalid_argument, "Ais-Checksum-Value must be 16 hex digits");
+    }
+    return std::optional(number);
+}
+
+Result<CustomMetadata> custom_metadata(const http::Headers& headers) {
+    CustomMetadata custom;
+    if (const auto exact = headers.find("Millrace-Custom-Md")) {
+        MILLRACE_TRY_ASSIGN(const Query items, Query::parse(*exact));
+        custom.insert(items.items().begin(), items.items().end());
+        return custom;
+    }
+    std::string_view rest = headers.find("Ais-Custom-Md").value_or("");
+    while (!rest.empty()) {
+        const std::size_t comma = std::min(rest.find(','), rest.size());
+        const std::string_view entry = trimmed(rest.substr(0, comma));
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+        const std::size_t equals = entry.find('=');
+        if (equals == entry.npos) return fail(Code::invalid_argument, "Ais-Custom-Md must be KEY=VALUE, KEY=VALUE; '" + std::string(entry) + "' has no '='");
+        custom.insert_or_assign(std::string(entry.substr(0, equals)), std::string(entry.substr(equals + 1)));
+    }
+    return custom;
+}
+
+std::string custom_text(const CustomMetadata& custom) {
+    std::string text;
+    for (const auto& [key, value] : custom) {
+        if (!text.empty()) text += ", ";
+        text += key + "=" + value;
+    }
+    return text;
+}
+
+std::string exact_custom_text(const CustomMetadata& custom) {
+    Query items;
+    for (const auto& [key, value] : custom) items.add(key, value);
+    return items.text();
+}
+
+}  // namespace millrace::worker

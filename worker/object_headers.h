@@ -1,0 +1,31 @@
+// What is known of an object, as headers of HTTP requests and replies. Pure.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/ids.h"
+#include "http/message.h"
+#include "store/object_store.h"
+
+namespace millrace::worker {
+
+using CustomMetadata = std::map<std::string, std::string>;
+
+// Of the content: for replies to GET, HEAD and PUT. self: the target that says it.
+http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self);
+// Of the place: HEAD has these too.
+void add_place_headers(http::Headers& headers, const TargetId& self, const std::string& bucket, const std::string& name);
+
+// The checksum that the client expects its body to have; Code::invalid_argument for another kind than xxhash2.
+Result<std::optional<std::uint64_t>> expected_checksum(const http::Headers& headers);
+
+// Custom metadata of a PUT: "Ais-Custom-Md: k=v, k=v", or, exact for any key and value, "Millrace-Custom-Md" in the form of a
+// query string.
+Result<CustomMetadata> custom_metadata(const http::Headers& headers);
+// "k=v, k=v", as AIStore shows it: a value with a comma does not come out as it went in.
+std::string custom_text(const CustomMetadata& custom);
+// For Millrace-Custom-Md.
+std::string exact_custom_text(const CustomMetadata& custom);
+
+}  // namespace millrace::worker
