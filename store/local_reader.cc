@@ -86,9 +86,8 @@ Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, co
 }  // namespace
 
 Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key,
-                                                  Part part) {
+                                                  const std::string& label, Part part) {
     MILLRACE_TRY_ASSIGN(auto record, index.find(key));
-    const std::string label = object_label(key);
     if (!record) return fail(Code::not_found, label + " does not exist");
     const std::uint64_t size = record->info.size;
     if (part.offset > size || part.length.value_or(0) > size - part.offset) {

@@ -19,7 +19,8 @@ struct Part {
 };
 
 // Code::corrupt when record and content do not fit together: the object is damaged, or it was replaced just now.
+// label: what errors call the object.
 Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key,
-                                                  Part part);
+                                                  const std::string& label, Part part);
 
 }  // namespace millrace::store

@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::size_t kPageObjectsMax = 10'000;
 
+// By the bucket's name: its key may be another.
+Error no_object(const std::string& bucket, const std::string& name) {
+    return fail(Code::not_found, object_label(object_key(bucket, name)) + " does not exist");
+}
+
 }  // namespace
 
 LocalStore::LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, const LocalStoreOptions& options)
@@ -65,17 +70,18 @@ Result<std::unique_ptr<ObjectReader>> LocalStore::open_range(const std::string& 
 
 Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const std::string& bucket, const std::string& name, Part part) {
     MILLRACE_TRY_ASSIGN(const std::string key, key_of(bucket, name));
-    auto reader = open_object(index_, mountpaths_, key, part);
+    const std::string label = object_label(object_key(bucket, name));
+    auto reader = open_object(index_, mountpaths_, key, label, part);
     if (reader || reader.error().code != Code::corrupt) return reader;
     // Perhaps an overwrite came between reading the record and opening its content: look again while nothing changes.
     const auto locked = publisher_.lock_name(key);
-    return open_object(index_, mountpaths_, key, part);
+    return open_object(index_, mountpaths_, key, label, part);
 }
 
 Result<ObjectInfo> LocalStore::stat(const std::string& bucket, const std::string& name) {
     MILLRACE_TRY_ASSIGN(const std::string key, key_of(bucket, name));
     MILLRACE_TRY_ASSIGN(auto record, index_.find(key));
-    if (!record) return fail(Code::not_found, object_label(key) + " does not exist");
+    if (!record) return no_object(bucket, name);
     return std::move(record->info);
 }
 
@@ -96,7 +102,9 @@ Result<ObjectInfo> LocalStore::erase_created_before(const std::string& bucket, c
     MILLRACE_TRY(validate_bucket_name(bucket));
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
-    return publisher_.erase(*found, name, created_seq_end);
+    auto erased = publisher_.erase(*found, name, created_seq_end);
+    if (!erased && erased.error().code == Code::not_found) return no_object(bucket, name);
+    return erased;
 }
 
 Result<ObjectInfo> LocalStore::set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
@@ -104,7 +112,9 @@ Result<ObjectInfo> LocalStore::set_custom(const std::string& bucket, const std::
     MILLRACE_TRY(validate_bucket_name(bucket));
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
-    return publisher_.set_custom(*found, name, custom, replace, sync);
+    auto changed = publisher_.set_custom(*found, name, custom, replace, sync);
+    if (!changed && changed.error().code == Code::not_found) return no_object(bucket, name);
+    return changed;
 }
 
 Result<ScanPage> LocalStore::scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) {

@@ -57,7 +57,7 @@ Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std
     const auto locked = lock_name(key);
     MILLRACE_TRY_ASSIGN(Old old, find_old(key));
     if (!old.record && !old.damaged) return fail(Code::not_found, object_label(key) + " does not exist");
-    if (old.record && old.record->info.created_seq >= created_seq_end) return fail(Code::not_found, object_label(key) + " is a new one");
+    if (old.record && old.record->info.created_seq >= created_seq_end) return fail(Code::not_found, object_label(key) + " is another one");
     state::Batch batch;
     ObjectIndex::erase(batch, key);
     const bool has_file = old.record && !old.record->location.empty();

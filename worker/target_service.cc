@@ -206,12 +206,12 @@ void TargetService::Impl::apply_catalog(const wire::Catalog& catalog) {
         const auto wanted = std::ranges::find(catalog.buckets, bucket.uid, &wire::BucketEntry::uid);
         if (wanted == catalog.buckets.end() || wanted->name == bucket.name) continue;
         renamings.push_back({bucket.uid, std::exchange(bucket.name, wanted->name), wanted->name});
-        log::info("bucket renamed", {{"bucket", renamings.back().from}, {"name", renamings.back().to}});
     }
     if (auto renamed = store->rename_buckets(renamings); !renamed) {
         log::error("buckets could not be renamed", {{"error", renamed.error()}});
         return;
     }
+    for (const store::BucketRenaming& renaming : renamings) log::info("bucket renamed", {{"bucket", renaming.from}, {"name", renaming.to}});
     differs = differs || !renamings.empty();
     // Known as gone, or under its new name, before a bucket of the same name comes: a crash in between must not take that one for it.
     if (differs) {

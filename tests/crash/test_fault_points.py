@@ -7,7 +7,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from case import BINARY, Cluster, Problem, wait_for  # noqa: E402
+from case import BINARY, Cluster, Failed, Problem, wait_for  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 POINTS = [line for line in (HERE / "fault_points.txt").read_text().split("\n") if line and not line.startswith("#")]
@@ -89,8 +89,13 @@ class FaultPoints(unittest.TestCase):
 
     def submit_somehow(self, node):
         """The job, or None when the node died before the answer."""
+        def ready_or_dead():
+            try:
+                return not node.alive() or self.cluster.is_ready()
+            except Failed:  # it died while it was asked
+                return not node.alive()
         try:
-            wait_for("the cluster or the crash", lambda: not node.alive() or self.cluster.is_ready())
+            wait_for("the cluster or the crash", ready_or_dead)
             return self.cluster.submit("identity", "src", "dst")
         except (OSError, http.client.HTTPException, Problem):
             return None

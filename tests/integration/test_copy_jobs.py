@@ -212,6 +212,20 @@ class Interrupted(Copying, unittest.TestCase):
         self.cluster.call("DELETE", "/v1/buckets/three", {"action": "destroy-bck"})
         self.assertEqual(self.cluster.list("two"), ["fresh"])
 
+    def test_a_bucket_that_was_renamed_and_destroyed_while_a_target_was_away_does_not_come_back(self):
+        self.fill("one", [f"o{i}" for i in range(30)])
+        away = self.cluster.targets[2]
+        away.stop()
+        self.move("one", "two")
+        self.cluster.call("DELETE", "/v1/buckets/two", {"action": "destroy-bck"})
+        self.cluster.create_bucket("two")
+        self.cluster.create_bucket("one")
+        away.start()
+        self.cluster.wait_ready()
+        for bucket in ("one", "two"):
+            wait_for(f"{bucket} to be empty", lambda name=bucket: self.cluster.list(name) == [])
+            self.cluster.put(bucket, "x", b"new")
+
     def move(self, old, new):
         self.cluster.call("POST", f"/v1/buckets/{old}?bck_to=ais%2F%40%23%2F{new}%2F", {"action": "move-bck"})
 
