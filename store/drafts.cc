@@ -364,7 +364,7 @@ Result<void> Drafts::remove_unknown_files() const {
             fs::remove_all(entry.path(), failure);
             if (failure) return file_error("remove the leftover " + entry.path().string(), failure.value());
         }
-        if (error && error != std::errc::no_such_file_or_directory) return file_error("read the folder " + mountpath.drafts_folder(), error.value());
+        if (error) return file_error("read the folder " + mountpath.drafts_folder(), error.value());
     }
     return {};
 }
