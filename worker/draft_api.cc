@@ -58,14 +58,15 @@ Task<Result<void>> DraftApi::append(http::Request& request, http::Response& resp
     const std::string type = request.query.get("append_type");
     const std::string text = request.query.get("append_handle");
     if (type != "append" && type != "flush") co_return fail(Code::invalid_argument, "append_type must be append or flush, not '" + type + "'");
-    const bool adds = type == "append" || request.size() != 0;
     Handle handle;
     if (!text.empty()) {
         MILLRACE_CO_TRY_ASSIGN(handle, parse_handle(text, bucket, name));
-        if (adds) {
-            MILLRACE_CO_TRY_ASSIGN(handle.length, co_await extend(request, handle.draft, handle.length));
-        }
-    } else if (adds) {
+        // Also when nothing is added: what the handle does not stand for goes.
+        const Result<std::uint64_t> length = co_await extend(request, handle.draft, handle.length);
+        const bool may_be_published = !length && type == "flush" && length.error().code == Code::not_found;
+        if (!length && !may_be_published) co_return length.error();
+        handle.length = length.value_or(0);
+    } else if (type == "append" || request.size() != 0) {
         MILLRACE_CO_TRY_ASSIGN(handle.draft, drafts_.begin(bucket, name));
         const Result<std::uint64_t> length = co_await begin_with_content(request, handle.draft);
         if (!length) (void)drafts_.discard(handle.draft);  // nobody learns its handle

@@ -224,6 +224,16 @@ class Surface(ClusterCase):
         self.flush("again", "x", third)
         self.assertEqual(self.ok("GET", "again", "x")[1], b"one two three")
 
+    def test_a_flush_publishes_what_its_handle_stands_for(self):
+        self.cluster.create_bucket("stands")
+        first = self.append("stands", "x", b"one ")
+        second = self.append("stands", "x", b"two ", first)
+        self.append("stands", "x", b"three", second)  # the client never heard of it
+        self.refused(409, "PUT", "stands", "x", {"append_type": "flush", "append_handle": first})
+        for _ in range(2):
+            self.flush("stands", "x", second, b"end")
+            self.assertEqual(self.ok("GET", "stands", "x")[1], b"one two end")
+
     def test_appending_goes_on_behind_what_an_object_has(self):
         self.cluster.create_bucket("behind")
         for start in (b"small ", LARGE):
