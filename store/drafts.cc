@@ -143,6 +143,12 @@ void Drafts::expire(std::int64_t now_unix_ns) {
     if (!over.empty()) log::info("unpublished objects expired", {{"count", over.size()}});
 }
 
+bool Drafts::is_publishing(const DraftName& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto draft = find(name);
+    return draft && (*draft)->publishing;
+}
+
 std::size_t Drafts::size() const {
     const std::lock_guard lock(mutex_);
     return drafts_.size();

@@ -283,6 +283,16 @@ class Surface(ClusterCase):
         self.complete("parallel", "x", upload, list(parts))
         self.assertEqual(self.ok("GET", "parallel", "x")[1], b"".join(parts[n] for n in sorted(parts)))
 
+    def test_completions_that_overlap_all_succeed(self):
+        self.cluster.create_bucket("overlap")
+        upload = self.begin_upload("overlap", "x")
+        for number in (1, 2):
+            self.put_part("overlap", "x", upload, number, LARGE * 50)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            versions = [reply["Ais-Version"] for reply in pool.map(lambda _: self.complete("overlap", "x", upload, [1, 2]), range(2))]
+        self.assertEqual(versions[0], versions[1])
+        self.assertEqual(self.ok("HEAD", "overlap", "x")[0]["Content-Length"], str(len(LARGE) * 100))
+
     def test_a_part_that_breaks_off_is_not_there(self):
         self.cluster.create_bucket("broken")
         upload = self.begin_upload("broken", "x")
