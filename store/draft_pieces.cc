@@ -40,7 +40,12 @@ Drafts::Writer::~Writer() {
     const std::lock_guard lock(drafts_.mutex_);
     --draft_->users;
     piece_.busy = false;
-    if (draft_->gone || piece_.recorded) return;
+    if (draft_->gone) return;
+    if (piece_.recorded) {
+        // What was not committed gives its space back; if that fails, the next writer cuts the file.
+        if (file_.is_open()) (void)!::ftruncate(file_.get(), static_cast<off_t>(piece_.size));
+        return;
+    }
     if (file_.is_open()) ::unlink(path_.c_str());
     draft_->pieces.erase(number_);
     --drafts_.pieces_;

@@ -143,6 +143,12 @@ void Drafts::expire(std::int64_t now_unix_ns) {
     if (!over.empty()) log::info("unpublished objects expired", {{"count", over.size()}});
 }
 
+bool Drafts::is_publishing(const DraftName& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto draft = find(name);
+    return draft && (*draft)->publishing;
+}
+
 std::size_t Drafts::size() const {
     const std::lock_guard lock(mutex_);
     return drafts_.size();
@@ -365,7 +371,7 @@ Result<void> Drafts::remove_unknown_files() const {
             fs::remove_all(entry.path(), failure);
             if (failure) return file_error("remove the leftover " + entry.path().string(), failure.value());
         }
-        if (error && error != std::errc::no_such_file_or_directory) return file_error("read the folder " + mountpath.drafts_folder(), error.value());
+        if (error) return file_error("read the folder " + mountpath.drafts_folder(), error.value());
     }
     return {};
 }

@@ -79,6 +79,8 @@ public:
     // Removes those whose time is over or whose bucket is gone.
     void expire(std::int64_t now_unix_ns);
 
+    // Whether a publish() of it is under way.
+    bool is_publishing(const DraftName& name) const;
     std::size_t size() const;
 
 private:

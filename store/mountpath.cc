@@ -109,6 +109,7 @@ Result<Mountpath> open_one(const std::string& given, const std::string& store, c
     }
     mountpath.id = identity->id;
     MILLRACE_TRY(make_folders(mountpath.objects_folder()));
+    MILLRACE_TRY(make_folders(mountpath.drafts_folder()));
     MILLRACE_TRY(make_folders(mountpath.temp_folder()));
     MILLRACE_TRY(empty_folder(mountpath.temp_folder()));
     struct stat status {};

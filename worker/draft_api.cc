@@ -10,6 +10,8 @@ namespace millrace::worker {
 namespace {
 
 constexpr std::uint32_t kAppendedPiece = 1;
+constexpr auto kPublishTimeMax = std::chrono::minutes(10);
+constexpr auto kPublishPause = milliseconds(20);
 
 template <class Number>
 std::optional<Number> parse_whole(std::string_view text) {
@@ -58,14 +60,16 @@ Task<Result<void>> DraftApi::append(http::Request& request, http::Response& resp
     const std::string type = request.query.get("append_type");
     const std::string text = request.query.get("append_handle");
     if (type != "append" && type != "flush") co_return fail(Code::invalid_argument, "append_type must be append or flush, not '" + type + "'");
-    const bool adds = type == "append" || request.size() != 0;
     Handle handle;
     if (!text.empty()) {
         MILLRACE_CO_TRY_ASSIGN(handle, parse_handle(text, bucket, name));
-        if (adds) {
-            MILLRACE_CO_TRY_ASSIGN(handle.length, co_await extend(request, handle.draft, handle.length));
-        }
-    } else if (adds) {
+        if (type == "flush") co_await wait_for_publishing(handle.draft);
+        // Also when nothing is added: what the handle does not stand for goes.
+        const Result<std::uint64_t> length = co_await extend(request, handle.draft, handle.length);
+        const bool may_be_published = !length && type == "flush" && length.error().code == Code::not_found;
+        if (!length && !may_be_published) co_return length.error();
+        handle.length = length.value_or(0);
+    } else if (type == "append" || request.size() != 0) {
         MILLRACE_CO_TRY_ASSIGN(handle.draft, drafts_.begin(bucket, name));
         const Result<std::uint64_t> length = co_await begin_with_content(request, handle.draft);
         if (!length) (void)drafts_.discard(handle.draft);  // nobody learns its handle
@@ -120,6 +124,7 @@ Task<Result<void>> DraftApi::command(http::Request& request, http::Response& res
     }
     MILLRACE_CO_TRY_ASSIGN(const std::vector<std::uint32_t> numbers, part_numbers(message.value));
     const store::DraftName draft{request.query.get("uploadId"), bucket, name};
+    co_await wait_for_publishing(draft);
     co_return co_await publish(response, draft, numbers);
 }
 
@@ -138,6 +143,11 @@ Task<Result<void>> DraftApi::put_part(http::Request& request, http::Response& re
 Task<Result<void>> DraftApi::abort(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     MILLRACE_CO_TRY(drafts_.discard({request.query.get("uploadId"), bucket, name}));
     co_return co_await response.send(200, {}, "");
+}
+
+Task<void> DraftApi::wait_for_publishing(const store::DraftName& draft) const {
+    const Instant deadline = steady_now() + kPublishTimeMax;
+    while (drafts_.is_publishing(draft) && steady_now() < deadline) co_await sleep_for(kPublishPause);
 }
 
 Task<Result<void>> DraftApi::publish(http::Response& response, const store::DraftName& draft, const std::vector<std::uint32_t>& numbers) {

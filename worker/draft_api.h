@@ -29,6 +29,8 @@ public:
 private:
     Task<Result<std::uint64_t>> extend(http::Request& request, const store::DraftName& draft, std::uint64_t length);
     Task<Result<std::uint64_t>> begin_with_content(http::Request& request, const store::DraftName& draft);
+    // A client that got no answer in time asks again while the first request still works: it is to hear how that ended.
+    Task<void> wait_for_publishing(const store::DraftName& draft) const;
     Task<Result<void>> publish(http::Response& response, const store::DraftName& draft, const std::vector<std::uint32_t>& numbers);
     // Where a new piece's bytes come from: the body of the request.
     Result<store::PieceOptions> options_of(const http::Request& request) const;

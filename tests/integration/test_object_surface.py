@@ -1,7 +1,9 @@
 """Objects as AIStore's clients use them: metadata, append, multipart upload, copies, redirects, names, and what a crash leaves of it."""
+import concurrent.futures
 import http.client
 import json
 import pathlib
+import socket
 import sys
 import unittest
 import urllib.parse
@@ -183,6 +185,17 @@ class Surface(ClusterCase):
         self.refused(413, "PATCH", "custom2", "x", body=self.action("", {"a": "v" * 20_000}))
         self.assertIsNone(self.ok("HEAD", "custom2", "x")[0]["Ais-Custom-Md"])
 
+    def test_a_put_with_bad_metadata_stores_nothing(self):
+        self.cluster.create_bucket("custom3")
+        for text in ("no equals sign", "=no key", "a=" + "v" * 20_000):
+            status, _, content = self.follow("PUT", "custom3", "x", body=b"x", headers={"Ais-Custom-Md": text})
+            self.assertIn(status, (400, 413), content)
+        status, _, content = self.follow("PUT", "custom3", "x", body=b"x", headers={"Ais-Checksum-Type": "md5", "Ais-Checksum-Value": "0"})
+        self.assertIn(b"xxhash2", content)
+        self.assertEqual((status, self.cluster.list("custom3")), (400, []))
+        self.ok("PUT", "custom3", "x", body=b"x", headers={"Millrace-Custom-Md": "k=a%2C%20b%3Dc"})
+        self.assertEqual(self.ok("HEAD", "custom3", "x")[0]["Ais-Custom-Md"], "k=a, b=c")
+
     # ---- append
 
     def test_appended_bytes_appear_at_the_flush_and_not_before(self):
@@ -210,6 +223,16 @@ class Surface(ClusterCase):
         self.assertIn("handle of the last answer", self.refused(409, "PUT", "again", "x", {"append_type": "append", "append_handle": first}, b"stale"))
         self.flush("again", "x", third)
         self.assertEqual(self.ok("GET", "again", "x")[1], b"one two three")
+
+    def test_a_flush_publishes_what_its_handle_stands_for(self):
+        self.cluster.create_bucket("stands")
+        first = self.append("stands", "x", b"one ")
+        second = self.append("stands", "x", b"two ", first)
+        self.append("stands", "x", b"three", second)  # the client never heard of it
+        self.refused(409, "PUT", "stands", "x", {"append_type": "flush", "append_handle": first})
+        for _ in range(2):
+            self.flush("stands", "x", second, b"end")
+            self.assertEqual(self.ok("GET", "stands", "x")[1], b"one two end")
 
     def test_appending_goes_on_behind_what_an_object_has(self):
         self.cluster.create_bucket("behind")
@@ -250,6 +273,39 @@ class Surface(ClusterCase):
         self.kill_and_restart(self.owner("parts", "x"))
         self.complete("parts", "x", upload, [3, 1, 2])  # the client never heard of the first
         self.assertEqual(len(self.ok("GET", "parts", "x")[1]), len(LARGE) + 8)
+
+    def test_parts_arrive_in_parallel(self):
+        self.cluster.create_bucket("parallel")
+        upload = self.begin_upload("parallel", "x")
+        parts = {number: bytes([number]) * (50_000 * number) for number in range(1, 41)}
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: self.put_part("parallel", "x", upload, number, parts[number]), sorted(parts, reverse=True)))
+        self.complete("parallel", "x", upload, list(parts))
+        self.assertEqual(self.ok("GET", "parallel", "x")[1], b"".join(parts[n] for n in sorted(parts)))
+
+    def test_completions_that_overlap_all_succeed(self):
+        self.cluster.create_bucket("overlap")
+        upload = self.begin_upload("overlap", "x")
+        for number in (1, 2):
+            self.put_part("overlap", "x", upload, number, LARGE * 50)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            versions = [reply["Ais-Version"] for reply in pool.map(lambda _: self.complete("overlap", "x", upload, [1, 2]), range(2))]
+        self.assertEqual(versions[0], versions[1])
+        self.assertEqual(self.ok("HEAD", "overlap", "x")[0]["Content-Length"], str(len(LARGE) * 100))
+
+    def test_a_part_that_breaks_off_is_not_there(self):
+        self.cluster.create_bucket("broken")
+        upload = self.begin_upload("broken", "x")
+        handle = self.append("broken", "y", b"kept")
+        for name, query in (("x", f"uploadId={upload}&partNumber=1"), ("y", f"append_type=append&append_handle={handle}")):
+            host, port = self.owner("broken", name).endpoint().split(":")
+            with socket.create_connection((host, int(port)), timeout=30) as plug:
+                plug.sendall(f"PUT /v1/objects/broken/{name}?{query} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n".encode() + b"only this")
+                plug.shutdown(socket.SHUT_WR)
+                plug.recv(4096)
+        self.refused(400, "POST", "broken", "x", {"uploadId": upload}, self.action("mpt-complete", [{"part-number": 1}]))
+        self.flush("broken", "y", self.append("broken", "y", b" and more", handle))
+        self.assertEqual(self.ok("GET", "broken", "y")[1], b"kept and more")
 
     def test_what_is_wrong_with_an_upload_is_said(self):
         self.cluster.create_bucket("wrong")

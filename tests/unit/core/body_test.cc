@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "core/loop.h"
 
 namespace millrace {
@@ -35,6 +37,32 @@ TEST(Body, PumpMovesEverythingFromPieces) {
     MemorySink sink(10'000);
     EXPECT_EQ(*run_blocking(loop, pump(source, sink)), 2000u);
     EXPECT_EQ(sink.bytes(), bytes);
+}
+
+TEST(Body, PumpLetsOthersRunWhereNeitherEndWaits) {
+    constexpr int kReadsMax = 100'000;
+    Loop loop("test");
+    std::atomic<bool> ran = false;
+    class Watching final : public Source {
+    public:
+        Watching(Loop& l, std::atomic<bool>& r) : loop_(l), ran_(r) {}
+        std::optional<std::uint64_t> size() const override { return std::nullopt; }
+        // Ends once somebody else ran.
+        Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+            if (reads++ == 0) loop_.post([this] { ran_ = true; });
+            co_return ran_ || reads == kReadsMax ? 0 : buffer.size();
+        }
+        int reads = 0;
+
+    private:
+        Loop& loop_;
+        std::atomic<bool>& ran_;
+    } source(loop, ran);
+    class Nowhere final : public Sink {
+        Task<Result<void>> write(std::span<const std::byte>) override { co_return Result<void>{}; }
+    } sink;
+    EXPECT_TRUE(run_blocking(loop, pump(source, sink)));
+    EXPECT_LT(source.reads, kReadsMax);
 }
 
 TEST(Body, PumpMovesWhatLiesInMemoryAtOnce) {

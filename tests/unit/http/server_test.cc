@@ -54,6 +54,45 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
     EXPECT_TRUE(socket.read_message().ends_with("/3c"));
 }
 
+TEST_F(ServerTest, AnErrorOnHeadTravelsInAHeader) {
+    serve([](Request& request, Response& response) -> Task<void> {
+        const Error error = fail(Code::not_found, request.path == "/long" ? std::string(100'000, 'x') : "nothing 'hére'");
+        if (request.path == "/other") (void)co_await response.send_error(error, 422);
+        else (void)co_await response.send_error(error);
+    });
+    RawSocket socket = connect();
+    socket.send("HEAD /a HTTP/1.1\r\n\r\n");
+    const std::string reply = socket.read_until("\r\n\r\n");
+    EXPECT_TRUE(reply.starts_with("HTTP/1.1 404 "));
+    EXPECT_TRUE(has(reply, "Hdr-Error: {\"type\":\"about:blank\""));
+    EXPECT_TRUE(has(reply, "\"message\":\"nothing 'hére'\"}\r\n"));
+    socket.send("HEAD /long HTTP/1.1\r\n\r\n");
+    EXPECT_FALSE(has(socket.read_until("\r\n\r\n"), "Hdr-Error"));
+    socket.send("GET /a HTTP/1.1\r\n\r\n");
+    EXPECT_FALSE(has(socket.read_message(), "Hdr-Error"));
+    socket.send("GET /other HTTP/1.1\r\n\r\n");
+    const std::string other = socket.read_message();
+    EXPECT_TRUE(other.starts_with("HTTP/1.1 422 "));
+    EXPECT_TRUE(has(other, "\"status\":422,\"code\":\"not_found\""));
+}
+
+// What is idle for longer than this is cut; a body that keeps coming is not, however long it takes in all.
+TEST_F(ServerTest, ABodyThatNobodyWantsIsTakenInAsLongAsItComes) {
+    serve(say_hello, {.idle_time_max = std::chrono::milliseconds(800)});
+    RawSocket socket = connect();
+    constexpr int kPieces = 10;
+    socket.send("PUT /a HTTP/1.1\r\nContent-Length: " + std::to_string(kPieces) + "\r\n\r\n");
+    const std::string reply = socket.read_message();
+    EXPECT_TRUE(reply.ends_with("hello /a"));
+    const Instant begun = steady_now();
+    for (int i = 0; i < kPieces; ++i) {
+        std::this_thread::sleep_until(begun + i * std::chrono::milliseconds(100));  // the pace of a slow client
+        socket.send("x");
+    }
+    socket.send("GET /b HTTP/1.1\r\n\r\n");
+    EXPECT_TRUE(socket.read_message().ends_with("hello /b"));
+}
+
 TEST_F(ServerTest, HeadGetsTheLengthWithoutTheBody) {
     serve([](Request& request, Response& response) -> Task<void> {
         if (request.path == "/whole") (void)co_await response.send(200, Headers{}, "12345");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <limits>
 
 #include "tests/unit/store/store_fixture.h"
 
@@ -18,11 +19,11 @@ constexpr const char* kScenarioVariable = "MILLRACE_TEST_SCENARIO";
 struct Case {
     std::string point;
     std::string before;  // "", "small" or "large": what was there
-    std::string after;   // "small", "large", "erase" or "destroy"
+    std::string after;   // "small", "large", "upload" (in pieces), "erase" or "destroy"
 };
 std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.point << "_" << c.before << "_" << c.after; }
 
-std::string text_of(const std::string& form, unsigned seed) { return content(form == "large" ? 5000 : 100, seed); }
+std::string text_of(const std::string& form, unsigned seed) { return content(form == "large" || form == "upload" ? 5000 : 100, seed); }
 
 class CrashBase : public StoreFixture {
 protected:
@@ -34,8 +35,20 @@ protected:
     Result<void> change(const std::string& after) {
         if (after == "erase") MILLRACE_TRY(store_->erase("photos", "name"));
         else if (after == "destroy") MILLRACE_TRY(store_->destroy_bucket("photos"));
+        else if (after == "upload") MILLRACE_TRY(upload(text_of(after, 2)));
         else MILLRACE_TRY(put("name", text_of(after, 2)));
         return store_->sync();
+    }
+    Result<void> upload(const std::string& text) {
+        MILLRACE_TRY_ASSIGN(const DraftName draft, store_->drafts().begin("photos", "name"));
+        const std::size_t half = text.size() / 2;
+        for (const auto& [number, part] : {std::pair(1u, text.substr(0, half)), std::pair(2u, text.substr(half))}) {
+            MILLRACE_TRY_ASSIGN(const auto writer, store_->drafts().write_piece(draft, number, {}));
+            MILLRACE_TRY(run_blocking(loop_, writer->write(as_bytes(part))));
+            MILLRACE_TRY(writer->commit());
+        }
+        MILLRACE_TRY(run_blocking(loop_, store_->drafts().publish(draft, {1, 2}, {})));
+        return {};
     }
     // The old or the new, whole, and not a file more than there should be.
     void expect_old_or_new(const Case& c) {
@@ -59,6 +72,8 @@ protected:
         }
         EXPECT_EQ(files_on_disk(), files);
         EXPECT_EQ(notes(), 0u);
+        store_->drafts().expire(std::numeric_limits<std::int64_t>::max());
+        EXPECT_TRUE(std::filesystem::is_empty(folder_ / "target/drafts"));
         EXPECT_TRUE(put("name", text_of("large", 3)));
         EXPECT_EQ(*get("name"), text_of("large", 3));
     }
@@ -135,6 +150,10 @@ std::vector<Case> kill_cases() {
         }
     }
     cases.push_back({"store.before_unlink", "large", "erase"});
+    for (const std::string point : {"store.before_draft_piece", "store.after_draft_piece", "store.before_draft_publish", "store.after_draft_publish",
+                                    "store.before_rename", "store.after_rename", "store.before_index", "store.after_index", "kv.before_write"}) {
+        cases.push_back({point, "large", "upload"});
+    }
     return cases;
 }
 

@@ -32,6 +32,27 @@ TEST_F(FullDisk, PutFailsCleanlyAndWorksOnceSpaceIsFree) {
     EXPECT_EQ(*get("new"), content(600'000, 4));
 }
 
+TEST_F(FullDisk, PiecesAndPublishingFailCleanlyAndWorkOnceSpaceIsFree) {
+    const DraftName draft = *store_->drafts().begin("photos", "name");
+    const auto add = [&](std::uint32_t number, std::optional<std::uint64_t> at, const std::string& text) -> Result<std::uint64_t> {
+        MILLRACE_TRY_ASSIGN(const auto writer, store_->drafts().write_piece(draft, number, {.extend_at = at}));
+        MILLRACE_TRY(run_blocking(loop_, writer->write(as_bytes(text))));
+        return writer->commit();
+    };
+    const auto publish = [&] { return run_blocking(loop_, store_->drafts().publish(draft, {1}, {})); };
+    ASSERT_TRUE(add(1, 0, content(300'000, 1)));
+    EXPECT_EQ(code_of(add(1, 300'000, content(2'000'000, 2))), Code::no_space);
+    EXPECT_EQ(code_of(add(2, {}, content(2'000'000, 2))), Code::no_space);
+    ASSERT_TRUE(put("in the way", content(600'000, 3)));  // the failed ones left nothing that stays
+    EXPECT_EQ(code_of(publish()), Code::no_space);
+    EXPECT_EQ(code_of(get("name")), Code::not_found);
+    ASSERT_TRUE(store_->erase("photos", "in the way"));
+    ASSERT_TRUE(store_->sync());
+    ASSERT_TRUE(add(1, 300'000, "end"));
+    ASSERT_TRUE(publish());
+    EXPECT_EQ(*get("name"), content(300'000, 1) + "end");
+}
+
 // Everything on one disk.
 class FullSharedDisk : public StoreFixture {
 protected:
