@@ -224,7 +224,7 @@ TEST(Session, AnUnreachableClusterSaysWhatToDo) {
 
 TEST(Session, AReplyThatIsNotJsonIsAnError) {
     FakeNode proxy(
-        script({{"GET /v1/jobs", {{200, "<html>hello</html>"}}}, {"GET /v1/etl", {{500, "<html>oops</html>"}}}}));
+        script({{"GET /v1/jobs", {{200, "<html>hello</html>"}}}, {"GET /v1/transforms", {{500, "<html>oops</html>"}}}}));
     const Outcome outcome = proxy.run({"job", "ls"});
     EXPECT_EQ(outcome.status, kExitFailed);
     EXPECT_THAT(outcome.err, HasSubstr("is the endpoint a Millrace proxy?"));
