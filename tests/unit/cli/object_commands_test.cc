@@ -181,6 +181,7 @@ TEST(Bucket, VerbsSpeakTheApi) {
         if (seen.target == "/v1/buckets/twice") {
             return answer_error(response, fail(Code::already_exists, "bucket \"ais://twice\" exists"));
         }
+        if (seen.target.contains("bck_to=")) return answer(response, 200, {}, "move-bck-1.2");
         return answer(response, 200, {}, "");
     });
     EXPECT_EQ(proxy.run({"bucket", "create", "ais://b", "--small-object-max", "1KiB"}).out, "created ais://b\n");
