@@ -2,6 +2,7 @@
 
 #include "aistore/api.h"
 #include "aistore/etl_view.h"
+#include "core/log.h"
 #include "scheduler/target_calls.h"
 #include "scheduler/transform_standing.h"
 #include "spec/transform_spec.h"
@@ -26,7 +27,9 @@ Duration patience_of(const spec::TransformSpec& spec) {
 void allow_packages(const std::string& body, spec::TransformSpec& spec) {
     const bool wants_packages = spec.env.contains("PACKAGES") || spec.env.contains("OS_PACKAGES");
     const bool says_network = body.find("network") != std::string::npos;
-    if (spec.kind == spec::Kind::oci && wants_packages && !says_network) spec.container.network = spec::Network::bridge;
+    if (spec.kind != spec::Kind::oci || !wants_packages || says_network) return;
+    spec.container.network = spec::Network::bridge;
+    log::info("transform gets a network, to install packages from", {{"transform", spec.name}});
 }
 
 }  // namespace

@@ -61,9 +61,11 @@ void JobApi::add_routes(http::Router& router) {
     router.add("PUT", "/v1/cluster", bind(&JobApi::command));
 }
 
+// The newest, where a kind is all that is given.
 Task<void> JobApi::status(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kBodyMax);
-    const auto filter = read_filter(body);
+    auto filter = read_filter(body);
+    if (filter && filter->id.empty() && filter->kind.empty()) filter = fail(Code::invalid_argument, "give the id of the job, or a kind");
     if (!filter) {
         (void)co_await response.send_error(filter.error());
         co_return;

@@ -1,5 +1,6 @@
 #include "aistore/job_view.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "aistore/bucket_identity.h"
@@ -40,7 +41,7 @@ json statistics(const wire::Counters& counters) {
 }
 
 // Joggers in the low ten bits, workers in the next ten.
-std::string packed_workers(std::uint32_t workers) { return std::to_string(1 | (workers & 1023) << 10); }
+std::string packed_workers(std::uint32_t workers) { return std::to_string(1 | std::min(workers, 1023u) << 10); }
 
 json snapshot(const std::string& id, const std::string& kind) {
     return {{"id", id}, {"kind", kind}, {"bck", bucket_model("")}, {"src-bck", bucket_model("")}, {"dst-bck", bucket_model("")},

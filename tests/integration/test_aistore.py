@@ -127,6 +127,7 @@ class Jobs(AisCase):
         self.assertEqual(sum(int(snap[0]["stats"]["loc-objs"]) for snap in snaps.values()), 30)
         self.assertTrue(all(snap[0]["is_idle"] for snap in snaps.values()))
         self.status("job-unknown", 404)
+        self.status("", 400)
         self.ask("GET", "/v1/cluster?what=qryxstats", {"ID": "job-unknown"}, 404)
 
     def test_failures_are_counted_and_every_one_is_listed(self):

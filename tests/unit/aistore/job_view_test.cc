@@ -70,6 +70,9 @@ TEST(JobView, SnapshotsHaveNumbersAsText) {
     const json& snap = snapshots[0].second;
     EXPECT_EQ(snap["stats"], json::parse(R"({"loc-objs":"10","loc-bytes":"100","out-objs":"0","out-bytes":"7","in-objs":"0","in-bytes":"0"})"));
     EXPECT_EQ(snap["glob.id"], std::to_string(1 | 3 << 10));
+    Job busiest = job_in(JobState::running);
+    busiest.spec.num_workers = 1024;  // one more than ten bits hold
+    EXPECT_EQ(job_snapshots(busiest)[0].second["glob.id"], std::to_string(1 | 1023 << 10));
     EXPECT_EQ(snap["src-bck"]["name"], "src");
     EXPECT_EQ(snap["dst-bck"]["name"], "dst");
     EXPECT_TRUE(snap["ext"].is_null());
