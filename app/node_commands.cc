@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "aistore/surface.h"
 #include "app/signals.h"
 #include "core/log.h"
 #include "scheduler/proxy_service.h"
@@ -41,8 +42,8 @@ NodeArguments parse(const char* name, const char* about, int argc, char** argv) 
     return arguments;
 }
 
-template <class Config, class Service>
-int serve(const char* name, const NodeArguments& arguments, const Result<Config>& config) {
+template <class Config, class Start>
+int serve(const char* name, const NodeArguments& arguments, const Result<Config>& config, Start start) {
     if (!config) return complain("configuration", config.error(), kExitUsage);
     if (arguments.print_config) {
         std::fputs(dump(*config).c_str(), stdout);
@@ -53,7 +54,7 @@ int serve(const char* name, const NodeArguments& arguments, const Result<Config>
     if (auto started = log::start(name, level.value_or(log::Level::info), config->log_file); !started) {
         return complain("log", started.error(), kExitFailed);
     }
-    auto service = Service::start(*config);
+    auto service = start(*config);
     if (!service) return complain(std::string(name) + " cannot start", service.error(), kExitFailed);
     std::printf("millrace %s ready at %s\n", name, (*service)->endpoint().c_str());
     std::fflush(stdout);
@@ -68,13 +69,14 @@ int serve(const char* name, const NodeArguments& arguments, const Result<Config>
 int run_proxy(int argc, char** argv) {
     const NodeArguments arguments = parse("proxy", "Run a proxy: the front door and the job scheduler.", argc, argv);
     if (arguments.exit_status >= 0) return arguments.exit_status;
-    return serve<ProxyConfig, scheduler::ProxyService>("proxy", arguments, load_proxy_config(arguments.config_file));
+    const auto start = [](const ProxyConfig& config) { return scheduler::ProxyService::start(config, {aistore::add_surface}); };
+    return serve("proxy", arguments, load_proxy_config(arguments.config_file), start);
 }
 
 int run_target(int argc, char** argv) {
     const NodeArguments arguments = parse("target", "Run a target: it stores objects and transforms them.", argc, argv);
     if (arguments.exit_status >= 0) return arguments.exit_status;
-    return serve<TargetConfig, worker::TargetService>("target", arguments, load_target_config(arguments.config_file));
+    return serve("target", arguments, load_target_config(arguments.config_file), worker::TargetService::start);
 }
 
 }  // namespace millrace::app

@@ -66,7 +66,12 @@ int run(Context& context, const BucketMove& verb) {
     if (!from || !to) return context.fail("bucket mv", from ? to.error() : from.error());
     Query query;
     query.add("bck_to", "ais/@#/" + *to + "/");
-    const auto moved = context.session.send("POST", bucket_path(*from) + "?" + query.text(), json{{"action", "move-bck"}});
+    Call call;
+    call.method = "POST";
+    call.target = bucket_path(*from) + "?" + query.text();
+    call.headers = {{"Content-Type", "application/json"}};
+    call.body = text_body(R"({"action":"move-bck"})");
+    const auto moved = run_blocking(context.session.loop(), context.session.fetch(std::move(call)));  // the answer is an id, as plain text
     if (!moved) return context.fail("bucket mv " + verb.from, moved.error());
     return say_done(context, *to, "renamed");
 }

@@ -24,7 +24,7 @@ constexpr auto kFollowPause = std::chrono::milliseconds(500);
 constexpr auto kStartTimeMax = std::chrono::minutes(10);
 
 std::string etl_path(const std::string& name, std::string_view rest = "") {
-    return "/v1/etl/" + percent_encode(name) + std::string(rest);
+    return "/v1/transforms/" + percent_encode(name) + std::string(rest);
 }
 
 Result<std::string> read_text(Context& context, const std::string& file) {
@@ -46,7 +46,7 @@ Result<std::string> read_text(Context& context, const std::string& file) {
 Result<void> register_spec(Context& context, std::string text, std::string_view content_type, JsonArrayPrinter* array) {
     Call call;
     call.method = "PUT";
-    call.target = "/v1/etl";
+    call.target = "/v1/transforms";
     call.headers = {{"Content-Type", std::string(content_type)}};
     call.body = text_body(std::move(text));
     call.time_max = kStartTimeMax;
@@ -188,7 +188,7 @@ int run(Context& context, const EtlInit& verb) {
 }
 
 int run(Context& context, const EtlList&) {
-    const auto etls = context.session.get("/v1/etl");
+    const auto etls = context.session.get("/v1/transforms");
     if (!etls) return context.fail("etl ls", etls.error());
     if (context.json) {
         print_json(context.console.out, *etls);

@@ -1,6 +1,7 @@
 #include "http/router.h"
 
 #include <algorithm>
+#include <compare>
 #include <optional>
 #include <set>
 
@@ -30,8 +31,18 @@ std::string parameter_name(std::string_view segment) {
 // 0 for a literal segment, more for what takes more.
 int looseness(std::string_view segment) { return takes_rest(segment) ? 2 : is_parameter(segment) ? 1 : 0; }
 
-bool is_more_literal(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-    return std::ranges::lexicographical_compare(a, b, std::ranges::less{}, looseness, looseness);
+std::strong_ordering compare_looseness(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    const auto compare = [](const std::string& x, const std::string& y) { return looseness(x) <=> looseness(y); };
+    return std::lexicographical_compare_three_way(a.begin(), a.end(), b.begin(), b.end(), compare);
+}
+
+// A condition that names a value is the strictest.
+int strictness(const std::string& key, const std::string& value) { return key.empty() ? 0 : value.empty() ? 1 : 2; }
+
+bool fulfils(const Query& query, const std::string& key, const std::string& value) {
+    if (key.empty()) return true;
+    const auto found = query.find(key);
+    return found && (value.empty() || *found == value);
 }
 
 // Both decoded; a slash that was escaped stays inside of its part.
@@ -68,10 +79,18 @@ Task<void> answer_problem(Response& response, int status, Error error, Headers h
 
 void Router::add(std::string_view method, std::string_view pattern, RouteHandler handler) {
     MILLRACE_CHECK(pattern.starts_with('/'));
-    Route route{std::string(method), split(pattern), std::move(handler)};
+    const std::size_t question = std::min(pattern.find('?'), pattern.size());
+    const std::string_view condition = pattern.substr(std::min(question + 1, pattern.size()));
+    const std::size_t equals = std::min(condition.find('='), condition.size());
+    Route route{std::string(method), split(pattern.substr(0, question)), std::string(condition.substr(0, equals)),
+                std::string(condition.substr(std::min(equals + 1, condition.size()))), std::move(handler)};
     for (std::size_t i = 0; i + 1 < route.segments.size(); ++i) MILLRACE_CHECK(!takes_rest(route.segments[i]));
     // Kept from more to less literal, so that the first match is the best.
-    const auto after = std::ranges::upper_bound(routes_, route.segments, is_more_literal, &Route::segments);
+    const auto is_better = [](const Route& a, const Route& b) {
+        const auto order = compare_looseness(a.segments, b.segments);
+        return order < 0 || (order == 0 && strictness(a.query_key, a.query_value) > strictness(b.query_key, b.query_value));
+    };
+    const auto after = std::ranges::upper_bound(routes_, route, is_better);
     routes_.insert(after, std::move(route));
 }
 
@@ -91,7 +110,7 @@ Task<void> Router::handle(Request& request, Response& response) const {
     PathParameters head_parameters;
     for (const Route& route : routes_) {
         auto parameters = match(route.segments, path);
-        if (!parameters) continue;
+        if (!parameters || !fulfils(request.query, route.query_key, route.query_value)) continue;
         if (route.method == request.method) {
             co_await route.handler(request, response, *parameters);
             co_return;

@@ -16,8 +16,9 @@ using RouteHandler = std::function<Task<void>(Request&, Response&, const PathPar
 class Router {
 public:
     // Pattern: "/v1/jobs/{id}/errors"; a last "{name...}" takes the rest of the path, slashes included.
-    // More literal patterns win over parameters. A GET handler also answers HEAD where no other does. A slash at the end of
-    // the path makes no difference, except to "{name...}".
+    // A pattern may end in one condition on the query, "?what=smap" or "?what" (there, whatever its value).
+    // More literal patterns win over parameters, those with a condition over those without. A GET handler also answers HEAD
+    // where no other does. A slash at the end of the path makes no difference, except to "{name...}".
     void add(std::string_view method, std::string_view pattern, RouteHandler handler);
     // 404 for an unknown path, 405 with Allow for a known path with another method, 400 for a bad escape.
     Task<void> handle(Request& request, Response& response) const;
@@ -26,6 +27,8 @@ private:
     struct Route {
         std::string method;
         std::vector<std::string> segments;
+        std::string query_key;    // empty: no condition
+        std::string query_value;  // empty: any
         RouteHandler handler;
     };
     std::vector<Route> routes_;

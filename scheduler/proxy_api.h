@@ -1,26 +1,13 @@
 // The HTTP API of a proxy (API.md), one class per noun. Handlers run on the control loop, beside the state they speak of.
+// Buckets have AIStore's paths and are in aistore/.
 #pragma once
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "http/router.h"
 #include "scheduler/proxy_core.h"
 
 namespace millrace::scheduler {
-
-class BucketApi {
-public:
-    explicit BucketApi(ProxyCore& core) : core_(core) {}
-    void add_routes(http::Router& router);
-
-private:
-    Task<void> change(http::Request& request, http::Response& response, const std::string& bucket);
-    Task<void> destroy(http::Request& request, http::Response& response, const std::string& bucket);
-    Task<void> head(http::Response& response, const std::string& bucket);
-    Task<void> list_buckets(http::Response& response);
-    Task<void> list_objects(http::Request& request, http::Response& response, const std::string& bucket);
-
-    ProxyCore& core_;
-};
 
 // Redirects object traffic to the owner; passes the bytes through for clients that ask for that.
 class ObjectApi {
@@ -45,7 +32,7 @@ private:
     Task<void> list(http::Response& response);
     Task<void> show(http::Response& response, const std::string& name);
     Task<void> control(http::Response& response, Task<Result<void>> change);
-    Task<void> gather(http::Request& request, http::Response& response, const std::string& name, std::string path);
+    Task<void> answer(http::Response& response, Task<Result<nlohmann::json>> question);
 
     ProxyCore& core_;
 };

@@ -53,6 +53,7 @@ public:
     const Membership& members() const { return membership_; }
     const DesiredCatalog& catalog() const { return catalog_; }
     const std::string& proxy_id() const { return proxy_id_; }
+    const std::string& cluster_id() const { return cluster_id_; }
     IsOnline is_online() const;
     std::vector<TargetId> target_ids() const;
     Result<http::Endpoint> endpoint_of(const std::string& target) const;

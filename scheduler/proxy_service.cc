@@ -16,23 +16,23 @@ struct ProxyService::Impl {
     std::unique_ptr<state::MetadataStore> metadata;
     Loop control{"control"};
     std::unique_ptr<ProxyCore> core;
-    std::unique_ptr<BucketApi> buckets;
     std::unique_ptr<ObjectApi> objects;
     std::unique_ptr<TransformApi> transforms;
     std::unique_ptr<JobApi> jobs;
     std::unique_ptr<ClusterApi> cluster;
+    std::vector<std::shared_ptr<void>> surfaces;
     http::Router router;
     std::unique_ptr<http::Server> server;
 
-    Result<void> open();
+    Result<void> open(const std::vector<Surface>& added);
     Result<void> begin();
     void stop();
 };
 
-Result<std::unique_ptr<ProxyService>> ProxyService::start(const ProxyConfig& config) {
+Result<std::unique_ptr<ProxyService>> ProxyService::start(const ProxyConfig& config, const std::vector<Surface>& surfaces) {
     std::unique_ptr<ProxyService> service(new ProxyService(std::make_unique<Impl>()));
     service->impl_->config = config;
-    MILLRACE_TRY(service->impl_->open());
+    MILLRACE_TRY(service->impl_->open(surfaces));
     MILLRACE_TRY(service->impl_->begin());
     return service;
 }
@@ -42,7 +42,7 @@ ProxyService::~ProxyService() { stop(); }
 const std::string& ProxyService::endpoint() const { return impl_->endpoint; }
 void ProxyService::stop() { impl_->stop(); }
 
-Result<void> ProxyService::Impl::open() {
+Result<void> ProxyService::Impl::open(const std::vector<Surface>& added) {
     MILLRACE_TRY(make_folder(config.dir));
     MILLRACE_TRY(make_folder(config.dir + "/state"));
     state::KvOptions options;
@@ -51,16 +51,15 @@ Result<void> ProxyService::Impl::open() {
     MILLRACE_TRY(state::check_format(*kv, state::proxy_family::meta, "proxy"));
     metadata = state::make_embedded_metadata_store(*kv);
     MILLRACE_TRY_ASSIGN(core, ProxyCore::open(control, config, *metadata));
-    buckets = std::make_unique<BucketApi>(*core);
     objects = std::make_unique<ObjectApi>(*core);
     transforms = std::make_unique<TransformApi>(*core);
     jobs = std::make_unique<JobApi>(*core);
     cluster = std::make_unique<ClusterApi>(*core);
-    buckets->add_routes(router);
     objects->add_routes(router);
     transforms->add_routes(router);
     jobs->add_routes(router);
     cluster->add_routes(router);
+    for (const Surface& surface : added) surfaces.push_back(surface(*core, router));
     return {};
 }
 
@@ -82,6 +81,7 @@ void ProxyService::Impl::stop() {
     server.reset();
     if (core) {
         run_blocking(control, core->stop());
+        surfaces.clear();
         core.reset();
         log::info("proxy stopped");
     }

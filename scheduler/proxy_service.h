@@ -1,17 +1,24 @@
 // A proxy, whole: its database, the control plane, and HTTP. Everything happens on one control loop.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/config.h"
 #include "core/result.h"
+#include "http/router.h"
+#include "scheduler/proxy_core.h"
 
 namespace millrace::scheduler {
+
+// Adds paths of its own to the proxy's router. Its handlers run on the control loop; what it returns lives as long as they do.
+using Surface = std::function<std::shared_ptr<void>(ProxyCore& core, http::Router& router)>;
 
 class ProxyService {
 public:
     // Opens the database and recovers; errors say what to do. Blocks.
-    static Result<std::unique_ptr<ProxyService>> start(const ProxyConfig& config);
+    static Result<std::unique_ptr<ProxyService>> start(const ProxyConfig& config, const std::vector<Surface>& surfaces);
     ~ProxyService();  // stops when stop() was not called
 
     // "http://host:port", also written to <dir>/endpoint.

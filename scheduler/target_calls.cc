@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/run_all.h"
+
 namespace millrace::scheduler {
 
 using nlohmann::json;
@@ -17,6 +19,12 @@ Task<Result<json>> ask_target(ProxyCore& core, std::string target, std::string p
     json document = json::parse(reply->body, nullptr, false);
     if (!document.is_object()) co_return fail(Code::unavailable, "target " + target + " answered with something that is not JSON");
     co_return document;
+}
+
+Task<std::vector<Result<json>>> ask_targets(ProxyCore& core, std::vector<TargetId> targets, std::string path, Query query) {
+    std::vector<Task<Result<json>>> calls;
+    for (const TargetId& target : targets) calls.push_back(ask_target(core, target.str(), path, query));
+    co_return co_await run_all(std::move(calls));
 }
 
 namespace {

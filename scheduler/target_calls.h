@@ -12,6 +12,9 @@ namespace millrace::scheduler {
 // GET path?query of one target. Code::unavailable when it is offline or does not answer within ten seconds.
 Task<Result<nlohmann::json>> ask_target(ProxyCore& core, std::string target, std::string path, Query query);
 
+// The same of several targets at once; the answers in the order of the targets.
+Task<std::vector<Result<nlohmann::json>>> ask_targets(ProxyCore& core, std::vector<TargetId> targets, std::string path, Query query);
+
 // A page of the failure ledgers of a job's slices, in order of target and name.
 struct ErrorPage {
     std::vector<nlohmann::json> rows;

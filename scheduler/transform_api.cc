@@ -1,58 +1,16 @@
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/hash.h"
 #include "spec/transform_spec.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
+#include "scheduler/transform_standing.h"
 
 namespace millrace::scheduler {
 namespace {
 
 using nlohmann::json;
 constexpr std::size_t kSpecMax = 1 << 20;
-
-struct Standing {
-    std::string state;
-    std::size_t running = 0;
-    std::size_t targets = 0;
-    json per_target = json::array();
-};
-
-Standing standing(const ProxyCore& core, const wire::TransformEntry& entry) {
-    Standing sum;
-    bool starting = false;
-    bool aborted = false;
-    std::size_t online = 0;
-    for (const auto& [target, member] : core.members().members()) {
-        ++sum.targets;
-        const auto report = std::ranges::find(member.transforms, entry.name, &wire::TransformReport::name);
-        json row{{"target", target}, {"state", "unknown"}, {"reason", member.online ? "" : "the target is offline"}, {"pid", 0}, {"restarts", 0},
-                 {"runs", 0}, {"failures", 0}, {"last_death", ""}, {"last_death_log", ""}, {"cpu_seconds", 0.0}, {"memory_bytes", 0}};
-        if (report != member.transforms.end()) {
-            row["state"] = member.online ? report->state : "offline";
-            row["reason"] = member.online ? report->reason : "the target is offline";
-            row["pid"] = report->pid;
-            row["restarts"] = report->restarts;
-            row["runs"] = report->runs;
-            row["failures"] = report->failures;
-            row["last_death"] = report->last_death;
-            row["last_death_log"] = report->last_death_log;
-            row["cpu_seconds"] = static_cast<double>(report->cpu_millis) / 1000;
-            row["memory_bytes"] = report->memory_bytes;
-        }
-        if (member.online) {
-            ++online;
-            if (row["state"] == "running") ++sum.running;
-            aborted = aborted || row["state"] == "aborted";
-            starting = starting || row["state"] == "initializing" || row["state"] == "unknown";
-        }
-        sum.per_target.push_back(std::move(row));
-    }
-    sum.state = !entry.enabled ? "stopped" : sum.running == online && online > 0 ? "running"
-                : aborted ? "aborted" : starting ? "starting" : "degraded";
-    return sum;
-}
 
 std::string kind_of(const wire::TransformEntry& entry) {
     const auto parsed = spec::parse_spec(entry.spec_json, entry.name);
@@ -64,26 +22,28 @@ std::string kind_of(const wire::TransformEntry& entry) {
 void TransformApi::add_routes(http::Router& router) {
     using Parameters = http::PathParameters;
     const auto name = [](const Parameters& path) -> const std::string& { return path.find("name")->second; };
-    router.add("PUT", "/v1/etl", [this](http::Request& request, http::Response& response, const Parameters&) { return add(request, response); });
-    router.add("GET", "/v1/etl", [this](http::Request&, http::Response& response, const Parameters&) { return list(response); });
-    router.add("GET", "/v1/etl/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) { return show(response, name(path)); });
-    router.add("DELETE", "/v1/etl/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("PUT", "/v1/transforms", [this](http::Request& request, http::Response& response, const Parameters&) { return add(request, response); });
+    router.add("GET", "/v1/transforms", [this](http::Request&, http::Response& response, const Parameters&) { return list(response); });
+    router.add("GET", "/v1/transforms/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return show(response, name(path));
+    });
+    router.add("DELETE", "/v1/transforms/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, core_.remove_transform(name(path)));
     });
-    router.add("POST", "/v1/etl/{name}/start", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("POST", "/v1/transforms/{name}/start", [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, core_.enable_transform(name(path), true));
     });
-    router.add("POST", "/v1/etl/{name}/restart", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("POST", "/v1/transforms/{name}/restart", [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, core_.restart_transform(name(path)));
     });
-    router.add("POST", "/v1/etl/{name}/stop", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("POST", "/v1/transforms/{name}/stop", [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, core_.enable_transform(name(path), false));
     });
-    router.add("GET", "/v1/etl/{name}/logs", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
-        return gather(request, response, name(path), "/v1/worker/logs");
+    router.add("GET", "/v1/transforms/{name}/logs", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+        return answer(response, transform_logs(core_, name(path), request.query.get("target"), request.query.get("after")));
     });
-    router.add("GET", "/v1/etl/{name}/errors", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
-        return gather(request, response, name(path), "/v1/worker/inline_errors");
+    router.add("GET", "/v1/transforms/{name}/errors", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+        return answer(response, transform_errors(core_, name(path), request.query.get("target")));
     });
 }
 
@@ -140,32 +100,13 @@ Task<void> TransformApi::control(http::Response& response, Task<Result<void>> ch
     (void)co_await response.send(200, {}, "");
 }
 
-// Logs (with ?after=, what was written since), or the last inline errors, of every target (or of ?target=).
-Task<void> TransformApi::gather(http::Request& request, http::Response& response, const std::string& name, std::string path) {
-    if (core_.catalog().transform(name) == nullptr) {
-        (void)co_await response.send_error(unknown_transform(name));
+Task<void> TransformApi::answer(http::Response& response, Task<Result<json>> question) {
+    const Result<json> rows = co_await std::move(question);
+    if (!rows) {
+        (void)co_await response.send_error(rows.error());
         co_return;
     }
-    const std::string only = request.query.get("target");
-    json rows = json::array();
-    for (const TargetId& target : core_.target_ids()) {
-        if (!only.empty() && only != target.str()) continue;
-        Query query;
-        query.add("transform", name);
-        if (!request.query.get("after").empty()) query.add("after", request.query.get("after"));
-        auto answer = co_await ask_target(core_, target.str(), path, query);
-        if (!answer) {
-            if (only.empty()) continue;
-            (void)co_await response.send_error(answer.error());
-            co_return;
-        }
-        if (answer->contains("log")) rows.push_back({{"target", target.str()}, {"log", answer->value("log", "")}, {"end", answer->value("end", 0)}});
-        for (json& row : answer->value("rows", json::array())) {
-            row["target"] = target.str();
-            rows.push_back(std::move(row));
-        }
-    }
-    (void)co_await response.send_json(200, text_of(rows));
+    (void)co_await response.send_json(200, text_of(*rows));
 }
 
 }  // namespace millrace::scheduler

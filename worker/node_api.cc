@@ -6,18 +6,39 @@
 
 #include "core/hash.h"
 #include "core/metrics.h"
+#include "store/folded_scan.h"
 
 namespace millrace::worker {
 namespace {
 
 using nlohmann::json;
 constexpr std::size_t kRowsMax = 10'000;
+constexpr std::size_t kSummarizedMax = 200'000;  // in one request
 
 std::size_t limit_of(const http::Request& request) {
     const std::string text = request.query.get("limit", "1000");
     std::size_t value = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
     return parsed.ec == std::errc{} ? std::clamp<std::size_t>(value, 1, kRowsMax) : 1000;
+}
+
+json listed(const store::ListedObject& object) {
+    return {{"name", object.name}, {"size", object.info.size}, {"checksum", checksum_text(object.info.checksum)},
+            {"version", object.info.version}, {"written_at", rfc3339(object.info.written_unix_ns)}};
+}
+
+json without_folding(const store::ScanPage& page) {
+    json entries = json::array();
+    for (const store::ListedObject& object : page.objects) entries.push_back(listed(object));
+    return {{"entries", std::move(entries)}, {"at_end", page.at_end}};
+}
+
+json with_folding(const store::FoldedPage& page) {
+    json entries = json::array();
+    for (const store::FoldedEntry& entry : page.entries) {
+        entries.push_back(entry.folder ? json{{"name", entry.object.name}, {"folder", true}} : listed(entry.object));
+    }
+    return {{"entries", std::move(entries)}, {"at_end", page.at_end}};
 }
 
 // Names and messages come from users and transforms; bytes that are not UTF-8 are replaced rather than refused.
@@ -36,6 +57,7 @@ void NodeApi::add_routes(http::Router& router) {
         };
     };
     router.add("GET", "/v1/worker/objects", bind(&NodeApi::list));
+    router.add("GET", "/v1/worker/summary", bind(&NodeApi::summary));
     router.add("GET", "/v1/worker/ledger", bind(&NodeApi::ledger));
     router.add("POST", "/v1/worker/sync", bind(&NodeApi::sync));
     router.add("GET", "/v1/worker/logs", bind(&NodeApi::logs));
@@ -45,21 +67,37 @@ void NodeApi::add_routes(http::Router& router) {
 }
 
 Task<void> NodeApi::list(http::Request& request, http::Response& response) {
-    const std::string bucket = request.query.get("bucket");
-    auto scan = [this, &request, &bucket] {
-        return store_.scan(bucket, request.query.get("prefix"), request.query.get("after"), limit_of(request));
+    auto scan = [this, &request]() -> Result<json> {
+        const std::string bucket = request.query.get("bucket");
+        const std::string prefix = request.query.get("prefix");
+        const std::string after = request.query.get("after");
+        const std::string folded = request.query.get("folded");
+        if (folded.empty()) {
+            MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(bucket, prefix, after, limit_of(request)));
+            return without_folding(page);
+        }
+        MILLRACE_TRY_ASSIGN(const store::FoldedPage page, store::scan_folded(store_, bucket, prefix, after, limit_of(request), folded != "objects_only"));
+        return with_folding(page);
     };
-    const Result<store::ScanPage> page = co_await blocking_.run(std::move(scan));
+    const Result<json> page = co_await blocking_.run(std::move(scan));
     if (!page) {
         (void)co_await response.send_error(page.error());
         co_return;
     }
-    json entries = json::array();
-    for (const store::ListedObject& object : page->objects) {
-        entries.push_back({{"name", object.name}, {"size", object.info.size}, {"checksum", checksum_text(object.info.checksum)},
-                           {"version", object.info.version}, {"written_at", rfc3339(object.info.written_unix_ns)}});
+    (void)co_await response.send_json(200, text_of(*page));
+}
+
+Task<void> NodeApi::summary(http::Request& request, http::Response& response) {
+    auto read = [this, &request] {
+        return store::summarize(store_, request.query.get("bucket"), request.query.get("prefix"), request.query.get("after"), kSummarizedMax);
+    };
+    const Result<store::SummaryPart> sum = co_await blocking_.run(std::move(read));
+    if (!sum) {
+        (void)co_await response.send_error(sum.error());
+        co_return;
     }
-    (void)co_await response.send_json(200, text_of({{"entries", std::move(entries)}, {"at_end", page->at_end}}));
+    (void)co_await response.send_json(200, text_of({{"objects", sum->objects}, {"bytes", sum->bytes}, {"smallest", sum->smallest_bytes},
+                                                    {"largest", sum->largest_bytes}, {"last", sum->last}, {"at_end", sum->at_end}}));
 }
 
 Task<void> NodeApi::ledger(http::Request& request, http::Response& response) {

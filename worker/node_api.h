@@ -2,6 +2,8 @@
 // transforms, health and metrics. Handlers run on the lane of the connection.
 //
 //   GET  /v1/worker/objects?bucket=&prefix=&after=&limit=     {"entries":[{name,size,checksum,version,written_at}],"at_end":…}
+//        with &folded=with_folders or objects_only: what lies deeper is one entry {name:"prefix/folder/",folder:true}, or none
+//   GET  /v1/worker/summary?bucket=&prefix=&after=            {objects,bytes,smallest,largest,last,"at_end":…}
 //   GET  /v1/worker/ledger?job=&after=&limit=                 {"rows":[…],"at_end":…}
 //   POST /v1/worker/sync                                      200 with Millrace-Boot
 //   GET  /v1/worker/logs?transform=   GET /v1/worker/inline_errors?transform=
@@ -29,6 +31,7 @@ public:
 
 private:
     Task<void> list(http::Request& request, http::Response& response);
+    Task<void> summary(http::Request& request, http::Response& response);
     Task<void> ledger(http::Request& request, http::Response& response);
     Task<void> sync(http::Request& request, http::Response& response);
     Task<void> logs(http::Request& request, http::Response& response);

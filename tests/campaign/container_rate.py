@@ -64,7 +64,7 @@ def main():
             cluster.add_transform({"name": f"echo-{server}", "init_timeout": "1m", "runtime": {
                 "image": aistore, "command": ["/usr/bin/python3", "/code/serve.py", "--server", server, "--transform", "echo"]}})
         cluster.add_transform({"name": "echo-stream", "communication": "stream://", "runtime": {"image": stream}})
-        pids = {e["name"]: cluster.get(f"/v1/etl/{e['name']}")["targets"][0]["pid"] for e in cluster.get("/v1/etl")}
+        pids = {e["name"]: cluster.get(f"/v1/transforms/{e['name']}")["targets"][0]["pid"] for e in cluster.get("/v1/transforms")}
         rates = {}
         for number in range(options.rounds):
             for server in ("fastapi", "flask", "http"):

@@ -113,12 +113,12 @@ class Campaign:
         self.check(f"the ledger's classes are {dict(kinds)}", set(kinds) == {self.part.failure})
         counted = self.counted_runs()
         self.check("not every object was run", set(counted) == set(self.names))
-        status = self.cluster.get("/v1/etl/faulty")["targets"]
+        status = self.cluster.get("/v1/transforms/faulty")["targets"]
         return job, {**figures, "ledger_rows": len(rows), "wrong_outputs": self.check_outputs(mended=False),
                      "extra_runs": sum(counted.values()) - len(counted), "most_runs_of_one": max(counted.values()), "restarts": [t["restarts"] for t in status]}
 
     def mended_pass(self, job):
-        self.cluster.call("DELETE", "/v1/etl/faulty")
+        self.cluster.call("DELETE", "/v1/transforms/faulty")
         self.runs.unlink()
         self.register(mended=True)
         self.cluster.command(job, "retry")

@@ -76,7 +76,7 @@ def main():
 
 def socket_folder(cluster):
     """Where the server's socket is: a short folder outside when the cluster's is too long for a socket's name."""
-    pid = cluster.get("/v1/etl/echo-server")["targets"][0]["pid"]
+    pid = cluster.get("/v1/transforms/echo-server")["targets"][0]["pid"]
     environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     path = next(e for e in environment if e.startswith(b"MILLRACE_SOCKET=")).split(b"=", 1)[1].decode()
     return pathlib.Path(path).parent

@@ -17,7 +17,7 @@ class Specifications(ClusterCase):
     target_settings = {"container_engine": "/no/such/engine.sock"}
 
     def refuse(self, text, *words):
-        status, _, answer = self.cluster.request("PUT", "/v1/etl", text.encode())
+        status, _, answer = self.cluster.request("PUT", "/v1/transforms", text.encode())
         self.assertEqual(status, 400, answer)
         for word in words:
             self.assertIn(word, answer.decode())
@@ -35,17 +35,17 @@ class Specifications(ClusterCase):
         detail = self.assert_problem(424, "rejected", self.cluster.add_transform, {"name": "good-name", "runtime": {"image": "alpine"}})
         self.assertIn("no container engine answers at /no/such/engine.sock", detail)
         self.assertIn("start Podman", detail)
-        self.assertEqual(self.cluster.get("/v1/etl"), [])
+        self.assertEqual(self.cluster.get("/v1/transforms"), [])
 
     def test_unknown_keys_warn(self):
         answer = self.cluster.add_transform({"name": "warned", "cmd": "cat", "obj_timout": "1s"})
         self.assertIn("obj_timeout", " ".join(answer["warnings"]))
 
     def test_a_missing_program_is_refused_and_not_registered(self):
-        status, _, answer = self.cluster.request("PUT", "/v1/etl", b"name: missing\ncmd: no-such-program-here -x")
+        status, _, answer = self.cluster.request("PUT", "/v1/transforms", b"name: missing\ncmd: no-such-program-here -x")
         self.assertEqual(status, 424, answer)
         self.assertIn("no-such-program-here", answer.decode())
-        self.assertEqual([t["name"] for t in self.cluster.get("/v1/etl") if t["name"] == "missing"], [])
+        self.assertEqual([t["name"] for t in self.cluster.get("/v1/transforms") if t["name"] == "missing"], [])
 
     def test_the_command_reports_usage_and_absence_by_exit_status(self):
         for arguments, status in ((["nonsense"], 2), (["job", "show", "job-none"], 3), (["etl", "show", "none-such"], 3), (["get", "not-a-uri"], 2),

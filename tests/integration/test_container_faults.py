@@ -105,8 +105,8 @@ class Faults(ClusterCase):
             self.assertEqual((document["state"], sorted(rows)), ("completed_with_errors", guilty))
         else:
             self.assertEqual((document["state"], document["objects"]["done"]), ("completed", len(GOOD) + count))
-        status = self.cluster.get(f"/v1/etl/{transform}")["targets"]
-        self.cluster.call("DELETE", f"/v1/etl/{transform}")
+        status = self.cluster.get(f"/v1/transforms/{transform}")["targets"]
+        self.cluster.call("DELETE", f"/v1/transforms/{transform}")
         return rows, status
 
     def assert_rows(self, rows, kind, code, text):
@@ -191,7 +191,7 @@ class Faults(ClusterCase):
             self.cluster.put("killed", f"object{index:03}", b"x" * 2000)
         job = self.cluster.submit("faulty-killed", "killed", "killed-out", num_workers=1)
         wait_for("the job to be on its way", lambda: self.cluster.job(job)["objects"]["done"] > 0)
-        killed = [target["pid"] for target in self.cluster.get("/v1/etl/faulty-killed")["targets"]]
+        killed = [target["pid"] for target in self.cluster.get("/v1/transforms/faulty-killed")["targets"]]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         document = self.cluster.wait_job(job)
@@ -203,25 +203,25 @@ class Faults(ClusterCase):
         self.cluster.add_transform({"name": "gone-for-good", "command": ["/usr/bin/python3", "-S", str(SUPPORT / "echo_server.py")],
                                     "env": {"ECHO_FAIL_UNTIL": str(flag)}, "retry": {"restarts": 1}, "init_timeout": "20s"})
         flag.unlink()
-        for target in self.cluster.get("/v1/etl/gone-for-good")["targets"]:
+        for target in self.cluster.get("/v1/transforms/gone-for-good")["targets"]:
             os.kill(target["pid"], signal.SIGKILL)
         document = self.cluster.wait_job(self.cluster.submit("gone-for-good", "calm", "gone-out"))
         self.assertEqual(document["state"], "failed")
         self.assertIn("etl restart gone-for-good", document["reason"])
-        self.assertEqual(self.cluster.get("/v1/etl/gone-for-good")["state"], "aborted")
+        self.assertEqual(self.cluster.get("/v1/transforms/gone-for-good")["state"], "aborted")
         flag.touch()
-        self.cluster.call("POST", "/v1/etl/gone-for-good/restart")
+        self.cluster.call("POST", "/v1/transforms/gone-for-good/restart")
         self.cluster.command(document["id"], "resume")
         document = self.cluster.wait_job(document["id"])
         self.assertEqual((document["state"], document["objects"]["done"]), ("completed", len(GOOD)))
 
     def test_stop_returns_when_nothing_runs(self):
         self.cluster.add_transform({"name": "stopped-soon", "runtime": {"image": self.image}})
-        pids = [target["pid"] for target in self.cluster.get("/v1/etl/stopped-soon")["targets"]]
+        pids = [target["pid"] for target in self.cluster.get("/v1/transforms/stopped-soon")["targets"]]
         self.assertTrue(all(pids))
-        self.cluster.call("POST", "/v1/etl/stopped-soon/stop")
+        self.cluster.call("POST", "/v1/transforms/stopped-soon/stop")
         self.assertFalse([pid for pid in pids if pathlib.Path(f"/proc/{pid}/cmdline").exists() and pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()])
-        self.cluster.call("POST", "/v1/etl/stopped-soon/start")
+        self.cluster.call("POST", "/v1/transforms/stopped-soon/start")
         self.assertEqual(self.cluster.read("calm", "object000", "&etl_name=stopped-soon"), b"CONTENT 0")
 
 

@@ -104,7 +104,7 @@ class Isolation(ClusterCase):
         self.assertEqual(connection.getresponse().read(), b"asked for /ais%2F@%23%2Fcell%2Fsome%20thing?etl_args=a%26b")
         connection.close()
         for name in ("on-a-bridge", "on-the-host"):
-            self.cluster.call("DELETE", f"/v1/etl/{name}")
+            self.cluster.call("DELETE", f"/v1/transforms/{name}")
 
     def test_the_other_container(self):
         # Each has port 8000 for itself, and answers there only to its target.
@@ -196,7 +196,7 @@ class Isolation(ClusterCase):
         self.assertEqual(len(before), 2)
         target.kill()
         self.assertEqual(owned(), before)  # an engine's containers go on without whoever asked for them
-        self.cluster.call("DELETE", "/v1/etl/prisoner-files")
+        self.cluster.call("DELETE", "/v1/transforms/prisoner-files")
         target.start()
         self.cluster.wait_ready()
         self.assertEqual(self.run_inside("1 + 1"), 2)  # the other one came back by itself

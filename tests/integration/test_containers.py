@@ -101,7 +101,7 @@ class Containers(ClusterCase):
             for name, content in OBJECTS.items():
                 self.assertEqual(self.cluster.read("src", name, query), expected(content), name)
             self.run_job(transform, expected, **args)
-            self.cluster.call("DELETE", f"/v1/etl/{transform}")
+            self.cluster.call("DELETE", f"/v1/transforms/{transform}")
             print(f"pass  {server:8} {kind:5} {communication:9} {'paths' if file_paths else 'body':6} "
                   f"{'direct put' if direct_put else 'reply':11} inline, job", flush=True)
 
@@ -132,7 +132,7 @@ class Containers(ClusterCase):
         self.assertIn("transform 'says-no': exit status 3: no", self.cluster.errors(document["id"])[0]["message"])
         self.assert_problem(404, "not_found", self.cluster.submit, "upper-case", "src", "dst-chain", pipeline=["no-such-one"])
         for name in (md5, pull, "upper-server"):
-            self.cluster.call("DELETE", f"/v1/etl/{name}")
+            self.cluster.call("DELETE", f"/v1/transforms/{name}")
 
     def test_a_server_that_knows_nothing_of_direct_puts(self):
         self.cluster.add_transform({"name": "plain-server", "runtime": {"image": self.plain}, "support_direct_put": True})
@@ -157,7 +157,7 @@ class Containers(ClusterCase):
                 seen = json.loads(self.cluster.read("sizes", f"a {size}", f"&etl_name={chain}"))
                 self.assertEqual((seen["path"], seen["bytes"]), (f"/sizes/a%20{size}", size))
                 self.assertEqual((seen["headers"]["Content-Length"], seen["headers"].get("Transfer-Encoding")), (str(size), None))
-        self.cluster.call("DELETE", "/v1/etl/plain-length")
+        self.cluster.call("DELETE", "/v1/transforms/plain-length")
 
     def test_a_pod_specification(self):
         pod = f"""

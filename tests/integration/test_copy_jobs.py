@@ -227,7 +227,8 @@ class Interrupted(Copying, unittest.TestCase):
             self.cluster.put(bucket, "x", b"new")
 
     def move(self, old, new):
-        self.cluster.call("POST", f"/v1/buckets/{old}?bck_to=ais%2F%40%23%2F{new}%2F", {"action": "move-bck"})
+        code, _, answer = self.cluster.request("POST", f"/v1/buckets/{old}?bck_to=ais%2F%40%23%2F{new}%2F", b'{"action":"move-bck"}')
+        self.assertEqual(code, 200, answer)
 
     def assert_problem_of_move(self, old, new, status):
         code, _, _ = self.cluster.request("POST", f"/v1/buckets/{old}?bck_to={new}", b'{"action":"move-bck"}')

@@ -51,7 +51,7 @@ class Inline(ClusterCase):
                 except ConnectionResetError:
                     pass
             self.assertFalse(received.startswith(b"HTTP/1.1 200") and received.endswith(b"0\r\n\r\n"))
-        errors = self.cluster.get("/v1/etl/in-fail/errors")
+        errors = self.cluster.get("/v1/transforms/in-fail/errors")
         self.assertEqual([(e["object"], e["code"]) for e in errors], [("ais://fail/x", "rejected")])
 
     def test_a_large_result_streams(self):

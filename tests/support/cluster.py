@@ -218,7 +218,7 @@ class Cluster:
                 return names
 
     def add_transform(self, specification):
-        status, _, answer = self.request("PUT", "/v1/etl", json.dumps(specification).encode())
+        status, _, answer = self.request("PUT", "/v1/transforms", json.dumps(specification).encode())
         if status >= 400:
             raise Problem(status, answer)
         return json.loads(answer)

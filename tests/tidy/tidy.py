@@ -21,10 +21,11 @@ LAYERS = {
     "store": {"core", "state"},
     "runtime": {"core", "http", "spec"},
     "scheduler": {"core", "wire", "http", "state", "spec"},
+    "aistore": {"core", "wire", "http", "state", "spec", "scheduler"},
     "worker": {"core", "wire", "http", "state", "store", "runtime", "spec"},
     "cli": {"core", "http"},
     "sdk": set(),
-    "app": {"core", "spec", "wire", "http", "state", "store", "runtime", "scheduler", "worker", "cli"},
+    "app": {"core", "spec", "wire", "http", "state", "store", "runtime", "scheduler", "aistore", "worker", "cli"},
 }
 # Heavy or leaky third-party headers, and the only files that may include them.
 WRAPPED = [

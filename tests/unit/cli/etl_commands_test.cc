@@ -85,7 +85,7 @@ TEST(EtlInit, FlagsAreForOneSpecification) {
 TEST(EtlControl, NamesComeFromAFile) {
     TemporaryFolder folder;
     folder.write("specs.yaml", "name: first1\ncmd: cat\n---\ncmd: cat\n---\nkind: Pod\nmetadata: {name: second}\n---\nkind: Pod\n---\nname: absent\n");
-    FakeNode proxy(script({{"POST /v1/etl/first1/stop", {{200, ""}}}, {"POST /v1/etl/second/stop", {{200, ""}}}}));
+    FakeNode proxy(script({{"POST /v1/transforms/first1/stop", {{200, ""}}}, {"POST /v1/transforms/second/stop", {{200, ""}}}}));
     const Outcome outcome = proxy.run({"etl", "stop", "-f", folder.path("specs.yaml")});
     EXPECT_EQ(outcome.status, kExitNotFound);
     EXPECT_EQ(outcome.out, "stopped etl first1\nstopped etl second\n");
@@ -97,7 +97,7 @@ TEST(EtlControl, NamesComeFromAFile) {
 }
 
 TEST(EtlControl, AFilePrintsAnArrayAsJson) {
-    FakeNode proxy(script({{"DELETE /v1/etl/first1", {{200, ""}}}}));
+    FakeNode proxy(script({{"DELETE /v1/transforms/first1", {{200, ""}}}}));
     const Outcome outcome = proxy.run({"etl", "rm", "-f", "-", "-o", "json"}, "name: first1\ncmd: cat\n");
     EXPECT_EQ(outcome.status, kExitDone);
     EXPECT_EQ(json::parse(outcome.out), json::parse(R"([{"name":"first1","removed":true}])"));
@@ -105,16 +105,16 @@ TEST(EtlControl, AFilePrintsAnArrayAsJson) {
 
 TEST(Etl, ShowsListsLogsAndErrors) {
     FakeNode proxy(script({
-        {"GET /v1/etl",
+        {"GET /v1/transforms",
          {{200, R"([{"name":"squeeze","kind":"filter","state":"running","targets_running":2,"targets":2}])"}}},
-        {"GET /v1/etl/squeeze",
+        {"GET /v1/transforms/squeeze",
          {{200, R"({"name":"squeeze","kind":"filter","state":"running","spec":{"cmd":"gzip","attempts":3},
             "targets":[{"target":"t-1","state":"running","pid":17,"restarts":1,"runs":10,"failures":2}]})"}}},
-        {"GET /v1/etl/squeeze/logs?target=t-1", {{200, R"([{"target":"t-1","log":"line one\n\u001bline two"}])"}}},
-        {"GET /v1/etl/squeeze/errors",
+        {"GET /v1/transforms/squeeze/logs?target=t-1", {{200, R"([{"target":"t-1","log":"line one\n\u001bline two"}])"}}},
+        {"GET /v1/transforms/squeeze/errors",
          {{200, R"([{"target":"t-1","object":"ais://b/x","code":"rejected","message":"exit status 1","at":"now"}])"}}},
-        {"POST /v1/etl/squeeze/stop", {{200, ""}}},
-        {"DELETE /v1/etl/squeeze", {{200, ""}}},
+        {"POST /v1/transforms/squeeze/stop", {{200, ""}}},
+        {"DELETE /v1/transforms/squeeze", {{200, ""}}},
     }));
     EXPECT_EQ(proxy.run({"etl", "ls"}).out, "NAME     KIND    STATE    TARGETS\nsqueeze  filter  running  2/2\n");
     EXPECT_THAT(proxy.run({"etl", "show", "squeeze"}).out, HasSubstr("cmd:       gzip\n"));

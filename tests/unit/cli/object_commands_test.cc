@@ -181,6 +181,7 @@ TEST(Bucket, VerbsSpeakTheApi) {
         if (seen.target == "/v1/buckets/twice") {
             return answer_error(response, fail(Code::already_exists, "bucket \"ais://twice\" exists"));
         }
+        if (seen.target.contains("bck_to=")) return answer(response, 200, {}, "move-bck-1.2");
         return answer(response, 200, {}, "");
     });
     EXPECT_EQ(proxy.run({"bucket", "create", "ais://b", "--small-object-max", "1KiB"}).out, "created ais://b\n");
@@ -224,7 +225,7 @@ TEST(Session, AnUnreachableClusterSaysWhatToDo) {
 
 TEST(Session, AReplyThatIsNotJsonIsAnError) {
     FakeNode proxy(
-        script({{"GET /v1/jobs", {{200, "<html>hello</html>"}}}, {"GET /v1/etl", {{500, "<html>oops</html>"}}}}));
+        script({{"GET /v1/jobs", {{200, "<html>hello</html>"}}}, {"GET /v1/transforms", {{500, "<html>oops</html>"}}}}));
     const Outcome outcome = proxy.run({"job", "ls"});
     EXPECT_EQ(outcome.status, kExitFailed);
     EXPECT_THAT(outcome.err, HasSubstr("is the endpoint a Millrace proxy?"));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/loop.h"
+#include "core/run_all.h"
 
 namespace millrace {
 namespace {
@@ -97,6 +98,47 @@ TEST(TaskGroup, CancelEndsSleepsAndWaits) {
     };
     run_blocking(loop, run());
     EXPECT_LT(steady_now() - start, kLong);
+}
+
+TEST(RunAll, GivesTheResultsInTheOrderOfTheTasksWhateverEndsFirst) {
+    Loop loop("all");
+    auto after = [](int number, milliseconds pause) -> Task<int> {
+        co_await sleep_for(pause);
+        co_return number;
+    };
+    auto all = [&]() -> Task<std::vector<int>> {
+        std::vector<Task<int>> tasks;
+        for (const int number : {1, 2, 3}) tasks.push_back(after(number, milliseconds(4 - number)));
+        co_return co_await run_all(std::move(tasks));
+    };
+    auto none = []() -> Task<std::vector<int>> { co_return co_await run_all(std::vector<Task<int>>{}); };
+    EXPECT_EQ(run_blocking(loop, all()), (std::vector<int>{1, 2, 3}));
+    EXPECT_EQ(run_blocking(loop, none()), std::vector<int>{});
+}
+
+TEST(RunAll, CancellingTheCallerEndsTheTasks) {
+    Loop loop("cancelled");
+    int ended = 0;
+    auto sleeper = [&ended]() -> Task<int> {
+        co_await sleep_for(std::chrono::hours(1));
+        ++ended;
+        co_return 0;
+    };
+    auto caller = [&]() -> Task<void> {
+        std::vector<Task<int>> tasks;
+        tasks.push_back(sleeper());
+        tasks.push_back(sleeper());
+        (void)co_await run_all(std::move(tasks));
+    };
+    auto body = [&]() -> Task<void> {
+        TaskGroup group(loop.executor());
+        group.spawn(caller());
+        co_await sleep_for(milliseconds(1));
+        group.cancel();
+        co_await group.join();
+    };
+    run_blocking(loop, body());
+    EXPECT_EQ(ended, 2);
 }
 
 TEST(Loop, WorkRunsOnTheLoopAndResultsComeBack) {

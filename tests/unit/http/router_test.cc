@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/loop.h"
 
 namespace millrace::http {
@@ -41,11 +43,13 @@ protected:
             (void)co_await response.send(200, Headers{}, body);
         });
     }
-    RecordedResponse ask(const std::string& method, const std::string& path) {
+    RecordedResponse ask(const std::string& method, const std::string& target) {
         BareRequest request;
         RecordedResponse response;
+        const std::size_t question = std::min(target.find('?'), target.size());
         request.method = method;
-        request.path = path;
+        request.path = target.substr(0, question);
+        request.query = *Query::parse(target.substr(std::min(question + 1, target.size())));
         run_blocking(loop_, router_.handle(request, response));
         return response;
     }
@@ -102,6 +106,21 @@ TEST_F(RouterTest, AGetHandlerAnswersHeadUnlessThereIsAnother) {
     EXPECT_EQ(ask("HEAD", "/a").status, 200);
     EXPECT_EQ(ask("HEAD", "/b").status, 200);
     EXPECT_EQ(ask("HEAD", "/c").status, 404);
+}
+
+TEST_F(RouterTest, AConditionOnTheQueryWinsWhereItHolds) {
+    add("GET", "/v1/cluster");
+    add("GET", "/v1/cluster?what=smap");
+    add("GET", "/v1/cluster?what");
+    add("GET", "/v1/{any}?what=smap");
+    EXPECT_EQ(get("/v1/cluster"), "/v1/cluster");
+    EXPECT_EQ(get("/v1/cluster?which=smap"), "/v1/cluster");
+    EXPECT_EQ(get("/v1/cluster?what=smap"), "/v1/cluster?what=smap");
+    EXPECT_EQ(get("/v1/cluster?what=else"), "/v1/cluster?what");
+    EXPECT_EQ(get("/v1/cluster?what="), "/v1/cluster?what");
+    EXPECT_EQ(get("/v1/daemon?what=smap"), "/v1/{any}?what=smap any=daemon");
+    EXPECT_EQ(ask("GET", "/v1/daemon").status, 404);
+    EXPECT_EQ(ask("PUT", "/v1/daemon").status, 404);
 }
 
 }  // namespace

@@ -1,0 +1,62 @@
+#include "aistore/api.h"
+#include "aistore/cluster_view.h"
+
+namespace millrace::aistore {
+namespace {
+
+ProxyView proxy_view(const scheduler::ProxyCore& core, const http::Request& request) {
+    return {core.proxy_id(), core.cluster_id(), "http://" + std::string(request.headers.find("Host").value_or("")), core.members().version()};
+}
+
+}  // namespace
+
+void ClusterApi::add_routes(http::Router& router) {
+    using Parameters = http::PathParameters;
+    const auto show_map = [this](http::Request& request, http::Response& response, const Parameters&) { return map(request, response); };
+    const auto show_configuration = [this](http::Request&, http::Response& response, const Parameters&) { return configuration(response); };
+    const auto show_node = [this](http::Request& request, http::Response& response, const Parameters&) { return node(request, response); };
+    const auto refuse_it = [this](http::Request& request, http::Response& response, const Parameters&) { return refuse(request, response); };
+    router.add("GET", "/v1/health", [this](http::Request&, http::Response& response, const Parameters&) { return health(response); });
+    router.add("GET", "/v1/daemon?what=smap", show_map);
+    router.add("GET", "/v1/cluster?what=smap", show_map);
+    router.add("GET", "/v1/daemon?what=config", show_configuration);
+    router.add("GET", "/v1/cluster?what=cluster_config", show_configuration);
+    router.add("GET", "/v1/reverse/daemon?what=node_status", show_node);
+    router.add("GET", "/v1/cluster?what", refuse_it);
+    router.add("GET", "/v1/daemon", refuse_it);
+    router.add("GET", "/v1/reverse/daemon", refuse_it);
+}
+
+Task<void> ClusterApi::map(http::Request& request, http::Response& response) {
+    (void)co_await response.send_json(200, cluster_map(proxy_view(core_, request), core_.members().members()));
+}
+
+Task<void> ClusterApi::configuration(http::Response& response) { (void)co_await response.send_json(200, cluster_configuration()); }
+
+Task<void> ClusterApi::health(http::Response& response) {
+    for (const auto& [target, member] : core_.members().members()) {
+        if (!member.online) continue;
+        (void)co_await response.send(200, {}, "");
+        co_return;
+    }
+    (void)co_await response.send_error(fail(Code::unavailable, "no target is online; start one with: millrace target --config FILE"));
+}
+
+Task<void> ClusterApi::node(http::Request& request, http::Response& response) {
+    const std::string id(request.headers.find("Ais-Node-Id").value_or(""));
+    const auto status = node_status(id, proxy_view(core_, request), core_.members().members());
+    if (!status) {
+        (void)co_await response.send_error(status.error());
+        co_return;
+    }
+    (void)co_await response.send_json(200, *status);
+}
+
+Task<void> ClusterApi::refuse(http::Request& request, http::Response& response) {
+    const std::string what = request.query.get("what").substr(0, 100);
+    const std::string why = what == "log" ? "a node's log is in its log_file, or on its standard error; it is not served"
+                                          : "what='" + what + "' is not answered here; aistore/AISTORE.md lists what is";
+    (void)co_await response.send_error(fail(Code::invalid_argument, why));
+}
+
+}  // namespace millrace::aistore

@@ -1,0 +1,195 @@
+#include <nlohmann/json.hpp>
+
+#include "aistore/api.h"
+#include "aistore/etl_view.h"
+#include "core/log.h"
+#include "scheduler/target_calls.h"
+#include "scheduler/transform_standing.h"
+#include "spec/transform_spec.h"
+
+namespace millrace::aistore {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kSpecMax = 1 << 20;
+constexpr std::size_t kErrorsPage = 1000;
+
+// AIStore's clients give up on the request when `init_timeout` is over, and would begin again: the answer must come before.
+Duration patience_of(const spec::TransformSpec& spec) {
+    constexpr auto kProxyPatience = std::chrono::seconds(10);  // added by ProxyCore
+    constexpr auto kHeadStart = std::chrono::seconds(2);
+    return std::max<Duration>(spec.init_timeout_ms - kProxyPatience - kHeadStart, spec.init_timeout_ms / 2);
+}
+
+// AIStore's ready-made images install what PACKAGES and OS_PACKAGES name when they start, which needs a network. Its messages
+// have no word for one, so that those who ask for packages get it.
+void allow_packages(const std::string& body, spec::TransformSpec& spec) {
+    const bool wants_packages = spec.env.contains("PACKAGES") || spec.env.contains("OS_PACKAGES");
+    const bool says_network = body.find("network") != std::string::npos;
+    if (spec.kind != spec::Kind::oci || !wants_packages || says_network) return;
+    spec.container.network = spec::Network::bridge;
+    log::info("transform gets a network, to install packages from", {{"transform", spec.name}});
+}
+
+}  // namespace
+
+void EtlApi::add_routes(http::Router& router) {
+    using Parameters = http::PathParameters;
+    const auto name = [](const Parameters& path) -> const std::string& { return path.find("name")->second; };
+    router.add("PUT", "/v1/etl", [this](http::Request& request, http::Response& response, const Parameters&) { return init(request, response); });
+    router.add("GET", "/v1/etl", [this](http::Request&, http::Response& response, const Parameters&) { return list(response); });
+    router.add("GET", "/v1/etl/{name}", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+        return view(request, response, name(path));
+    });
+    router.add("GET", "/v1/etl/{name}/logs", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return logs(response, name(path), "");
+    });
+    router.add("GET", "/v1/etl/{name}/logs/{target}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return logs(response, name(path), path.find("target")->second);
+    });
+    router.add("GET", "/v1/etl/{name}/health", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return standing(response, name(path), true);
+    });
+    router.add("GET", "/v1/etl/{name}/metrics", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return standing(response, name(path), false);
+    });
+    router.add("POST", "/v1/etl/{name}/start", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return enable(response, name(path), true);
+    });
+    router.add("POST", "/v1/etl/{name}/stop", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return enable(response, name(path), false);
+    });
+    router.add("DELETE", "/v1/etl/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+        return remove(response, name(path));
+    });
+}
+
+Task<void> EtlApi::init(http::Request& request, http::Response& response) {
+    const auto body = co_await request.read_all(kSpecMax);
+    auto parsed = body ? spec::parse_spec(*body, "request body") : Result<spec::ParsedSpec>(body.error());
+    if (!parsed) {
+        (void)co_await response.send_error(parsed.error());
+        co_return;
+    }
+    spec::TransformSpec& spec = parsed->spec;
+    allow_packages(*body, spec);
+    const std::string spec_json = spec::to_json(spec);
+    Result<void> added = co_await core_.add_transform(spec.name, spec_json, patience_of(spec));
+    // One that cannot run here will not run for asking again: not a status that clients repeat the request for.
+    if (!added && added.error().code == Code::rejected) added = fail(Code::invalid_argument, added.error().context);
+    if (!added) {
+        (void)co_await response.send_error(added.error());
+        co_return;
+    }
+    const std::string id = etl_job_id(spec.name);
+    (void)co_await response.send(200, {}, id);
+}
+
+Task<void> EtlApi::list(http::Response& response) {
+    json rows = json::array();
+    for (const wire::TransformEntry& entry : core_.catalog().wire().transforms) {
+        rows.push_back(etl_row(entry.name, scheduler::standing(core_, entry)));
+    }
+    (void)co_await response.send_json(200, text_of(rows));
+}
+
+// The message that started it, and the errors of a job (?uuid=), or the last inline errors.
+Task<void> EtlApi::view(http::Request& request, http::Response& response, const std::string& name) {
+    const wire::TransformEntry* entry = core_.catalog().transform(name);
+    const auto message = entry == nullptr ? Result<json>(scheduler::unknown_transform(name)) : etl_init_message(name, entry->spec_json);
+    if (!message) {
+        (void)co_await response.send_error(message.error());
+        co_return;
+    }
+    const std::string head = "{\"init_msg\":" + text_of(*message) + ",\"obj_errors\":[";
+    const std::string job = request.query.get("uuid");
+    if (!job.empty()) {
+        co_await view_job(response, head, job);
+        co_return;
+    }
+    const auto rows = co_await scheduler::transform_errors(core_, name, "");
+    if (!rows) {
+        (void)co_await response.send_error(rows.error());
+        co_return;
+    }
+    json errors = json::array();
+    for (const json& row : *rows) errors.push_back(etl_object_error(row));
+    const std::string document = head + text_of(errors).substr(1) + "}";
+    (void)co_await response.send_json(200, document);
+}
+
+// Every error, however many: a page at a time goes out as it comes in.
+Task<void> EtlApi::view_job(http::Response& response, const std::string& head, const std::string& job) {
+    std::string text = head;
+    std::string cursor;
+    const char* separator = "";
+    do {
+        const auto page = co_await scheduler::error_page(core_, job, cursor, kErrorsPage);
+        if (!page && response.started()) co_return;  // the connection is cut: half a list is not taken for a whole one
+        if (!page) {
+            (void)co_await response.send_error(page.error());
+            co_return;
+        }
+        for (const json& row : page->rows) text += std::exchange(separator, ",") + text_of(etl_object_error(row));
+        for (const std::string& target : page->unreachable) {
+            const json missing{{"object", ""}, {"code", "unavailable"}, {"message", "target " + target + " is offline: its errors are missing here"}};
+            text += std::exchange(separator, ",") + text_of(etl_object_error(missing));
+        }
+        cursor = page->cursor;
+        if (cursor.empty()) text += "]}";
+        http::Headers headers{{"Content-Type", "application/json"}};
+        if (!response.started() && !co_await response.start(200, std::move(headers), std::nullopt)) co_return;
+        if (!co_await response.write(as_bytes(text))) co_return;
+        text.clear();
+    } while (!cursor.empty());
+    (void)co_await response.finish();
+}
+
+Task<void> EtlApi::logs(http::Response& response, const std::string& name, std::string target) {
+    const auto rows = co_await scheduler::transform_logs(core_, name, target, "");
+    if (!rows) {
+        (void)co_await response.send_error(rows.error());
+        co_return;
+    }
+    (void)co_await response.send_json(200, text_of(etl_logs(*rows)));
+}
+
+Task<void> EtlApi::standing(http::Response& response, const std::string& name, bool health) {
+    const wire::TransformEntry* entry = core_.catalog().transform(name);
+    if (entry == nullptr) {
+        (void)co_await response.send_error(scheduler::unknown_transform(name));
+        co_return;
+    }
+    const scheduler::Standing now = scheduler::standing(core_, *entry);
+    const json document = health ? etl_health(now) : etl_metrics(now);
+    (void)co_await response.send_json(200, text_of(document));
+}
+
+Task<void> EtlApi::enable(http::Response& response, const std::string& name, bool enabled) {
+    Result<void> done = co_await core_.enable_transform(name, enabled);
+    if (!done && done.error().code == Code::rejected) done = fail(Code::invalid_argument, done.error().context);
+    if (!done) {
+        (void)co_await response.send_error(done.error());
+        co_return;
+    }
+    (void)co_await response.send(200, {}, "");
+}
+
+// AIStore aborts the jobs of a transform that is deleted. They are cancelled here, and can be resumed once it is back.
+Task<void> EtlApi::remove(http::Response& response, const std::string& name) {
+    Result<void> removed;
+    while (const auto job = core_.jobs().user_of_transform(name)) {
+        const auto cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
+        removed = core_.command(*job, cancel_it);
+        if (!removed) break;
+    }
+    if (removed) removed = co_await core_.remove_transform(name);
+    if (!removed) {
+        (void)co_await response.send_error(removed.error());
+        co_return;
+    }
+    (void)co_await response.send(200, {}, "");
+}
+
+}  // namespace millrace::aistore

@@ -1,0 +1,156 @@
+#include <algorithm>
+
+#include "aistore/api.h"
+#include "aistore/job_view.h"
+
+namespace millrace::aistore {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kBodyMax = 1 << 20;
+
+Error unknown_job(const JobFilter& filter) {
+    const std::string what = filter.id.empty() ? "of kind '" + filter.kind + "'" : filter.id;
+    return fail(Code::not_found, "job " + what + " does not exist");
+}
+
+Result<JobFilter> read_filter(const Result<std::string>& body) {
+    if (!body) return body.error();
+    const json message = body->empty() ? json::object() : json::parse(*body, nullptr, false);
+    if (!message.is_object()) return fail(Code::invalid_argument, "the body must be a JSON object such as {\"ID\":\"job-…\"}");
+    return parse_job_filter(message);
+}
+
+// Newest first.
+std::vector<const scheduler::Job*> find(const scheduler::ProxyCore& core, const JobFilter& filter) {
+    std::vector<const scheduler::Job*> found;
+    for (const auto& [id, live] : core.jobs().jobs()) {
+        if (matches(filter, live.job)) found.push_back(&live.job);
+    }
+    std::ranges::sort(found, std::greater(), &scheduler::Job::created_unix_ns);
+    return found;
+}
+
+struct MovedBucket {
+    Move move;
+    std::string name;
+};
+
+std::optional<MovedBucket> find_move(const scheduler::ProxyCore& core, const std::string& id) {
+    const auto move = parse_move_id(id);
+    if (!move) return std::nullopt;
+    for (const wire::BucketEntry& bucket : core.catalog().wire().buckets) {
+        if (bucket.uid == move->bucket_uid) return MovedBucket{*move, bucket.name};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+void JobApi::add_routes(http::Router& router) {
+    const auto bind = [this](Task<void> (JobApi::*handler)(http::Request&, http::Response&)) {
+        return [this, handler](http::Request& request, http::Response& response, const http::PathParameters&) {
+            return (this->*handler)(request, response);
+        };
+    };
+    router.add("GET", "/v1/cluster?what=status", bind(&JobApi::status));
+    router.add("GET", "/v1/cluster?what=qryxstats", bind(&JobApi::snapshots));
+    router.add("GET", "/v1/cluster?what=status_all", bind(&JobApi::list));
+    router.add("GET", "/v1/cluster?what=running_all", bind(&JobApi::running));
+    router.add("PUT", "/v1/cluster", bind(&JobApi::command));
+}
+
+// The newest, where a kind is all that is given.
+Task<void> JobApi::status(http::Request& request, http::Response& response) {
+    const auto body = co_await request.read_all(kBodyMax);
+    auto filter = read_filter(body);
+    if (filter && filter->id.empty() && filter->kind.empty()) filter = fail(Code::invalid_argument, "give the id of the job, or a kind");
+    if (!filter) {
+        (void)co_await response.send_error(filter.error());
+        co_return;
+    }
+    const auto jobs = find(core_, *filter);
+    const auto moved = find_move(core_, filter->id);
+    if (jobs.empty() && !moved) {
+        (void)co_await response.send_error(unknown_job(*filter));
+        co_return;
+    }
+    const json document = moved ? move_status(filter->id, moved->move) : job_status(*jobs.front());
+    (void)co_await response.send_json(200, text_of(document));
+}
+
+Task<void> JobApi::snapshots(http::Request& request, http::Response& response) {
+    const auto body = co_await request.read_all(kBodyMax);
+    const auto filter = read_filter(body);
+    if (!filter) {
+        (void)co_await response.send_error(filter.error());
+        co_return;
+    }
+    json by_target = json::object();
+    for (const scheduler::Job* job : find(core_, *filter)) {
+        for (auto& [target, snap] : job_snapshots(*job)) by_target[target].push_back(std::move(snap));
+    }
+    if (const auto moved = find_move(core_, filter->id)) {
+        for (const TargetId& target : core_.target_ids()) by_target[target.str()].push_back(move_snapshot(filter->id, moved->move, moved->name));
+    }
+    if (by_target.empty()) {
+        (void)co_await response.send_error(unknown_job(*filter));
+        co_return;
+    }
+    (void)co_await response.send_json(200, text_of(by_target));
+}
+
+Task<void> JobApi::list(http::Request& request, http::Response& response) {
+    const auto body = co_await request.read_all(kBodyMax);
+    const auto filter = read_filter(body);
+    if (!filter) {
+        (void)co_await response.send_error(filter.error());
+        co_return;
+    }
+    json rows = json::array();
+    for (const scheduler::Job* job : find(core_, *filter)) rows.push_back(job_status(*job));
+    (void)co_await response.send_json(200, text_of(rows));
+}
+
+Task<void> JobApi::running(http::Request& request, http::Response& response) {
+    const auto body = co_await request.read_all(kBodyMax);
+    auto filter = read_filter(body);
+    if (!filter) {
+        (void)co_await response.send_error(filter.error());
+        co_return;
+    }
+    filter->active = true;
+    json rows = json::array();
+    for (const scheduler::Job* job : find(core_, *filter)) rows.push_back(job_kind(*job) + "[" + job->id + "]");
+    (void)co_await response.send_json(200, text_of(rows));
+}
+
+// stop, of one job or of all of a kind: those that have ended stay as they are. Nothing is started this way: jobs come with
+// what they are to do, and what AIStore starts by hand (lru, rebalance, …) is not there to be started.
+Task<void> JobApi::command(http::Request& request, http::Response& response) {
+    const auto body = co_await request.read_all(kBodyMax);
+    const auto message = body ? parse_action(*body) : Result<ActionMessage>(body.error());
+    const auto filter = message ? parse_job_filter(message->value) : Result<JobFilter>(message.error());
+    Result<void> done = filter ? Result<void>() : filter.error();
+    if (done && message->action != "stop") {
+        done = fail(Code::invalid_argument, "the action '" + message->action + "' is not supported: jobs cannot be started or changed this way");
+    }
+    if (done && filter->id.empty() && filter->kind.empty()) done = fail(Code::invalid_argument, "give the id of the job, or a kind");
+    if (done && !filter->id.empty() && find(core_, *filter).empty() && !find_move(core_, filter->id)) done = unknown_job(*filter);
+    if (done) {
+        for (const scheduler::Job* job : find(core_, *filter)) {
+            if (scheduler::is_terminal(job->state)) continue;
+            const auto cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
+            done = core_.command(job->id, cancel_it);
+            if (!done) break;
+        }
+    }
+    if (!done) {
+        (void)co_await response.send_error(done.error());
+        co_return;
+    }
+    (void)co_await response.send(200, {}, "");
+}
+
+}  // namespace millrace::aistore

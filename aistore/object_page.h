@@ -1,0 +1,28 @@
+// A page of a listing: what was asked for, and the answer in AIStore's msgpack (its SDK reads no other form) or in JSON. Pure.
+#pragma once
+#include <cstddef>
+#include <set>
+#include <string>
+
+#include "aistore/message.h"
+#include "core/uri.h"
+#include "scheduler/listing.h"
+
+namespace millrace::aistore {
+
+struct PageRequest {
+    scheduler::ListingRequest listing;
+    std::string uuid;             // of the listing, as the first page said; empty: this is the first
+    std::set<std::string> props;  // of msgpack
+    bool nothing = false;         // only what is not here was asked for: that is nothing
+};
+
+// From the action {"action":"list","value":{…}}, or, where there is no value, from the query: prefix, pagesize,
+// continuation_token, start_after.
+Result<PageRequest> parse_page_request(const ActionMessage& message, const Query& query, const std::string& bucket);
+
+// Entries as maps with keys of one letter, zero values left out.
+std::string msgpack_page(const scheduler::Listing& listing, const PageRequest& request);
+std::string json_page(const scheduler::Listing& listing, const PageRequest& request);
+
+}  // namespace millrace::aistore

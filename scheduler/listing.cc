@@ -1,0 +1,92 @@
+#include "scheduler/listing.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/run_all.h"
+#include "scheduler/target_calls.h"
+
+namespace millrace::scheduler {
+namespace {
+
+using nlohmann::json;
+
+ListingEntry entry_of(const json& row, const std::string& target) {
+    return {row.value("name", ""), row.value("size", std::uint64_t{0}), row.value("checksum", ""), row.value("version", std::uint64_t{0}),
+            row.value("written_at", ""), target, row.value("folder", false)};
+}
+
+Task<Result<BucketSummary>> summarize_on(ProxyCore& core, std::string target, std::string bucket, std::string prefix) {
+    BucketSummary sum;
+    std::string after;
+    for (bool at_end = false; !at_end;) {
+        Query query;
+        query.add("bucket", bucket);
+        query.add("prefix", prefix);
+        query.add("after", after);
+        MILLRACE_CO_TRY_ASSIGN(const json part, co_await ask_target(core, target, "/v1/worker/summary", query));
+        const auto objects = part.value("objects", std::uint64_t{0});
+        const auto smallest = part.value("smallest", std::uint64_t{0});
+        if (objects > 0) sum.smallest_bytes = sum.objects == 0 ? smallest : std::min(sum.smallest_bytes, smallest);
+        sum.largest_bytes = std::max(sum.largest_bytes, part.value("largest", std::uint64_t{0}));
+        sum.objects += objects;
+        sum.bytes += part.value("bytes", std::uint64_t{0});
+        at_end = part.value("at_end", true);
+        after = part.value("last", "");
+    }
+    co_return sum;
+}
+
+}  // namespace
+
+Task<Result<Listing>> list_objects(ProxyCore& core, ListingRequest request) {
+    if (core.catalog().bucket(request.bucket) == nullptr) co_return unknown_bucket(request.bucket);
+    std::vector<TargetId> targets = core.target_ids();
+    if (!request.target.empty()) {
+        std::erase_if(targets, [&](const TargetId& target) { return target.str() != request.target; });
+        if (targets.empty()) co_return fail(Code::not_found, "target " + request.target + " is not a member of the cluster");
+    }
+    Query query;
+    query.add("bucket", request.bucket);
+    query.add("prefix", request.prefix);
+    query.add("after", request.after);
+    query.add("limit", std::to_string(request.entries_max));
+    if (request.folded) query.add("folded", request.with_folders ? "with_folders" : "objects_only");
+    const auto pages = co_await ask_targets(core, targets, "/v1/worker/objects", query);
+    Listing listing;
+    bool more = false;
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+        if (!pages[i]) co_return pages[i].error();
+        more = more || !pages[i]->value("at_end", true);
+        for (const json& row : pages[i]->value("entries", json::array())) listing.entries.push_back(entry_of(row, targets[i].str()));
+    }
+    // Every target gave as many as were asked for, or all that it has: what is cut off here comes on the next page.
+    std::ranges::sort(listing.entries, {}, &ListingEntry::name);
+    const auto doubled = std::ranges::unique(listing.entries, {}, &ListingEntry::name);  // a folder that several targets have
+    listing.entries.erase(doubled.begin(), doubled.end());
+    if (listing.entries.size() > request.entries_max) {
+        listing.entries.resize(request.entries_max);
+        more = true;
+    }
+    if (more && !listing.entries.empty()) listing.next = listing.entries.back().name;
+    co_return listing;
+}
+
+Task<Result<BucketSummary>> summarize_bucket(ProxyCore& core, std::string bucket, std::string prefix) {
+    if (core.catalog().bucket(bucket) == nullptr) co_return unknown_bucket(bucket);
+    std::vector<Task<Result<BucketSummary>>> calls;
+    for (const TargetId& target : core.target_ids()) calls.push_back(summarize_on(core, target.str(), bucket, prefix));
+    const auto parts = co_await run_all(std::move(calls));
+    BucketSummary sum;
+    for (const Result<BucketSummary>& part : parts) {
+        if (!part) co_return part.error();
+        if (part->objects == 0) continue;
+        sum.smallest_bytes = sum.objects == 0 ? part->smallest_bytes : std::min(sum.smallest_bytes, part->smallest_bytes);
+        sum.largest_bytes = std::max(sum.largest_bytes, part->largest_bytes);
+        sum.objects += part->objects;
+        sum.bytes += part->bytes;
+    }
+    co_return sum;
+}
+
+}  // namespace millrace::scheduler

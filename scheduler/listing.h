@@ -1,0 +1,49 @@
+// What is in a bucket, gathered from every target at once. Control loop only.
+//
+// A listing without one target's objects would be a lie: when a target does not answer, its error is the answer.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "scheduler/proxy_core.h"
+
+namespace millrace::scheduler {
+
+struct ListingRequest {
+    std::string bucket;
+    std::string prefix;
+    std::string after;             // exclusive
+    std::size_t entries_max = 1;
+    bool folded = false;           // names with a slash behind the prefix become one entry per folder, "prefix/folder/"
+    bool with_folders = true;      // of a folded listing: whether those entries are in it
+    std::string target;            // of this target only; empty: of all
+};
+
+struct ListingEntry {
+    std::string name;
+    std::uint64_t size = 0;
+    std::string checksum;
+    std::uint64_t version = 0;
+    std::string written_at;
+    std::string target;
+    bool folder = false;           // has a name only
+};
+
+struct Listing {
+    std::vector<ListingEntry> entries;  // in byte order of their names, each once
+    std::string next;                   // `after` of the next page; empty: this is the last
+};
+// Code::not_found for an unknown bucket or target. A page that has a next one is not empty.
+Task<Result<Listing>> list_objects(ProxyCore& core, ListingRequest request);
+
+struct BucketSummary {
+    std::uint64_t objects = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t smallest_bytes = 0;
+    std::uint64_t largest_bytes = 0;
+};
+// Reads the record of every object under the prefix.
+Task<Result<BucketSummary>> summarize_bucket(ProxyCore& core, std::string bucket, std::string prefix);
+
+}  // namespace millrace::scheduler

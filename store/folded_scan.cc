@@ -1,0 +1,58 @@
+#include "store/folded_scan.h"
+
+#include <algorithm>
+
+namespace millrace::store {
+namespace {
+
+constexpr std::size_t kStep = 1000;
+
+// Behind every name in the folder and before every other one: no name has this byte, since names are UTF-8.
+std::string behind_folder(const std::string& folder) { return folder + '\xff'; }
+
+}  // namespace
+
+Result<FoldedPage> scan_folded(ObjectStore& store, const std::string& bucket, const std::string& prefix, const std::string& after,
+                               std::size_t entries_max, bool with_folders) {
+    FoldedPage page;
+    std::string last = after.ends_with('/') ? behind_folder(after) : after;
+    while (page.entries.size() < entries_max) {
+        MILLRACE_TRY_ASSIGN(ScanPage step, store.scan(bucket, prefix, last, std::min(kStep, entries_max - page.entries.size())));
+        std::string inside;  // the folder whose entry was the last
+        for (ListedObject& object : step.objects) {
+            if (!inside.empty() && object.name.starts_with(inside)) continue;
+            const std::size_t slash = object.name.find('/', prefix.size());
+            inside = slash == std::string::npos ? "" : object.name.substr(0, slash + 1);
+            last = inside.empty() ? object.name : behind_folder(inside);
+            if (inside.empty()) {
+                page.entries.push_back({std::move(object), false});
+            } else if (with_folders && inside > after) {
+                page.entries.push_back({{inside, {}}, true});
+            }
+        }
+        page.at_end = step.at_end;
+        if (page.at_end) break;
+    }
+    return page;
+}
+
+Result<SummaryPart> summarize(ObjectStore& store, const std::string& bucket, const std::string& prefix, const std::string& after,
+                              std::size_t objects_max) {
+    SummaryPart sum;
+    sum.last = after;
+    while (!sum.at_end && sum.objects < objects_max) {
+        MILLRACE_TRY_ASSIGN(const ScanPage step, store.scan(bucket, prefix, sum.last, kStep));
+        for (const ListedObject& object : step.objects) {
+            const std::uint64_t size = object.info.size;
+            sum.smallest_bytes = sum.objects == 0 ? size : std::min(sum.smallest_bytes, size);
+            sum.largest_bytes = std::max(sum.largest_bytes, size);
+            sum.bytes += size;
+            ++sum.objects;
+        }
+        if (!step.objects.empty()) sum.last = step.objects.back().name;
+        sum.at_end = step.at_end;
+    }
+    return sum;
+}
+
+}  // namespace millrace::store

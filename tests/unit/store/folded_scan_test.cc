@@ -1,0 +1,81 @@
+#include "store/folded_scan.h"
+
+#include <algorithm>
+
+#include "tests/unit/store/store_fixture.h"
+
+namespace millrace::store {
+namespace {
+
+class FoldedScan : public StoreFixture {
+protected:
+    // All entries, in pages of a size; folders end in a slash.
+    std::vector<std::string> list(const std::string& prefix, std::size_t page_entries, bool with_folders = true, const std::string& from = "") {
+        std::vector<std::string> found;
+        std::string after = from;
+        for (;;) {
+            const auto page = scan_folded(*store_, "photos", prefix, after, page_entries, with_folders);
+            EXPECT_TRUE(page) << page.error().context;
+            if (!page) return found;
+            EXPECT_LE(page->entries.size(), page_entries);
+            for (const FoldedEntry& entry : page->entries) {
+                EXPECT_EQ(entry.folder, entry.object.name.ends_with('/'));
+                found.push_back(entry.object.name);
+            }
+            if (page->at_end) return found;
+            if (page->entries.empty()) return {"a page in the middle is empty"};
+            after = page->entries.back().object.name;
+        }
+    }
+    void put_all(const std::vector<std::string>& names) {
+        for (const std::string& name : names) ASSERT_TRUE(put(name, name));
+    }
+};
+
+TEST_F(FoldedScan, EveryFolderIsOneEntryInPagesOfAnySize) {
+    put_all({"a", "d-a", "d/sub/x", "d/sub/y", "d/x", "d0", "e/1", "e/2", "ü/1", "ü/2", "üb"});
+    const std::vector<std::string> all{"a", "d-a", "d/", "d0", "e/", "ü/", "üb"};
+    for (const std::size_t size : {1, 2, 3, 7, 100}) EXPECT_EQ(list("", size), all) << size;
+}
+
+TEST_F(FoldedScan, ThePrefixMayEndAtTheSlashBeforeItOrInsideOfAName) {
+    put_all({"d-a", "d/sub/x", "d/x", "d/y", "d0"});
+    EXPECT_EQ(list("d/", 1), (std::vector<std::string>{"d/sub/", "d/x", "d/y"}));
+    EXPECT_EQ(list("d", 2), (std::vector<std::string>{"d-a", "d/", "d0"}));
+    EXPECT_EQ(list("d/s", 2), (std::vector<std::string>{"d/sub/"}));
+    EXPECT_EQ(list("none", 2), std::vector<std::string>{});
+}
+
+TEST_F(FoldedScan, WithoutFoldersNoPageInTheMiddleIsEmpty) {
+    put_all({"a/1", "a/2", "b", "c/1", "d/1", "e"});
+    for (const std::size_t size : {1, 2, 100}) EXPECT_EQ(list("", size, false), (std::vector<std::string>{"b", "e"})) << size;
+}
+
+TEST_F(FoldedScan, BeginningInsideOfAFolderDoesNotGoBackToIt) {
+    put_all({"a/1", "a/2", "a/3", "b"});
+    EXPECT_EQ(list("", 10, true, "a/2"), std::vector<std::string>{"b"});
+}
+
+TEST_F(FoldedScan, AFolderOfMoreThanOneStepIsLeftInOneJump) {
+    for (int i = 0; i < 1200; ++i) ASSERT_TRUE(put("big/" + std::to_string(i), "x"));
+    put_all({"a", "z"});
+    EXPECT_EQ(list("", 10'000), (std::vector<std::string>{"a", "big/", "z"}));
+}
+
+TEST_F(FoldedScan, ASummaryAddsUpOverItsParts) {
+    put_all({"a/1", "a/22", "a/333", "b"});
+    SummaryPart whole = *summarize(*store_, "photos", "a/", "", 1000);
+    EXPECT_EQ(whole.objects, 3u);
+    EXPECT_EQ(whole.bytes, 12u);
+    EXPECT_EQ(whole.smallest_bytes, 3u);
+    EXPECT_EQ(whole.largest_bytes, 5u);
+    EXPECT_TRUE(whole.at_end);
+    const SummaryPart none = *summarize(*store_, "photos", "", "b", 1000);
+    EXPECT_EQ(none.objects, 0u);
+    EXPECT_TRUE(none.at_end);
+    EXPECT_FALSE(summarize(*store_, "no-such-bucket", "", "", 10));
+    EXPECT_FALSE(scan_folded(*store_, "no-such-bucket", "", "", 10, true));
+}
+
+}  // namespace
+}  // namespace millrace::store
