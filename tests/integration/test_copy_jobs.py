@@ -160,7 +160,9 @@ class Interrupted(Copying, unittest.TestCase):
         victim.wait_end()
         self.assertNotIn(self.cluster.job(job)["state"], Cluster.TERMINAL)
         victim.start()
-        return self.cluster.wait_job(job)
+        document = self.cluster.wait_job(job)
+        self.cluster.wait_ready()  # a slice may end, and say so, before its target has said where it is now
+        return document
 
     def restart_with(self, fault):
         self.cluster.targets[1].stop()
