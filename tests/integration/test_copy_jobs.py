@@ -29,6 +29,10 @@ class Copying:
     def ends(self, operation, source, destination=None, **more):
         return self.cluster.wait_job(self.submit(operation, source, destination, **more))
 
+    def move(self, old, new):
+        code, _, answer = self.cluster.request("POST", f"/v1/buckets/{old}?bck_to=ais%2F%40%23%2F{new}%2F", b'{"action":"move-bck"}')
+        self.assertEqual(code, 200, answer)
+
     def head(self, bucket, name):
         status, headers, _ = self.cluster.request("HEAD", self.cluster.object_path(bucket, name))
         self.assertEqual(status, 200)
@@ -133,7 +137,7 @@ class CopyJobs(Copying, ClusterCase):
             self.assertIn(job, detail)
         gate.touch()
         self.assertEqual(self.cluster.wait_job(job)["state"], "completed")
-        self.cluster.call("POST", "/v1/buckets/used-dst?bck_to=free", {"action": "move-bck"})
+        self.move("used-dst", "free")
         self.assertEqual(self.cluster.list("free"), ["a", "b"])
 
     def test_the_command_copies_deletes_and_renames(self):
@@ -160,7 +164,10 @@ class Interrupted(Copying, unittest.TestCase):
         victim.wait_end()
         self.assertNotIn(self.cluster.job(job)["state"], Cluster.TERMINAL)
         victim.start()
-        return self.cluster.wait_job(job)
+        document = self.cluster.wait_job(job)
+        # Its slice may have ended before the proxy heard where it listens now.
+        wait_for("its new address", lambda: victim.endpoint() in [t["endpoint"].removeprefix("http://") for t in self.cluster.get("/v1/cluster")["targets"]])
+        return document
 
     def restart_with(self, fault):
         self.cluster.targets[1].stop()
@@ -225,10 +232,6 @@ class Interrupted(Copying, unittest.TestCase):
         for bucket in ("one", "two"):
             wait_for(f"{bucket} to be empty", lambda name=bucket: self.cluster.list(name) == [])
             self.cluster.put(bucket, "x", b"new")
-
-    def move(self, old, new):
-        code, _, answer = self.cluster.request("POST", f"/v1/buckets/{old}?bck_to=ais%2F%40%23%2F{new}%2F", b'{"action":"move-bck"}')
-        self.assertEqual(code, 200, answer)
 
     def assert_problem_of_move(self, old, new, status):
         code, _, _ = self.cluster.request("POST", f"/v1/buckets/{old}?bck_to={new}", b'{"action":"move-bck"}')
