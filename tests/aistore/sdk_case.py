@@ -1,0 +1,109 @@
+"""What every test of the AIStore SDK starts from: the published package in a virtual environment of its own, and a cluster.
+
+The package comes from the Python registry into build/containers. Where it cannot, the test says so and counts as skipped.
+A module that imports this one first runs in that environment, whatever started it.
+"""
+import functools
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+from unittest import mock
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import containers  # noqa: E402
+from case import BINARY, SUPPORT, ClusterCase, wait_for  # noqa: E402,F401
+from cluster import Cluster  # noqa: E402,F401
+
+SKIPPED = 77  # the exit status that ctest counts as skipped
+
+
+def enter_environment():
+    try:
+        environment = containers.aistore_venv()
+    except unittest.SkipTest as reason:
+        print(f"skipped: {reason}", flush=True)
+        sys.exit(SKIPPED)
+    if pathlib.Path(sys.prefix).resolve() != environment.resolve():
+        python = str(environment / "bin/python")
+        os.execv(python, [python, *sys.orig_argv[1:]])
+
+
+enter_environment()
+
+from aistore.sdk import Client  # noqa: E402
+from aistore.sdk.job import Job  # noqa: E402
+
+
+# The SDK's own wait looks once in about five seconds; the tests' jobs take less.
+mock.patch("aistore.sdk.job.probing_frequency", lambda _timeout: 0.1).start()
+
+NAMES = ["plain", "a/b/c.txt", "with space", "what?", "sharp#", "100%", "100%25", "a+b&c=d", "grüße/naïve.txt", "日本語.bin", "semi;colon,comma",
+         "quote'\"", "back\\slash", "[brackets]{braces}"]
+
+
+class SdkCase(ClusterCase):
+    """One cluster for the class, and a client of it."""
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.client = cls.new_client()
+
+    @classmethod
+    def new_client(cls, **more):
+        return Client(f"http://{cls.cluster.proxy.endpoint()}", **more)
+
+    def new_bucket(self, name, objects=()):
+        """A bucket with objects: names, whose content says which they are, or {name: content}."""
+        bucket = self.client.bucket(name).create()
+        contents = objects if isinstance(objects, dict) else {n: content_of(n) for n in objects}
+        for object_name, content in contents.items():
+            self.cluster.put(name, object_name, content)
+        return bucket
+
+    def read(self, bucket, name, **more):
+        return bucket.object(name).get_reader(**more).read_all()
+
+    def names(self, bucket, **more):
+        return [entry.name for entry in bucket.list_all_objects(**more)]
+
+    def wait(self, job_id, kind="", seconds=60):
+        """Waits for a job as the SDK does, and gives its WaitResult."""
+        self.assertTrue(job_id, "the job has an id")
+        return self.client.job(job_id, kind).wait(timeout=seconds, verbose=False)
+
+    def assert_done(self, job_id, kind="", seconds=60):
+        result = self.wait(job_id, kind, seconds)
+        self.assertTrue(result.success, result)
+        return result
+
+    def assert_error(self, kind, status, call, *arguments, **more):
+        """The SDK raises exactly this error, with this status; gives its message."""
+        with self.assertRaises(kind) as caught:
+            call(*arguments, **more)
+        self.assertEqual((type(caught.exception), caught.exception.status_code), (kind, status), caught.exception)
+        return caught.exception.message
+
+
+def content_of(name):
+    return f"content of {name}\n".encode()
+
+
+@functools.cache
+def also_install(*requirements):
+    """A folder on sys.path with more packages of the registry, beside those of the environment."""
+    folder = containers.CACHE / ("with-" + "-".join(requirements))
+    if not folder.exists():
+        fresh = folder.with_suffix(f".{os.getpid()}")
+        done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", fresh, *requirements],
+                              capture_output=True, text=True, errors="replace", timeout=300, check=False)
+        if done.returncode != 0:
+            raise unittest.SkipTest(f"{', '.join(requirements)} cannot be installed from the Python registry: {done.stderr.strip()[-300:]}")
+        fresh.rename(folder)
+    sys.path.append(str(folder))
+    return folder
+
+
+def job_of(client, job_id, kind=""):
+    return Job(client._request_client, job_id, kind)  # pylint: disable=protected-access
