@@ -16,6 +16,7 @@ import containers  # noqa: E402
 from case import BINARY, SUPPORT, ClusterCase, wait_for  # noqa: E402,F401
 from cluster import Cluster  # noqa: E402,F401
 
+DEBIAN_PYTHON = "/usr/lib/python3/dist-packages"  # where python3-torch is
 SKIPPED = 77  # the exit status that ctest counts as skipped
 
 
@@ -33,14 +34,13 @@ def enter_environment():
 enter_environment()
 
 from aistore.sdk import Client  # noqa: E402
-from aistore.sdk.job import Job  # noqa: E402
 
 
 # The SDK's own wait looks once in about five seconds; the tests' jobs take less.
 mock.patch("aistore.sdk.job.probing_frequency", lambda _timeout: 0.1).start()
 
-NAMES = ["plain", "a/b/c.txt", "with space", "what?", "sharp#", "100%", "100%25", "a+b&c=d", "grüße/naïve.txt", "日本語.bin", "semi;colon,comma",
-         "quote'\"", "back\\slash", "[brackets]{braces}"]
+NAMES = ["plain", "a/b/c.txt", "with space", "what?", "sharp#", "100%", "100%25", "a+b&c=d", "grüße/naïve.txt", "日本語.bin",
+         "semi;colon,comma", "quote'\"", "back\\slash", "[brackets]{braces}"]
 
 
 class SdkCase(ClusterCase):
@@ -105,5 +105,6 @@ def also_install(*requirements):
     return folder
 
 
-def job_of(client, job_id, kind=""):
-    return Job(client._request_client, job_id, kind)  # pylint: disable=protected-access
+def training_packages():
+    """What aistore.pytorch imports besides PyTorch."""
+    also_install("alive-progress==3.3.0", "about-time==4.2.1", "graphemeu==0.7.2")

@@ -10,22 +10,19 @@ import tarfile
 import tempfile
 import unittest
 
-from sdk_case import NAMES, SdkCase, also_install, content_of
-
-DEBIAN = "/usr/lib/python3/dist-packages"
+from sdk_case import DEBIAN_PYTHON, NAMES, SdkCase, also_install, content_of, training_packages
 
 
 class PyTorch(SdkCase):
     @classmethod
     def setUpClass(cls):
-        if DEBIAN not in sys.path:
-            sys.path.append(DEBIAN)
+        sys.path.append(DEBIAN_PYTHON)
         try:
             import torch.utils.data
         except ImportError as error:
             raise unittest.SkipTest(f"no PyTorch ({error}): apt-get install python3-torch") from error
         cls.data = torch.utils.data
-        also_install("alive-progress==3.3.0", "about-time==4.2.1", "graphemeu==0.7.2")
+        training_packages()
         super().setUpClass()
         cls.cluster.add_filter("upper-samples", "tr a-z A-Z")
         cls.bucket = cls.client.bucket("samples").create()
