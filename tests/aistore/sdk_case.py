@@ -86,6 +86,11 @@ class SdkCase(ClusterCase):
         return caught.exception.message
 
 
+def owner_of(made):
+    """The id of the target that has the object: its location begins with t[ID]."""
+    return made.props.location.partition("[")[2].partition("]")[0]
+
+
 def content_of(name):
     return f"content of {name}\n".encode()
 

@@ -5,7 +5,7 @@ import time
 import unittest
 import urllib.request
 
-from sdk_case import SUPPORT, SdkCase, containers
+from sdk_case import SUPPORT, SdkCase, containers, owner_of
 from aistore.sdk.errors import AISError, ErrETLAlreadyExists, ErrETLNotFound
 from aistore.sdk.etl import ETLConfig
 
@@ -37,7 +37,7 @@ class Transforms(SdkCase):
     def test_logs_of_all_targets_and_of_one(self):
         etl = self.client.etl("server-etl")
         self.assertEqual(self.read(self.bucket, "loud", etl=ETLConfig(etl)), b"ok")
-        owner = self.bucket.object("loud").props.location.partition(":")[0].removeprefix("t[").rstrip("]")
+        owner = owner_of(self.bucket.object("loud"))
         deadline = time.monotonic() + 10
         while "said aloud" not in (text := "".join(e.logs for e in etl.logs())) and time.monotonic() < deadline:
             time.sleep(0.05)
