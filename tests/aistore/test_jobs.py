@@ -24,7 +24,7 @@ class Jobs(SdkCase):
         to = self.client.bucket("all-of-it")
         job = self.source.transform("upper-job", to, ext={"txt": "TXT"}, prepend="p/", num_workers=3)
         result = self.assert_done(job)
-        self.assertEqual((result.job_id, result.error), (job, None))
+        self.assertEqual((result.job_id, result.error), (job, ""))
         self.assertLess(abs(result.end_time - datetime.datetime.now(datetime.timezone.utc)), datetime.timedelta(minutes=2))
         self.assertEqual(self.names(to), [f"p/o{i:02}.TXT" for i in range(COUNT)])
         self.assertEqual(self.read(to, "p/o07.TXT"), b"TEXT 7\n")
