@@ -3,18 +3,15 @@
 The package comes from the Python registry into build/containers. Where it cannot, the test says so and counts as skipped.
 A module that imports this one first runs in that environment, whatever started it.
 """
-import functools
 import os
 import pathlib
-import subprocess
 import sys
 import unittest
 from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import containers  # noqa: E402
-from case import BINARY, SUPPORT, ClusterCase, wait_for  # noqa: E402,F401
-from cluster import Cluster  # noqa: E402,F401
+from case import SUPPORT, ClusterCase, wait_for  # noqa: E402,F401
 
 DEBIAN_PYTHON = "/usr/lib/python3/dist-packages"  # where python3-torch is
 SKIPPED = 77  # the exit status that ctest counts as skipped
@@ -95,19 +92,11 @@ def content_of(name):
     return f"content of {name}\n".encode()
 
 
-@functools.cache
 def also_install(*requirements):
-    """A folder on sys.path with more packages of the registry, beside those of the environment."""
-    folder = containers.CACHE / ("with-" + "-".join(requirements))
-    if not folder.exists():
-        fresh = folder.with_suffix(f".{os.getpid()}")
-        done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", fresh, *requirements],
-                              capture_output=True, text=True, errors="replace", timeout=300, check=False)
-        if done.returncode != 0:
-            raise unittest.SkipTest(f"{', '.join(requirements)} cannot be installed from the Python registry: {done.stderr.strip()[-300:]}")
-        fresh.rename(folder)
-    sys.path.append(str(folder))
-    return folder
+    """Makes more packages of the registry importable."""
+    folder = str(containers.beside_aistore(*requirements))
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 def training_packages():

@@ -224,6 +224,23 @@ def aistore_venv():
     return folder
 
 
+def beside_aistore(*requirements):
+    """A folder with more packages of the registry for the Python of aistore_venv(), which is not changed."""
+    venv = aistore_venv()
+    folder = CACHE / ("with-" + "-".join(requirements))
+    with _one_at_a_time():
+        if not folder.exists():
+            fresh = folder.with_suffix(".fresh")
+            shutil.rmtree(fresh, ignore_errors=True)
+            done = subprocess.run([venv / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target", fresh, *requirements],
+                                  capture_output=True, text=True, errors="replace", timeout=300, check=False)
+            if done.returncode != 0:
+                said = (done.stderr or done.stdout).strip().splitlines() or ["no word why"]
+                raise unittest.SkipTest(f"{', '.join(requirements)} cannot be installed from the Python registry (is it reachable?): {said[-1]}")
+            fresh.rename(folder)
+    return folder
+
+
 def aistore_image():
     """python_image() with the AIStore SDK and images/aistore_servers.py as /code/serve.py; runs FastAPI's echo unless told."""
     base = python_image()
