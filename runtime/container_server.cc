@@ -165,7 +165,7 @@ Task<Result<void>> ContainerServer::run(ContainerRequest request) {
     MILLRACE_CO_TRY_ASSIGN(const ContainerState state, co_await engine_->inspect(id_));
     if (!state.running || state.pid <= 0) {
         (void)co_await log_ended_.wait_until(steady_now() + kLastWordsTimeMax);
-        co_return fail(Code::unavailable, "it ended before it was ready: " + ending(state));
+        co_return fail(Code::unavailable, "it ended before it was ready: " + with_last_words(ending(state)));
     }
     MILLRACE_CO_TRY(take_in(state));
     tasks_.spawn(watch_exit());

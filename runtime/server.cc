@@ -48,9 +48,13 @@ void Server::keep_log(std::string_view bytes) {
     log_->append(bytes);
 }
 
-void Server::died(std::string how) {
+std::string Server::with_last_words(std::string how) const {
     const std::string words = last_words_.last_line();
-    facts_->set_death(words.empty() ? how : how + ": " + words);
+    return words.empty() ? how : std::move(how) + ": " + words;
+}
+
+void Server::died(std::string how) {
+    facts_->set_death(with_last_words(std::move(how)));
     exited_.set();
     changed_.set();
 }

@@ -71,6 +71,7 @@ protected:
     void keep_log(std::string_view bytes);
     // how: "killed by SIGSEGV"; the last words of its log are added.
     void died(std::string how);
+    std::string with_last_words(std::string how) const;
     void ask_to_stop();
 
     const TransformSpec& spec_;

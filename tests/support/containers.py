@@ -111,7 +111,7 @@ def _one_at_a_time():
 
 def _build(name, recipe, fill, instructions, base):
     """Builds the image unless one of this recipe is there. fill(folder) writes what is laid over the base."""
-    image = PREFIX + name
+    image = name if "/" in name else PREFIX + name
     recipe_digest = hashlib.sha256("\n".join([recipe, base, *instructions]).encode()).hexdigest()[:32]
 
     def is_there():
@@ -224,6 +224,23 @@ def aistore_venv():
     return folder
 
 
+def beside_aistore(*requirements):
+    """A folder with more packages of the registry for the Python of aistore_venv(), which is not changed."""
+    venv = aistore_venv()
+    folder = CACHE / ("with-" + "-".join(requirements))
+    with _one_at_a_time():
+        if not folder.exists():
+            fresh = folder.with_suffix(".fresh")
+            shutil.rmtree(fresh, ignore_errors=True)
+            done = subprocess.run([venv / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target", fresh, *requirements],
+                                  capture_output=True, text=True, errors="replace", timeout=300, check=False)
+            if done.returncode != 0:
+                said = (done.stderr or done.stdout).strip().splitlines() or ["no word why"]
+                raise unittest.SkipTest(f"{', '.join(requirements)} cannot be installed from the Python registry (is it reachable?): {said[-1]}")
+            fresh.rename(folder)
+    return folder
+
+
 def aistore_image():
     """python_image() with the AIStore SDK and images/aistore_servers.py as /code/serve.py; runs FastAPI's echo unless told."""
     base = python_image()
@@ -245,6 +262,25 @@ def aistore_image():
     return _build("aistore", servers.read_text() + (venv / "ready").read_text() + _here(), fill,
                   ["ENV PYTHONPATH=/site:/code PYTHONUNBUFFERED=1", "WORKDIR /code", "EXPOSE 8000",
                    'CMD ["/usr/bin/python3", "/code/serve.py"]'], base)
+
+
+def runtime_python_image():
+    """The image that the SDK's init_class asks for, under AIStore's name and for the Python of this machine: it gets pip
+    and the machine's certificates, so that it can install what a class depends on."""
+    base = aistore_image()
+    served = IMAGES / "runtime_python.py"
+    certificates = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+
+    def fill(content):
+        _copy(served, content, "/code/runtime_python.py")
+        if certificates.exists():
+            _copy(certificates, content)
+
+    name = f"docker.io/aistorage/runtime_python:{PYTHON.resolve().name.removeprefix('python')}"
+    recipe = served.read_text() + (podman("image", "inspect", "--format", "{{.Id}}", base, check=False) or "")
+    # The machine's Python is the system's and the SDK came beside it: both are the image's own here.
+    return _build(name, recipe, fill, [f"ENV PIP_BREAK_SYSTEM_PACKAGES=1 PIP_CERT={certificates} SSL_CERT_FILE={certificates}",
+                                       'CMD ["/usr/bin/python3", "/code/runtime_python.py"]'], base)
 
 
 def image_from(name, files, command, base=None, user=None):
@@ -355,4 +391,4 @@ def engine():
 
 
 if __name__ == "__main__":
-    print(engine(), python_image(), aistore_image(), sep="\n")
+    print(engine(), python_image(), aistore_image(), runtime_python_image(), sep="\n")
