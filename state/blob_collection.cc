@@ -1,5 +1,7 @@
 #include "state/blob_collection.h"
 
+#include <rocksdb/db.h>
+
 #include "core/log.h"
 
 namespace millrace::state {

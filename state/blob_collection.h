@@ -4,8 +4,12 @@
 // objects would write each of them several times. Any thread.
 #pragma once
 #include <mutex>
-#include <rocksdb/db.h>
 #include <vector>
+
+namespace rocksdb {
+class ColumnFamilyHandle;
+class DB;
+}  // namespace rocksdb
 
 namespace millrace::state {
 
