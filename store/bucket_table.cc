@@ -198,6 +198,13 @@ Result<std::shared_ptr<Bucket>> BucketTable::find(const std::string& name) const
     return found->second;
 }
 
+Result<std::shared_ptr<Bucket>> BucketTable::find_generation(std::uint64_t generation) const {
+    const std::shared_lock lock(mutex_);
+    const auto found = std::ranges::find_if(buckets_, [&](const auto& item) { return item.second->record().generation == generation; });
+    if (found == buckets_.end()) return fail(Code::not_found, "the bucket does not exist any more");
+    return found->second;
+}
+
 std::vector<std::string> BucketTable::names() const {
     const std::shared_lock lock(mutex_);
     std::vector<std::string> names;

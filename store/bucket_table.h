@@ -63,6 +63,8 @@ public:
 
     // Code::not_found when there is none.
     Result<std::shared_ptr<Bucket>> find(const std::string& name) const;
+    // The same by its generation, whatever its name is by now.
+    Result<std::shared_ptr<Bucket>> find_generation(std::uint64_t generation) const;
     std::vector<std::string> names() const;
 
 private:

@@ -76,7 +76,7 @@ Result<DraftName> Drafts::begin(const std::string& bucket, const std::string& ob
     auto draft = std::make_shared<Draft>();
     draft->name = {random_id("draft-"), bucket, object};
     draft->generation = found->record().generation;
-    draft->mountpath = mountpaths_.choose(object_key(bucket, object)).id;
+    draft->mountpath = mountpaths_.choose(object_key(found->key(), object)).id;
     draft->touched_unix_ns = unix_now_ns();
     const std::lock_guard lock(mutex_);
     MILLRACE_TRY(make_room());
@@ -160,15 +160,14 @@ Result<std::shared_ptr<Drafts::Draft>> Drafts::find(const DraftName& name) const
     const auto found = drafts_.find(name.id);
     if (found == drafts_.end()) return unknown(name.id);
     const Draft& draft = *found->second;
-    if (draft.name.bucket != name.bucket || draft.name.object != name.object || is_over(draft, 0)) return unknown(name.id);
+    const auto bucket = buckets_.find(name.bucket);
+    if (!bucket || (*bucket)->record().generation != draft.generation || draft.name.object != name.object) return unknown(name.id);
     return found->second;
 }
 
 bool Drafts::is_over(const Draft& draft, std::int64_t now_unix_ns) const {
     const auto lifetime_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(limits_.lifetime).count();
-    if (now_unix_ns - draft.touched_unix_ns > lifetime_ns) return true;
-    const auto bucket = buckets_.find(draft.name.bucket);
-    return !bucket || (*bucket)->record().generation != draft.generation;
+    return now_unix_ns - draft.touched_unix_ns > lifetime_ns || !buckets_.find_generation(draft.generation);
 }
 
 // Published ones are kept for the sake of repeated requests only.
@@ -261,7 +260,7 @@ Result<std::unique_ptr<Drafts::Claim>> Drafts::claim(const DraftName& name, cons
 }
 
 Result<ObjectInfo> Drafts::published_object(const Draft& draft) const {
-    MILLRACE_TRY_ASSIGN(const auto bucket, buckets_.find(draft.name.bucket));
+    MILLRACE_TRY_ASSIGN(const auto bucket, buckets_.find_generation(draft.generation));
     MILLRACE_TRY_ASSIGN(auto record, index_.find(object_key(bucket->key(), draft.name.object)));
     if (!record) return unknown(draft.name.id);
     return std::move(record->info);

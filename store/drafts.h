@@ -36,7 +36,7 @@ struct DraftLimits {
 
 inline constexpr std::uint32_t kPieceNumberMax = 10'000;
 
-// Which draft, and the object it was begun for: only together do they name one.
+// Which draft, and the object it was begun for, by its bucket's name as it is now: only together do they name one.
 struct DraftName {
     std::string id;
     std::string bucket;
@@ -95,7 +95,7 @@ private:
         std::optional<Checksum> running;  // of the first `size` bytes, where it is known
     };
     struct Draft {
-        DraftName name;
+        DraftName name;                // its bucket may have been renamed since
         std::uint64_t generation = 0;  // of the bucket
         std::string mountpath;
         std::int64_t touched_unix_ns = 0;

@@ -252,6 +252,24 @@ TEST_F(DraftsTest, ItGoesWithItsBucket) {
     EXPECT_EQ(records("draft"), 0u);
 }
 
+TEST_F(DraftsTest, ItStaysWithItsBucketUnderAnotherName) {
+    DraftName draft = begin();
+    ASSERT_TRUE(add(draft, 1, content(3000)));
+    ASSERT_TRUE(store_->rename_buckets({{"uid-1", "photos", "pictures"}}));
+    EXPECT_EQ(code_of(publish(draft)), Code::not_found);
+    draft.bucket = "pictures";
+    open_store();
+    ASSERT_TRUE(add(draft, 2, "end"));
+    const auto published = publish(draft, {1, 2});
+    ASSERT_TRUE(published) << published.error().context;
+    EXPECT_EQ(publish(draft, {1, 2})->version, published->version);
+    EXPECT_EQ(store_->stat("pictures", "name")->size, 3003u);
+    EXPECT_TRUE(mentions(store_->stat("pictures", "other"), "ais://pictures/other"));
+    EXPECT_TRUE(mentions(store_->open("pictures", "other"), "ais://pictures/other"));
+    EXPECT_TRUE(mentions(store_->erase("pictures", "other"), "ais://pictures/other"));
+    EXPECT_TRUE(mentions(store_->set_custom("pictures", "other", {}, false, false), "ais://pictures/other"));
+}
+
 TEST_F(DraftsTest, DamageOfAPieceIsFoundAndHealsWhenItIsSentAgain) {
     const DraftName draft = begin();
     ASSERT_TRUE(add(draft, 1, "fine"));
