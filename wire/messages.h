@@ -88,7 +88,8 @@ struct Welcome {
     std::string cluster_id;
     std::string refused;  // not empty: why the target may not join
     ClusterMap map;
-    MSGPACK_DEFINE_MAP(version, compat_version, proxy_id, boot_id, cluster_id, refused, map)
+    std::uint16_t http_port = 0;  // of the proxy's HTTP server, on the host of its control endpoint; 0: not told
+    MSGPACK_DEFINE_MAP(version, compat_version, proxy_id, boot_id, cluster_id, refused, map, http_port)
     Result<void> validate() const;
 };
 

@@ -119,7 +119,7 @@ void TargetService::Impl::build() {
     });
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
     object_api = std::make_unique<ObjectApi>(*store, store->drafts(), *cluster, *fences, *inline_transform, config, boot_id);
-    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, boot_id);
+    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, *cluster, boot_id);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);
     callback_api->add_routes(callback_router);
@@ -158,6 +158,7 @@ Result<void> TargetService::Impl::begin() {
         if (auto written = state->set_map(map); !written) log::error("members could not be written down", {{"error", written.error()}});
         slices->kick_all();
     };
+    handlers.proxy = [this](http::Endpoint proxy) { cluster->set_proxy(std::move(proxy)); };
     handlers.joined = [this] {
         node_api->set_ready(true);
         slices->report_all();

@@ -19,7 +19,7 @@ std::vector<Sample> samples() {
         {"Hello", Hello{.version = 1, .compat_version = 1, .target_id = "t1", .boot_id = "b1", .endpoint = "http://a:1",
                         .cluster_id = "c1", .catalog_version = 7}},
         {"Welcome", Welcome{.version = 1, .compat_version = 1, .proxy_id = "p1", .boot_id = "b2", .cluster_id = "c1", .refused = "no",
-                            .map = map()}},
+                            .map = map(), .http_port = 8080}},
         {"Heartbeat", Heartbeat{.boot_id = "b1", .catalog_version = 7, .map_version = 300, .running_slices = 2}},
         {"Catalog", Catalog{.version = 7, .buckets = {{"in", "u1", 65536, 1'700'000'000'000'000'000}}, .destroyed_uids = {"u0"},
                             .transforms = {{"to-wav", "{}", true}}}},
