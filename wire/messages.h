@@ -142,7 +142,9 @@ struct TransformReport {
     std::string last_death_log;
     std::uint64_t cpu_millis = 0;  // processor time of the server that runs
     std::uint64_t memory_bytes = 0;
-    MSGPACK_DEFINE_MAP(name, state, reason, spec_json_digest, pid, restarts, runs, failures, last_death, last_death_log, cpu_millis, memory_bytes)
+    std::string start;             // of a filter's processes: "forked" or "spawned"; "": of a server, or not told
+    MSGPACK_DEFINE_MAP(name, state, reason, spec_json_digest, pid, restarts, runs, failures, last_death, last_death_log, cpu_millis, memory_bytes,
+                       start)
 };
 
 // target → proxy: on every change, and every few seconds

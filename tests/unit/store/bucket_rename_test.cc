@@ -33,9 +33,9 @@ TEST_F(BucketRename, ObjectsAreFoundUnderTheNewNameAlsoAfterARestart) {
     }
     ASSERT_TRUE(put_into("pictures", "small", content(20)));
     ASSERT_TRUE(store_->erase("pictures", "large"));
-    EXPECT_TRUE(mentions(store_->erase("pictures", "large"), "bucket 'pictures'"));
-    EXPECT_TRUE(mentions(store_->stat("pictures", "large"), "bucket 'pictures'"));
-    EXPECT_TRUE(mentions(store_->open("pictures", "large"), "bucket 'pictures'"));
+    EXPECT_TRUE(mentions(store_->erase("pictures", "large"), "ais://pictures/large"));
+    EXPECT_TRUE(mentions(store_->stat("pictures", "large"), "ais://pictures/large"));
+    EXPECT_TRUE(mentions(store_->open("pictures", "large"), "ais://pictures/large"));
     open_store();
     EXPECT_EQ(*get_from("pictures", "small"), content(20));
     EXPECT_EQ(count("pictures"), 1u);

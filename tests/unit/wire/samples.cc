@@ -24,7 +24,7 @@ std::vector<Sample> samples() {
         {"Catalog", Catalog{.version = 7, .buckets = {{"in", "u1", 65536, 1'700'000'000'000'000'000}}, .destroyed_uids = {"u0"},
                             .transforms = {{"to-wav", "{}", true}}}},
         {"TransformStatus", TransformStatus{.catalog_version = 7,
-                                            .transforms = {{"to-wav", "running", "why", "d1", 42, 1, 100, 3, "died", "log", 1500, 4096}}}},
+                                            .transforms = {{"to-wav", "running", "why", "d1", 42, 1, 100, 3, "died", "log", 1500, 4096, "forked"}}}},
         {"Directive", Directive{.job = "job-1", .revision = 9, .desired = Desired::run, .epoch = 2, .pass = 3, .has_spec = true,
                                 .spec = spec()}},
         {"DirectiveAck", DirectiveAck{.job = "job-1", .revision = 9, .needs_spec = true}},
