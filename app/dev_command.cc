@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <string>
 
@@ -57,6 +58,7 @@ int run_dev(int argc, char** argv) {
     std::string folder = "millrace-dev";
     std::uint16_t port = 8080;
     bool supervise = false;
+    bool no_fork_server = false;
     CLI::App app("Run a whole cluster on this machine: a proxy and some targets, each a process of its own.", "millrace dev");
     app.footer("Examples:\n  millrace dev\n  millrace dev --targets 5 --dir /data/millrace --port 0\n\n"
                "A second start on the same folder comes back with all its data.");
@@ -64,11 +66,13 @@ int run_dev(int argc, char** argv) {
     app.add_option("--dir", folder, "folder of the cluster")->capture_default_str();
     app.add_option("--port", port, "HTTP port of the proxy; 0 for any free one")->capture_default_str();
     app.add_flag("--supervise", supervise, "start nodes again when they end");
+    app.add_flag("--no-fork-server", no_fork_server, "start every process of a filter anew, instead of loading its program once");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& failure) {
         return app.exit(failure) == 0 ? 0 : 2;
     }
+    if (no_fork_server) ::setenv("MILLRACE_FORK_SERVER", "false", 1);  // the targets' configuration
     block_stop_signals();
     auto cluster = DevCluster::prepare(folder, targets, port);
     if (!cluster) return complain(cluster.error(), cluster.error().code == Code::conflict ? 2 : 1);

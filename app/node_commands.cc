@@ -24,6 +24,7 @@ int complain(const std::string& what, const Error& error, int status) {
 struct NodeArguments {
     std::string config_file;
     bool print_config = false;
+    bool no_fork_server = false;
     int exit_status = -1;  // >= 0: nothing to run
 };
 
@@ -33,6 +34,9 @@ NodeArguments parse(const char* name, const char* about, int argc, char** argv) 
     app.footer(std::string("Example:\n  millrace ") + name + " --config " + name + ".yaml\n\n"
                "Every key may be overridden by an environment variable MILLRACE_<KEY>.");
     app.add_option("--config", arguments.config_file, "YAML file; 'dir' is the one key it must have")->required();
+    if (std::string_view(name) == "target") {
+        app.add_flag("--no-fork-server", arguments.no_fork_server, "start every process of a filter anew (fork_server: false)");
+    }
     app.add_flag("--print-config", arguments.print_config, "print every key with its value, and exit");
     try {
         app.parse(argc, argv);
@@ -76,7 +80,9 @@ int run_proxy(int argc, char** argv) {
 int run_target(int argc, char** argv) {
     const NodeArguments arguments = parse("target", "Run a target: it stores objects and transforms them.", argc, argv);
     if (arguments.exit_status >= 0) return arguments.exit_status;
-    return serve("target", arguments, load_target_config(arguments.config_file), worker::TargetService::start);
+    Result<TargetConfig> config = load_target_config(arguments.config_file);
+    if (config && arguments.no_fork_server) config->fork_server = false;
+    return serve("target", arguments, config, worker::TargetService::start);
 }
 
 }  // namespace millrace::app

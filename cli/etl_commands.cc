@@ -225,10 +225,11 @@ int run(Context& context, const EtlShow& verb) {
     print_fields(out, fields);
     out << '\n';
     Table table(
-        {{"TARGET"}, {"STATE"}, {"PID", true}, {"RESTARTS", true}, {"RUNS", true}, {"FAILURES", true}, {"REASON"}});
+        {{"TARGET"}, {"STATE"}, {"START"}, {"PID", true}, {"RESTARTS", true}, {"RUNS", true}, {"FAILURES", true}, {"REASON"}});
     for (const json& target : member(*etl, "targets")) {
         const std::uint64_t pid = count_of(target, "pid");
-        table.add({text_of(target, "target"), text_of(target, "state"), pid == 0 ? "-" : std::to_string(pid),
+        const std::string start = text_of(target, "start");
+        table.add({text_of(target, "target"), text_of(target, "state"), start.empty() ? "-" : start, pid == 0 ? "-" : std::to_string(pid),
                    std::to_string(count_of(target, "restarts")), std::to_string(count_of(target, "runs")),
                    std::to_string(count_of(target, "failures")), text_of(target, "reason")});
     }

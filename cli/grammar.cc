@@ -49,6 +49,7 @@ Grammar::Grammar() : app(kDescription, "millrace") {
     add_buckets_and_cluster();
     add_etls();
     add_jobs();
+    add_bench();
     add_completion();
 }
 

@@ -46,6 +46,7 @@ private:
     void add_jobs();
     void add_job_submit(CLI::App* job, const std::string& name, const std::string& description,
                         const std::string& examples, JobSubmit preset);
+    void add_bench();
     void add_completion();
 };
 

@@ -136,10 +136,32 @@ struct JobRemove {
     std::string job;
 };
 
+struct BenchLoad {
+    std::string operation;     // "put", "get" or "inline"
+    std::string bucket;
+    std::string size = "4KiB";
+    std::string transform;
+    std::string arguments;
+    std::optional<std::uint64_t> count;
+    std::string duration;      // empty: 10 s, or with a count no bound
+    std::uint32_t concurrency = 16;
+    double rate = 0;
+    std::uint64_t seed = 1;
+};
+struct BenchJob {
+    std::string source;
+    std::string destination;
+    std::string preset;        // or
+    std::string transform;
+    std::uint32_t num_workers = 0;
+    std::string timeout;
+};
+
 using Verb =
     std::variant<std::monostate, Help, Version, Completion, ClusterShow, BucketCreate, BucketList, BucketRemove,
                  BucketMove, BucketHead, Put, Get, List, Remove, Head, EtlInit, EtlList, EtlShow, EtlControl, EtlLogs, EtlErrors,
-                 JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobRemove>;
+                 JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobRemove,
+                 BenchLoad, BenchJob>;
 
 // Each carries out one verb and returns the exit status.
 int run(Context& context, const ClusterShow& verb);
@@ -168,5 +190,7 @@ int run(Context& context, const JobControl& verb);
 int run(Context& context, const JobErrors& verb);
 int run(Context& context, const JobReport& verb);
 int run(Context& context, const JobRemove& verb);
+int run(Context& context, const BenchLoad& verb);
+int run(Context& context, const BenchJob& verb);
 
 }  // namespace millrace::cli

@@ -46,6 +46,7 @@ void fields(Config& self, Visit&& visit) {
     visit("running_slices_max", self.running_slices_max);
     visit("inline_requests_max", self.inline_requests_max);
     visit("container_engine", self.container_engine);
+    visit("fork_server", self.fork_server);
     visit("sync_puts", self.sync_puts);
 }
 

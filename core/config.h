@@ -40,6 +40,7 @@ struct TargetConfig {
     std::uint32_t running_slices_max = 32;               // further slices wait for a place
     std::uint32_t inline_requests_max = 256;             // inline GETs at once, for all transforms
     std::string container_engine;           // socket of a Docker-compatible engine; empty: DOCKER_HOST, then the usual places
+    bool fork_server = true;                // filters whose program takes long to load are loaded once and forked
     bool sync_puts = false;                 // make every PUT durable against power loss before it is acknowledged
 
     Result<void> validate() const;

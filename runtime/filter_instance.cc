@@ -4,6 +4,8 @@
 
 #include "core/log.h"
 #include "runtime/child_environment.h"
+#include "runtime/filter_trial.h"
+#include "runtime/forkable.h"
 #include "runtime/outcome.h"
 
 namespace millrace::runtime {
@@ -19,11 +21,20 @@ bool belongs_to_an_object(const std::string& variable) {
 
 FilterInstance::FilterInstance(TransformSpec spec, InstanceEnvironment environment)
     : spec_(std::move(spec)), environment_(std::move(environment)), tasks_(environment_.control), stopping_(environment_.control),
-      log_(kLogBytesMax) {}
+      log_(kLogBytesMax) {
+    forking_.transform = spec_.name;
+    forking_.library = environment_.fork_library.empty() ? find_fork_library() : environment_.fork_library;
+    for (const Executor& lane : environment_.lanes) launchers_.push_back(std::make_unique<FilterLauncher>(forking_, children_, lane));
+}
 
 Task<Result<void>> FilterInstance::start() {
     auto prepared = prepare();
-    if (!prepared.has_value() && !gate_.is_closed()) tasks_.spawn(keep_trying());
+    if (gate_.is_closed()) co_return prepared;
+    if (prepared.has_value()) {
+        tasks_.spawn(choose_start());
+    } else {
+        tasks_.spawn(keep_trying());
+    }
     co_return prepared;
 }
 
@@ -38,6 +49,7 @@ Task<void> FilterInstance::stop() {
     }
     co_await gate_.wait_empty();
     co_await tasks_.join();
+    launchers_.clear();
     remove_folder(environment_.folder);
 }
 
@@ -50,7 +62,7 @@ Task<RunResult> FilterInstance::run(std::size_t lane, const ObjectRun& object, S
         ++failures_;
         co_return std::unexpected(transform_failure(Code::unavailable, status().reason));
     }
-    FilterRun run(spec_, *program, object, source, sink, children_, environment_.lanes.at(lane));
+    FilterRun run(spec_, *program, object, source, sink, *launchers_.at(lane));
     RunResult result = co_await run.run();
     if (!result.has_value()) {
         ++failures_;
@@ -65,7 +77,7 @@ Task<RunResult> FilterInstance::run_isolated(std::size_t lane, const ObjectRun& 
 
 InstanceStatus FilterInstance::status() const {
     const std::lock_guard lock(mutex_);
-    return {.state = state_, .reason = reason_, .runs = runs_, .failures = failures_};
+    return {.state = state_, .reason = reason_, .start = forking_.wanted ? "forked" : "spawned", .runs = runs_, .failures = failures_};
 }
 
 std::string FilterInstance::log_tail() const {
@@ -106,9 +118,30 @@ Task<void> FilterInstance::keep_trying() {
     for (Duration pause = kRetryMin; !co_await stopping_.wait_until(steady_now() + pause); pause = std::min(2 * pause, kRetryMax)) {
         if (prepare().has_value()) {
             log::info("transform ready", {{"transform", spec_.name}});
+            co_await choose_start();
             co_return;
         }
     }
+}
+
+// Runs are spawned until this has decided.
+Task<void> FilterInstance::choose_start() {
+    if (environment_.forking == ForkChoice::never) co_return;
+    const auto program = this->program();
+    Result<void> chosen;
+    if (environment_.forking == ForkChoice::where_it_pays) {
+        chosen = co_await try_forking(spec_, *program, forking_.library, children_, environment_.control);
+    } else if (const std::string obstacle = fork_obstacle(program->file, program->env, forking_.library); !obstacle.empty()) {
+        chosen = fail(Code::unavailable, obstacle);
+    }
+    if (gate_.is_closed()) co_return;
+    forking_.wanted = chosen.has_value();
+    if (chosen.has_value()) {
+        log::info("filter is forked", {{"transform", spec_.name}});
+    } else {
+        log::info("filter is spawned", {{"transform", spec_.name}, {"reason", chosen.error().context}});
+    }
+    if (environment_.changed) environment_.changed();
 }
 
 std::shared_ptr<const FilterProgram> FilterInstance::program() const {

@@ -1,4 +1,4 @@
-// A filter: one process per object, nothing running in between.
+// A filter: one process per object, nothing running in between but, where it pays, one of its program that waits before main.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -30,6 +30,7 @@ public:
 private:
     Result<void> prepare();
     Task<void> keep_trying();
+    Task<void> choose_start();
     std::shared_ptr<const FilterProgram> program() const;
     void keep_log(const RunFailure& failure);
 
@@ -37,6 +38,8 @@ private:
     const InstanceEnvironment environment_;
     RunGate gate_;
     ChildList children_;
+    Forking forking_;
+    std::vector<std::unique_ptr<FilterLauncher>> launchers_;  // one per lane, used there; gone after stop()
     TaskGroup tasks_;   // control executor
     Event stopping_;    // control executor
 

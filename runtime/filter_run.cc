@@ -31,10 +31,11 @@ bool is_small(const Source& source) { return source.size().value_or(kLargeObject
 }  // namespace
 
 FilterRun::FilterRun(const TransformSpec& spec, const FilterProgram& program, const ObjectRun& object, Source& source, Sink& sink,
-                     ChildList& children, Executor executor)
-    : spec_(spec), program_(program), object_(object), source_(source), sink_(sink), children_(children), executor_(executor),
-      stdin_(executor), stdout_(executor), stderr_(executor), chunk_bytes_(is_small(source) ? kPipeBytes : kBodyChunkBytes),
-      pumps_(executor), watch_(executor), wake_(executor), stderr_tail_(spec.stderr_bytes_max) {}
+                     FilterLauncher& launcher)
+    : spec_(spec), program_(program), object_(object), source_(source), sink_(sink), launcher_(launcher), children_(launcher.children()),
+      executor_(launcher.executor()), stdin_(executor_), stdout_(executor_), stderr_(executor_),
+      chunk_bytes_(is_small(source) ? kPipeBytes : kBodyChunkBytes), pumps_(executor_), watch_(executor_), wake_(executor_),
+      stderr_tail_(spec.stderr_bytes_max) {}
 
 Task<RunResult> FilterRun::run() {
     // A cancelled run has to clean up with further waits, so those must not throw.
@@ -49,7 +50,7 @@ Task<RunResult> FilterRun::run_to_end() {
     if (object_.args.size() > kVariableBytesMax || object_.args.find('\0') != std::string::npos) {
         co_return std::unexpected(transform_failure(Code::rejected, "the arguments are longer than 128 KiB or hold a NUL byte"));
     }
-    auto started = start();
+    auto started = co_await start();
     if (!started.has_value()) {
         const bool is_too_large = started.error().code == Code::too_large;
         co_return std::unexpected(transform_failure(is_too_large ? Code::rejected : Code::unavailable, started.error().context));
@@ -69,14 +70,14 @@ Task<RunResult> FilterRun::run_to_end() {
     co_return result();
 }
 
-Result<Child> FilterRun::start() {
-    MILLRACE_TRY(open_pipes());
-    MILLRACE_TRY(fill_stdin());
+Task<Result<Child>> FilterRun::start() {
+    MILLRACE_CO_TRY(open_pipes());
+    MILLRACE_CO_TRY(fill_stdin());
     SpawnRequest request;
     request.file = program_.file;
     request.argv = spec_.argv;
     request.env = program_.env;
-    request.env.push_back("MILLRACE_BUCKET=" + object_.bucket);
+    request.env.push_back("MILLRACE_BUCKET=" + object_.bucket);  // these three last: kObjectVariables
     request.env.push_back("MILLRACE_OBJECT=" + object_.name);
     request.env.push_back("MILLRACE_ARGS=" + object_.args);
     request.folder = program_.folder;
@@ -84,11 +85,11 @@ Result<Child> FilterRun::start() {
     request.stdout_fd = child_stdout_.get();
     request.stderr_fd = child_stderr_.get();
     request.limits = spec_.limits;
-    auto child = spawn(request);
+    auto child = co_await launcher_.launch(request);
     child_stdin_.close();
     child_stdout_.close();
     child_stderr_.close();
-    return child;
+    co_return child;
 }
 
 Result<void> FilterRun::open_pipes() {
@@ -129,17 +130,18 @@ Result<void> FilterRun::fill_stdin() {
 
 // Returns when the child has ended and its output is complete, or when both are no longer worth waiting for.
 Task<void> FilterRun::supervise() {
-    while (!(exit_ && (collected_ || cause_))) {
-        wake_.clear();
-        Instant until = killed_ ? steady_now() + std::chrono::seconds(1) : object_.deadline;
-        if (exit_ && !killed_) until = std::min(until, held_output_since() + kHeldOutputGrace);
-        (void)co_await wake_.wait_until(until);
+    for (;;) {
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) {
             fail_with(transform_failure(Code::cancelled, "the run was cancelled"));
         }
         check_time();
         if (cause_ && !killed_) kill();
+        if (exit_ && (collected_ || cause_)) co_return;
+        wake_.clear();
+        Instant until = killed_ ? steady_now() + std::chrono::seconds(1) : object_.deadline;
+        if (exit_ && !killed_) until = std::min(until, held_output_since() + kHeldOutputGrace);
+        (void)co_await wake_.wait_until(until);
     }
 }
 

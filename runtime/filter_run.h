@@ -1,6 +1,6 @@
-// One object through one filter process: spawn, feed stdin, collect stdout, keep the tail of stderr, learn how it ended.
+// One object through one filter process: start it, feed stdin, collect stdout, keep the tail of stderr, learn how it ended.
 //
-// Everything happens on the executor that run() is called on. Memory is one chunk each way; small objects that lie in
+// Everything happens on the launcher's executor, which run() is called on. Memory is one chunk each way; small objects that lie in
 // memory are written into the pipe before the process even starts.
 #pragma once
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "runtime/child_list.h"
+#include "runtime/filter_launcher.h"
 #include "runtime/instance.h"
 #include "runtime/spawn.h"
 #include "runtime/tail.h"
@@ -25,15 +25,17 @@ struct FilterProgram {
 class FilterRun {
 public:
     FilterRun(const TransformSpec& spec, const FilterProgram& program, const ObjectRun& object, Source& source, Sink& sink,
-              ChildList& children, Executor executor);
+              FilterLauncher& launcher);
 
     // Once. Leaves no process and no descriptor behind, however it ends. A cancelled run kills the process and fails with
     // Code::cancelled.
     Task<RunResult> run();
+    // How the process ended, if it did by itself.
+    std::optional<ExitStatus> own_end() const { return cause_ ? std::nullopt : exit_; }
 
 private:
     Task<RunResult> run_to_end();
-    Result<Child> start();
+    Task<Result<Child>> start();
     Result<void> open_pipes();
     Result<void> fill_stdin();
     Task<void> supervise();
@@ -56,6 +58,7 @@ private:
     const ObjectRun& object_;
     Source& source_;
     Sink& sink_;
+    FilterLauncher& launcher_;
     ChildList& children_;
     Executor executor_;
 

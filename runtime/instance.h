@@ -65,6 +65,7 @@ struct InstanceStatus {
     InstanceState state = InstanceState::stopped;
     std::string reason;             // why it is not running: "exit status 1: …", "command not found: …"
     int pid = 0;                    // of the server
+    std::string start;              // of a filter's processes: "forked" or "spawned"; "" for a server
     std::string last_death;         // how the server ended last: exit status, signal or out of memory, and its last words
     std::string last_death_log;     // the last lines it wrote before that
     std::uint64_t restarts = 0;
@@ -100,6 +101,10 @@ public:
     virtual const TransformSpec& spec() const = 0;
 };
 
+// Where the children of a filter are forks of a program that waits before its main (`runtime/FORKSERVER.md`). always: wherever it
+// is possible, without a trial.
+enum class ForkChoice { never, where_it_pays, always };
+
 struct InstanceEnvironment {
     Executor control;
     std::vector<Executor> lanes;
@@ -112,6 +117,8 @@ struct InstanceEnvironment {
     std::string owner{};                      // names this target on the containers that it makes
     std::function<void()> changed{};          // called on the control executor when a status has changed; null: nobody wants to know
     std::vector<std::string> object_folders{};  // where object files lie; read-only in the containers of transforms that use paths
+    ForkChoice forking = ForkChoice::never;
+    std::string fork_library{};                 // empty: see find_fork_library
 };
 
 std::unique_ptr<Instance> make_instance(TransformSpec spec, InstanceEnvironment environment);

@@ -4,10 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -15,12 +12,17 @@
 #include <cerrno>
 #include <cstring>
 
+#include "runtime/child_setup.h"
+
 // Kernel headers older than the kernel do not have them all.
 #ifndef CLONE_PIDFD
 #define CLONE_PIDFD 0x00001000
 #endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
 #endif
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -35,17 +37,10 @@
 namespace millrace::runtime {
 namespace {
 
-enum Step : int { step_none, step_session, step_parent, step_limit, step_folder, step_descriptor, step_exec };
-
 // Written by the child; lies in memory that is shared even if the child has a copy of everything else.
 struct Failure {
     volatile int step;
     volatile int error;
-};
-
-struct LimitToSet {
-    int resource;
-    struct rlimit value;
 };
 
 // All that the child needs, laid out before it exists: it must not allocate.
@@ -53,12 +48,7 @@ struct Plan {
     const char* file;
     char* const* argv;
     char* const* env;
-    const char* folder;
-    std::array<int, 3> fds;
-    std::array<LimitToSet, 6> limits;
-    std::size_t limit_count;
-    bool own_session;
-    pid_t parent;
+    MillraceChildSetup setup;
     Failure* failure;
 };
 
@@ -70,9 +60,7 @@ struct KernelSigaction {
     unsigned long mask;
 };
 
-#define MILLRACE_CHILD_CODE __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
-
-[[noreturn]] MILLRACE_CHILD_CODE void give_up(const Plan& plan, Step step) {
+[[noreturn]] MILLRACE_CHILD_CODE void give_up(const Plan& plan, MillraceStep step) {
     plan.failure->error = errno;
     plan.failure->step = step;
     for (;;) ::syscall(SYS_exit_group, 127);
@@ -92,40 +80,19 @@ MILLRACE_CHILD_CODE void reset_signals() {
 // Runs in the child, possibly in the parent's memory while the parent waits: raw system calls on the plan only.
 MILLRACE_CHILD_CODE int run_child(void* argument) {
     const Plan& plan = *static_cast<const Plan*>(argument);
-    if (plan.own_session ? ::syscall(SYS_setsid) < 0 : ::syscall(SYS_setpgid, 0, 0) < 0) give_up(plan, step_session);
-    if (::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) give_up(plan, step_parent);
-    if (::syscall(SYS_getppid) != plan.parent) give_up(plan, step_parent);  // it died before the line above
-    ::syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (::syscall(SYS_chdir, plan.folder) < 0) give_up(plan, step_folder);
-    for (int fd = 0; fd < 3; ++fd) {
-        if (::syscall(SYS_dup3, plan.fds[static_cast<std::size_t>(fd)], fd, 0) < 0) give_up(plan, step_descriptor);
-    }
+    const MillraceStep failed = millrace_set_up_child(&plan.setup);
+    if (failed != millrace_step_none) give_up(plan, failed);
     ::syscall(SYS_close_range, 3u, ~0u, 0u);  // missing before Linux 5.9: all of ours close on exec anyway
-    for (std::size_t i = 0; i < plan.limit_count; ++i) {
-        const LimitToSet& limit = plan.limits[i];
-        if (::syscall(SYS_prlimit64, 0, limit.resource, &limit.value, nullptr) < 0) give_up(plan, step_limit);
-    }
     reset_signals();
     ::syscall(SYS_execve, plan.file, plan.argv, plan.env);
-    give_up(plan, step_exec);
+    give_up(plan, millrace_step_exec);
 }
 
-void add_limit(Plan& plan, int resource, std::uint64_t value, std::uint64_t hard_extra = 0) {
+void add_limit(MillraceChildSetup& setup, int resource, std::uint64_t value, std::uint64_t hard_extra = 0) {
     struct rlimit current {};
     ::getrlimit(static_cast<__rlimit_resource>(resource), &current);
     const rlim_t hard = std::min<rlim_t>(value + std::min<std::uint64_t>(hard_extra, RLIM_INFINITY - value), current.rlim_max);
-    plan.limits[plan.limit_count++] = {resource, {std::min<rlim_t>(value, hard), hard}};
-}
-
-void plan_limits(Plan& plan, const Limits& limits) {
-    plan.limit_count = 0;
-    add_limit(plan, RLIMIT_CORE, 0);
-    if (limits.memory_bytes != 0) add_limit(plan, RLIMIT_AS, limits.memory_bytes);
-    // SIGXCPU at the limit, which says more than the SIGKILL one second later.
-    if (limits.cpu_seconds != 0) add_limit(plan, RLIMIT_CPU, limits.cpu_seconds, 1);
-    if (limits.open_files != 0) add_limit(plan, RLIMIT_NOFILE, limits.open_files);
-    if (limits.file_bytes != 0) add_limit(plan, RLIMIT_FSIZE, limits.file_bytes);
-    if (limits.processes != 0) add_limit(plan, RLIMIT_NPROC, limits.processes);
+    setup.limits[setup.limit_count++] = {resource, {std::min<rlim_t>(value, hard), hard}};
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -172,21 +139,6 @@ pid_t start(Plan& plan, int& pidfd) {
     return static_cast<pid_t>(pid);
 }
 
-Error start_error(const SpawnRequest& request, Step step, int error) {
-    const std::string program = "cannot execute " + request.file;
-    switch (step) {
-        case step_folder: return {Code::unavailable, "cannot enter the working folder " + request.folder + ": " + std::strerror(error)};
-        case step_limit: return {Code::unavailable, "cannot set the resource limits: " + std::string(std::strerror(error))};
-        case step_exec: break;
-        default: return {Code::unavailable, program + ": preparing the process failed: " + std::strerror(error)};
-    }
-    if (error == E2BIG) return {Code::too_large, program + ": the arguments and the environment are too long"};
-    if (error == ENOENT) return {Code::not_found, program + ": the program or its interpreter does not exist"};
-    if (error == ENOEXEC) return {Code::permission, program + ": neither a binary of this machine nor a script that starts with #!"};
-    if (error == EACCES || error == EPERM) return {Code::permission, program + ": " + std::strerror(error)};
-    return {Code::unavailable, program + ": " + std::strerror(error)};
-}
-
 // A descriptor above 2, so that moving one into place never overwrites another.
 Result<int> above_standard(int fd, int open_flags, Fd& owner) {
     if (fd >= 3) return fd;
@@ -206,27 +158,63 @@ Result<Child> spawn(const SpawnRequest& request) {
     std::array<Fd, 3> owners;
     const std::array<int, 3> wanted{request.stdin_fd, request.stdout_fd, request.stderr_fd};
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        MILLRACE_TRY_ASSIGN(plan.fds[i], above_standard(wanted[i], i == 0 ? O_RDONLY : O_WRONLY, owners[i]));
+        MILLRACE_TRY_ASSIGN(plan.setup.fds[i], above_standard(wanted[i], i == 0 ? O_RDONLY : O_WRONLY, owners[i]));
     }
     const std::vector<char*> argv = pointers(request.argv);
     const std::vector<char*> env = pointers(request.env);
     plan.file = request.file.c_str();
     plan.argv = argv.data();
     plan.env = env.data();
-    plan.folder = request.folder.c_str();
-    plan.own_session = request.own_session;
-    plan.parent = ::getpid();
+    plan.setup.folder = request.folder.c_str();
+    plan.setup.own_session = request.own_session;
+    set_limits(plan.setup, request.limits);
     plan.failure = failure_page();
     if (plan.failure == nullptr) return fail(Code::unavailable, "cannot start a process: out of memory");
-    plan.failure->step = step_none;
-    plan_limits(plan, request.limits);
+    plan.failure->step = millrace_step_none;
     int pidfd = -1;
     const pid_t pid = start(plan, pidfd);
     if (pid < 0) return fail(Code::unavailable, std::string("cannot start a process: ") + std::strerror(errno));
     Child child(pid, Fd(pidfd));
-    if (plan.failure->step == step_none) return child;
+    if (plan.failure->step == millrace_step_none) return child;
     (void)child.reap();
-    return start_error(request, static_cast<Step>(plan.failure->step), plan.failure->error);
+    return start_error(request, static_cast<MillraceStep>(plan.failure->step), plan.failure->error);
+}
+
+void set_limits(MillraceChildSetup& setup, const Limits& limits) {
+    setup.parent = ::getpid();
+    setup.limit_count = 0;
+    add_limit(setup, RLIMIT_CORE, 0);
+    if (limits.memory_bytes != 0) add_limit(setup, RLIMIT_AS, limits.memory_bytes);
+    // SIGXCPU at the limit, which says more than the SIGKILL one second later.
+    if (limits.cpu_seconds != 0) add_limit(setup, RLIMIT_CPU, limits.cpu_seconds, 1);
+    if (limits.open_files != 0) add_limit(setup, RLIMIT_NOFILE, limits.open_files);
+    if (limits.file_bytes != 0) add_limit(setup, RLIMIT_FSIZE, limits.file_bytes);
+    if (limits.processes != 0) add_limit(setup, RLIMIT_NPROC, limits.processes);
+}
+
+Error start_error(const SpawnRequest& request, MillraceStep step, int error) {
+    const std::string program = "cannot execute " + request.file;
+    switch (step) {
+        case millrace_step_folder:
+            return {Code::unavailable, "cannot enter the working folder " + request.folder + ": " + std::strerror(error)};
+        case millrace_step_limit: return {Code::unavailable, "cannot set the resource limits: " + std::string(std::strerror(error))};
+        case millrace_step_exec: break;
+        default: return {Code::unavailable, program + ": preparing the process failed: " + std::strerror(error)};
+    }
+    if (error == E2BIG) return {Code::too_large, program + ": the arguments and the environment are too long"};
+    if (error == ENOENT) return {Code::not_found, program + ": the program or its interpreter does not exist"};
+    if (error == ENOEXEC) return {Code::permission, program + ": neither a binary of this machine nor a script that starts with #!"};
+    if (error == EACCES || error == EPERM) return {Code::permission, program + ": " + std::strerror(error)};
+    return {Code::unavailable, program + ": " + std::strerror(error)};
+}
+
+Result<Child> adopt_child(pid_t pid) {
+    const long pidfd = ::syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd >= 0) return Child(pid, Fd(static_cast<int>(pidfd)));
+    const int error = errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return errno_error("cannot watch a process", error);
 }
 
 Child::~Child() {

@@ -1,7 +1,7 @@
 // Starting a program as a child process of its own process group, and learning how it ended.
 //
 // The child runs nothing of this process but a few raw system calls before exec, so it is safe with threads. It dies with
-// the thread that spawned it. Any thread.
+// the thread that spawned it. Any thread. The other way to start a filter's child is `runtime/fork_server.h`.
 #pragma once
 #include <sys/types.h>
 
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "runtime/child_setup.h"
 #include "runtime/fd.h"
 #include "spec/transform_spec.h"
 
@@ -61,6 +62,12 @@ private:
 // Code::not_found or Code::permission with the reason when it could not be executed, Code::too_large when argv and env
 // are, else Code::unavailable.
 Result<Child> spawn(const SpawnRequest& request);
+
+// What spawn() is made of, for who starts children in another way.
+void set_limits(MillraceChildSetup& setup, const Limits& limits);  // and the parent, which is this process
+Error start_error(const SpawnRequest& request, MillraceStep step, int error);
+// A child of ours that somebody else made, and that was not reaped. On failure it is killed and reaped.
+Result<Child> adopt_child(pid_t pid);
 
 // The path of the program that argv[0] names: searched in the folders of `path` (as in $PATH), or as it stands when it
 // contains a slash, relative to folder. Code::not_found "command not found: gzipp", Code::permission when not executable.

@@ -41,6 +41,8 @@ void ObjectApi::add_routes(http::Router& router) {
 Task<void> ObjectApi::route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     Result<void> outcome = validate_object_name(name);
     if (outcome && core_.catalog().bucket(bucket) == nullptr) outcome = unknown_bucket(bucket);
+    const std::string provider = request.query.get("provider");  // AIStore's: of buckets in clouds there are none
+    if (!provider.empty() && provider != "ais") outcome = fail(Code::not_found, "bucket \"" + provider + "://" + bucket + "\" does not exist");
     Result<http::Endpoint> owner = outcome ? core_.owner_endpoint(name) : Result<http::Endpoint>(outcome.error());
     if (!owner) {
         (void)co_await response.send_error(owner.error());

@@ -80,7 +80,8 @@ Result<void> ProxyCore::restore_jobs() {
     return {};
 }
 
-Result<void> ProxyCore::start() {
+Result<void> ProxyCore::start(std::uint16_t http_port) {
+    http_port_ = http_port;
     bus_ = std::make_unique<wire::RouterBus>(control_.executor(), [this](const std::string& peer, wire::Message message) {
         receive(peer, std::move(message));
     });
@@ -134,7 +135,7 @@ void ProxyCore::receive(const std::string& target, wire::Message message) {
 
 void ProxyCore::receive_hello(const std::string& target, const wire::Hello& hello) {
     const Instant now = steady_now();
-    wire::Welcome welcome{.proxy_id = proxy_id_, .boot_id = boot_id_, .cluster_id = cluster_id_};
+    wire::Welcome welcome{.proxy_id = proxy_id_, .boot_id = boot_id_, .cluster_id = cluster_id_, .http_port = http_port_};
     const bool known = membership_.find(target) != nullptr;
     const bool was_online = membership_.is_online(target);
     const std::string old_boot = known ? membership_.find(target)->boot_id : "";

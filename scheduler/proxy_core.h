@@ -26,7 +26,8 @@ public:
     ~ProxyCore();  // requires stop()
 
     // Binds the control endpoint, writes it to <dir>/control_endpoint, and begins to answer.
-    Result<void> start();
+    // http_port: where the proxy's HTTP server listens.
+    Result<void> start(std::uint16_t http_port);
     Task<void> stop();
 
     // ---- buckets and transforms; each returns when every online target has applied it
@@ -89,6 +90,7 @@ private:
     DesiredCatalog catalog_;
     const std::string proxy_id_;
     const std::string cluster_id_;
+    std::uint16_t http_port_ = 0;
     const std::string boot_id_;
     Membership membership_;
     Scheduler scheduler_;

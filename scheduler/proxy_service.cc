@@ -68,7 +68,7 @@ Result<void> ProxyService::Impl::begin() {
         return router.handle(request, response);
     });
     MILLRACE_TRY_ASSIGN(const std::uint16_t port, server->listen(config.host, config.port));
-    auto begin_control = [this]() -> Task<Result<void>> { co_return core->start(); };
+    auto begin_control = [this, port]() -> Task<Result<void>> { co_return core->start(port); };
     MILLRACE_TRY(run_blocking(control, begin_control()));
     endpoint = http::Endpoint{config.host, port, ""}.text();
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));

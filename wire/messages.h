@@ -88,7 +88,8 @@ struct Welcome {
     std::string cluster_id;
     std::string refused;  // not empty: why the target may not join
     ClusterMap map;
-    MSGPACK_DEFINE_MAP(version, compat_version, proxy_id, boot_id, cluster_id, refused, map)
+    std::uint16_t http_port = 0;  // of the proxy's HTTP server, on the host of its control endpoint; 0: not told
+    MSGPACK_DEFINE_MAP(version, compat_version, proxy_id, boot_id, cluster_id, refused, map, http_port)
     Result<void> validate() const;
 };
 
@@ -141,7 +142,9 @@ struct TransformReport {
     std::string last_death_log;
     std::uint64_t cpu_millis = 0;  // processor time of the server that runs
     std::uint64_t memory_bytes = 0;
-    MSGPACK_DEFINE_MAP(name, state, reason, spec_json_digest, pid, restarts, runs, failures, last_death, last_death_log, cpu_millis, memory_bytes)
+    std::string start;             // of a filter's processes: "forked" or "spawned"; "": of a server, or not told
+    MSGPACK_DEFINE_MAP(name, state, reason, spec_json_digest, pid, restarts, runs, failures, last_death, last_death_log, cpu_millis, memory_bytes,
+                       start)
 };
 
 // target → proxy: on every change, and every few seconds

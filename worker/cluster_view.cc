@@ -41,6 +41,17 @@ Result<http::Endpoint> ClusterView::endpoint(const TargetId& target) const {
     return http::Endpoint::parse(found->second.endpoint);
 }
 
+void ClusterView::set_proxy(http::Endpoint endpoint) {
+    const std::lock_guard lock(mutex_);
+    proxy_ = std::move(endpoint);
+}
+
+Result<http::Endpoint> ClusterView::proxy() const {
+    const std::lock_guard lock(mutex_);
+    if (!proxy_) return fail(Code::unavailable, "this target has not joined a proxy yet; it does so by itself when the proxy runs");
+    return *proxy_;
+}
+
 std::uint64_t ClusterView::version() const { return snapshot()->version; }
 
 }  // namespace millrace::worker

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ public:
     Result<TargetId> owner(std::string_view object_name) const;
     // Code::unavailable while the target is not known or offline.
     Result<http::Endpoint> endpoint(const TargetId& target) const;
+    // Where the proxy that this target belongs to serves HTTP; Code::unavailable until it is known.
+    void set_proxy(http::Endpoint endpoint);
+    Result<http::Endpoint> proxy() const;
     const TargetId& self() const { return self_; }
     std::uint64_t version() const;
 
@@ -37,6 +41,7 @@ private:
     const TargetId self_;
     mutable std::mutex mutex_;
     std::shared_ptr<const Snapshot> current_ = std::make_shared<Snapshot>();  // guarded by mutex_
+    std::optional<http::Endpoint> proxy_;                                     // guarded by mutex_
 };
 
 }  // namespace millrace::worker

@@ -47,8 +47,8 @@ std::string text_of(const json& document) { return document.dump(-1, ' ', false,
 }  // namespace
 
 NodeApi::NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
-                 const InlineTransform& inline_transform, std::string boot_id)
-    : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), boot_id_(std::move(boot_id)) {}
+                 const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id)
+    : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), cluster_(cluster), boot_id_(std::move(boot_id)) {}
 
 void NodeApi::add_routes(http::Router& router) {
     const auto bind = [this](Task<void> (NodeApi::*handler)(http::Request&, http::Response&)) {
@@ -62,6 +62,7 @@ void NodeApi::add_routes(http::Router& router) {
     router.add("POST", "/v1/worker/sync", bind(&NodeApi::sync));
     router.add("GET", "/v1/worker/logs", bind(&NodeApi::logs));
     router.add("GET", "/v1/worker/inline_errors", bind(&NodeApi::inline_errors));
+    router.add("GET", "/v1/daemon", bind(&NodeApi::ask_proxy));
     router.add("GET", "/health", bind(&NodeApi::health));
     router.add("GET", "/metrics", bind(&NodeApi::metrics));
 }
@@ -147,6 +148,16 @@ Task<void> NodeApi::inline_errors(http::Request& request, http::Response& respon
                         {"at", rfc3339(error.at_unix_ns)}});
     }
     (void)co_await response.send_json(200, text_of({{"rows", std::move(rows)}}));
+}
+
+Task<void> NodeApi::ask_proxy(http::Request& request, http::Response& response) {
+    const Result<http::Endpoint> proxy = cluster_.proxy();
+    if (!proxy) {
+        (void)co_await response.send_error(proxy.error());
+        co_return;
+    }
+    http::Headers headers{{"Location", proxy->text() + request.target}};
+    (void)co_await response.send(307, std::move(headers), "");
 }
 
 Task<void> NodeApi::health(http::Request&, http::Response& response) {

@@ -6,6 +6,7 @@
 //   GET  /v1/worker/summary?bucket=&prefix=&after=            {objects,bytes,smallest,largest,last,"at_end":…}
 //   GET  /v1/worker/ledger?job=&after=&limit=                 {"rows":[…],"at_end":…}
 //   POST /v1/worker/sync                                      200 with Millrace-Boot
+//   GET  /v1/daemon                                           AIStore's clients ask any node for the cluster map: on to the proxy
 //   GET  /v1/worker/logs?transform=   GET /v1/worker/inline_errors?transform=
 #pragma once
 #include <atomic>
@@ -15,6 +16,7 @@
 #include "http/router.h"
 #include "state/slice_store.h"
 #include "store/object_store.h"
+#include "worker/cluster_view.h"
 #include "worker/inline_transform.h"
 #include "worker/transform_table.h"
 
@@ -23,7 +25,7 @@ namespace millrace::worker {
 class NodeApi {
 public:
     NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
-            const InlineTransform& inline_transform, std::string boot_id);
+            const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id);
 
     void add_routes(http::Router& router);
     // Any thread: whether /health answers 200.
@@ -36,6 +38,7 @@ private:
     Task<void> sync(http::Request& request, http::Response& response);
     Task<void> logs(http::Request& request, http::Response& response);
     Task<void> inline_errors(http::Request& request, http::Response& response);
+    Task<void> ask_proxy(http::Request& request, http::Response& response);
     Task<void> health(http::Request& request, http::Response& response);
     Task<void> metrics(http::Request& request, http::Response& response);
 
@@ -44,6 +47,7 @@ private:
     BlockingPool& blocking_;
     const TransformTable& transforms_;
     const InlineTransform& inline_;
+    const ClusterView& cluster_;
     const std::string boot_id_;
     std::atomic<bool> ready_ = false;
 };

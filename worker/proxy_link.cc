@@ -28,6 +28,13 @@ Result<std::string> ProxyLink::resolve() const {
     return text;
 }
 
+// Of "tcp://HOST:PORT"; another transport stays on this machine.
+std::string ProxyLink::host_of(const std::string& address) {
+    constexpr std::string_view kTcp = "tcp://";
+    if (!address.starts_with(kTcp)) return "127.0.0.1";
+    return address.substr(kTcp.size(), address.rfind(':') - kTcp.size());
+}
+
 Result<void> ProxyLink::start() {
     last_heard_ = steady_now();
     follow_address();
@@ -135,6 +142,7 @@ void ProxyLink::receive_welcome(const wire::Welcome& welcome) {
     if (welcomed_ && proxy_boot_id_ == welcome.boot_id) return;
     welcomed_ = true;
     proxy_boot_id_ = welcome.boot_id;
+    if (welcome.http_port != 0) handlers_.proxy({host_of(address_), welcome.http_port, ""});
     log::info("joined", {{"cluster", welcome.cluster_id}, {"map_version", map_version_}});
     handlers_.joined();
     report_transforms();

@@ -8,6 +8,7 @@
 
 #include "core/config.h"
 #include "core/loop.h"
+#include "http/message.h"
 #include "wire/bus.h"
 #include "worker/target_state.h"
 
@@ -20,6 +21,7 @@ public:
         std::function<void(const wire::StatusAck&)> status_ack;
         std::function<void(const wire::Catalog&)> catalog;  // newer than the one of the target's state
         std::function<void(const wire::ClusterMap&)> map;
+        std::function<void(http::Endpoint)> proxy;          // where it serves HTTP
         std::function<void()> joined;                       // by a proxy, or by a new process of it
         std::function<void()> lost;                         // the proxy is silent
         std::function<std::vector<wire::TransformReport>()> transforms;
@@ -43,6 +45,7 @@ private:
     void receive_welcome(const wire::Welcome& welcome);
     void receive_catalog(const wire::Catalog& catalog);
     Result<std::string> resolve() const;
+    static std::string host_of(const std::string& address);
 
     Loop& control_;
     const TargetConfig& config_;

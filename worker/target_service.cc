@@ -119,7 +119,7 @@ void TargetService::Impl::build() {
     });
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
     object_api = std::make_unique<ObjectApi>(*store, store->drafts(), *cluster, *fences, *inline_transform, config, boot_id);
-    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, boot_id);
+    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, *cluster, boot_id);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);
     callback_api->add_routes(callback_router);
@@ -134,6 +134,7 @@ runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shar
     const bool is_everywhere = config.host.empty() || config.host == "0.0.0.0";
     environment.target_url = is_everywhere ? http::Endpoint{"127.0.0.1", listening->port, ""}.text() : endpoint;
     environment.engine_socket = config.container_engine;
+    environment.forking = config.fork_server ? runtime::ForkChoice::where_it_pays : runtime::ForkChoice::never;
     std::error_code ignored;
     const std::string folder = std::filesystem::absolute(config.dir, ignored).string();
     environment.target_folder = folder;
@@ -158,6 +159,7 @@ Result<void> TargetService::Impl::begin() {
         if (auto written = state->set_map(map); !written) log::error("members could not be written down", {{"error", written.error()}});
         slices->kick_all();
     };
+    handlers.proxy = [this](http::Endpoint proxy) { cluster->set_proxy(std::move(proxy)); };
     handlers.joined = [this] {
         node_api->set_ready(true);
         slices->report_all();

@@ -124,6 +124,7 @@ std::vector<wire::TransformReport> TransformTable::report() const {
             report.state = runtime::state_name(status.state);
             report.reason = status.reason;
             report.pid = status.pid;
+            report.start = status.start;
             report.restarts = status.restarts;
             report.runs = status.runs;
             report.failures = status.failures;

@@ -88,6 +88,8 @@ class Buckets(AisCase):
         self.act("GET", "names", "show-inventory", None, 400)
         self.act("DELETE", "names", "evict-listrange", {"objnames": ["a"]}, 400)
         self.ask("GET", "/v1/buckets/names?provider=aws", {"action": "list", "value": {}}, 404)
+        self.assertIn('aws://names', self.ask("GET", "/v1/objects/names/a?provider=aws", expected=404)[1])
+        self.ask("DELETE", "/v1/objects/names/a?provider=aws", expected=404)
         self.assertEqual(self.ask("GET", "/v1/buckets?provider=aws", {"action": "list", "value": None})[1], "[]")
         self.ask("PUT", "/v1/cluster", {"action": "start", "value": {"Kind": "lru"}}, 400)
         self.ask("GET", "/v1/cluster?what=nonsense", expected=400)

@@ -109,7 +109,7 @@ TEST(Etl, ShowsListsLogsAndErrors) {
          {{200, R"([{"name":"squeeze","kind":"filter","state":"running","targets_running":2,"targets":2}])"}}},
         {"GET /v1/transforms/squeeze",
          {{200, R"({"name":"squeeze","kind":"filter","state":"running","spec":{"cmd":"gzip","attempts":3},
-            "targets":[{"target":"t-1","state":"running","pid":17,"restarts":1,"runs":10,"failures":2}]})"}}},
+            "targets":[{"target":"t-1","state":"running","start":"forked","pid":17,"restarts":1,"runs":10,"failures":2}]})"}}},
         {"GET /v1/transforms/squeeze/logs?target=t-1", {{200, R"([{"target":"t-1","log":"line one\n\u001bline two"}])"}}},
         {"GET /v1/transforms/squeeze/errors",
          {{200, R"([{"target":"t-1","object":"ais://b/x","code":"rejected","message":"exit status 1","at":"now"}])"}}},
@@ -118,7 +118,7 @@ TEST(Etl, ShowsListsLogsAndErrors) {
     }));
     EXPECT_EQ(proxy.run({"etl", "ls"}).out, "NAME     KIND    STATE    TARGETS\nsqueeze  filter  running  2/2\n");
     EXPECT_THAT(proxy.run({"etl", "show", "squeeze"}).out, HasSubstr("cmd:       gzip\n"));
-    EXPECT_THAT(proxy.run({"etl", "show", "squeeze"}).out, HasSubstr("t-1     running   17         1    10         2"));
+    EXPECT_THAT(proxy.run({"etl", "show", "squeeze"}).out, HasSubstr("t-1     running  forked   17         1    10         2"));
     EXPECT_EQ(proxy.run({"etl", "logs", "squeeze", "--target", "t-1"}).out, "==> t-1 <==\nline one\n\\x1bline two\n");
     EXPECT_THAT(proxy.run({"etl", "errors", "squeeze"}).out, HasSubstr("exit status 1"));
     EXPECT_EQ(proxy.run({"etl", "stop", "squeeze"}).out, "stopped etl squeeze\n");

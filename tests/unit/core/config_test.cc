@@ -39,13 +39,14 @@ private:
 
 TEST_F(Config, FileReplacesDefaults) {
     const auto config = load_target_config(file("dir: /data\nproxy: tcp://p:7000\nmountpaths: [/disk1, /disk2]\nblock_cache: 1MiB\n"
-                                                "checkpoint_interval: 250ms\nsync_puts: true\n"));
+                                                "checkpoint_interval: 250ms\nsync_puts: true\nfork_server: false\n"));
     ASSERT_TRUE(config) << config.error().context;
     EXPECT_EQ(config->dir, "/data");
     EXPECT_EQ(config->mountpaths, (std::vector<std::string>{"/disk1", "/disk2"}));
     EXPECT_EQ(config->block_cache_bytes, 1u << 20);
     EXPECT_EQ(config->checkpoint_interval_ms, milliseconds(250));
     EXPECT_TRUE(config->sync_puts);
+    EXPECT_FALSE(config->fork_server);
     EXPECT_EQ(config->window_objects_max, 1024u) << "a default";
 }
 

@@ -8,16 +8,10 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class FilterFailure : public InstanceTest {
+class FilterFailure : public BothStartsTest {
 protected:
-    void start_filter(const std::string& cmd) {
-        const auto spec = filter_spec("a-filter", cmd);
-        ASSERT_TRUE(spec.has_value()) << spec.error().context;
-        const auto started = start(*spec);
-        ASSERT_TRUE(started.has_value()) << started.error().context;
-    }
     void expect_clean() {
-        EXPECT_FALSE(has_children());
+        EXPECT_EQ(children().size(), loaded_programs());
         EXPECT_EQ(open_descriptors(), descriptors_);
     }
     // Tries once, to have counted what the first run opens for good, then runs the body and looks for what it left.
@@ -31,7 +25,7 @@ protected:
     std::size_t descriptors_ = 0;
 };
 
-TEST_F(FilterFailure, ExitStatusIsARejectionWithItsLastLine) {
+TEST_P(FilterFailure, ExitStatusIsARejectionWithItsLastLine) {
     start_filter("sh -c 'echo first >&2; echo cannot decode >&2; exit 3'");
     leaving_nothing([&] {
         const Outcome outcome = run("x");
@@ -44,17 +38,17 @@ TEST_F(FilterFailure, ExitStatusIsARejectionWithItsLastLine) {
     EXPECT_EQ(instance_->status().failures, 2u);
 }
 
-TEST_F(FilterFailure, OnlyTheTailOfStderrIsKept) {
+TEST_P(FilterFailure, OnlyTheTailOfStderrIsKept) {
     auto spec = filter_spec("a-filter", "seq 1 200000 >&2; exit 1");
     spec->stderr_bytes_max = 100;
-    ASSERT_TRUE(start(*spec).has_value());
+    ASSERT_TRUE(start_filter(*spec).has_value());
     const Outcome outcome = run("x");
     EXPECT_EQ(outcome.text(), "exit status 1: 200000");
     EXPECT_LE(outcome.result.error().stderr_tail.size(), 100u);
     EXPECT_THAT(outcome.result.error().stderr_tail, HasSubstr("199999\n200000\n"));
 }
 
-TEST_F(FilterFailure, SignalIsACrash) {
+TEST_P(FilterFailure, SignalIsACrash) {
     start_filter("sh -c 'kill -SEGV $$'");
     leaving_nothing([&] {
         const Outcome outcome = run("x");
@@ -63,7 +57,7 @@ TEST_F(FilterFailure, SignalIsACrash) {
     });
 }
 
-TEST_F(FilterFailure, DeadlineKillsTheWholeGroup) {
+TEST_P(FilterFailure, DeadlineKillsTheWholeGroup) {
     start_filter("echo working >&2; sleep 1000 & echo $! $$ > pids; wait");
     const std::string pids_file = dir_.path() + "/instance/work/pids";
     // On a busy machine the shell may not get that far in time: then the next run has twice as long.
@@ -72,7 +66,7 @@ TEST_F(FilterFailure, DeadlineKillsTheWholeGroup) {
         outcome = run("x");
         EXPECT_EQ(outcome.code(), Code::timed_out);
         EXPECT_THAT(outcome.text(), ::testing::MatchesRegex("no result within [0-9ms]+"));
-        EXPECT_FALSE(has_children());
+        EXPECT_EQ(children().size(), loaded_programs());
     }
     ASSERT_EQ(words_in(pids_file), 2u);
     EXPECT_EQ(outcome.result.error().stderr_tail, "working\n");
@@ -80,13 +74,13 @@ TEST_F(FilterFailure, DeadlineKillsTheWholeGroup) {
     for (int pid = 0; pids >> pid;) EXPECT_TRUE(eventually([&] { return !is_alive(pid); }));
 }
 
-TEST_F(FilterFailure, DeadlineLeavesNothingBehind) {
+TEST_P(FilterFailure, DeadlineLeavesNothingBehind) {
     start_filter("sleep 1000");
     timeout_ = std::chrono::milliseconds(50);
     leaving_nothing([&] { EXPECT_EQ(run("x").code(), Code::timed_out); });
 }
 
-TEST_F(FilterFailure, DeadlineHoldsForABlockedSource) {
+TEST_P(FilterFailure, DeadlineHoldsForABlockedSource) {
     start_filter("cat");
     timeout_ = std::chrono::milliseconds(200);
     PatternSource source(1 << 20);
@@ -96,10 +90,10 @@ TEST_F(FilterFailure, DeadlineHoldsForABlockedSource) {
     const RunResult result = run(one, source, sink);
     ASSERT_FALSE(result.has_value());
     EXPECT_EQ(result.error().error.code, Code::timed_out);
-    EXPECT_FALSE(has_children());
+    EXPECT_EQ(children().size(), loaded_programs());
 }
 
-TEST_F(FilterFailure, SourceFailureIsTheSources) {
+TEST_P(FilterFailure, SourceFailureIsTheSources) {
     start_filter("cat");
     leaving_nothing([&] {
         PatternSource source(1 << 20);
@@ -114,7 +108,7 @@ TEST_F(FilterFailure, SourceFailureIsTheSources) {
     });
 }
 
-TEST_F(FilterFailure, ShortSourceIsNotTakenForTheWholeObject) {
+TEST_P(FilterFailure, ShortSourceIsNotTakenForTheWholeObject) {
     start_filter("cat");
     PatternSource source(1 << 20);
     source.ends_at = 150'000;
@@ -126,7 +120,7 @@ TEST_F(FilterFailure, ShortSourceIsNotTakenForTheWholeObject) {
     EXPECT_EQ(result.error().error.code, Code::incomplete_body);
 }
 
-TEST_F(FilterFailure, SinkFailureIsTheSinks) {
+TEST_P(FilterFailure, SinkFailureIsTheSinks) {
     start_filter("cat");
     leaving_nothing([&] {
         PatternSource source(16 << 20);
@@ -141,7 +135,7 @@ TEST_F(FilterFailure, SinkFailureIsTheSinks) {
     });
 }
 
-TEST_F(FilterFailure, EscapedProcessThatHoldsTheOutputIsRefused) {
+TEST_P(FilterFailure, EscapedProcessThatHoldsTheOutputIsRefused) {
     start_filter("setsid sh -c 'echo $$ > pid; exec sleep 1000' & while ! [ -s pid ]; do :; done; echo hi");
     const Outcome outcome = run("x");
     EXPECT_EQ(outcome.code(), Code::rejected);
@@ -152,7 +146,7 @@ TEST_F(FilterFailure, EscapedProcessThatHoldsTheOutputIsRefused) {
     ::kill(pid, SIGKILL);
 }
 
-TEST_F(FilterFailure, ProgramThatVanishesIsUnavailable) {
+TEST_P(FilterFailure, ProgramThatVanishesIsUnavailable) {
     const std::string tool = dir_.file("tool", "#!/bin/sh\ncat\n", true);
     start_filter(tool);
     EXPECT_EQ(run("x").output, "x");
@@ -164,7 +158,7 @@ TEST_F(FilterFailure, ProgramThatVanishesIsUnavailable) {
     });
 }
 
-TEST_F(FilterFailure, MissingProgramIsSaidAtStartAndFoundLater) {
+TEST_P(FilterFailure, MissingProgramIsSaidAtStartAndFoundLater) {
     const std::string tool = dir_.path() + "/tool";
     const auto started = start(*filter_spec("a-filter", tool));
     ASSERT_FALSE(started.has_value());
@@ -178,28 +172,28 @@ TEST_F(FilterFailure, MissingProgramIsSaidAtStartAndFoundLater) {
     EXPECT_EQ(run("x").output, "x");
 }
 
-TEST_F(FilterFailure, MissingProgramDoesNotHinderStop) {
+TEST_P(FilterFailure, MissingProgramDoesNotHinderStop) {
     EXPECT_THAT(start(*filter_spec("a-filter", "gzipp -9")).error().context, StartsWith("transform 'a-filter': command not found: gzipp; "));
     stop();
 }
 
-TEST_F(FilterFailure, ArgumentsMustFit) {
+TEST_P(FilterFailure, ArgumentsMustFit) {
     start_filter("cat");
     EXPECT_EQ(run("x", std::string(200'000, 'a')).code(), Code::rejected);
     EXPECT_EQ(run("x", std::string("a\0b", 3)).code(), Code::rejected);
 }
 
-TEST_F(FilterFailure, CpuTimeLimitIsNamed) {
+TEST_P(FilterFailure, CpuTimeLimitIsNamed) {
     auto spec = filter_spec("a-filter", "while :; do :; done");
     spec->limits.cpu_seconds = 1;
     timeout_ = std::chrono::seconds(90);  // a second of processor time may take long
-    ASSERT_TRUE(start(*spec).has_value());
+    ASSERT_TRUE(start_filter(*spec).has_value());
     const Outcome outcome = run("x");
     EXPECT_EQ(outcome.code(), Code::crashed);
     EXPECT_EQ(outcome.text(), "killed by SIGXCPU (its cpu_time limit is 1s)");
 }
 
-TEST_F(FilterFailure, StopEndsRuns) {
+TEST_P(FilterFailure, StopEndsRuns) {
     start_filter("touch started; sleep 1000");
     MemorySource source("x");
     MemorySink sink(100);
@@ -217,7 +211,7 @@ TEST_F(FilterFailure, StopEndsRuns) {
     instance_.reset();
 }
 
-TEST_F(FilterFailure, CancelledRunCleansUp) {
+TEST_P(FilterFailure, CancelledRunCleansUp) {
     start_filter("touch started; sleep 1000");
     const std::string started = dir_.path() + "/instance/work/started";
     leaving_nothing([&] {
@@ -240,6 +234,8 @@ TEST_F(FilterFailure, CancelledRunCleansUp) {
         EXPECT_EQ(result->error().error.code, Code::cancelled);
     });
 }
+
+INSTANTIATE_TEST_SUITE_P(BothStarts, FilterFailure, kBothStarts, start_name);
 
 }  // namespace
 }  // namespace millrace::runtime

@@ -7,17 +7,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class Filter : public InstanceTest {
-protected:
-    void start_filter(const std::string& cmd) {
-        const auto spec = filter_spec("a-filter", cmd);
-        ASSERT_TRUE(spec.has_value()) << spec.error().context;
-        const auto started = start(*spec);
-        ASSERT_TRUE(started.has_value()) << started.error().context;
-    }
-};
+class Filter : public BothStartsTest {};
 
-TEST_F(Filter, PassesBytesThrough) {
+TEST_P(Filter, PassesBytesThrough) {
     start_filter("cat");
     EXPECT_EQ(run("hello").output, "hello");
     EXPECT_EQ(run("").output, "");
@@ -30,17 +22,17 @@ TEST_F(Filter, PassesBytesThrough) {
     EXPECT_EQ(instance_->status().failures, 0u);
 }
 
-TEST_F(Filter, TransformsBytes) {
+TEST_P(Filter, TransformsBytes) {
     start_filter("tr a-z A-Z");
     EXPECT_EQ(run("hello").output, "HELLO");
 }
 
-TEST_F(Filter, PipelinesGoThroughTheShell) {
+TEST_P(Filter, PipelinesGoThroughTheShell) {
     start_filter("gzip -c | gunzip -c | tr a-z A-Z");
     EXPECT_EQ(run("hello").output, "HELLO");
 }
 
-TEST_F(Filter, ObjectsOfEverySizeArriveWhole) {
+TEST_P(Filter, ObjectsOfEverySizeArriveWhole) {
     start_filter("cat");
     for (const std::size_t size : {1u, 4096u, 65535u, 65536u, 65537u, 200'000u, 3'000'000u}) {
         std::string input(size, 'x');
@@ -57,7 +49,7 @@ TEST_F(Filter, ObjectsOfEverySizeArriveWhole) {
     }
 }
 
-TEST_F(Filter, LargeObjectsStream) {
+TEST_P(Filter, LargeObjectsStream) {
     start_filter("cat");
     PatternSource source(64 << 20);
     ChecksumSink sink;
@@ -69,12 +61,12 @@ TEST_F(Filter, LargeObjectsStream) {
     EXPECT_LE(sink.piece_max, kBodyChunkBytes);
 }
 
-TEST_F(Filter, OutputMayBeLargerThanInput) {
+TEST_P(Filter, OutputMayBeLargerThanInput) {
     start_filter("sh -c 'cat > /dev/null; head -c 20000000 /dev/zero'");
     EXPECT_EQ(run("x").output.size(), 20'000'000u);
 }
 
-TEST_F(Filter, MayLeaveItsInputUnread) {
+TEST_P(Filter, MayLeaveItsInputUnread) {
     start_filter("head -c 10");
     PatternSource source(64 << 20);
     MemorySink sink(1 << 20);
@@ -85,7 +77,7 @@ TEST_F(Filter, MayLeaveItsInputUnread) {
     EXPECT_LT(source.offset(), 64u << 20);
 }
 
-TEST_F(Filter, MayReadNothing) {
+TEST_P(Filter, MayReadNothing) {
     start_filter("true");
     EXPECT_TRUE(run(std::string(1 << 20, 'x')).ok());
     PatternSource source(1 << 20);
@@ -95,16 +87,16 @@ TEST_F(Filter, MayReadNothing) {
     EXPECT_TRUE(run(one, source, sink).has_value());
 }
 
-TEST_F(Filter, SeesItsObject) {
+TEST_P(Filter, SeesItsObject) {
     start_filter("printf '%s|%s|%s' \"$MILLRACE_BUCKET\" \"$MILLRACE_OBJECT\" \"$MILLRACE_ARGS\"");
     EXPECT_EQ(run("", "speed=\"2\" x").output, "sounds|a/clip 7.wav|speed=\"2\" x");
 }
 
-TEST_F(Filter, HasACleanEnvironment) {
+TEST_P(Filter, HasACleanEnvironment) {
     ::setenv("RUNTIME_TEST_SECRET", "leak", 1);
     auto spec = filter_spec("a-filter", "env");
     spec->env = {{"COLOUR", "blue"}, {"MILLRACE_ARGS", "forged"}};
-    ASSERT_TRUE(start(*spec).has_value());
+    ASSERT_TRUE(start_filter(*spec).has_value());
     const std::string seen = run("").output;
     EXPECT_THAT(seen, HasSubstr("COLOUR=blue\n"));
     EXPECT_THAT(seen, HasSubstr("PATH=/"));
@@ -115,25 +107,51 @@ TEST_F(Filter, HasACleanEnvironment) {
     EXPECT_EQ(seen.find("forged"), std::string::npos);
 }
 
-TEST_F(Filter, WorksInItsFolder) {
+TEST_P(Filter, WorksInItsFolder) {
     start_filter("pwd; :");
     EXPECT_EQ(run("").output, dir_.path() + "/instance/work\n");
     stop();
     EXPECT_FALSE(std::filesystem::exists(dir_.path() + "/instance"));
     auto spec = filter_spec("a-filter", "pwd");
     spec->workdir = "/usr";
-    ASSERT_TRUE(start(*spec).has_value());
+    ASSERT_TRUE(start_filter(*spec).has_value());
     EXPECT_EQ(run("").output, "/usr\n");
 }
 
-TEST_F(Filter, BackgroundProcessesDieWithIt) {
+TEST_P(Filter, LooksTheSameFromInside) {
+    auto spec = filter_spec("a-filter", "cat /proc/self/status | grep -E '^(Threads|Sig[BIC]|NoNewPrivs)'; exec ls /proc/self/fd");
+    ASSERT_TRUE(start_filter(*spec).has_value());
+    EXPECT_EQ(run("").output, "Threads:\t1\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\nNoNewPrivs:\t1\n0\n1\n2\n3\n");
+}
+
+TEST_P(Filter, IsAChildOfItsTargetAndLeadsAGroup) {
+    start_filter("cut -d' ' -f1,4,5,6 /proc/$$/stat; :");
+    std::istringstream seen(run("").output);
+    int pid = 0;
+    int parent = 0;
+    int group = 0;
+    int session = 0;
+    ASSERT_TRUE(seen >> pid >> parent >> group >> session);
+    EXPECT_EQ(parent, ::getpid());
+    EXPECT_EQ(group, pid);
+    EXPECT_EQ(session, ::getsid(0));
+}
+
+TEST_P(Filter, LimitsHold) {
+    auto spec = filter_spec("a-filter", "ulimit -n; ulimit -f; ulimit -t; ulimit -v; ulimit -c; grep 'Max proc' /proc/self/limits | cut -c27-29");
+    spec->limits = {.memory_bytes = 512ull << 20, .cpu_seconds = 7, .open_files = 33, .file_bytes = 1 << 20, .processes = 77};
+    ASSERT_TRUE(start_filter(*spec).has_value());
+    EXPECT_EQ(run("").output, "33\n2048\n7\n524288\n0\n77 \n");
+}
+
+TEST_P(Filter, BackgroundProcessesDieWithIt) {
     start_filter("sleep 1000 & echo $!");
     const Outcome outcome = run("");
     ASSERT_TRUE(outcome.ok()) << outcome.text();
     EXPECT_TRUE(eventually([&] { return !is_alive(std::stoi(outcome.output)); }));
 }
 
-TEST_F(Filter, RunIsolatedIsTheSame) {
+TEST_P(Filter, RunIsolatedIsTheSame) {
     start_filter("tr a-z A-Z");
     EXPECT_EQ(run_isolated("hello").output, "HELLO");
 }
@@ -149,17 +167,17 @@ constexpr int kManyRuns = 100;
 constexpr int kManyRuns = 1000;
 #endif
 
-TEST_F(Filter, ManyRunsLeaveNothingBehind) {
+TEST_P(Filter, ManyRunsLeaveNothingBehind) {
     auto spec = filter_spec("a-filter", "cat");
-    ASSERT_TRUE(start(*spec).has_value());
+    ASSERT_TRUE(start_filter(*spec).has_value());
     EXPECT_TRUE(run("warm up").ok());
     const std::size_t before = open_descriptors();
     for (int i = 0; i < kManyRuns; ++i) ASSERT_EQ(run("hello " + std::to_string(i)).output, "hello " + std::to_string(i));
     EXPECT_EQ(open_descriptors(), before);
-    EXPECT_FALSE(has_children());
+    EXPECT_EQ(children().size(), loaded_programs());
 }
 
-TEST_F(Filter, ManyAtOnceOnTwoLanes) {
+TEST_P(Filter, ManyAtOnceOnTwoLanes) {
     start_filter("tr a-z A-Z");
     constexpr std::size_t kRuns = 64;
     std::vector<std::unique_ptr<MemorySource>> sources;
@@ -179,6 +197,8 @@ TEST_F(Filter, ManyAtOnceOnTwoLanes) {
         EXPECT_EQ(sinks[i]->bytes(), std::string(i * 5000, 'A') + "END");
     }
 }
+
+INSTANTIATE_TEST_SUITE_P(BothStarts, Filter, kBothStarts, start_name);
 
 }  // namespace
 }  // namespace millrace::runtime

@@ -12,7 +12,9 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "core/hash.h"
 #include "core/loop.h"
@@ -121,6 +123,22 @@ inline bool has_children() {
     return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+// Children of this process, zombies included.
+inline std::vector<int> children() {
+    std::vector<int> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        std::ifstream stat(entry.path() / "stat");
+        std::string line;
+        if (!std::getline(stat, line)) continue;
+        std::istringstream behind_name(line.substr(line.rfind(')') + 2));
+        char state = 0;
+        int parent = 0;
+        behind_name >> state >> parent;
+        if (parent == ::getpid()) found.push_back(std::stoi(entry.path().filename()));
+    }
+    return found;
+}
+
 inline bool is_alive(int pid) {
     std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
     std::string line;
@@ -144,7 +162,10 @@ protected:
     ~InstanceTest() override { stop(); }
 
     Result<void> start(const TransformSpec& spec, const std::string& folder = "instance") {
-        instance_ = make_instance(spec, {control_.executor(), {lane_.executor(), other_lane_.executor()}, dir_.path() + '/' + folder});
+        InstanceEnvironment environment{control_.executor(), {lane_.executor(), other_lane_.executor()}, dir_.path() + '/' + folder};
+        environment.forking = forking_;
+        environment.fork_library = MILLRACE_FORK_LIBRARY;
+        instance_ = make_instance(spec, environment);
         return run_blocking(control_, instance_->start());
     }
     void stop() {
@@ -173,10 +194,38 @@ protected:
 
     TempDir dir_;
     Duration timeout_ = std::chrono::seconds(20);
+    ForkChoice forking_ = ForkChoice::never;
     Loop control_{"control"};
     Loop lane_{"lane"};
     Loop other_lane_{"other"};
     std::unique_ptr<Instance> instance_;
 };
+
+// A filter whose processes are spawned, and again one whose processes are forked: nothing that a test sees may differ.
+class BothStartsTest : public InstanceTest, public ::testing::WithParamInterface<ForkChoice> {
+protected:
+    BothStartsTest() { forking_ = GetParam(); }
+
+    Result<void> start_filter(const TransformSpec& spec) {
+        auto started = start(spec);
+        if (started.has_value() && forking_ == ForkChoice::always && !spec.argv.at(0).starts_with(dir_.path())) {  // a script
+            EXPECT_TRUE(eventually([&] { return instance_->status().start == "forked"; }));
+        }
+        return started;
+    }
+    // What a lane keeps between runs.
+    std::size_t loaded_programs() const { return instance_ && instance_->status().start == "forked" ? 1 : 0; }
+    void start_filter(const std::string& cmd) {
+        const auto spec = filter_spec("a-filter", cmd);
+        ASSERT_TRUE(spec.has_value()) << spec.error().context;
+        const auto started = start_filter(*spec);
+        ASSERT_TRUE(started.has_value()) << started.error().context;
+    }
+};
+
+inline const auto kBothStarts = ::testing::Values(ForkChoice::never, ForkChoice::always);
+inline std::string start_name(const ::testing::TestParamInfo<ForkChoice>& info) {
+    return info.param == ForkChoice::never ? "Spawned" : "Forked";
+}
 
 }  // namespace millrace::runtime

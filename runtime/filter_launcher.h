@@ -1,0 +1,47 @@
+// Starts the children of a filter on one lane: as forks of a loaded program where that is wanted and works, else spawned.
+//
+// One executor. The program is loaded when it is first wanted, and again when it died or is outdated; after some failures in a
+// row all lanes of the filter spawn.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "runtime/fork_server.h"
+
+namespace millrace::runtime {
+
+// What the lanes of a filter share.
+struct Forking {
+    std::string transform;            // its name, for the log
+    std::string library;              // see find_fork_library
+    std::atomic<bool> wanted{false};
+};
+
+class FilterLauncher {
+public:
+    FilterLauncher(Forking& forking, ChildList& children, Executor executor) : forking_(forking), children_(children), executor_(executor) {}
+
+    // The result of spawn(), whichever way it was. The last kObjectVariables of the environment are the object's.
+    Task<Result<Child>> launch(const SpawnRequest& request);
+
+    ChildList& children() const { return children_; }
+    const Executor& executor() const { return executor_; }
+    std::uint64_t forks() const { return forks_; }         // children that were not spawned
+    const std::string& last_failure() const { return last_failure_; }  // why one could not be forked
+
+private:
+    Task<std::shared_ptr<ForkServer>> loaded(const SpawnRequest& request);
+    void note_failure(std::string why);
+
+    Forking& forking_;
+    ChildList& children_;
+    Executor executor_;
+    std::shared_ptr<ForkServer> server_;  // a run may still use one that was replaced
+    bool loading_ = false;
+    int failures_ = 0;                    // in a row
+    std::string last_failure_;
+    std::uint64_t forks_ = 0;
+};
+
+}  // namespace millrace::runtime

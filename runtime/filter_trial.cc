@@ -1,0 +1,83 @@
+#include "runtime/filter_trial.h"
+
+#include <algorithm>
+
+#include "core/hash.h"
+#include "runtime/forkable.h"
+
+namespace millrace::runtime {
+namespace {
+
+constexpr int kRoundsMin = 2;
+constexpr int kRoundsMax = 4;
+constexpr Duration kEnough = std::chrono::milliseconds(100);   // a filter that takes long is not measured as often
+constexpr Duration kProbeTimeMax = std::chrono::seconds(5);
+constexpr double kGainMin = 0.9;                               // a forked run takes at most this part of a spawned one
+constexpr std::uint64_t kOutputBytesMax = 64 << 20;
+
+class DigestSink final : public Sink {
+public:
+    Task<Result<void>> write(std::span<const std::byte> bytes) override {
+        size_ += bytes.size();
+        checksum_.update(bytes);
+        if (size_ > kOutputBytesMax) co_return fail(Code::too_large, "it makes much out of nothing");
+        co_return Result<void>{};
+    }
+    std::uint64_t value() const { return checksum_.value(); }
+
+private:
+    std::uint64_t size_ = 0;
+    Checksum checksum_;
+};
+
+struct Probe {
+    ExitStatus status;
+    std::uint64_t output = 0;
+    Duration took{};
+
+    bool is_like(const Probe& other) const {
+        return status.signalled == other.status.signalled && status.number == other.status.number && output == other.output;
+    }
+};
+
+Task<Result<Probe>> probe(const TransformSpec& spec, const FilterProgram& program, FilterLauncher& launcher) {
+    const ObjectRun nothing{.bucket = "", .name = "", .args = "", .deadline = steady_now() + kProbeTimeMax};
+    MemorySource source("");
+    DigestSink sink;
+    const Instant begun = steady_now();
+    FilterRun run(spec, program, nothing, source, sink, launcher);
+    const RunResult result = co_await run.run();
+    if (!result.has_value() && !run.own_end()) co_return result.error().error;
+    co_return Probe{*run.own_end(), sink.value(), steady_now() - begun};
+}
+
+}  // namespace
+
+Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& program, const std::string& library, ChildList& children,
+                               Executor executor) {
+    Forking always{.transform = spec.name, .library = library, .wanted = true};
+    Forking never{.transform = spec.name};
+    FilterLauncher forks(always, children, executor);
+    FilterLauncher spawns(never, children, executor);
+    if (const std::string why = fork_obstacle(program.file, program.env, library); !why.empty()) co_return fail(Code::unavailable, why);
+    auto first = co_await probe(spec, program, forks);  // loads it
+    if (!first.has_value()) co_return first.error();
+    if (forks.forks() == 0) co_return fail(Code::unavailable, forks.last_failure());
+    Duration spawned = Duration::max();
+    Duration forked = Duration::max();
+    const Instant begun = steady_now();
+    for (int round = 0; round < kRoundsMin || (round < kRoundsMax && steady_now() < begun + kEnough); ++round) {
+        const auto one = co_await probe(spec, program, spawns);
+        if (!one.has_value()) co_return one.error();
+        const auto other = co_await probe(spec, program, forks);
+        if (!other.has_value()) co_return other.error();
+        if (!one->is_like(*first) || !other->is_like(*first)) co_return fail(Code::unavailable, "its results are not the same each time");
+        spawned = std::min(spawned, one->took);
+        forked = std::min(forked, other->took);
+    }
+    if (forks.forks() < static_cast<std::uint64_t>(kRoundsMin) + 1) co_return fail(Code::unavailable, "it does not always fork");
+    if (static_cast<double>(forked.count()) > kGainMin * static_cast<double>(spawned.count())) co_return fail(Code::unavailable, "there is no gain");
+    co_return Result<void>{};
+}
+
+}  // namespace millrace::runtime

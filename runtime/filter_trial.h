@@ -1,0 +1,13 @@
+// The trial of a filter at its start: whether forking its children gives what spawning them gives, and sooner.
+//
+// It runs the filter on an empty body without a name, a few times each way.
+#pragma once
+#include "runtime/filter_run.h"
+
+namespace millrace::runtime {
+
+// Success: fork. Else why not, in a few words. On one executor, until stopped or a bounded time has passed; children can be killed.
+Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& program, const std::string& library, ChildList& children,
+                               Executor executor);
+
+}  // namespace millrace::runtime

@@ -1,0 +1,196 @@
+#include "runtime/fork_server.h"
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/fork_protocol.h"
+#include "runtime/forkable.h"
+
+namespace millrace::runtime {
+namespace asio = boost::asio;
+namespace {
+
+constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+constexpr Duration kLoadTimeMax = std::chrono::seconds(5);
+constexpr Duration kReplyTimeMax = std::chrono::seconds(2);
+constexpr Duration kLastReplyTimeMax = std::chrono::seconds(1);  // of a child that was made just before its server was killed
+constexpr Duration kLifeMax = std::chrono::seconds(60);
+static_assert(kObjectVariables == millrace_object_variables);
+
+Error unsuitable(const std::string& why) { return fail(Code::unavailable, why); }
+
+std::string text_of(std::uint32_t verdict) {
+    switch (verdict) {
+        case millrace_has_threads: return "it starts threads before main";
+        case millrace_has_descriptors: return "it opens files before main";
+        case millrace_shares_memory: return "it maps shared memory before main";
+        case millrace_changed_environment: return "it changes its environment before main";
+        default: return "this kernel lacks what forking it takes";
+    }
+}
+
+Task<void> set_when_readable(int fd, Executor executor, Event& readable) {
+    asio::posix::stream_descriptor descriptor(executor);
+    boost::system::error_code error;
+    descriptor.assign(fd, error);
+    if (error) co_return;
+    const auto [failure] = co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read, use_tuple);
+    descriptor.release();
+    if (!failure) readable.set();
+}
+
+// Goes on when this task is cancelled: there may be a child by now, and it must be known.
+Task<bool> readable_by(int fd, Executor executor, Instant deadline) {
+    Event readable(executor);
+    TaskGroup watch(executor);
+    watch.spawn(set_when_readable(fd, executor, readable));
+    while (!readable.is_set() && steady_now() < deadline) (void)co_await readable.wait_until(deadline);
+    watch.cancel();
+    co_await watch.join();
+    co_return readable.is_set();
+}
+
+bool has_bytes(int fd) {
+    int count = 0;
+    return ::ioctl(fd, FIONREAD, &count) < 0 || count > 0;
+}
+
+// One message with everything that is the object's own; "" when it is too long.
+std::string request_bytes(const SpawnRequest& request) {
+    MillraceForkRequest header{};
+    set_limits(header.setup, request.limits);
+    std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
+    bytes.append(request.folder).push_back('\0');
+    for (std::size_t i = request.env.size() - kObjectVariables; i < request.env.size(); ++i) bytes.append(request.env[i]).push_back('\0');
+    return bytes.size() <= millrace_fork_bytes_max ? bytes : "";
+}
+
+}  // namespace
+
+ForkServer::ForkServer(const SpawnRequest& request, ChildList& children, Executor executor)
+    : file_(request.file), children_(children), executor_(executor) {}
+
+ForkServer::~ForkServer() { end(); }
+
+Task<Result<std::unique_ptr<ForkServer>>> ForkServer::start(const SpawnRequest& request, const std::string& library, ChildList& children,
+                                                            Executor executor) {
+    std::unique_ptr<ForkServer> server(new ForkServer(request, children, executor));
+    MILLRACE_CO_TRY(server->load(request, library));
+    auto greeted = co_await server->hear_hello();
+    if (!greeted.has_value()) co_return greeted.error();
+    server->usable_ = true;
+    co_return server;
+}
+
+Result<void> ForkServer::load(const SpawnRequest& request, const std::string& library) {
+    if (const std::string obstacle = fork_obstacle(request.file, request.env, library); !obstacle.empty()) return unsuitable(obstacle);
+    if (::stat(file_.c_str(), &identity_) < 0) return errno_error("cannot look at " + file_, errno);
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return errno_error("cannot make a socket", errno);
+    control_ = Fd(ends[0]);
+    const Fd theirs(ends[1]);
+    MILLRACE_TRY_ASSIGN(Pipe output, make_pipe(PipeEnd::read));
+    output_ = std::move(output.read);
+    SpawnRequest loaded = request;
+    loaded.env.resize(loaded.env.size() - kObjectVariables);
+    loaded.env.push_back("LD_PRELOAD=" + library);
+    loaded.env.push_back(MILLRACE_FORK_VARIABLE "=" + std::to_string(::getpid()));
+    loaded.env.emplace_back("MILLRACE_ARGS=");
+    loaded.stdin_fd = theirs.get();
+    loaded.stdout_fd = loaded.stderr_fd = output.write.get();
+    loaded.limits = {.memory_bytes = request.limits.memory_bytes, .open_files = 0};  // its children set the others themselves
+    MILLRACE_TRY_ASSIGN(Child program, spawn(loaded));
+    if (!children_.add(program.pid())) return unsuitable("the transform is stopped");
+    program_.emplace(std::move(program));
+    return {};
+}
+
+Task<Result<void>> ForkServer::hear_hello() {
+    if (!co_await readable_by(control_.get(), executor_, steady_now() + kLoadTimeMax)) co_return unsuitable("it does not wait before main");
+    MillraceForkHello hello{};
+    const ssize_t bytes = ::recv(control_.get(), &hello, sizeof hello, MSG_DONTWAIT);
+    if (bytes != sizeof hello || hello.version != millrace_fork_version) co_return unsuitable("it ends before main, or does not use glibc's");
+    if (hello.verdict != millrace_can_fork) co_return unsuitable(text_of(hello.verdict));
+    if (has_bytes(output_.get())) co_return unsuitable("it writes before main");
+    co_return Result<void>{};
+}
+
+bool ForkServer::is_outdated() const {
+    if (steady_now() >= started_ + kLifeMax) return true;
+    struct stat now {};
+    if (::stat(file_.c_str(), &now) < 0) return true;
+    const auto same_time = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
+    return now.st_dev != identity_.st_dev || now.st_ino != identity_.st_ino || now.st_size != identity_.st_size ||
+           !same_time(now.st_mtim, identity_.st_mtim) || !same_time(now.st_ctim, identity_.st_ctim);
+}
+
+Task<std::optional<Result<Child>>> ForkServer::fork(const SpawnRequest& request) {
+    auto pipe = make_pipe(PipeEnd::read);
+    if (!usable_ || !pipe.has_value() || !send(request, pipe->write.get())) co_return std::nullopt;
+    pipe->write.close();
+    co_await wait_for_reply(pipe->read.get());
+    MillraceForkReply reply{};
+    if (::read(pipe->read.get(), &reply, sizeof reply) != sizeof reply) {  // at its end: whoever could have written it is dead
+        end();
+        co_return std::nullopt;
+    }
+    if (reply.pid == 0) co_return std::nullopt;
+    auto child = adopt_child(reply.pid);
+    if (reply.step == millrace_step_none || !child.has_value()) co_return child;
+    (void)child->reap();
+    co_return Result<Child>(start_error(request, static_cast<MillraceStep>(reply.step), reply.error));
+}
+
+bool ForkServer::send(const SpawnRequest& request, int reply_fd) {
+    std::string bytes = request_bytes(request);
+    if (bytes.empty()) return false;
+    const std::array<int, millrace_fork_fds> fds{request.stdin_fd, request.stdout_fd, request.stderr_fd, reply_fd};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fds)> ancillary{};
+    iovec whole{bytes.data(), bytes.size()};
+    msghdr message{};
+    message.msg_iov = &whole;
+    message.msg_iovlen = 1;
+    message.msg_control = ancillary.data();
+    message.msg_controllen = ancillary.size();
+    cmsghdr* const attached = CMSG_FIRSTHDR(&message);
+    attached->cmsg_level = SOL_SOCKET;
+    attached->cmsg_type = SCM_RIGHTS;
+    attached->cmsg_len = CMSG_LEN(sizeof fds);
+    std::memcpy(CMSG_DATA(attached), fds.data(), sizeof fds);
+    if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return true;
+    if (errno == EPIPE || errno == ECONNRESET) end();
+    return false;
+}
+
+// Returns when there is a reply, or nobody left to write one.
+Task<void> ForkServer::wait_for_reply(int fd) {
+    if (co_await readable_by(fd, executor_, steady_now() + kReplyTimeMax)) co_return;
+    end();
+    (void)co_await readable_by(fd, executor_, steady_now() + kLastReplyTimeMax);
+}
+
+// A child that has not replied is still of the program's own group: it dies with the program, and is reaped with it.
+void ForkServer::end() {
+    usable_ = false;
+    if (!program_) return;
+    const pid_t group = program_->pid();
+    children_.remove(group);
+    program_->signal_group(SIGKILL);
+    (void)program_->reap();
+    program_.reset();
+    siginfo_t info{};
+    while (::waitid(P_PGID, static_cast<id_t>(group), &info, WEXITED) == 0) {  // process ids are not given out again so soon
+    }
+    control_.close();
+}
+
+}  // namespace millrace::runtime
