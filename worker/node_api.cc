@@ -48,7 +48,8 @@ std::string text_of(const json& document) { return document.dump(-1, ' ', false,
 
 NodeApi::NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
                  const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id)
-    : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), cluster_(cluster), boot_id_(std::move(boot_id)) {}
+    : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), cluster_(cluster),
+      boot_id_(std::move(boot_id)) {}
 
 void NodeApi::add_routes(http::Router& router) {
     const auto bind = [this](Task<void> (NodeApi::*handler)(http::Request&, http::Response&)) {
