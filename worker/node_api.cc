@@ -47,8 +47,9 @@ std::string text_of(const json& document) { return document.dump(-1, ' ', false,
 }  // namespace
 
 NodeApi::NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
-                 const InlineTransform& inline_transform, std::string boot_id)
-    : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), boot_id_(std::move(boot_id)) {}
+                 const InlineTransform& inline_transform, TargetId self, std::string boot_id)
+    : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), self_(std::move(self)),
+      boot_id_(std::move(boot_id)) {}
 
 void NodeApi::add_routes(http::Router& router) {
     const auto bind = [this](Task<void> (NodeApi::*handler)(http::Request&, http::Response&)) {
@@ -64,6 +65,7 @@ void NodeApi::add_routes(http::Router& router) {
     router.add("GET", "/v1/worker/inline_errors", bind(&NodeApi::inline_errors));
     router.add("GET", "/health", bind(&NodeApi::health));
     router.add("GET", "/metrics", bind(&NodeApi::metrics));
+    router.add("GET", "/v1/daemon?what=smap", bind(&NodeApi::map));
 }
 
 Task<void> NodeApi::list(http::Request& request, http::Response& response) {
@@ -159,6 +161,13 @@ Task<void> NodeApi::metrics(http::Request&, http::Response& response) {
     const std::string text = millrace::metrics::prometheus_text();
     http::Headers headers{{"Content-Type", "text/plain; version=0.0.4"}};
     (void)co_await response.send(200, std::move(headers), text);
+}
+
+Task<void> NodeApi::map(http::Request& request, http::Response& response) {
+    const std::string url = "http://" + std::string(request.headers.find("Host").value_or(""));
+    const json self{{"daemon_id", self_.str()}, {"daemon_type", "target"}, {"public_net", {{"direct_url", url}}}};
+    const json document{{"tmap", {{self_.str(), self}}}, {"pmap", json::object()}, {"proxy_si", {{"daemon_id", ""}, {"daemon_type", "proxy"}}}};
+    (void)co_await response.send_json(200, text_of(document));
 }
 
 }  // namespace millrace::worker

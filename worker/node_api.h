@@ -7,10 +7,13 @@
 //   GET  /v1/worker/ledger?job=&after=&limit=                 {"rows":[…],"at_end":…}
 //   POST /v1/worker/sync                                      200 with Millrace-Boot
 //   GET  /v1/worker/logs?transform=   GET /v1/worker/inline_errors?transform=
+//   GET  /v1/daemon?what=smap     AIStore's map of the cluster, with this target alone: it passes on what it does not own.
+//        A client that asked it for an object straight, and in vain, looks here where else to ask.
 #pragma once
 #include <atomic>
 #include <string>
 
+#include "core/ids.h"
 #include "core/loop.h"
 #include "http/router.h"
 #include "state/slice_store.h"
@@ -23,7 +26,7 @@ namespace millrace::worker {
 class NodeApi {
 public:
     NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
-            const InlineTransform& inline_transform, std::string boot_id);
+            const InlineTransform& inline_transform, TargetId self, std::string boot_id);
 
     void add_routes(http::Router& router);
     // Any thread: whether /health answers 200.
@@ -38,12 +41,14 @@ private:
     Task<void> inline_errors(http::Request& request, http::Response& response);
     Task<void> health(http::Request& request, http::Response& response);
     Task<void> metrics(http::Request& request, http::Response& response);
+    Task<void> map(http::Request& request, http::Response& response);
 
     store::ObjectStore& store_;
     state::SliceStore& slices_;
     BlockingPool& blocking_;
     const TransformTable& transforms_;
     const InlineTransform& inline_;
+    const TargetId self_;
     const std::string boot_id_;
     std::atomic<bool> ready_ = false;
 };

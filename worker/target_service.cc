@@ -119,7 +119,7 @@ void TargetService::Impl::build() {
     });
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
     object_api = std::make_unique<ObjectApi>(*store, store->drafts(), *cluster, *fences, *inline_transform, config, boot_id);
-    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, boot_id);
+    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, state->id(), boot_id);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);
     callback_api->add_routes(callback_router);
