@@ -5,6 +5,7 @@ import tempfile
 import unittest
 
 from sdk_case import NAMES, SdkCase, content_of
+from aistore.sdk import Namespace
 from aistore.sdk.errors import AISError, ErrBckAlreadyExists, ErrBckNotFound, InvalidBckProvider
 from aistore.sdk.provider import Provider
 
@@ -114,6 +115,11 @@ class Buckets(SdkCase):
             with self.assertRaises(AISError) as caught:
                 call()
             self.assertNotIn(caught.exception.status_code, (429, 500, 502, 503, 504))
+
+    def test_there_are_no_namespaces(self):
+        elsewhere = self.client.bucket("headed-elsewhere", namespace=Namespace(name="spare"))
+        self.assert_error(ErrBckNotFound, 404, elsewhere.create)
+        self.assertNotIn("headed-elsewhere", [b.name for b in self.client.cluster().list_buckets()])
 
     def test_inventories_are_absent(self):
         bucket = self.new_bucket("no-inventory")
