@@ -14,7 +14,7 @@ Result<void> check_identity(const std::string& provider, const std::string& spac
         return fail(Code::not_found, "bucket \"" + provider + "://" + bucket + "\" does not exist: only buckets of the provider 'ais' are kept here");
     }
     if (!space.empty() && space != "@#") {
-        return fail(Code::not_found, "bucket \"ais://" + space + "/" + bucket + "\" does not exist: there are no namespaces here");
+        return fail(Code::not_found, "bucket \"ais://" + bucket + "\" of namespace " + space + " does not exist: there are no namespaces here");
     }
     return {};
 }

@@ -162,17 +162,25 @@ Task<Result<void>> ContainerServer::run(ContainerRequest request) {
     MILLRACE_CO_TRY_ASSIGN(output_, co_await engine_->attach(id_, Instant::max()));
     MILLRACE_CO_TRY(co_await engine_->start(id_));
     tasks_.spawn(read_log());
-    MILLRACE_CO_TRY_ASSIGN(const ContainerState state, co_await engine_->inspect(id_));
-    if (!state.running || state.pid <= 0) {
+    MILLRACE_CO_TRY_ASSIGN(ContainerState state, co_await engine_->inspect(id_));
+    const Result<void> taken = take_in(state);
+    if (!taken) pid_ = 0;  // nobody watches it
+    // It may end at any moment from its start on; then that is the reason, whatever could not be opened any more.
+    for (const Instant deadline = steady_now() + kLastWordsTimeMax; !taken && state.running && steady_now() < deadline;) {
+        co_await sleep_for(kVerdictPause);
+        MILLRACE_CO_TRY_ASSIGN(state, co_await engine_->inspect(id_));
+    }
+    if (!taken && state.running) co_return taken;
+    if (!taken) {
         (void)co_await log_ended_.wait_until(steady_now() + kLastWordsTimeMax);
         co_return fail(Code::unavailable, "it ended before it was ready: " + with_last_words(ending(state)));
     }
-    MILLRACE_CO_TRY(take_in(state));
     tasks_.spawn(watch_exit());
     co_return Result<void>{};
 }
 
 Result<void> ContainerServer::take_in(const ContainerState& state) {
+    if (!state.running || state.pid <= 0) return fail(Code::unavailable, "the container does not run");
     pid_ = state.pid;
     const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
     if (pidfd < 0) return errno_error("cannot watch the container's process", errno);

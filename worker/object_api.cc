@@ -22,6 +22,15 @@ Result<CustomMetadata> custom_of(const nlohmann::json& value) {
     return custom;
 }
 
+// AIStore's words for a part of an archive: the whole of it must not be taken for that.
+Result<void> refuse_archive_members(const Query& query) {
+    for (const char* word : {"archpath", "archregx", "archmode"}) {
+        if (query.get(word).empty()) continue;
+        return fail(Code::invalid_argument, std::string("'") + word + "' is not supported: archives are objects like others; get the whole of it");
+    }
+    return {};
+}
+
 }  // namespace
 
 ObjectApi::ObjectApi(store::ObjectStore& store, store::Drafts& drafts, const ClusterView& cluster, Fences& fences, InlineTransform& inline_transform,
@@ -107,6 +116,7 @@ Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, co
 }
 
 Task<Result<void>> ObjectApi::get(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    MILLRACE_CO_TRY(refuse_archive_members(request.query));
     if (request.query.get("etl_name").empty()) co_return co_await send_object(request, response, bucket, name);
     co_await inline_.serve(request, response, bucket, name);
     co_return Result<void>{};

@@ -5,6 +5,7 @@ import tempfile
 import unittest
 
 from sdk_case import NAMES, SdkCase, content_of
+from aistore.sdk import Namespace
 from aistore.sdk.errors import AISError, ErrBckAlreadyExists, ErrBckNotFound, InvalidBckProvider
 from aistore.sdk.provider import Provider
 
@@ -104,16 +105,24 @@ class Buckets(SdkCase):
         self.assertEqual(len(urls), len(NAMES))
         self.assertEqual(sorted(requests.get(url, timeout=10).content for url in urls), sorted(map(content_of, NAMES)))
 
-    def test_what_is_for_remote_buckets_is_refused_by_the_client(self):
-        bucket = self.new_bucket("local")
+    def test_remote_buckets_do_not_exist(self):
+        bucket = self.new_bucket("local", ["a"])
         for call in (bucket.evict, bucket.objects(obj_names=["a"]).evict, bucket.objects(obj_names=["a"]).prefetch, bucket.verify_cloud_bucket):
             self.assertRaises(InvalidBckProvider, call)
         remote = self.client.bucket("local", provider="aws")  # not the local bucket of that name
         self.assertRaises(InvalidBckProvider, remote.create)
-        for call in (remote.list_objects, remote.objects(obj_names=["a"]).prefetch, remote.evict):
+        made = remote.object("a")
+        for call in (remote.list_objects, remote.objects(obj_names=["a"]).prefetch, remote.evict, made.get_reader().read_all, made.head, made.delete,
+                     lambda: made.get_writer().put_content(b"x")):
             with self.assertRaises(AISError) as caught:
                 call()
-            self.assertNotIn(caught.exception.status_code, (429, 500, 502, 503, 504))
+            self.assertIn(caught.exception.status_code, (400, 404))
+        self.assertEqual(self.read(bucket, "a"), content_of("a"))
+
+    def test_there_are_no_namespaces(self):
+        elsewhere = self.client.bucket("headed-elsewhere", namespace=Namespace(name="spare"))
+        self.assert_error(ErrBckNotFound, 404, elsewhere.create)
+        self.assertNotIn("headed-elsewhere", [b.name for b in self.client.cluster().list_buckets()])
 
     def test_inventories_are_absent(self):
         bucket = self.new_bucket("no-inventory")

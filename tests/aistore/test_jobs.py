@@ -2,7 +2,7 @@
 import datetime
 import unittest
 
-from sdk_case import NAMES, SdkCase, content_of, wait_for
+from sdk_case import NAMES, SUPPORT, SdkCase, content_of, wait_for
 from aistore.sdk.enums import LogSeverity, NodeFilter
 from aistore.sdk.errors import AISError, ErrBckNotFound, ErrETLNotFound, JobInfoNotFound, Timeout
 
@@ -129,6 +129,33 @@ class Jobs(SdkCase):
             self.source.transform("upper-job", self.source)
         self.assertEqual(caught.exception.status_code, 400)
 
+    def test_what_would_delete_or_remove_more_than_it_says_is_refused(self):
+        to = self.client.bucket("in-sync").create()
+        for call in (lambda: self.source.copy(to, sync=True), lambda: self.source.transform("upper-job", to, sync=True),
+                     lambda: self.source.objects(obj_names=["o01.txt"]).copy(to, sync=True)):
+            self.assertIn("synchronize", self.assert_error(AISError, 400, call))
+        self.assertEqual(self.names(to), [])
+
+    def test_a_transform_that_is_stopped_lets_its_job_wait_and_one_that_is_deleted_ends_it(self):
+        etl = self.client.etl("server-job")
+        self.cluster.add_transform({"name": etl.name, "command": ["/usr/bin/python3", "-S", str(SUPPORT / "echo_server.py")]})
+        etl.stop()
+        to = self.client.bucket("waited")
+        job = self.client.job(self.source.transform(etl.name, to))
+        self.assertEqual((job.status().end_time, self.names(to)), (0, []))
+        for bucket in (self.source, to):
+            with self.assertRaises(AISError) as caught:
+                bucket.delete()
+            self.assertEqual(caught.exception.status_code, 409, "a job uses it")
+        etl.start()
+        self.assert_done(job.job_id)
+        self.assertEqual(len(self.names(to)), COUNT)
+        etl.stop()
+        job = self.client.job(self.source.transform(etl.name, self.client.bucket("ended")))
+        etl.delete()
+        self.assertFalse(job.wait(timeout=20, verbose=False).success)
+        self.assertTrue(job.status().aborted)
+
     def test_jobs_that_only_aistore_has_do_not_start(self):
         for kind in ("lru", "rebalance", "resilver", "cleanup-store"):
             with self.assertRaises(AISError) as caught:
@@ -157,6 +184,15 @@ class OfTheCluster(SdkCase):
         for call in (cluster.get_cluster_logs, lambda: cluster.get_node_log("t2", severity=LogSeverity.WARNING),
                      lambda: cluster.get_cluster_logs(role=NodeFilter.ALL), lambda: cluster.get_node_log_archive("t2")):
             self.assertIn("log", self.assert_error(AISError, 400, call))
+
+    def test_there_are_no_users_to_log_in(self):
+        from aistore.sdk import AuthNClient
+        from aistore.sdk.authn.errors import AuthNError
+
+        with self.assertRaises(AuthNError) as caught:
+            AuthNClient(f"http://{self.cluster.proxy.endpoint()}").login("somebody", "secret")
+        self.assertIn(caught.exception.status_code, (400, 404, 405))
+        self.assertTrue(self.new_client(token="not looked at").cluster().is_ready())
 
     def test_what_is_absent_says_so_at_once(self):
         bucket = self.new_bucket("absent", ["a"])

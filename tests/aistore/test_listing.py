@@ -6,6 +6,7 @@ import unittest
 
 from sdk_case import SdkCase
 from aistore.sdk import ListObjectFlag
+from aistore.sdk.errors import AISError
 
 COUNT = 10_000
 
@@ -91,6 +92,10 @@ class Listing(SdkCase):
         self.assertEqual([n.rstrip("/") for n in inside], [f"tree3/branch{i:02}" for i in range(25)])
         leaves = self.names(self.bucket, prefix="tree3/branch07/", flags=flags)
         self.assertEqual([n for n in leaves if not n.endswith("/")], [n for n in self.expected if n.startswith("tree3/branch07/")])
+
+    def test_archives_and_inventories_are_not_listed(self):
+        self.assertIn("ARCH_DIR", self.assert_error(AISError, 400, self.bucket.list_archive, name_of(7)))
+        self.assertIn("NBI", self.assert_error(AISError, 400, self.bucket.list_objects, inventory_name="any"))
 
     def test_pages_while_objects_come_and_go_miss_none_that_stay(self):
         bucket = self.new_bucket("moving", [f"stays{i:03}" for i in range(300)])

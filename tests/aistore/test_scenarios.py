@@ -21,10 +21,12 @@ class Killed(SdkCase):
         for node in self.cluster.nodes:
             node.kill()
         self.assertLess(done, count)
-        self.cluster.start()
+        self.cluster.proxy.start()
+        wait_for("the proxy", lambda: self.cluster.proxy.endpoint() and self.cluster.request("GET", "/v1/jobs")[0] == 200)
         status, said, wrong = self.cluster.run("job", "resume", job)
-        # A job goes on by itself when its nodes are back: then there is nothing to resume, and the command says so.
-        self.assertTrue(status == 0 or "running" in said + wrong, (status, said, wrong))
+        # A job goes on by itself when its nodes are back: there is nothing to resume, and the command says so.
+        self.assertIn(f"{job} is running", wrong, (status, said))
+        self.cluster.start()
         client = self.new_client()  # the proxy came back on another port
         result = client.job(job).wait(timeout=60, verbose=False)
         self.assertTrue(result.success, result)
