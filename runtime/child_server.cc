@@ -18,6 +18,7 @@
 #include "runtime/pid_file.h"
 #include "runtime/process_table.h"
 #include "runtime/socket_folder.h"
+#include "runtime/wait_readable.h"
 
 namespace millrace::runtime {
 namespace asio = boost::asio;
@@ -138,7 +139,7 @@ Task<void> ChildServer::watch_exit() {
     asio::posix::stream_descriptor pidfd(control_);
     boost::system::error_code error;
     pidfd.assign(child_->pidfd(), error);
-    if (!error) (void)co_await pidfd.async_wait(asio::posix::stream_descriptor::wait_read, use_tuple);
+    if (!error) (void)co_await wait_readable(pidfd);
     if (pidfd.is_open()) (void)pidfd.release();
     if (error) child_->signal_group(SIGKILL);
     // Before reap(), while the process id, and so the session, cannot be anybody else's.

@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <csignal>
 
@@ -18,12 +16,11 @@
 #include "runtime/child_environment.h"
 #include "runtime/socket_folder.h"
 #include "runtime/spawn.h"
+#include "runtime/wait_readable.h"
 
 namespace millrace::runtime {
-namespace asio = boost::asio;
 namespace {
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr Duration kTermGrace = std::chrono::seconds(1);
 constexpr Duration kVerdictTimeMax = std::chrono::seconds(5);   // for the engine to say how it ended
 constexpr Duration kVerdictPause = std::chrono::milliseconds(20);
@@ -238,7 +235,7 @@ ServerUsage ContainerServer::usage() const {
 }
 
 Task<void> ContainerServer::watch_exit() {
-    (void)co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read, use_tuple);
+    (void)co_await wait_readable(pidfd_);
     facts_->set_dying();
     // At once: the group goes away with the container.
     const std::uint64_t oom_kills = cgroup_ ? cgroup_->oom_kills().value_or(0) : 0;

@@ -15,6 +15,7 @@
 
 #include "core/units.h"
 #include "runtime/outcome.h"
+#include "runtime/wait_readable.h"
 
 namespace millrace::runtime {
 namespace asio = boost::asio;
@@ -25,6 +26,14 @@ constexpr std::size_t kPipeBytes = 64 * 1024;                // what a pipe hold
 constexpr std::uint64_t kLargeObjectBytes = 1024 * 1024;     // from here on larger pipes and chunks pay
 constexpr std::size_t kVariableBytesMax = 128 * 1024 - 64;   // the kernel's bound on one argument or variable
 constexpr Duration kHeldOutputGrace = std::chrono::seconds(1);
+
+Result<void> watch(asio::posix::stream_descriptor& descriptor, Fd end) {
+    boost::system::error_code error;
+    descriptor.assign(end.get(), error);
+    if (error) return fail(Code::unavailable, "cannot watch a pipe: " + error.message());
+    end.release();
+    return {};
+}
 
 bool is_small(const Source& source) { return source.size().value_or(kLargeObjectBytes) < kLargeObjectBytes; }
 
@@ -72,7 +81,6 @@ Task<RunResult> FilterRun::run_to_end() {
 
 Task<Result<Child>> FilterRun::start() {
     MILLRACE_CO_TRY(open_pipes());
-    MILLRACE_CO_TRY(fill_stdin());
     SpawnRequest request;
     request.file = program_.file;
     request.argv = spec_.argv;
@@ -100,32 +108,26 @@ Result<void> FilterRun::open_pipes() {
         (void)::fcntl(in.write.get(), F_SETPIPE_SZ, static_cast<int>(chunk_bytes_));
         (void)::fcntl(out.read.get(), F_SETPIPE_SZ, static_cast<int>(chunk_bytes_));
     }
-    boost::system::error_code error;
-    const auto adopt = [&](asio::posix::stream_descriptor& descriptor, Fd& end) {
-        if (!error) descriptor.assign(end.get(), error);
-        if (!error) end.release();
-    };
-    adopt(stdin_, in.write);
-    adopt(stdout_, out.read);
-    adopt(stderr_, err.read);
-    if (error) return fail(Code::unavailable, "cannot watch a pipe: " + error.message());
     child_stdin_ = std::move(in.read);
     child_stdout_ = std::move(out.write);
     child_stderr_ = std::move(err.write);
-    return {};
+    MILLRACE_TRY_ASSIGN(const bool filled, fill(in.write));
+    if (!filled) MILLRACE_TRY(watch(stdin_, std::move(in.write)));
+    MILLRACE_TRY(watch(stdout_, std::move(out.read)));
+    return watch(stderr_, std::move(err.read));
 }
 
-Result<void> FilterRun::fill_stdin() {
+// Writes a small object into its pipe. False when there is more for feed() to do: the object is large, or the pipe was small.
+Result<bool> FilterRun::fill(const Fd& pipe) {
     const auto whole = source_.whole();
-    if (!whole || whole->size() > kPipeBytes) return {};
+    if (!whole || whole->size() > kPipeBytes) return false;
     if (!whole->empty()) {
-        const ssize_t written = ::write(stdin_.native_handle(), whole->data(), whole->size());
+        const ssize_t written = ::write(pipe.get(), whole->data(), whole->size());
         if (written < 0 && errno != EAGAIN) return errno_error("cannot write into a pipe", errno);
         filled_bytes_ = written < 0 ? 0 : static_cast<std::size_t>(written);
     }
     stats_.bytes_in = filled_bytes_;
-    if (filled_bytes_ == whole->size()) stdin_.close();  // else the pipe was small, and feed() goes on
-    return {};
+    return filled_bytes_ == whole->size();
 }
 
 // Returns when the child has ended and its output is complete, or when both are no longer worth waiting for.
@@ -230,6 +232,7 @@ Task<void> FilterRun::drain_stderr() {
     std::array<char, 4096> chunk;
     for (;;) {
         const auto [error, count] = co_await stderr_.async_read_some(asio::buffer(chunk), use_tuple);
+        if (error == asio::error::eof) stderr_.close();
         if (error) co_return;
         stderr_tail_.append({chunk.data(), count});
     }
@@ -239,7 +242,7 @@ Task<void> FilterRun::watch_exit() {
     asio::posix::stream_descriptor pidfd(executor_);
     boost::system::error_code error;
     pidfd.assign(child_->pidfd(), error);
-    if (!error) (void)co_await pidfd.async_wait(asio::posix::stream_descriptor::wait_read, use_tuple);
+    if (!error) (void)co_await wait_readable(pidfd);
     if (pidfd.is_open()) (void)pidfd.release();
     if (error) {
         fail_with(transform_failure(Code::unavailable, "cannot watch the process: " + error.message()));
@@ -266,7 +269,7 @@ void FilterRun::kill() {
 // The last words of a child that has ended: they are in the pipe already.
 void FilterRun::drain_stderr_now() {
     std::array<char, 4096> chunk;
-    for (std::size_t round = 0; round < 64; ++round) {
+    for (std::size_t round = 0; stderr_.is_open() && round < 64; ++round) {
         const ssize_t count = ::read(stderr_.native_handle(), chunk.data(), chunk.size());
         if (count <= 0) return;
         stderr_tail_.append({chunk.data(), static_cast<std::size_t>(count)});

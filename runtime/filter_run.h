@@ -37,7 +37,7 @@ private:
     Task<RunResult> run_to_end();
     Task<Result<Child>> start();
     Result<void> open_pipes();
-    Result<void> fill_stdin();
+    Result<bool> fill(const Fd& pipe);
     Task<void> supervise();
     Task<void> feed();
     Task<void> feed_whole();

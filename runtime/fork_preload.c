@@ -6,7 +6,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,15 +133,12 @@ static void send_reply(int pipe, pid_t pid, enum MillraceStep step, int error) {
 
 // Waits for the next request; the program ends when there will be none.
 static void receive(struct MillraceForkRequest* request, int* fds, char** texts) {
-    struct pollfd control = {control_fd, POLLIN, 0};
-    int ready;
-    while ((ready = poll(&control, 1, millrace_fork_idle_ms)) < 0 && errno == EINTR) {
-    }
-    if (ready <= 0) _exit(0);
     _Alignas(struct cmsghdr) char ancillary[CMSG_SPACE(millrace_fork_fds * sizeof(int))];
     struct iovec whole = {message, millrace_fork_bytes_max};
     struct msghdr header = {.msg_iov = &whole, .msg_iovlen = 1, .msg_control = ancillary, .msg_controllen = sizeof ancillary};
-    const ssize_t bytes = recvmsg(control_fd, &header, MSG_CMSG_CLOEXEC);
+    ssize_t bytes;
+    while ((bytes = recvmsg(control_fd, &header, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
+    }
     const struct cmsghdr* sent = CMSG_FIRSTHDR(&header);
     if (bytes < (ssize_t)sizeof *request || sent == NULL || sent->cmsg_len != CMSG_LEN(millrace_fork_fds * sizeof(int))) _exit(0);
     memcpy(fds, CMSG_DATA(sent), millrace_fork_fds * sizeof(int));
@@ -168,6 +164,8 @@ static int wait_before_main(int argc, char** argv, char** envp) {
     const int before = errno;
     char** const first_environment = argv + argc + 1;
     const struct MillraceForkHello hello = {millrace_fork_version, verdict(first_environment)};
+    const struct timeval idle = {millrace_fork_idle_seconds, 0};
+    if (setsockopt(control_fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof idle) < 0) _exit(0);
     if (send(control_fd, &hello, sizeof hello, MSG_NOSIGNAL) < 0 || hello.verdict != millrace_can_fork) _exit(0);
     for (;;) {
         struct MillraceForkRequest request;

@@ -1,28 +1,25 @@
 #include "runtime/fork_server.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
 
-#include "runtime/fork_protocol.h"
 #include "runtime/forkable.h"
+#include "runtime/wait_readable.h"
 
 namespace millrace::runtime {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr Duration kLoadTimeMax = std::chrono::seconds(5);
 constexpr Duration kReplyTimeMax = std::chrono::seconds(2);
-constexpr Duration kLastReplyTimeMax = std::chrono::seconds(1);  // of a child that was made just before its server was killed
+constexpr Duration kLastReplyTimeMax = std::chrono::seconds(10);  // of a child that was made just before its program was killed
 constexpr Duration kLifeMax = std::chrono::seconds(60);
 static_assert(kObjectVariables == millrace_object_variables);
 
@@ -43,20 +40,22 @@ Task<void> set_when_readable(int fd, Executor executor, Event& readable) {
     boost::system::error_code error;
     descriptor.assign(fd, error);
     if (error) co_return;
-    const auto [failure] = co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read, use_tuple);
+    error = co_await wait_readable(descriptor);
     descriptor.release();
-    if (!failure) readable.set();
+    if (!error) readable.set();
 }
 
-// Goes on when this task is cancelled: there may be a child by now, and it must be known.
-Task<bool> readable_by(int fd, Executor executor, Instant deadline) {
+// The bytes of one message; 0 at the end, -1 when there was none by the deadline. Goes on when this task is cancelled: there may
+// be a child by now, and it must be known.
+Task<ssize_t> read_by(int fd, void* to, std::size_t bytes, Executor executor, Instant deadline) {
     Event readable(executor);
     TaskGroup watch(executor);
     watch.spawn(set_when_readable(fd, executor, readable));
     while (!readable.is_set() && steady_now() < deadline) (void)co_await readable.wait_until(deadline);
     watch.cancel();
     co_await watch.join();
-    co_return readable.is_set();
+    if (!readable.is_set()) co_return -1;
+    co_return std::max<ssize_t>(::read(fd, to, bytes), 0);
 }
 
 bool has_bytes(int fd) {
@@ -98,6 +97,7 @@ Result<void> ForkServer::load(const SpawnRequest& request, const std::string& li
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return errno_error("cannot make a socket", errno);
     control_ = Fd(ends[0]);
     const Fd theirs(ends[1]);
+    if (::fcntl(control_.get(), F_SETFL, O_NONBLOCK) < 0) return errno_error("cannot prepare a socket", errno);
     MILLRACE_TRY_ASSIGN(Pipe output, make_pipe(PipeEnd::read));
     output_ = std::move(output.read);
     SpawnRequest loaded = request;
@@ -115,9 +115,9 @@ Result<void> ForkServer::load(const SpawnRequest& request, const std::string& li
 }
 
 Task<Result<void>> ForkServer::hear_hello() {
-    if (!co_await readable_by(control_.get(), executor_, steady_now() + kLoadTimeMax)) co_return unsuitable("it does not wait before main");
     MillraceForkHello hello{};
-    const ssize_t bytes = ::recv(control_.get(), &hello, sizeof hello, MSG_DONTWAIT);
+    const ssize_t bytes = co_await read_by(control_.get(), &hello, sizeof hello, executor_, steady_now() + kLoadTimeMax);
+    if (bytes < 0) co_return unsuitable("it does not wait before main");
     if (bytes != sizeof hello || hello.version != millrace_fork_version) co_return unsuitable("it ends before main, or does not use glibc's");
     if (hello.verdict != millrace_can_fork) co_return unsuitable(text_of(hello.verdict));
     if (has_bytes(output_.get())) co_return unsuitable("it writes before main");
@@ -137,12 +137,8 @@ Task<std::optional<Result<Child>>> ForkServer::fork(const SpawnRequest& request)
     auto pipe = make_pipe(PipeEnd::read);
     if (!usable_ || !pipe.has_value() || !send(request, pipe->write.get())) co_return std::nullopt;
     pipe->write.close();
-    co_await wait_for_reply(pipe->read.get());
     MillraceForkReply reply{};
-    if (::read(pipe->read.get(), &reply, sizeof reply) != sizeof reply) {  // at its end: whoever could have written it is dead
-        end();
-        co_return std::nullopt;
-    }
+    if (!co_await receive(pipe->read.get(), reply)) co_return std::nullopt;
     if (reply.pid == 0) co_return std::nullopt;
     auto child = adopt_child(reply.pid);
     if (reply.step == millrace_step_none || !child.has_value()) co_return child;
@@ -171,11 +167,13 @@ bool ForkServer::send(const SpawnRequest& request, int reply_fd) {
     return false;
 }
 
-// Returns when there is a reply, or nobody left to write one.
-Task<void> ForkServer::wait_for_reply(int fd) {
-    if (co_await readable_by(fd, executor_, steady_now() + kReplyTimeMax)) co_return;
+// False when there is no reply and will be none. The caller then closes the pipe: a child that would reply after all dies of that.
+Task<bool> ForkServer::receive(int fd, MillraceForkReply& reply) {
+    ssize_t bytes = co_await read_by(fd, &reply, sizeof reply, executor_, steady_now() + kReplyTimeMax);
+    if (bytes == sizeof reply) co_return true;
     end();
-    (void)co_await readable_by(fd, executor_, steady_now() + kLastReplyTimeMax);
+    if (bytes < 0) bytes = co_await read_by(fd, &reply, sizeof reply, executor_, steady_now() + kLastReplyTimeMax);
+    co_return bytes == sizeof reply;
 }
 
 // A child that has not replied is still of the program's own group: it dies with the program, and is reaped with it.

@@ -11,6 +11,7 @@
 
 #include "core/task.h"
 #include "runtime/child_list.h"
+#include "runtime/fork_protocol.h"
 #include "runtime/spawn.h"
 
 namespace millrace::runtime {
@@ -41,7 +42,7 @@ private:
     Result<void> load(const SpawnRequest& request, const std::string& library);
     Task<Result<void>> hear_hello();
     bool send(const SpawnRequest& request, int reply_fd);
-    Task<void> wait_for_reply(int fd);
+    Task<bool> receive(int fd, MillraceForkReply& reply);
     void end();
 
     const std::string file_;

@@ -279,8 +279,7 @@ Result<Pipe> make_pipe(PipeEnd ours) {
     if (::pipe2(fds, O_CLOEXEC) < 0) return fail(Code::unavailable, std::string("cannot make a pipe: ") + std::strerror(errno));
     Pipe pipe{Fd(fds[0]), Fd(fds[1])};
     const int kept = ours == PipeEnd::read ? fds[0] : fds[1];
-    const int flags = ::fcntl(kept, F_GETFL);
-    if (flags < 0 || ::fcntl(kept, F_SETFL, flags | O_NONBLOCK) < 0) return errno_error("cannot prepare a pipe", errno);
+    if (::fcntl(kept, F_SETFL, O_NONBLOCK) < 0) return errno_error("cannot prepare a pipe", errno);  // a new one has no other flags
     return pipe;
 }
 

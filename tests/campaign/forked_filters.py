@@ -1,6 +1,6 @@
 """What loading a filter's program once is worth: the same jobs on a target that forks and on one that spawns, in turns.
 
-    python3 tests/campaign/forked_filters.py build/release/millrace --objects 200 --rounds 3 'ffmpeg -v error -i pipe:0 -f wav pipe:1' cat
+    python3 tests/campaign/forked_filters.py build/release/millrace --objects 200 --rounds 3 --filter 'gzip -n -1'
 
 Prints for each filter objects per second either way, and the median of the ratios. FLAC clips of ten seconds are made with
 ffmpeg; the outputs of both are compared.
@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import cluster as rig  # noqa: E402
 
 CLIP = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "anoisesrc=d=10:c=pink:r=16000:a=0.5:seed=7", "-c:a", "flac", "-f", "flac", "pipe:1"]
+FILTERS = ["ffmpeg -v error -i pipe:0 -f wav pipe:1", "cat"]
 
 
 def fill(cluster, clip, objects):
@@ -61,14 +62,14 @@ def main():
     arguments.add_argument("binary")
     arguments.add_argument("--objects", type=int, default=200)
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("filters", nargs="*", default=["ffmpeg -v error -i pipe:0 -f wav pipe:1", "cat"])
+    arguments.add_argument("--filter", action="append", help=f"instead of: {', '.join(FILTERS)}")
     options = arguments.parse_args()
     clip = subprocess.run(CLIP, stdout=subprocess.PIPE, check=True).stdout
     with rig.Cluster(options.binary, targets=1) as forking, \
             rig.Cluster(options.binary, targets=1, target_settings={"fork_server": "false"}) as spawning:
         for cluster in (forking, spawning):
             fill(cluster, clip, options.objects)
-        for number, command in enumerate(options.filters):
+        for number, command in enumerate(options.filter or FILTERS):
             print(json.dumps(compare(forking, spawning, number, command, options)), flush=True)
 
 

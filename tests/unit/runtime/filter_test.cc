@@ -177,6 +177,30 @@ TEST_P(Filter, ManyRunsLeaveNothingBehind) {
     EXPECT_EQ(children().size(), loaded_programs());
 }
 
+// A wait that ends too early must not be taken for the end of a process, nor for a child that is missing.
+TEST_P(Filter, EveryObjectRunsOnceHoweverManyRunAtOnce) {
+    start_filter("echo x >> runs; cat");
+    constexpr std::size_t kAtOnce = 16;
+    constexpr std::size_t kRounds = kManyRuns / kAtOnce / 2;
+    const ObjectRun one = object();
+    for (std::size_t round = 0; round < kRounds; ++round) {
+        std::vector<std::unique_ptr<MemorySource>> sources;
+        std::vector<std::unique_ptr<MemorySink>> sinks;
+        std::vector<std::future<RunResult>> results;
+        for (std::size_t i = 0; i < kAtOnce; ++i) {
+            sources.push_back(std::make_unique<MemorySource>("body"));
+            sinks.push_back(std::make_unique<MemorySink>(100));
+            results.push_back(boost::asio::co_spawn(lane_.executor(), instance_->run(0, one, *sources[i], *sinks[i]), boost::asio::use_future));
+        }
+        for (std::size_t i = 0; i < kAtOnce; ++i) {
+            const RunResult result = results[i].get();
+            ASSERT_TRUE(result.has_value()) << result.error().error.context;
+            EXPECT_EQ(sinks[i]->bytes(), "body");
+        }
+        EXPECT_EQ(words_in(dir_.path() + "/instance/work/runs"), (round + 1) * kAtOnce);
+    }
+}
+
 TEST_P(Filter, ManyAtOnceOnTwoLanes) {
     start_filter("tr a-z A-Z");
     constexpr std::size_t kRuns = 64;

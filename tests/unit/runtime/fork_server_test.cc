@@ -47,6 +47,19 @@ TEST_F(ForkedFilter, IsAForkOfALoadedProgram) {
     EXPECT_EQ(instance_->status().start, "spawned");
 }
 
+TEST_F(ForkedFilter, SeesWhatASpawnedOneSees) {
+    const std::string look = "env; umask; ulimit -a; cat /proc/self/cgroup; readlink /proc/$$/exe; tr '\\0' ' ' < /proc/$$/cmdline; "
+                             "cat /proc/self/status | grep -E '^(Name|Umask|Uid|Gid|Groups|Threads|Sig[BIC]|ShdPnd|Cap|NoNewPrivs|Seccomp)'";
+    start_filter(look);
+    const std::string forked = run("").output;
+    stop();
+    forking_ = ForkChoice::never;
+    ASSERT_TRUE(start(*filter_spec("a-filter", look)).has_value());
+    EXPECT_EQ(run("").output, forked);
+    EXPECT_THAT(forked, HasSubstr("MILLRACE_OBJECT=a/clip 7.wav\n"));
+    EXPECT_THAT(forked, HasSubstr("NoNewPrivs:\t1\n"));
+}
+
 TEST_F(ForkedFilter, ProgramThatDiesIsLoadedAgain) {
     start_filter(kCountMark);
     for (int i = 0; i < 10; ++i) {
@@ -247,8 +260,8 @@ TEST_F(Trial, SpawnsWhatCannotBeForked) {
 TEST_F(Trial, EndsWhenItsChildrenAreKilled) {
     auto spec = *filter_spec("a-filter", "touch started; sleep 1000");
     const FilterProgram program{"/bin/sh", {"PATH=/usr/bin:/bin"}, dir_.path()};
-    auto tried = boost::asio::co_spawn(
-        lane_.executor(), try_forking(spec, program, MILLRACE_FORK_LIBRARY, children_, lane_.executor()), boost::asio::use_future);
+    const std::string library = MILLRACE_FORK_LIBRARY;
+    auto tried = boost::asio::co_spawn(lane_.executor(), try_forking(spec, program, library, children_, lane_.executor()), boost::asio::use_future);
     ASSERT_TRUE(eventually([&] { return std::filesystem::exists(dir_.path() + "/started"); }));
     children_.kill_all();
     EXPECT_FALSE(tried.get().has_value());
