@@ -16,6 +16,12 @@ ListingEntry entry_of(const json& row, const std::string& target) {
             row.value("written_at", ""), target, row.value("folder", false)};
 }
 
+// The catalog has the bucket: a target that does not know it has just come back, and is about to hear of it.
+Error not_listed(const Error& error, const std::string& bucket) {
+    if (error.code != Code::not_found) return error;
+    return fail(Code::unavailable, "a target does not know bucket 'ais://" + bucket + "' yet; try again in a moment");
+}
+
 Task<Result<BucketSummary>> summarize_on(ProxyCore& core, std::string target, std::string bucket, std::string prefix) {
     BucketSummary sum;
     std::string after;
@@ -24,15 +30,16 @@ Task<Result<BucketSummary>> summarize_on(ProxyCore& core, std::string target, st
         query.add("bucket", bucket);
         query.add("prefix", prefix);
         query.add("after", after);
-        MILLRACE_CO_TRY_ASSIGN(const json part, co_await ask_target(core, target, "/v1/worker/summary", query));
-        const auto objects = part.value("objects", std::uint64_t{0});
-        const auto smallest = part.value("smallest", std::uint64_t{0});
+        const auto part = co_await ask_target(core, target, "/v1/worker/summary", query);
+        if (!part) co_return not_listed(part.error(), bucket);
+        const auto objects = part->value("objects", std::uint64_t{0});
+        const auto smallest = part->value("smallest", std::uint64_t{0});
         if (objects > 0) sum.smallest_bytes = sum.objects == 0 ? smallest : std::min(sum.smallest_bytes, smallest);
-        sum.largest_bytes = std::max(sum.largest_bytes, part.value("largest", std::uint64_t{0}));
+        sum.largest_bytes = std::max(sum.largest_bytes, part->value("largest", std::uint64_t{0}));
         sum.objects += objects;
-        sum.bytes += part.value("bytes", std::uint64_t{0});
-        at_end = part.value("at_end", true);
-        after = part.value("last", "");
+        sum.bytes += part->value("bytes", std::uint64_t{0});
+        at_end = part->value("at_end", true);
+        after = part->value("last", "");
     }
     co_return sum;
 }
@@ -56,7 +63,7 @@ Task<Result<Listing>> list_objects(ProxyCore& core, ListingRequest request) {
     Listing listing;
     bool more = false;
     for (std::size_t i = 0; i < pages.size(); ++i) {
-        if (!pages[i]) co_return pages[i].error();
+        if (!pages[i]) co_return not_listed(pages[i].error(), request.bucket);
         more = more || !pages[i]->value("at_end", true);
         for (const json& row : pages[i]->value("entries", json::array())) listing.entries.push_back(entry_of(row, targets[i].str()));
     }

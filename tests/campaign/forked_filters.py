@@ -27,7 +27,7 @@ def fill(cluster, clip, objects):
 
 
 def start_of(cluster, name):
-    return cluster.get(f"/v1/etl/{name}")["targets"][0]["start"]
+    return cluster.get(f"/v1/transforms/{name}")["targets"][0]["start"]
 
 
 def rate(cluster, name, destination, objects):

@@ -46,8 +46,8 @@ class Workers(ClusterCase):
         rows = [(row["object"].rsplit("/", 1)[1], row["class"], row["code"]) for row in self.cluster.errors(job)]
         self.assertEqual(rows, [(GUILTY, *row)])
         self.assertEqual(self.cluster.list(f"{name}-out"), sorted(GOOD))
-        status = self.cluster.get(f"/v1/etl/{name}")["targets"][0]
-        self.cluster.call("DELETE", f"/v1/etl/{name}")
+        status = self.cluster.get(f"/v1/transforms/{name}")["targets"][0]
+        self.cluster.call("DELETE", f"/v1/transforms/{name}")
         return status
 
     def test_a_worker_that_dies(self):

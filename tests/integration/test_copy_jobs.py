@@ -4,7 +4,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from case import BINARY, Cluster, ClusterCase, wait_for  # noqa: E402
+from case import BINARY, Cluster, ClusterCase, Problem, wait_for  # noqa: E402
 
 LARGE = 300_000  # more than a small object: a file
 
@@ -28,6 +28,10 @@ class Copying:
 
     def ends(self, operation, source, destination=None, **more):
         return self.cluster.wait_job(self.submit(operation, source, destination, **more))
+
+    def move(self, old, new):
+        code, _, answer = self.cluster.request("POST", f"/v1/buckets/{old}?bck_to=ais%2F%40%23%2F{new}%2F", b'{"action":"move-bck"}')
+        self.assertEqual(code, 200, answer)
 
     def head(self, bucket, name):
         status, headers, _ = self.cluster.request("HEAD", self.cluster.object_path(bucket, name))
@@ -133,7 +137,7 @@ class CopyJobs(Copying, ClusterCase):
             self.assertIn(job, detail)
         gate.touch()
         self.assertEqual(self.cluster.wait_job(job)["state"], "completed")
-        self.cluster.call("POST", "/v1/buckets/used-dst?bck_to=free", {"action": "move-bck"})
+        self.move("used-dst", "free")
         self.assertEqual(self.cluster.list("free"), ["a", "b"])
 
     def test_the_command_copies_deletes_and_renames(self):
@@ -161,7 +165,8 @@ class Interrupted(Copying, unittest.TestCase):
         self.assertNotIn(self.cluster.job(job)["state"], Cluster.TERMINAL)
         victim.start()
         document = self.cluster.wait_job(job)
-        self.cluster.wait_ready()  # a slice may end, and say so, before its target has said where it is now
+        # Its slice may have ended before the proxy heard where it listens now.
+        wait_for("its new address", lambda: victim.endpoint() in [t["endpoint"].removeprefix("http://") for t in self.cluster.get("/v1/cluster")["targets"]])
         return document
 
     def restart_with(self, fault):
@@ -225,12 +230,15 @@ class Interrupted(Copying, unittest.TestCase):
         away.start()
         self.cluster.wait_ready()
         for bucket in ("one", "two"):
-            wait_for(f"{bucket} to be empty", lambda name=bucket: self.cluster.list(name) == [])
+            wait_for(f"{bucket} to be empty", lambda name=bucket: self.is_empty(name))
             self.cluster.put(bucket, "x", b"new")
 
-    def move(self, old, new):
-        code, _, answer = self.cluster.request("POST", f"/v1/buckets/{old}?bck_to=ais%2F%40%23%2F{new}%2F", b'{"action":"move-bck"}')
-        self.assertEqual(code, 200, answer)
+    def is_empty(self, bucket):
+        try:
+            return self.cluster.list(bucket) == []
+        except Problem as problem:
+            self.assertEqual(problem.status, 503, problem.body)  # a target has yet to hear of the bucket
+            return False
 
     def assert_problem_of_move(self, old, new, status):
         code, _, _ = self.cluster.request("POST", f"/v1/buckets/{old}?bck_to={new}", b'{"action":"move-bck"}')

@@ -40,7 +40,7 @@ class ForkServer(ClusterCase):
             cls.cluster.put("src", f"o{number}", f"content {number}".encode())
 
     def start_of(self, name, cluster=None):
-        return (cluster or self.cluster).get(f"/v1/etl/{name}")["targets"][0]["start"]
+        return (cluster or self.cluster).get(f"/v1/transforms/{name}")["targets"][0]["start"]
 
     def run_job(self, name, destination):
         job = self.cluster.wait_job(self.cluster.submit(name, "src", destination))
