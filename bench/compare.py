@@ -13,6 +13,7 @@ import argparse
 import concurrent.futures
 import http.client
 import json
+import os
 import pathlib
 import random
 import re
@@ -27,7 +28,6 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/support"))
 import cluster as rig  # noqa: E402
-import os  # noqa: E402
 
 CORES = os.cpu_count()
 # transform → command that reads the object on standard input and writes the result; None: the object itself

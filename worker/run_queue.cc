@@ -5,7 +5,7 @@ namespace {
 constexpr auto kTellEvery = milliseconds(2);
 }  // namespace
 
-RunQueue::RunQueue(std::size_t lanes, std::size_t first_lane) : workers_(lanes), first_lane_(first_lane % lanes) {}
+RunQueue::RunQueue(std::size_t lanes, std::size_t first_lane) : first_lane_(first_lane % lanes), workers_(lanes) {}
 
 void RunQueue::add(const std::vector<Dispatch>& chosen, const std::shared_ptr<const SliceContext>& context) {
     const std::lock_guard lock(mutex_);

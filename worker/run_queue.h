@@ -48,11 +48,11 @@ public:
 private:
     std::size_t share(std::size_t lane) const;  // of running_max_
 
+    const std::size_t first_lane_;
     mutable std::mutex mutex_;  // guards everything below
     std::deque<QueuedObject> waiting_;
     std::vector<Completion> completions_;
     std::vector<std::size_t> workers_;  // per lane
-    const std::size_t first_lane_;
     std::size_t running_max_ = 0;
     bool told_ = false;                 // and not collected since
     Instant last_told_{};

@@ -6,6 +6,7 @@ import unittest
 import urllib.request
 
 from sdk_case import SUPPORT, SdkCase, containers, owner_of
+from case import wait_for
 from aistore.sdk.errors import AISError, ErrETLAlreadyExists, ErrETLNotFound
 from aistore.sdk.etl import ETLConfig
 
@@ -38,10 +39,7 @@ class Transforms(SdkCase):
         etl = self.client.etl("server-etl")
         self.assertEqual(self.read(self.bucket, "loud", etl=ETLConfig(etl)), b"ok")
         owner = owner_of(self.bucket.object("loud"))
-        deadline = time.monotonic() + 10
-        while "said aloud" not in (text := "".join(e.logs for e in etl.logs())) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertIn("said aloud", text)
+        wait_for("the words in the log", lambda: "said aloud" in "".join(e.logs for e in etl.logs()), seconds=10)
         self.assertEqual({e.target_id for e in etl.logs()}, {"t1", "t2", "t3"})
         self.assertEqual([(e.target_id, "said aloud" in e.logs) for e in etl.logs(owner)], [(owner, True)])
 

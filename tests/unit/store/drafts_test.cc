@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "store/draft_record.h"
+#include "tests/unit/store/hex.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace millrace::store {
@@ -317,16 +318,6 @@ TEST_F(DraftsTest, SyncedPiecesAndSyncedPublishing) {
     WriteOptions options;
     options.sync = true;
     EXPECT_TRUE(run_blocking(loop_, store_->drafts().publish(draft, {1}, std::move(options))));
-}
-
-std::string hex(std::string_view bytes) {
-    std::string text;
-    for (const char c : bytes) {
-        constexpr std::string_view kDigits = "0123456789abcdef";
-        text += kDigits[static_cast<unsigned char>(c) >> 4];
-        text += kDigits[static_cast<unsigned char>(c) & 15];
-    }
-    return text;
 }
 
 TEST(DraftRecords, BytesOnDiskDoNotChange) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/store/hex.h"
+
 namespace millrace::store {
 namespace {
 
@@ -16,16 +18,6 @@ ObjectRecord full_record() {
     record.info.provenance = Provenance{"job", 1, "bucket", "name", 2, 3, 4};
     record.location = {"mp-1", "photos/3/ab/1f/x.txt"};
     return record;
-}
-
-std::string hex(std::string_view bytes) {
-    std::string text;
-    for (const char c : bytes) {
-        constexpr std::string_view kDigits = "0123456789abcdef";
-        text += kDigits[static_cast<unsigned char>(c) >> 4];
-        text += kDigits[static_cast<unsigned char>(c) & 15];
-    }
-    return text;
 }
 
 TEST(ObjectRecord, SurvivesARoundTrip) {
