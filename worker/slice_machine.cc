@@ -215,6 +215,7 @@ void SliceMachine::settle(std::uint64_t ticket, Settled how, std::uint64_t bytes
 void SliceMachine::settle_failed(Entry& object, const Failure& failure, bool quarantined) {
     changes_[object.name] = FailedObject{quarantined, failure.error, failure.stderr_tail, object.attempts, object.pass};
     count_settled(object, quarantined ? &SliceCounters::quarantined : &SliceCounters::failed);
+    if (object.order != orders_) ++failures_forgiven_;  // begun under an order before the newest
     if (options_.failures_max && failures() > failures_forgiven_ + *options_.failures_max) {
         give_up("more than " + std::to_string(*options_.failures_max) + " objects failed; the last: " + object.name + ": " + failure.error.context);
     }

@@ -269,6 +269,21 @@ TEST_F(SliceMachineTest, SuspectsOfACrashRunAgainOneAtATime) {
     EXPECT_TRUE(ledger_.at("b").quarantined);
 }
 
+TEST_F(SliceMachineTest, FailuresThatLandAfterANewOrderDoNotCountTowardsItsLimit) {
+    SliceOptions options = small();
+    options.failures_max = 0;
+    make_running(options, {"a", "b", "c"});
+    start();
+    rejected("a");
+    EXPECT_EQ(machine_->state(), SliceState::failed);
+    order(Desired::run, 2);
+    rejected("b");
+    EXPECT_NE(machine_->state(), SliceState::failed);
+    order(Desired::run, 2, false);
+    done("c");
+    EXPECT_NE(machine_->state(), SliceState::failed);
+}
+
 TEST_F(SliceMachineTest, WhatTimesOutBesideOthersIsTriedAloneUntilThatIsInVain) {
     SliceOptions options = small();
     options.attempts_max = 1;
