@@ -11,7 +11,8 @@
 namespace millrace::aistore {
 namespace {
 
-constexpr std::uint64_t kSmallObjectDefault = 64 << 10;
+// From about here on a file costs less than the database's log, checksums and flushes.
+constexpr std::uint64_t kSmallObjectDefault = 16 << 10;
 constexpr std::uint64_t kSmallObjectMax = 16 << 20;
 constexpr std::size_t kBodyMax = 64 << 20;  // lists of names
 

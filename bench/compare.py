@@ -7,12 +7,14 @@
 Writes comparison.md and comparison.json into --out. Every figure is a median of interleaved rounds; ratios are what carries over to other
 machines. Contenders that are not installed are left out, and named. Objects lie on one target, and in a folder on the same disk for the
 others; each side may use every core. The Python client does what a client of a storage service does: it gets an object, transforms it and
-puts the result, on as many threads as --threads.
+puts the result, on as many threads as --threads. In the first round every output of every contender is compared.
 """
 import argparse
 import concurrent.futures
+import hashlib
 import http.client
 import json
+import mmap
 import os
 import pathlib
 import random
@@ -32,8 +34,9 @@ import cluster as rig  # noqa: E402
 CORES = os.cpu_count()
 # transform → command that reads the object on standard input and writes the result; None: the object itself
 COMMANDS = {"identity": None, "md5": "md5sum", "gzip": "gzip -1", "flac-to-wav": "ffmpeg -v error -i pipe:0 -f wav pipe:1", "sleep20": "sleep 0.02"}
-SIZES = {"1KiB": (1 << 10, 20_000), "16KiB": (16 << 10, 10_000), "256KiB": (256 << 10, 2_000), "4MiB": (4 << 20, 200), "256MiB": (256 << 20, 4)}
+SIZES = {"1KiB": (1 << 10, 20_000), "4KiB": (4 << 10, 20_000), "16KiB": (16 << 10, 10_000), "256KiB": (256 << 10, 2_000), "4MiB": (4 << 20, 200), "256MiB": (256 << 20, 4)}
 FILTER_OBJECTS_MAX = 2_000  # a process per object takes milliseconds: more would only take longer
+WARM_BYTES_MAX = 4 << 30
 SHORT = [("identity", "1KiB"), ("identity", "4MiB"), ("gzip", "16KiB"), ("flac-to-wav", "clip")]
 
 
@@ -53,6 +56,21 @@ def make_clips(folder, count):
     clip.unlink()
     for number in range(count):
         (folder / f"o{number:06}").write_bytes(content)
+
+
+def warm(size):
+    """Lets the machine have this much memory at hand: on a virtual one the first touch of a page may cost more than the work."""
+    with mmap.mmap(-1, size) as memory:
+        for at in range(0, size, mmap.PAGESIZE):
+            memory[at] = 1
+
+
+def digest_of(names, read):
+    """Of all outputs; read(name) gives one."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(name.encode() + hashlib.sha256(read(name)).digest())
+    return digest.hexdigest()
 
 
 class Measured:
@@ -85,12 +103,16 @@ class Bench:
         self.cluster = rig.Cluster(binary, targets=1)
         self.cluster.__enter__()
         self.rounds = 0
+        self.compares = False
+        self.buckets, self.folders = [], []
 
     def close(self):
         self.cluster.__exit__(None, None, None)
 
     def load(self, name, folder):
-        self.bucket, self.folder, self.count = name, folder, len(list(folder.iterdir()))
+        self.bucket, self.folder = name, folder
+        self.names = sorted(file.name for file in folder.iterdir())
+        self.count = len(self.names)
         self.bytes = sum(file.stat().st_size for file in folder.iterdir())
         subprocess.run([self.binary, "bucket", "create", f"ais://{name}"], env=self.environment(), check=True, stdout=subprocess.DEVNULL)
         subprocess.run([self.binary, "put", str(folder), f"ais://{name}"], env=self.environment(), check=True, stdout=subprocess.DEVNULL,
@@ -99,11 +121,37 @@ class Bench:
     def environment(self):
         return {**os.environ, "MILLRACE_ENDPOINT": "http://" + self.cluster.proxy.endpoint()}
 
-    # ---- the contenders: each returns what it measured; the result goes to a fresh place
+    def fresh_bucket(self):
+        self.rounds += 1
+        self.buckets.append(f"{self.bucket}-out{self.rounds}")
+        return self.buckets[-1]
+
+    def digest(self, read):
+        return digest_of(self.names, read) if self.compares else None
+
+    def remove_outputs(self):
+        """Once per row: where files were just removed, ext4 takes several times as long to create others, for minutes."""
+        for bucket in self.buckets:
+            subprocess.run([self.binary, "bucket", "rm", f"ais://{bucket}"], env=self.environment(), check=True, stdout=subprocess.DEVNULL)
+        for folder in self.folders:
+            shutil.rmtree(folder)
+        self.buckets, self.folders = [], []
+
+    def reader(self, bucket):
+        connection = http.client.HTTPConnection(self.cluster.targets[0].endpoint(), timeout=300)
+
+        def read(name):
+            connection.request("GET", f"/v1/objects/{bucket}/{name}")
+            reply = connection.getresponse()
+            content = reply.read()
+            assert reply.status == 200, content
+            return content
+        return read
+
+    # ---- the contenders: each returns what it measured and, when asked to compare, the digest of its outputs; they go to a fresh place
 
     def millrace(self, transform):
-        self.rounds += 1
-        destination = f"{self.bucket}-out{self.rounds}"
+        destination = self.fresh_bucket()
         body = {"source": f"ais://{self.bucket}", "destination": f"ais://{destination}"}
         if COMMANDS[transform] is None:
             body["operation"] = "copy"
@@ -115,20 +163,17 @@ class Bench:
         measured.seconds = document["elapsed_seconds"]
         measured.moved = document["bytes"]["moved"]
         measured.peak_bytes = peak_of(self.cluster.targets[0].process.pid)
-        sample = self.cluster.read(destination, "o000000")
-        subprocess.run([self.binary, "bucket", "rm", f"ais://{destination}"], env=self.environment(), check=True, stdout=subprocess.DEVNULL)
-        return measured, sample
+        return measured, self.digest(self.reader(destination))
 
     def shell(self, transform, command_of):
         out = pathlib.Path(tempfile.mkdtemp(dir=self.work))
+        self.folders.append(out)
         command = command_of(out)
         with Measured() as measured:
             subprocess.run(command, shell=True, check=True, cwd=self.folder, executable="/bin/bash")
             os.sync()  # a job's results are durable when it is done
         measured.moved, measured.peak_bytes = 0, 0
-        sample = (out / "o000000").read_bytes()
-        shutil.rmtree(out)
-        return measured, sample
+        return measured, self.digest(lambda name: (out / name).read_bytes())
 
     def xargs(self, transform):
         command = COMMANDS[transform]
@@ -141,8 +186,7 @@ class Bench:
         return self.shell(transform, lambda out: f"printf '%s\\0' * | parallel -0 -j{CORES} --will-cite --joblog {out}.log " + each.format(out=out))
 
     def python_client(self, transform):
-        self.rounds += 1
-        destination = f"{self.bucket}-out{self.rounds}"
+        destination = self.fresh_bucket()
         self.cluster.create_bucket(destination)
         command, local = COMMANDS[transform], threading.local()
         endpoint = self.cluster.targets[0].endpoint()
@@ -159,14 +203,11 @@ class Bench:
             reply.read()
             assert reply.status == 200
 
-        names = [f"o{number:06}" for number in range(self.count)]
         with Measured([self.cluster.targets[0].process]) as measured, concurrent.futures.ThreadPoolExecutor(self.threads) as pool:
-            for _ in pool.map(one, names):
+            for _ in pool.map(one, self.names):
                 pass
         measured.moved, measured.peak_bytes = 2 * self.bytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        sample = self.cluster.read(destination, "o000000")
-        subprocess.run([self.binary, "bucket", "rm", f"ais://{destination}"], env=self.environment(), check=True, stdout=subprocess.DEVNULL)
-        return measured, sample
+        return measured, self.digest(self.reader(destination))
 
 
 def peak_of(pid):
@@ -174,14 +215,17 @@ def peak_of(pid):
 
 
 def measure_row(bench, transform, contenders, rounds):
-    samples, measured = {}, {}
+    digests, measured = set(), {}
     for number in range(rounds):
+        bench.compares = number == 0
         order = contenders if number % 2 == 0 else list(reversed(contenders))
         for contender in order:
-            result, sample = getattr(bench, contender)(transform)
+            warm(min(2 * bench.bytes, WARM_BYTES_MAX))
+            result, digest = getattr(bench, contender)(transform)
             measured.setdefault(contender, []).append(result)
-            samples[contender] = sample
-    assert transform in ("sleep20", "gzip") or len(set(samples.values())) == 1, "the contenders made different results"
+            if bench.compares:
+                digests.add(digest)
+    assert len(digests) == 1, "the contenders made different results"
     row = {}
     for contender, results in measured.items():
         rates = [bench.count / result.seconds for result in results]
@@ -228,6 +272,7 @@ def main():
         missing.append("ffmpeg")
     rows = {}
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as work:
+        subprocess.run(["chattr", "+T", work], check=False, stderr=subprocess.DEVNULL)  # ext4: folders far from each other
         bench = Bench(options.binary, pathlib.Path(work), options.threads)
         try:
             for transform in {transform for transform, _ in cells if COMMANDS[transform]}:
@@ -244,6 +289,7 @@ def main():
                 bench.load(bucket, folder)
                 rows[f"{transform}/{size}"] = measure_row(bench, transform, contenders, options.rounds)
                 print(json.dumps({f"{transform}/{size}": {c: round(f["objects_per_second"]) for c, f in rows[f"{transform}/{size}"].items()}}), flush=True)
+                bench.remove_outputs()
                 shutil.rmtree(folder)
                 subprocess.run([bench.binary, "bucket", "rm", f"ais://{bucket}"], env=bench.environment(), check=True, stdout=subprocess.DEVNULL)
         finally:

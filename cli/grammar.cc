@@ -114,7 +114,7 @@ void Grammar::add_buckets_and_cluster() {
     create.app->add_option("BUCKET", create.verb->bucket, "ais://BUCKET")->required();
     create.app
         ->add_option("--small-object-max", create.verb->small_object_max,
-                     "Objects up to this size live in the index instead of a file each")
+                     "Objects up to this size live in the index instead of a file each (default 16KiB)")
         ->type_name("SIZE");
     verb<BucketList>(bucket, "ls", "List the buckets", "  millrace bucket ls");
     auto remove = verb<BucketRemove>(bucket, "rm", "Remove a bucket and all of its objects",

@@ -1,6 +1,6 @@
 """Transform servers on the AIStore SDK's three web frameworks, started the way its samples are; runs in a test image.
 
-usage: serve.py [--server fastapi|flask|http] [--transform echo|md5|hash] [--workers N] [--port N]
+usage: serve.py [--server fastapi|flask|http] [--transform echo|md5|hash] [--workers N] [--port N] [--no-access-log]
 
 echo gives the object back, md5 the hexadecimal MD5 of it, hash its XXH64 with the number in etl_args as the seed
 (SEED_DEFAULT, or 0, without one). The environment TRANSFORM stands in for --transform, so that `uvicorn
@@ -68,6 +68,7 @@ def main():
     options.add_argument("--transform", choices=sorted(TRANSFORMS), default=os.environ.get("TRANSFORM", "echo"))
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--port", type=int, default=8000)
+    options.add_argument("--no-access-log", action="store_true", help="FastAPI only: the others have none, or always")
     chosen = options.parse_args()
     os.environ["TRANSFORM"] = chosen.transform
     os.environ["PORT"] = str(chosen.port)
@@ -79,6 +80,8 @@ def main():
     if chosen.server == "fastapi":
         command = ["uvicorn", "serve:fastapi_app", "--host", "0.0.0.0", "--port", str(chosen.port), "--workers", str(chosen.workers),
                    "--log-level", "info", "--ws-max-size", "17179869184", "--ws-ping-interval", "0", "--ws-ping-timeout", "86400"]
+        if chosen.no_access_log:
+            command.append("--no-access-log")
     else:
         command = ["gunicorn", "serve:flask_app", "--bind", f"0.0.0.0:{chosen.port}", "--workers", str(chosen.workers)]
     os.execv(sys.executable, [sys.executable, "-m", *command])
