@@ -28,6 +28,14 @@ struct Slice {
     MSGPACK_DEFINE_MAP(heard, status)
 };
 
+// How many slices have said so under a revision of the job.
+struct SliceTally {
+    std::uint64_t revision = 0;
+    std::size_t prepared = 0;  // ready, running or finished
+    std::size_t finished = 0;
+    std::size_t failed = 0;
+};
+
 struct Job {
     std::string id;
     wire::JobSpec spec;            // without the objects of a list
@@ -45,6 +53,7 @@ struct Job {
     std::int64_t started_unix_ns = 0;
     std::int64_t finished_unix_ns = 0;
     std::map<std::string, Slice> slices;  // by target id: one per target of the map it was submitted under
+    SliceTally tally;              // of `slices`; kept by absorb(), not written down
     MSGPACK_DEFINE_MAP(id, spec, request_json, idempotency_key, state, reason, revision, desired, epoch, pass, prepared,
                        failures_forgiven, created_unix_ns, started_unix_ns, finished_unix_ns, slices)
 };

@@ -1,6 +1,7 @@
 #include "scheduler/job_machine.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace millrace::scheduler {
 namespace {
@@ -25,6 +26,30 @@ Error wrong_state(const Job& job, std::string_view what, std::string_view allowe
 }
 
 bool speaks_of_now(const Job& job, const Slice& slice) { return slice.heard && slice.status.revision == job.revision; }
+
+void count(SliceTally& tally, const Slice& slice, int one) {
+    if (!slice.heard || slice.status.revision != tally.revision) return;
+    const SliceState state = slice.status.state;
+    const bool is_finished = state == SliceState::finished;
+    const bool is_prepared = is_finished || state == SliceState::ready || state == SliceState::running;
+    tally.prepared += static_cast<std::size_t>(is_prepared ? one : 0);
+    tally.finished += static_cast<std::size_t>(is_finished ? one : 0);
+    tally.failed += static_cast<std::size_t>(state == SliceState::failed ? one : 0);
+}
+
+SliceTally tally_of(const Job& job) {
+    SliceTally tally{.revision = job.revision};
+    for (const auto& [target, slice] : job.slices) count(tally, slice, +1);
+    return tally;
+}
+
+// Whether advance() may do something, as far as statuses decide.
+bool may_move(const Job& job, bool failures_changed, bool total_known_changed) {
+    const SliceTally& tally = job.tally;
+    if (tally.failed > 0 || tally.finished == job.slices.size()) return true;
+    if (job.state == JobState::preparing && tally.prepared == job.slices.size()) return true;
+    return job.spec.on_error != wire::OnError::go_on && (failures_changed || total_known_changed);
+}
 
 // True when every slice whose target can answer has reached one of the states, under the current revision.
 bool all_in(const Job& job, const IsOnline& is_online, std::initializer_list<SliceState> states, bool offline_too) {
@@ -58,6 +83,7 @@ std::string verdict(const Job& job) {
     for (const auto& [target, slice] : job.slices) {
         if (speaks_of_now(job, slice) && slice.status.state == SliceState::failed) return "target " + target + ": " + slice.status.reason;
     }
+    if (job.spec.on_error == wire::OnError::go_on) return "";
     const JobTotals sum = totals(job);
     const std::uint64_t fresh = failures(sum) - std::min(failures(sum), job.failures_forgiven);
     const std::uint64_t limit = job.spec.on_error_limit;
@@ -104,20 +130,24 @@ Result<void> cancel(Job& job, std::int64_t now_unix_ns) {
     return {};
 }
 
-bool absorb(Job& job, const std::string& target, const wire::SliceStatus& status) {
+News absorb(Job& job, const std::string& target, const wire::SliceStatus& status) {
     const auto found = job.slices.find(target);
-    if (found == job.slices.end() || status.revision > job.revision) return false;
+    if (found == job.slices.end() || status.revision > job.revision) return News::none;
     Slice& slice = found->second;
     const wire::SliceStatus& known = slice.status;
     const auto age = [](const wire::SliceStatus& s) { return std::tuple(s.incarnation, s.seq); };
-    if (slice.heard && age(status) <= age(known)) return false;
+    if (slice.heard && age(status) <= age(known)) return News::none;
     // Failures that are only now heard of, but are from before the resume or the retry.
     const std::uint64_t before = known.counters.failed + known.counters.quarantined;
     const std::uint64_t after = status.counters.failed + status.counters.quarantined;
     if (job.epoch > 1 && known.revision < job.revision && after > before) job.failures_forgiven += after - before;
+    if (job.tally.revision != job.revision) job.tally = tally_of(job);
+    count(job.tally, slice, -1);
+    const bool knew_total = known.total_known;
     slice.heard = true;
     slice.status = status;
-    return true;
+    count(job.tally, slice, +1);
+    return may_move(job, before != after, knew_total != status.total_known) ? News::decisive : News::progress;
 }
 
 bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns) {

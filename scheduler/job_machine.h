@@ -22,9 +22,11 @@ Result<void> resume(Job& job);
 Result<void> retry(Job& job, std::int64_t now_unix_ns);
 Result<void> cancel(Job& job, std::int64_t now_unix_ns);
 
-// Takes a newer status in; older and foreign ones are ignored. True when it was newer.
-bool absorb(Job& job, const std::string& target, const wire::SliceStatus& status);
-// Moves the job on when its slices allow it.
+// What a status said: nothing new (older and foreign ones are ignored), how far its slice is, or that the job may move on. With a thousand
+// slices, to look at all of them for every status would be most of a proxy's work. That a target went away is for a later advance().
+enum class News { none, progress, decisive };
+News absorb(Job& job, const std::string& target, const wire::SliceStatus& status);
+// Moves the job on when its slices allow it. Looks at all of them.
 bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns);
 
 }  // namespace millrace::scheduler

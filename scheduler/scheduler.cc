@@ -16,6 +16,7 @@ Error unknown_job(const std::string& id) { return fail(Code::not_found, "job " +
 void Scheduler::restore(Job job, std::vector<std::string> objects) {
     LiveJob live{.job = std::move(job), .objects = std::move(objects)};
     if (!live.job.idempotency_key.empty()) keys_[live.job.idempotency_key] = live.job.id;
+    start_telling(live);
     const std::string id = live.job.id;
     jobs_.insert_or_assign(id, std::move(live));
 }
@@ -68,10 +69,11 @@ void Scheduler::receive(const std::string& target, const wire::SliceStatus& stat
     if (found == jobs_.end()) return forget(status.job, target, status.revision + 1);  // not acknowledged: it is repeated until forgotten
     effects_.push_back(SendMessage{target, wire::StatusAck{status.job, status.incarnation, status.seq}});
     LiveJob& live = found->second;
-    if (!absorb(live.job, target, status)) return;
+    const News news = absorb(live.job, target, status);
+    if (news == News::none) return;
     ++live.changes;
-    live.rates[target].observe(status.counters.settled(), status.counters.bytes_in, now);
-    if (advance(live.job, is_online_, now_unix_ns)) changed(live, now);
+    if (!is_terminal(live.job.state)) live.rates[target].observe(status.counters.settled(), status.counters.bytes_in, now);
+    if (news == News::decisive && advance(live.job, is_online_, now_unix_ns)) changed(live, now);
 }
 
 void Scheduler::receive(const std::string& target, const wire::DirectiveAck& ack, Instant now) {
@@ -88,14 +90,13 @@ void Scheduler::receive(const std::string& target, const wire::DirectiveAck& ack
         return;
     }
     live.needs_spec.erase(target);
-    std::uint64_t& revision = live.acknowledged[target];
-    revision = std::max(revision, ack.revision);
+    if (ack.revision >= live.job.revision) live.untold.erase(target);
 }
 
 void Scheduler::target_joined(const std::string& target, Instant now, std::int64_t now_unix_ns) {
     for (auto& [id, live] : jobs_) {
         if (!live.job.slices.contains(target)) continue;
-        live.acknowledged.erase(target);
+        live.untold.try_emplace(target);
         ++live.changes;
         if (advance(live.job, is_online_, now_unix_ns)) {
             changed(live, now);
@@ -111,9 +112,8 @@ void Scheduler::tick(Instant now, std::int64_t now_unix_ns) {
             changed(live, now);
             continue;
         }
-        for (const auto& [target, slice] : live.job.slices) {
-            if (live.acknowledged[target] >= live.job.revision || !is_online_(target)) continue;
-            if (now - live.sent[target] >= kResend) tell(live, target, now);
+        for (const auto& [target, sent] : live.untold) {
+            if (is_online_(target) && now - sent >= kResend) tell(live, target, now);
         }
     }
     for (auto& [where, told] : forgets_) {
@@ -135,12 +135,19 @@ void Scheduler::changed(LiveJob& live, Instant now) {
     ++live.changes;
     effects_.push_back(PersistJob{live.job.id});
     log::info("job state", {{"job", live.job.id}, {"state", job_state_name(live.job.state)}, {"revision", live.job.revision}, {"reason", live.job.reason}});
+    if (is_terminal(live.job.state)) live.rates.clear();
+    if (live.told_revision < live.job.revision) start_telling(live);
     tell_all(live, now);
 }
 
+void Scheduler::start_telling(LiveJob& live) {
+    live.told_revision = live.job.revision;
+    for (const auto& [target, slice] : live.job.slices) live.untold[target] = {};
+}
+
 void Scheduler::tell_all(LiveJob& live, Instant now) {
-    for (const auto& [target, slice] : live.job.slices) {
-        if (live.acknowledged[target] < live.job.revision && is_online_(target)) tell(live, target, now);
+    for (const auto& [target, sent] : live.untold) {
+        if (is_online_(target)) tell(live, target, now);
     }
 }
 
@@ -151,7 +158,7 @@ void Scheduler::tell(LiveJob& live, const std::string& target, Instant now) {
         directive.has_spec = true;
         directive.spec = spec_for(live, target);
     }
-    live.sent[target] = now;
+    live.untold[target] = now;
     effects_.push_back(SendMessage{target, std::move(directive)});
 }
 

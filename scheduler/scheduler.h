@@ -40,8 +40,8 @@ using Effect = std::variant<PersistJob, EraseJob, SendMessage>;
 struct LiveJob {
     Job job;
     std::vector<std::string> objects;                   // of a list selection, sorted
-    std::map<std::string, std::uint64_t> acknowledged;  // by target: the newest revision it has taken
-    std::map<std::string, Instant> sent;                // by target: when the directive was last sent
+    std::uint64_t told_revision = 0;                    // the newest that targets are being told of
+    std::map<std::string, Instant> untold;              // targets that have not acknowledged it: when it was last sent to each
     std::set<std::string> needs_spec;                   // targets that do not have the specification yet
     std::map<std::string, ProgressRate> rates;
     std::uint64_t changes = 0;                          // counts visible changes, for watchers
@@ -83,6 +83,7 @@ public:
 private:
     void tell(LiveJob& live, const std::string& target, Instant now);
     void tell_all(LiveJob& live, Instant now);
+    static void start_telling(LiveJob& live);
     void forget(const std::string& job, const std::string& target, std::uint64_t revision);
     void changed(LiveJob& live, Instant now);
     wire::JobSpec spec_for(const LiveJob& live, const std::string& target) const;

@@ -74,7 +74,7 @@ TEST(JobMachine, ASliceThatFailsFailsTheJob) {
     Job job = make_job();
     wire::SliceStatus status = status_of(job, "t2", SliceState::failed);
     status.reason = "a.flac and a.mp3 would get the same name";
-    ASSERT_TRUE(absorb(job, "t2", status));
+    ASSERT_NE(absorb(job, "t2", status), News::none);
     EXPECT_TRUE(advance(job, everyone, kNow));
     EXPECT_EQ(job.state, JobState::failed);
     EXPECT_EQ(job.desired, Desired::stop);
@@ -229,23 +229,61 @@ TEST(JobMachine, OlderStatusesAreIgnored) {
     wire::SliceStatus status = status_of(job, "t1", SliceState::running, {.done = 5});
     status.incarnation = 2;
     status.seq = 7;
-    EXPECT_TRUE(absorb(job, "t1", status));
-    EXPECT_FALSE(absorb(job, "t1", status)) << "doubled";
+    EXPECT_EQ(absorb(job, "t1", status), News::progress);
+    EXPECT_EQ(absorb(job, "t1", status), News::none) << "doubled";
     wire::SliceStatus older = status;
     older.seq = 6;
-    EXPECT_FALSE(absorb(job, "t1", older));
+    EXPECT_EQ(absorb(job, "t1", older), News::none);
     older = {.job = job.id, .revision = 1, .incarnation = 1, .seq = 100};
-    EXPECT_FALSE(absorb(job, "t1", older)) << "from before its restart";
+    EXPECT_EQ(absorb(job, "t1", older), News::none) << "from before its restart";
     wire::SliceStatus newer = status;
     newer.incarnation = 3;
     newer.seq = 1;
-    EXPECT_TRUE(absorb(job, "t1", newer));
+    EXPECT_NE(absorb(job, "t1", newer), News::none);
+}
+
+TEST(JobMachine, AStatusIsDecisiveWhenTheJobMayMoveOn) {
+    Job job = make_job();
+    const auto news = [&](const std::string& target, SliceState state, wire::Counters counters = {}) {
+        return absorb(job, target, status_of(job, target, state, counters));
+    };
+    EXPECT_EQ(news("t1", SliceState::ready), News::progress);
+    EXPECT_EQ(news("t2", SliceState::preparing), News::progress);
+    EXPECT_EQ(news("t2", SliceState::ready), News::decisive) << "the last that was waited for";
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(news("t1", SliceState::running, {.done = 5}), News::progress);
+    EXPECT_EQ(news("t1", SliceState::finished, {.done = 10}), News::progress);
+    EXPECT_EQ(news("t1", SliceState::running, {.done = 10}), News::progress) << "back again";
+    EXPECT_EQ(news("t2", SliceState::finished, {.done = 10}), News::progress);
+    EXPECT_EQ(news("t1", SliceState::finished, {.done = 10}), News::decisive);
+    EXPECT_TRUE(advance(job, everyone, kNow));
+}
+
+TEST(JobMachine, AFailedSliceIsDecisive) {
+    Job job = running_job();
+    EXPECT_EQ(absorb(job, "t1", status_of(job, "t1", SliceState::failed)), News::decisive);
+}
+
+TEST(JobMachine, FailuresAreDecisiveWhereTheyAreLimited) {
+    Job job = running_job();
+    EXPECT_EQ(absorb(job, "t1", status_of(job, "t1", SliceState::running, {.failed = 1})), News::progress);
+    job.spec.on_error = wire::OnError::abort_after_count;
+    EXPECT_EQ(absorb(job, "t1", status_of(job, "t1", SliceState::running, {.failed = 1})), News::progress);
+    EXPECT_EQ(absorb(job, "t1", status_of(job, "t1", SliceState::running, {.failed = 2})), News::decisive);
+}
+
+// What a proxy finds in its database at its start.
+TEST(JobMachine, StatusesOfAnEarlierProcessCount) {
+    Job job = running_job();
+    hear(job, "t1", SliceState::finished);
+    job.tally = {};
+    EXPECT_EQ(absorb(job, "t2", status_of(job, "t2", SliceState::finished)), News::decisive);
 }
 
 TEST(JobMachine, ForeignStatusesAreIgnored) {
     Job job = make_job();
-    EXPECT_FALSE(absorb(job, "stranger", {.job = job.id, .revision = 1, .incarnation = 1, .seq = 1}));
-    EXPECT_FALSE(absorb(job, "t1", {.job = job.id, .revision = job.revision + 1, .incarnation = 1, .seq = 1})) << "a revision that was never given";
+    EXPECT_EQ(absorb(job, "stranger", {.job = job.id, .revision = 1, .incarnation = 1, .seq = 1}), News::none);
+    EXPECT_EQ(absorb(job, "t1", {.job = job.id, .revision = job.revision + 1, .incarnation = 1, .seq = 1}), News::none) << "a revision that was never given";
     EXPECT_FALSE(job.slices.at("t1").heard);
 }
 
