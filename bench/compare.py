@@ -33,8 +33,9 @@ import cluster as rig  # noqa: E402
 
 CORES = os.cpu_count()
 # transform → command that reads the object on standard input and writes the result; None: the object itself
-COMMANDS = {"identity": None, "md5": "md5sum", "gzip": "gzip -1", "flac-to-wav": "ffmpeg -v error -i pipe:0 -f wav pipe:1", "sleep20": "sleep 0.02"}
-SIZES = {"1KiB": (1 << 10, 20_000), "4KiB": (4 << 10, 20_000), "16KiB": (16 << 10, 10_000), "256KiB": (256 << 10, 2_000), "4MiB": (4 << 20, 200), "256MiB": (256 << 20, 4)}
+COMMANDS = {"identity": None, "md5": "md5sum", "gzip": "gzip -1n", "flac-to-wav": "ffmpeg -v error -i pipe:0 -f wav pipe:1", "sleep20": "sleep 0.02"}
+SIZES = {"1KiB": (1 << 10, 20_000), "4KiB": (4 << 10, 20_000), "16KiB": (16 << 10, 10_000),
+         "256KiB": (256 << 10, 2_000), "4MiB": (4 << 20, 200), "256MiB": (256 << 20, 4)}
 FILTER_OBJECTS_MAX = 2_000  # a process per object takes milliseconds: more would only take longer
 WARM_BYTES_MAX = 4 << 30
 SHORT = [("identity", "1KiB"), ("identity", "4MiB"), ("gzip", "16KiB"), ("flac-to-wav", "clip")]

@@ -1,15 +1,17 @@
 // An HTTP server that does next to nothing: it gives back the body it is sent. One thread, Linux, no library; what a transform in a
 // fast language costs at least. It trusts its client: for benchmarks only.
 //
-//     c++ -O2 -std=c++20 -static bench/echo_server.cc -o echo_server && ./echo_server 8000
+//     build/release/bench/echo_server 8000
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -79,16 +81,24 @@ bool serve(Connection& connection) {
     }
 }
 
+// As a transform's server it is told a Unix socket, as a container's it has a port.
+int listen_on(const char* path, int port) {
+    const int listening = ::socket(path != nullptr ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    sockaddr_un local{.sun_family = AF_UNIX, .sun_path = {}};
+    sockaddr_in remote{.sin_family = AF_INET, .sin_port = htons(static_cast<std::uint16_t>(port)), .sin_addr = {}, .sin_zero = {}};
+    if (path != nullptr) std::snprintf(local.sun_path, sizeof local.sun_path, "%s", path);
+    const int on = 1;
+    ::setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const bool is_bound = path != nullptr ? ::bind(listening, reinterpret_cast<sockaddr*>(&local), sizeof local) == 0
+                                          : ::bind(listening, reinterpret_cast<sockaddr*>(&remote), sizeof remote) == 0;
+    return is_bound && ::listen(listening, 1024) == 0 ? listening : -1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    const int on = 1;
-    ::setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 8000));
-    if (::bind(listening, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listening, 1024) != 0) return 1;
+    const int listening = listen_on(std::getenv("MILLRACE_SOCKET"), argc > 1 ? std::atoi(argv[1]) : 8000);
+    if (listening < 0) return 1;
 
     const int poll = ::epoll_create1(0);
     epoll_event event{.events = EPOLLIN, .data = {.fd = listening}};
@@ -102,6 +112,7 @@ int main(int argc, char** argv) {
             if (socket == listening) {
                 const int fresh = ::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK);
                 if (fresh < 0) continue;
+                const int on = 1;
                 ::setsockopt(fresh, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
                 epoll_event edge{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.fd = fresh}};
                 ::epoll_ctl(poll, EPOLL_CTL_ADD, fresh, &edge);

@@ -6,7 +6,7 @@ gets straight from the same server, for echo servers in Python and in C++ and se
 The Python servers are those of AIStore's SDK, with one process, so that the load generator or the target has a core for itself on
 small machines. FastAPI runs as in AIStore's published specifications: without a line in its log for every request (see --access-log).
 They run in containers, and the load generator sends from inside their network, on as many kept-alive connections as the job uses.
-Interleaved rounds, medians. Needs wrk, nsenter, a C++ compiler as c++, and root.
+Interleaved rounds, medians. Needs wrk, nsenter, and root.
 """
 import argparse
 import http.client
@@ -33,17 +33,17 @@ def bytes_of(text):
     return int(text[:-3]) * UNITS[text[-3:]] if text[-3:] in UNITS else int(text)
 
 
-def cpp_image(folder):
-    program = pathlib.Path(folder, "echo_server")
-    subprocess.run(["c++", "-O2", "-std=c++20", "-static", TREE / "bench/echo_server.cc", "-o", program], check=True)
+def cpp_image(binary):
+    program = pathlib.Path(binary).parent / "bench/echo_server"
     return containers.image_from("cpp-echo", {"/echo_server": program.read_bytes()}, ["/echo_server", "8000"], base="scratch")
 
 
-def specification(server, folder, options):
+def specification(server, options):
     if server == "cpp":
-        return {"runtime": {"image": cpp_image(folder)}}
+        return {"runtime": {"image": cpp_image(options.binary)}}
     if server == "stream":
-        image = containers.image_from("stream-echo", {"/millrace_transform.py": SDK.read_text(), "/server.py": STREAM}, ["/usr/bin/python3", "-S", "/server.py"])
+        files = {"/millrace_transform.py": SDK.read_text(), "/server.py": STREAM}
+        image = containers.image_from("stream-echo", files, ["/usr/bin/python3", "-S", "/server.py"])
         return {"communication": "stream://", "runtime": {"image": image}}
     command = ["/usr/bin/python3", "/code/serve.py", "--server", server, "--transform", "echo", "--workers", str(options.processes)]
     if server == "fastapi" and not options.access_log:
@@ -88,9 +88,9 @@ def main():
     arguments.add_argument("--access-log", action="store_true", help="FastAPI as it is by default")
     options = arguments.parse_args()
     servers = options.servers.split(",")
-    with tempfile.TemporaryDirectory() as folder, rig.Cluster(options.binary, targets=1, target_settings={"container_engine": containers.engine()}) as cluster:
+    with rig.Cluster(options.binary, targets=1, target_settings={"container_engine": containers.engine()}) as cluster:
         for server in servers:
-            cluster.add_transform({"name": f"echo-{server}", "init_timeout": "1m", **specification(server, folder, options)})
+            cluster.add_transform({"name": f"echo-{server}", "init_timeout": "1m", **specification(server, options)})
         rows = []
         for size_text in options.bytes.split(","):
             size = bytes_of(size_text)
