@@ -8,6 +8,7 @@ Writes comparison.md and comparison.json into --out. Every figure is a median of
 machines. Contenders that are not installed are left out, and named. Objects lie on one target, and in a folder on the same disk for the
 others; each side may use every core. The Python client does what a client of a storage service does: it gets an object, transforms it and
 puts the result, on as many threads as --threads. In the first round every output of every contender is compared.
+Moved is what crosses the network; peak is resident memory, of the target since it started and of the Python client.
 """
 import argparse
 import concurrent.futures
@@ -173,7 +174,7 @@ class Bench:
         with Measured() as measured:
             subprocess.run(command, shell=True, check=True, cwd=self.folder, executable="/bin/bash")
             os.sync()  # a job's results are durable when it is done
-        measured.moved, measured.peak_bytes = 0, 0
+        measured.moved, measured.peak_bytes = 0, 0  # many small processes: not known
         return measured, self.digest(lambda name: (out / name).read_bytes())
 
     def xargs(self, transform):
@@ -240,14 +241,16 @@ def measure_row(bench, transform, contenders, rounds):
 
 
 def table(rows, missing):
-    lines = ["| transform | objects | contender | objects/s (least–most) | Millrace is | CPU ms/object | CPU s/GiB |", "|---|---|---|---|---|---|---|"]
+    lines = ["| transform | objects | contender | objects/s (least–most) | Millrace is | CPU ms/object | CPU s/GiB | MiB moved | peak MiB |",
+             "|---|---|---|---|---|---|---|---|---|"]
     for key, row in rows.items():
         transform, size = key.split("/")
         for contender, f in row.items():
             times = "" if contender == "millrace" else f"{f['millrace_is_times_as_fast']:.2f} times as fast"
             rate = f"{f['objects_per_second']:.0f} ({f['spread'][0]:.0f}–{f['spread'][1]:.0f})"
+            peak = f"{f['peak_bytes'] / 2**20:.0f}" if f["peak_bytes"] else "–"
             lines.append(f"| {transform} | {size} | {contender.replace('_', ' ')} | {rate} | {times} | {f['cpu_ms_per_object']:.3f} | "
-                         f"{f['cpu_seconds_per_gib']:.2f} |")
+                         f"{f['cpu_seconds_per_gib']:.2f} | {f['bytes_moved'] / 2**20:.0f} | {peak} |")
     if missing:
         lines.append(f"\nNot installed here, so left out: {', '.join(missing)}.")
     return "\n".join(lines) + "\n"

@@ -19,7 +19,6 @@ sys.path.insert(0, str(TREE / "tests/support"))
 import cluster as rig  # noqa: E402
 
 
-
 def specification(options):
     if options.transform == "filter":
         return {"cmd": "gzip -1"}
