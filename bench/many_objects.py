@@ -104,6 +104,8 @@ def main():
     arguments.add_argument("--objects", default="10000,100000,1000000,5000000")
     options = arguments.parse_args()
     counts = sorted({BASE, *(int(c) for c in options.objects.split(","))})
+    if any(count > BASE and count % BASE != 0 for count in counts):
+        arguments.error(f"counts above {BASE} must be multiples of it")
     rows, resumes = [], []
     with rig.Cluster(options.binary, targets=1) as cluster:
         fill(cluster, options, "warm", TINY)
@@ -120,7 +122,7 @@ def main():
                 firsts.append(round(first, 4))
                 if number < 2:
                     cluster.command(job, "cancel")
-                    cluster.wait_job(job)
+                    rig.wait_for("the slice to stop", lambda: cluster.job(job)["slices"][0]["state"] == "stopped")
             document = complete(cluster, job, count)
             rows.append({"objects": count, "seconds_to_fill": round(filled), "seconds_to_first_object": firsts,
                          "job_objects_per_second": round(count / document["elapsed_seconds"]), "resident_mib": memory(cluster)})

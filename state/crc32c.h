@@ -2,8 +2,8 @@
 //
 // RocksDB checksums every byte of a value three times (log, blob file, read). Its packages are built for any x86-64 and so do that
 // with tables, at about a gigabyte per second. This function has the name of RocksDB's, and as it belongs to the executable, the
-// dynamic linker makes the library call it too. Where it does not (another name, a static RocksDB), RocksDB's own is used as before:
-// the values are the same.
+// dynamic linker makes the library call it too; tests/unit/state checks that. A RocksDB that calls it otherwise uses its own as before: the
+// values are the same. It must be the shared library: a static one has the same name once more.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -51,9 +51,7 @@ Result<std::uint64_t> SliceStore::put_checkpoint(const JobId& job, const SliceCh
             batch.erase(target_family::ledger, key);
         }
     }
-    // One batch, and then a sync: a write that syncs would make everyone else's wait for the disk, and with them the lanes.
-    MILLRACE_TRY(kv_.write(std::move(batch), false));
-    MILLRACE_TRY(kv_.sync());
+    MILLRACE_TRY(kv_.write(std::move(batch), true));
     MILLRACE_TRY(MILLRACE_FAULT_POINT("slice.after_checkpoint"));
     return record.size();
 }
