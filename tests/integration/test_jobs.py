@@ -204,7 +204,7 @@ class Jobs(ClusterCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root, to mount a small file system")
     def test_a_full_spool_is_no_object_s_fault(self):
-        self.cluster.create_bucket("spooled")
+        self.cluster.create_bucket("spooled", small_object_max=65_536)
         for i in range(12):
             self.cluster.put("spooled", f"o{i}", b"x" * 40_000)  # small enough to lie in the database, so its file is made for the transform
         self.cluster.add_transform({"name": "reads-files", "file_paths": True, "command": ["python3", str(SUPPORT / "echo_server.py")], "init_timeout": "30s"})

@@ -13,7 +13,7 @@ from case import ClusterCase  # noqa: E402
 class Objects(ClusterCase):
     def test_small_and_large_objects_come_back_whole_and_in_parts(self):
         self.cluster.create_bucket("sizes")
-        for size in (0, 1, 16383, 16384, 16385, 3_000_000):
+        for size in (0, 1, 16383, 16384, 16385, 65537, 3_000_000):
             content = (hashlib.sha256(str(size).encode()).digest() * (size // 32 + 1))[:size]
             self.cluster.put("sizes", f"a/{size}.bin", content)
             self.assertEqual(self.cluster.read("sizes", f"a/{size}.bin"), content)
