@@ -25,7 +25,8 @@ std::string bucket_uri(const std::string& bucket);
 struct Slice {
     bool heard = false;        // since the job was submitted
     wire::SliceStatus status;  // the newest
-    MSGPACK_DEFINE_MAP(heard, status)
+    std::uint64_t failures_forgiven = 0;  // as `status` says, but not more because the target was started again
+    MSGPACK_DEFINE_MAP(heard, status, failures_forgiven)
 };
 
 // How many slices have said so under a revision of the job.
@@ -48,14 +49,13 @@ struct Job {
     std::uint64_t epoch = 1;
     std::uint64_t pass = 1;
     bool prepared = false;         // it has run: a resume need not prepare again
-    std::uint64_t failures_forgiven = 0;  // failures before the last resume or retry do not count towards on_error_limit
     std::int64_t created_unix_ns = 0;
     std::int64_t started_unix_ns = 0;
     std::int64_t finished_unix_ns = 0;
     std::map<std::string, Slice> slices;  // by target id: one per target of the map it was submitted under
     SliceTally tally;              // of `slices`; kept by absorb(), not written down
     MSGPACK_DEFINE_MAP(id, spec, request_json, idempotency_key, state, reason, revision, desired, epoch, pass, prepared,
-                       failures_forgiven, created_unix_ns, started_unix_ns, finished_unix_ns, slices)
+                       created_unix_ns, started_unix_ns, finished_unix_ns, slices)
 };
 
 // Sums over the slices.

@@ -67,14 +67,24 @@ bool fail_job(Job& job, std::string reason, std::int64_t now_unix_ns) {
     return true;
 }
 
-std::uint64_t failures(const JobTotals& sum) { return sum.counters.failed + sum.counters.quarantined; }
+std::uint64_t failures(const wire::Counters& counters) { return counters.failed + counters.quarantined; }
+
+// Those that count towards the limit: of attempts since the last resume or retry.
+std::uint64_t fresh_failures(const Job& job) {
+    std::uint64_t sum = 0;
+    for (const auto& [target, slice] : job.slices) {
+        if (!speaks_of_now(job, slice)) continue;
+        const std::uint64_t all = failures(slice.status.counters);
+        sum += all - std::min(all, slice.failures_forgiven);
+    }
+    return sum;
+}
 
 // What resume and retry have in common: the slices run again under a new epoch.
 void start_again(Job& job) {
     ++job.epoch;
     job.reason.clear();
     job.finished_unix_ns = 0;
-    job.failures_forgiven = failures(totals(job));
     direct(job, job.prepared ? JobState::running : JobState::preparing, job.prepared ? Desired::run : Desired::prepare);
 }
 
@@ -85,7 +95,7 @@ std::string verdict(const Job& job) {
     }
     if (job.spec.on_error == wire::OnError::go_on) return "";
     const JobTotals sum = totals(job);
-    const std::uint64_t fresh = failures(sum) - std::min(failures(sum), job.failures_forgiven);
+    const std::uint64_t fresh = fresh_failures(job);
     const std::uint64_t limit = job.spec.on_error_limit;
     if (job.spec.on_error == wire::OnError::abort_after_count && fresh > limit) {
         return std::to_string(fresh) + " objects failed; the job allows " + std::to_string(limit);
@@ -137,17 +147,19 @@ News absorb(Job& job, const std::string& target, const wire::SliceStatus& status
     const wire::SliceStatus& known = slice.status;
     const auto age = [](const wire::SliceStatus& s) { return std::tuple(s.incarnation, s.seq); };
     if (slice.heard && age(status) <= age(known)) return News::none;
-    // Failures that are only now heard of, but are from before the resume or the retry.
-    const std::uint64_t before = known.counters.failed + known.counters.quarantined;
-    const std::uint64_t after = status.counters.failed + status.counters.quarantined;
-    if (job.epoch > 1 && known.revision < job.revision && after > before) job.failures_forgiven += after - before;
+    const bool failures_changed = failures(known.counters) != failures(status.counters);
+    if (known.revision != status.revision) {
+        slice.failures_forgiven = status.failures_forgiven;
+    } else if (known.incarnation == status.incarnation) {  // a target forgives what failed before its start, too; the job does not
+        slice.failures_forgiven += status.failures_forgiven - std::min(status.failures_forgiven, known.failures_forgiven);
+    }
     if (job.tally.revision != job.revision) job.tally = tally_of(job);
     count(job.tally, slice, -1);
     const bool knew_total = known.total_known;
     slice.heard = true;
     slice.status = status;
     count(job.tally, slice, +1);
-    return may_move(job, before != after, knew_total != status.total_known) ? News::decisive : News::progress;
+    return may_move(job, failures_changed, knew_total != status.total_known) ? News::decisive : News::progress;
 }
 
 bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns) {
@@ -169,7 +181,7 @@ bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns) {
     }
     if (!all_in(job, is_online, {SliceState::finished}, true)) return false;
     const JobTotals sum = totals(job);
-    const bool clean = failures(sum) == 0;
+    const bool clean = failures(sum.counters) == 0;
     finish(job, clean ? JobState::completed : JobState::completed_with_errors, now_unix_ns);
     return true;
 }

@@ -204,8 +204,9 @@ struct SliceStatus {
     bool total_known = false;
     std::uint32_t in_flight = 0;
     std::uint64_t checkpoint_bytes = 0;
+    std::uint64_t failures_forgiven = 0;  // of attempts that began before this directive: they do not count towards the job's limit
     MSGPACK_DEFINE_MAP(job, revision, incarnation, seq, state, reason, counters, total_objects, total_bytes, total_known,
-                       in_flight, checkpoint_bytes)
+                       in_flight, checkpoint_bytes, failures_forgiven)
     Result<void> validate() const;
 };
 

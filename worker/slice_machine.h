@@ -156,6 +156,8 @@ public:
     const SliceCounters& acknowledged() const { return acknowledged_; }
     const Survey& survey() const { return progress_.survey; }
     std::size_t in_flight() const { return in_flight_; }
+    // Of attempts that began before the newest order, or before this process.
+    std::uint64_t failures_forgiven() const { return failures_forgiven_; }
     bool checkpointing() const { return in_checkpoint_.has_value(); }
     std::size_t window_size() const { return window_.size(); }
     std::uint32_t workers() const { return control_.limit(); }

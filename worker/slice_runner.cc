@@ -361,6 +361,7 @@ wire::SliceStatus SliceRunner::status() const {
     status.total_known = machine_.survey().done;
     status.in_flight = static_cast<std::uint32_t>(machine_.in_flight() - std::min(machine_.in_flight(), queue_->waiting()));
     status.checkpoint_bytes = checkpoint_bytes_;
+    status.failures_forgiven = machine_.failures_forgiven();
     return status;
 }
 

@@ -330,7 +330,7 @@ void Slice::report() {
     wire::SliceStatus status{.job = job_, .revision = disk_.revision, .state = to_wire(machine_.state()), .reason = machine_.reason(),
                              .counters = to_wire(machine_.acknowledged()), .total_objects = machine_.survey().objects,
                              .total_bytes = machine_.survey().bytes, .total_known = machine_.survey().done,
-                             .in_flight = static_cast<std::uint32_t>(machine_.in_flight())};
+                             .in_flight = static_cast<std::uint32_t>(machine_.in_flight()), .failures_forgiven = machine_.failures_forgiven()};
     if (auto due = reporter_.due(status, target_.cluster().world.now())) target_.send(std::move(*due));
 }
 

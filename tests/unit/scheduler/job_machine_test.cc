@@ -200,12 +200,18 @@ TEST(JobMachine, FailuresBeforeAResumeAreForgiven) {
     ASSERT_TRUE(resume(job));
     EXPECT_FALSE(advance(job, everyone, kNow)) << "it would fail again at once";
     EXPECT_EQ(job.state, JobState::running);
-    hear(job, "t1", SliceState::running, {.failed = 4});
-    EXPECT_FALSE(advance(job, everyone, kNow)) << "what is first heard after the resume was still from before";
-    hear(job, "t1", SliceState::running, {.failed = 6});
-    EXPECT_FALSE(advance(job, everyone, kNow));
-    hear(job, "t1", SliceState::running, {.failed = 7});
-    EXPECT_TRUE(advance(job, everyone, kNow));
+    const auto hear_of = [&](std::uint64_t incarnation, std::uint64_t failed, std::uint64_t forgiven) {
+        wire::SliceStatus status = status_of(job, "t1", SliceState::running, {.failed = failed});
+        status.incarnation = incarnation;
+        status.failures_forgiven = forgiven;
+        EXPECT_NE(absorb(job, "t1", status), News::none);
+        return advance(job, everyone, kNow);
+    };
+    EXPECT_FALSE(hear_of(1, 4, 4)) << "what failed before it heard of the resume";
+    EXPECT_FALSE(hear_of(1, 9, 9)) << "attempts from before, that ended after it";
+    EXPECT_FALSE(hear_of(1, 11, 9));
+    EXPECT_FALSE(hear_of(2, 11, 11)) << "a restart";
+    EXPECT_TRUE(hear_of(2, 12, 11)) << "does not make the job forget what failed before it";
     EXPECT_EQ(job.state, JobState::failed);
 }
 
@@ -216,7 +222,9 @@ TEST(JobMachine, ARetryThatMendsObjectsIsNotHeldAgainstTheJob) {
     hear(job, "t1", SliceState::running, {.failed = 3});
     ASSERT_TRUE(advance(job, everyone, kNow));
     ASSERT_TRUE(retry(job, kNow));
-    hear(job, "t1", SliceState::finished, {.done = 2, .failed = 1});
+    wire::SliceStatus mended = status_of(job, "t1", SliceState::finished, {.done = 2, .failed = 1});
+    mended.failures_forgiven = 3;
+    (void)absorb(job, "t1", mended);
     hear(job, "t2", SliceState::finished, kAllDone);
     EXPECT_TRUE(advance(job, everyone, kNow));
     EXPECT_EQ(job.state, JobState::completed_with_errors);
@@ -301,7 +309,7 @@ TEST(JobMachine, TotalsAreKnownWhenEverySliceKnowsThem) {
 
 TEST(JobMachine, AJobReadsBackFromItsRecord) {
     Job job = running_job();
-    job.failures_forgiven = 4;
+    job.slices.at("t1").failures_forgiven = 4;
     hear(job, "t1", SliceState::running, kSomeFailed);
     msgpack::sbuffer buffer;
     msgpack::pack(buffer, job);
