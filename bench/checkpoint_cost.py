@@ -8,7 +8,6 @@ import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/support"))
@@ -34,8 +33,7 @@ def main():
     with rig.Cluster(options.binary, targets=1, target_settings=USUAL) as usual, rig.Cluster(options.binary, targets=1, target_settings=ONCE) as once:
         clusters = {"usual": usual, "once": once}
         for cluster in clusters.values():
-            subprocess.run([options.binary, "--endpoint", f"http://{cluster.proxy.endpoint()}", "bench", "put", "ais://src", "--size", "4KiB", "--count",
-                            str(options.objects)], check=True, capture_output=True)
+            assert cluster.run("bench", "put", "ais://src", "--size", "4KiB", "--count", str(options.objects))[0] == 0
         rates = {name: [] for name in clusters}
         for number in range(options.rounds):
             for name in list(clusters) if number % 2 == 0 else list(reversed(clusters)):

@@ -18,12 +18,14 @@ TREE = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TREE / "tests/support"))
 import cluster as rig  # noqa: E402
 
+ATTEMPTS = "millrace_attempts_total"
+
 
 def specification(options):
     if options.transform == "filter":
         return {"cmd": "gzip -1"}
     if options.transform == "python":
-        return {"command": ["python3", str(TREE / "tests/support/echo_server.py")], "init_timeout": "30s"}
+        return {"command": ["python3", str(TREE / "tests/support/echo_server.py")], "init_timeout": "30s", "env": {"ECHO_DEAF": "1"}}
     return {"command": [str(pathlib.Path(options.binary).resolve().parent / "bench/echo_server")]}
 
 
@@ -38,18 +40,11 @@ def inline(options, cluster):
     return bench(options, cluster, "inline", "ais://src", "--etl", "transform", "--rate", str(options.rate), "--duration", f"{options.seconds}s")
 
 
-def objects_done(cluster):
-    for line in cluster.request("GET", "/metrics", node=cluster.targets[0])[2].decode().splitlines():
-        if line.startswith('millrace_attempts_total{result="ok"}'):
-            return float(line.split()[-1])
-    return 0.0
-
-
 def job_rate_during(cluster, work):
     """Objects per second that the job does meanwhile, and what the work returns."""
-    before, begun = objects_done(cluster), time.monotonic()
+    before, begun = cluster.metric(ATTEMPTS), time.monotonic()
     result = work()
-    return (objects_done(cluster) - before) / (time.monotonic() - begun), result
+    return (cluster.metric(ATTEMPTS) - before) / (time.monotonic() - begun), result
 
 
 def main():
@@ -80,7 +75,7 @@ def main():
             figures["inline beside p50"].append(latency["p50"])
             figures["inline beside p99"].append(latency["p99"])
             cluster.command(job, "cancel")
-            cluster.wait_job(job)
+            rig.wait_for("the slice to stop", lambda j=job: cluster.job(j)["slices"][0]["state"] == "stopped")
     middle = {name: statistics.median(values) for name, values in figures.items()}
     print(json.dumps({"transform": options.transform, "rate": options.rate, "figures": {n: [round(v, 2) for v in values] for n, values in figures.items()},
                       "p99_beside_over_alone": round(middle["inline beside p99"] / middle["inline alone p99"], 2),

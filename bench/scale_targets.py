@@ -9,53 +9,20 @@ target has a few percent more than its share: "balance" is what that alone leave
 import argparse
 import json
 import pathlib
-import subprocess
 import sys
-import tempfile
 
 TREE = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TREE / "tests/support"))
 import cluster as rig  # noqa: E402
 
-SERVER = """\
-import http.server, os, socketserver, time
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version, wbufsize = "HTTP/1.1", -1
-
-    def log_message(self, *_):
-        pass
-
-    def address_string(self):
-        return ""
-
-    def answer(self, body):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self):
-        self.answer(b"ready")
-
-    def do_PUT(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        time.sleep(0.02)
-        self.answer(body)
-
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads, request_queue_size = True, 128
-
-Server(os.environ["MILLRACE_SOCKET"], Handler).serve_forever()
-"""
+SERVER = {"command": ["python3", "-S", str(TREE / "tests/support/echo_server.py")], "env": {"ECHO_DEAF": "1", "ECHO_DELAY_MS": "20"}, "init_timeout": "30s"}
 
 
-def measure(options, targets, server):
+def measure(options, targets):
     count = targets * options.objects
     with rig.Cluster(options.binary, targets=targets) as cluster:
-        subprocess.run([options.binary, "--endpoint", f"http://{cluster.proxy.endpoint()}", "bench", "put", "ais://src", "--size", "1KiB", "--count",
-                        str(count)], check=True, capture_output=True)
-        cluster.add_transform({"name": "sleep20", "command": ["python3", "-S", server], "init_timeout": "30s"})
+        assert cluster.run("bench", "put", "ais://src", "--size", "1KiB", "--count", str(count))[0] == 0
+        cluster.add_transform({"name": "sleep20", **SERVER})
         document = cluster.wait_job(cluster.submit("sleep20", "src", "dst", num_workers=options.workers), seconds=900)
         assert document["state"] == "completed" and document["objects"]["done"] == count, document
         fullest = max(s["objects"]["done"] for s in document["slices"])
@@ -69,10 +36,7 @@ def main():
     arguments.add_argument("--objects", type=int, default=4000, help="for each target")
     arguments.add_argument("--workers", type=int, default=4, help="objects at once on each target")
     options = arguments.parse_args()
-    with tempfile.NamedTemporaryFile("w", suffix=".py") as server:
-        server.write(SERVER)
-        server.flush()
-        rows = [measure(options, int(targets), server.name) for targets in options.targets.split(",")]
+    rows = [measure(options, int(targets)) for targets in options.targets.split(",")]
     for row in rows:
         row["efficiency"] = round(row["objects_per_second"] / row["targets"] / (rows[0]["objects_per_second"] / rows[0]["targets"]), 3)
     print(json.dumps(rows, indent=1))

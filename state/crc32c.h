@@ -14,3 +14,10 @@ namespace rocksdb::crc32c {
 std::uint32_t Extend(std::uint32_t checksum, const char* data, std::size_t bytes);
 
 }  // namespace rocksdb::crc32c
+
+namespace millrace::state {
+
+// The same, without the instruction: for processors from before 2009.
+std::uint32_t crc32c_by_table(std::uint32_t checksum, const char* data, std::size_t bytes);
+
+}  // namespace millrace::state

@@ -2,7 +2,6 @@
 import gzip
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import unittest
@@ -17,22 +16,15 @@ class Jobs(ClusterCase):
         for name in names:
             self.cluster.put(bucket, name, f"content of {name}\n".encode())
 
-    def metric(self, name):
-        total = 0.0
-        for target in self.cluster.targets:
-            text = self.cluster.request("GET", "/metrics", node=target)[2].decode()
-            total += sum(float(v) for v in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.M))
-        return total
-
     def test_an_extension_map_renames_and_moves_no_bytes(self):
         names = [f"d{i % 3}/clip{i}.txt" for i in range(60)] + [".hidden.txt", "d/.x.txt", "noext"]
         self.fill("ext-src", names)
         self.cluster.add_filter("ext-gzip", "gzip -n")
-        before = self.metric("millrace_moved_bytes_total")
+        before = self.cluster.metric("millrace_moved_bytes_total")
         job = self.cluster.submit("ext-gzip", "ext-src", "ext-dst", ext={"txt": "gz"})
         document = self.cluster.wait_job(job)
         self.assertEqual((document["state"], document["objects"]["done"], document["bytes"]["moved"]), ("completed", len(names), 0))
-        self.assertEqual(self.metric("millrace_moved_bytes_total"), before)
+        self.assertEqual(self.cluster.metric("millrace_moved_bytes_total"), before)
         expected = sorted(n[:-3] + "gz" if n.endswith(".txt") else n for n in names)
         self.assertEqual(self.cluster.list("ext-dst"), expected)
         for name in names:

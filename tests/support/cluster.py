@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -258,6 +259,14 @@ class Cluster:
             cursor = page["cursor"]
             if not cursor:
                 return rows
+
+    def metric(self, name):
+        """Of all targets and all labels, since they started; unlike a job's counters it moves at once."""
+        total = 0.0
+        for target in self.targets:
+            text = self.request("GET", "/metrics", node=target)[2].decode()
+            total += sum(float(v) for v in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.M))
+        return total
 
     # ---- the command
 

@@ -17,7 +17,7 @@ Listens on the Unix socket MILLRACE_SOCKET, else on the loopback port PORT. The 
 Environment: ECHO_NEVER_READY=1 answers /health with 503; ECHO_EXIT=N ends at once with that status;
 ECHO_CHILD=1 starts `sleep 1000` in a process group of its own; ECHO_IGNORE_TERM=1 ignores SIGTERM;
 ECHO_FAIL_UNTIL=FILE ends at once unless FILE exists; ECHO_RUNS=FILE gets a line with the path of every request for an
-object; ECHO_DEAF=1 takes no body for a command.
+object; ECHO_DEAF=1 takes no body for a command; ECHO_DELAY_MS=N answers such a server's objects after so long.
 """
 import http.server
 import os
@@ -27,6 +27,7 @@ import socketserver
 import subprocess
 import sys
 import threading
+import time
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -68,6 +69,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with open(runs, "ab", buffering=0) as file:
                 file.write(self.path.encode() + b"\n")
         if os.environ.get("ECHO_DEAF"):
+            time.sleep(int(os.environ.get("ECHO_DELAY_MS", "0")) / 1000)
             return self.answer(200, body.upper())
         word, _, rest = body[:200].decode("latin-1").partition(" ")
         if word == "die":
