@@ -12,6 +12,8 @@ namespace {
 
 constexpr Duration kShort = std::chrono::seconds(10);
 constexpr Duration kLong = std::chrono::seconds(60);
+constexpr Duration kStumbleTimeMax = std::chrono::seconds(1);
+constexpr Duration kStumblePause = std::chrono::milliseconds(20);
 constexpr std::size_t kReplyBytesMax = 8 << 20;
 constexpr std::size_t kErrorBytesMax = 64 * 1024;
 constexpr std::size_t kLineBytesMax = 64 * 1024;
@@ -172,9 +174,14 @@ Task<Result<void>> Engine::start(std::string id) {
 }
 
 Task<Result<ContainerState>> Engine::inspect(std::string id) {
-    Call call{.doing = "asking for container " + short_id(id), .target = container_path(id, "/json")};
-    MILLRACE_CO_TRY_ASSIGN(const std::string body, co_await send(std::move(call)));
-    co_return engine_json::state(body);
+    const Instant deadline = steady_now() + kStumbleTimeMax;
+    for (;;) {
+        Call call{.doing = "asking for container " + short_id(id), .target = container_path(id, "/json")};
+        const Result<std::string> body = co_await send(std::move(call));
+        if (body) co_return engine_json::state(*body);
+        if (body.error().code != Code::transient || steady_now() >= deadline) co_return body.error();
+        co_await sleep_for(kStumblePause);
+    }
 }
 
 Task<Result<void>> Engine::kill(std::string id, std::string signal) {

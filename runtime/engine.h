@@ -80,6 +80,7 @@ public:
     Task<Result<std::unique_ptr<Source>>> attach(std::string id, Instant deadline);
     // Success when it runs already.
     Task<Result<void>> start(std::string id);
+    // Asks again for a moment when the engine reports an error of its own: Podman does when the container ends while it looks.
     Task<Result<ContainerState>> inspect(std::string id);
     // Code::conflict when it does not run.
     Task<Result<void>> kill(std::string id, std::string signal);

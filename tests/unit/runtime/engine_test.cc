@@ -44,6 +44,8 @@ protected:
     }
 
     void answer(const std::string& what, int status, std::string body) { canned_[what] = {status, std::move(body), false, false}; }
+    // Once, before what it answers otherwise.
+    void stumble(const std::string& what, int status, std::string body) { stumbles_[what] = {status, std::move(body), false, false}; }
     void cut(const std::string& what, int status) { canned_[what] = {status, "half", true, false}; }
     void never_answer(const std::string& what) { canned_[what] = {0, "", false, true}; }
     // All of a stream of the engine's, which ends on the engine's loop too.
@@ -68,7 +70,12 @@ private:
         const Result<std::string> body = co_await request.read_all(1 << 20);
         asked_ = json::parse(body.value_or(""), nullptr, false);
         target_ = request.target;
-        const auto found = canned_.find(request.method + ' ' + request.path);
+        const std::string what = request.method + ' ' + request.path;
+        if (const auto stumble = stumbles_.extract(what); !stumble.empty()) {
+            (void)co_await response.send(stumble.mapped().status, {}, stumble.mapped().body);
+            co_return;
+        }
+        const auto found = canned_.find(what);
         const Canned reply = found != canned_.end() ? found->second : Canned{404, R"({"message":"page not found"})", false, false};
         if (reply.never) co_await sleep_for(std::chrono::minutes(5));
         if (reply.cut) {
@@ -80,7 +87,8 @@ private:
         (void)co_await response.send(reply.status, {}, reply.body);
     }
 
-    std::map<std::string, Canned> canned_;  // written before the request that reads it
+    std::map<std::string, Canned> stumbles_;
+    std::map<std::string, Canned> canned_;  // both written before the request that reads it
     json asked_;
     std::string target_;
     Loop lane_{"lane"};
@@ -262,6 +270,17 @@ TEST_F(EngineTest, StateTellsWhatRunsAndHowItEnded) {
     EXPECT_TRUE(state.out_of_memory);
     EXPECT_EQ(state.error, "exec failed");
     EXPECT_EQ(state.address, "172.17.0.3");
+}
+
+TEST_F(EngineTest, AnEngineThatStumblesOverTheEndOfAContainerIsAskedAgain) {
+    const std::string message = R"({"cause":"no such process","message":"read /proc/4711/cgroup: no such process","response":500})";
+    stumble("GET /containers/abc/json", 500, message);
+    answer("GET /containers/abc/json", 200, R"({"Id":"abcdef","State":{"Running":false,"ExitCode":4}})");
+    const auto state = engine(inspects("abc"));
+    ASSERT_TRUE(state) << state.error().context;
+    EXPECT_EQ(state->exit_code, 4);
+    answer("GET /containers/abc/json", 500, message);
+    EXPECT_EQ(engine(inspects("abc")).error().context, "asking for container abc: read /proc/4711/cgroup: no such process") << "for ever";
 }
 
 TEST_F(EngineTest, AStateThatIsNoneIsAnError) {
