@@ -124,7 +124,7 @@ Result<ContainerRequest> ContainerServer::request(const ImageInfo& image, const 
     if (spec_.communication == spec::Communication::stream) {
         MILLRACE_TRY(add_socket_folder(request, place));
     } else if (container.network == spec::Network::host) {
-        callbacks_ = std::make_unique<http::Server>(environment_.lanes, environment_.callbacks);
+        callbacks_ = std::make_unique<http::Server>(environment_.callback_lanes, environment_.callbacks);
         MILLRACE_TRY_ASSIGN(callback_port_, callbacks_->listen("127.0.0.1", 0));
     } else {
         callback_port_ = container.port == kCallbackPort ? kCallbackPort + 1 : kCallbackPort;
@@ -208,7 +208,7 @@ Result<void> ContainerServer::take_in(const ContainerState& state) {
 Result<void> ContainerServer::open_doors() {
     MILLRACE_TRY_ASSIGN(network_, NetworkNamespace::of_process(pid_));
     MILLRACE_TRY_ASSIGN(Fd listening, network_->listen(callback_port_));
-    callbacks_ = std::make_unique<http::Server>(environment_.lanes, environment_.callbacks);
+    callbacks_ = std::make_unique<http::Server>(environment_.callback_lanes, environment_.callbacks);
     callbacks_->listen_on(listening.release());
     return {};
 }

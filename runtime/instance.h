@@ -107,10 +107,11 @@ enum class ForkChoice { never, where_it_pays, always };
 
 struct InstanceEnvironment {
     Executor control;
-    std::vector<Executor> lanes;
+    std::vector<Executor> lanes;           // that run() may be called on
     std::string folder;  // for sockets, pid files and working folders; made by the instance, removed by stop()
     std::shared_ptr<DirectPuts> direct_puts{};
     http::Handler callbacks{};                // what servers ask of their target: GET, HEAD and PUT on /v1/etl/_object/…
+    std::vector<Executor> callback_lanes{};   // where they are called, not empty if there are containers
     std::string target_url{};                 // "http://host:port" where processes of this machine find those
     std::string engine_socket{};              // of the container engine; empty: the usual places
     std::string target_folder{};              // of the target itself, which outlives its instances

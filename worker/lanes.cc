@@ -9,8 +9,8 @@ namespace {
 thread_local Lane* current_lane = nullptr;
 }  // namespace
 
-Lane::Lane(std::size_t lane_index)
-    : index(lane_index), loop("lane-" + std::to_string(lane_index)), client(std::make_unique<http::Client>(loop.executor())) {
+Lane::Lane(std::size_t lane_index, const std::string& name)
+    : index(lane_index), loop(name + "-" + std::to_string(lane_index)), client(std::make_unique<http::Client>(loop.executor())) {
     loop.post([this] { current_lane = this; });
 }
 
@@ -24,8 +24,8 @@ Lane::~Lane() {
     closed.get_future().wait();
 }
 
-Lanes::Lanes(std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(i));
+Lanes::Lanes(const std::string& name, std::size_t first_index, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(first_index + i, name));
 }
 
 std::vector<Executor> Lanes::executors() {

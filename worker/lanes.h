@@ -1,5 +1,6 @@
-// The data threads of a target. A lane is one thread with an event loop and the HTTP connections that it alone uses; objects
-// and client requests are spread over the lanes and stay on theirs.
+// The data threads of a target. A lane is one thread with an event loop and the HTTP connections that it alone uses. Objects of
+// jobs are spread over some lanes and client requests over others, and stay on theirs: a request does not wait in line behind
+// the objects that a job has begun.
 #pragma once
 #include <memory>
 #include <vector>
@@ -11,19 +12,19 @@ namespace millrace::worker {
 
 class Lane {
 public:
-    explicit Lane(std::size_t index);
+    explicit Lane(std::size_t index, const std::string& name = "lane");
     ~Lane();
 
-    const std::size_t index;
+    const std::size_t index;  // among all lanes of the target
     Loop loop;
     std::unique_ptr<http::Client> client;  // used on this lane only
 };
 
 class Lanes {
 public:
-    explicit Lanes(std::size_t count);
+    Lanes(const std::string& name, std::size_t first_index, std::size_t count);
 
-    Lane& at(std::size_t index) { return *lanes_[index]; }
+    Lane& at(std::size_t place) { return *lanes_[place]; }
     std::size_t size() const { return lanes_.size(); }
     std::vector<Executor> executors();
     // The lane whose thread is running. Requires to be called on one.

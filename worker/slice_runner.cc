@@ -253,7 +253,7 @@ void SliceRunner::launch_worker(Lane& lane) {
         while (auto object = queue->next(here.index)) {
             auto result = co_await execute(*object->context, here, std::move(object->dispatch.name), object->dispatch.isolated);
             if (queue->completed({object->dispatch.ticket, std::move(result)})) post_kick(control, door);
-            co_await next_turn();  // the lane's clients get their turn
+            co_await next_turn();  // the lane's other objects get their turn
         }
     };
     boost::asio::co_spawn(lane.loop.executor(), work(queue_, door_, environment_.control, lane), boost::asio::detached);

@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "core/log.h"
+#include "core/short_waits.h"
 #include "core/metrics.h"
 #include "http/listener.h"
 #include "state/families.h"
@@ -36,7 +37,8 @@ struct TargetService::Impl {
     std::unique_ptr<BlockingPool> blocking;
     Loop control{"control"};
     std::unique_ptr<http::Client> client;  // of the control loop
-    std::unique_ptr<Lanes> lanes;
+    std::unique_ptr<Lanes> job_lanes;
+    std::unique_ptr<Lanes> client_lanes;
     std::unique_ptr<TransformTable> transforms;
     std::unique_ptr<SliceTable> slices;
     std::unique_ptr<InlineTransform> inline_transform;
@@ -105,7 +107,10 @@ void TargetService::Impl::build() {
     fences = std::make_unique<Fences>(*slice_store);
     blocking = std::make_unique<BlockingPool>(4);
     client = std::make_unique<http::Client>(control.executor());
-    lanes = std::make_unique<Lanes>(config.lanes > 0 ? config.lanes : processors);
+    const std::size_t lanes = config.lanes > 0 ? config.lanes : processors;
+    job_lanes = std::make_unique<Lanes>("job-lane", 0, lanes);
+    client_lanes = std::make_unique<Lanes>("client-lane", lanes, lanes);
+    for (std::size_t i = 0; i < lanes; ++i) client_lanes->at(i).loop.post(prefer_short_waits);
     const auto direct_puts = std::make_shared<runtime::DirectPuts>();
     transforms = std::make_unique<TransformTable>(instance_environment(direct_puts), [this] {
         control.post([this] {
@@ -113,7 +118,7 @@ void TargetService::Impl::build() {
             if (link) link->report_transforms();
         });
     });
-    SliceEnvironment slice_environment{control, *lanes, *blocking, *client, *store, *slice_store, *spool, *transforms, *cluster, config, {}};
+    SliceEnvironment slice_environment{control, *job_lanes, *blocking, *client, *store, *slice_store, *spool, *transforms, *cluster, config, {}};
     slices = std::make_unique<SliceTable>(slice_environment, *fences, [this](const wire::Message& message) {
         if (link) link->send(message);
     });
@@ -128,8 +133,11 @@ void TargetService::Impl::build() {
 }
 
 runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts) {
-    runtime::InstanceEnvironment environment{control.executor(), lanes->executors(), config.dir + "/run"};
+    std::vector<Executor> all_lanes = job_lanes->executors();
+    for (const Executor& executor : client_lanes->executors()) all_lanes.push_back(executor);
+    runtime::InstanceEnvironment environment{control.executor(), std::move(all_lanes), config.dir + "/run"};
     environment.direct_puts = std::move(direct_puts);
+    environment.callback_lanes = client_lanes->executors();
     environment.callbacks = [this](http::Request& request, http::Response& response) { return callback_router.handle(request, response); };
     const bool is_everywhere = config.host.empty() || config.host == "0.0.0.0";
     environment.target_url = is_everywhere ? http::Endpoint{"127.0.0.1", listening->port, ""}.text() : endpoint;
@@ -145,7 +153,7 @@ runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shar
 }
 
 Result<void> TargetService::Impl::begin() {
-    server = std::make_unique<http::Server>(lanes->executors(), [this](http::Request& request, http::Response& response) {
+    server = std::make_unique<http::Server>(client_lanes->executors(), [this](http::Request& request, http::Response& response) {
         return router.handle(request, response);
     });
     server->listen_on(listening->socket.release());
