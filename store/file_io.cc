@@ -79,6 +79,15 @@ Result<TempFile> TempFile::create(std::string path) {
     return TempFile(std::move(path), std::move(file));
 }
 
+Result<TempFile> TempFile::link(std::string path, const std::string& file) {
+    if (::link(file.c_str(), path.c_str()) != 0) return file_error("link " + path + " to " + file, errno);
+    FileDescriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (opened.is_open()) return TempFile(std::move(path), std::move(opened));
+    const int failure = errno;
+    ::unlink(path.c_str());
+    return file_error("open " + path, failure);
+}
+
 TempFile::~TempFile() {
     if (file_.is_open()) ::unlink(path_.c_str());
 }

@@ -47,6 +47,8 @@ class TempFile {
 public:
     // Fails if the path exists.
     static Result<TempFile> create(std::string path);
+    // Another name of a file, which must not be written to. Fails where the two are on different disks, or the file has too many names.
+    static Result<TempFile> link(std::string path, const std::string& file);
     ~TempFile();
     TempFile(TempFile&&) noexcept = default;
     TempFile& operator=(TempFile&&) = delete;  // nothing would remove the file that was held

@@ -37,6 +37,7 @@ Result<void> LocalWriter::append(std::span<const std::byte> bytes) {
     const std::uint64_t small_max = bucket_->record().small_object_bytes_max;
     const bool large = size_ > small_max || (options_.size && *options_.size > small_max);
     if (large && !content_.file) MILLRACE_TRY(spill());
+    if (shares_file_) return {};
     if (content_.file) return content_.file->append(bytes);
     content_.bytes.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return {};
@@ -44,11 +45,20 @@ Result<void> LocalWriter::append(std::span<const std::byte> bytes) {
 
 Result<void> LocalWriter::spill() {
     content_.mountpath = &mountpaths_.choose(object_key(bucket_->key(), name_));
-    MILLRACE_TRY_ASSIGN(TempFile file, mountpaths_.create_temp(*content_.mountpath));
+    MILLRACE_TRY_ASSIGN(TempFile file, temp_file());
     content_.file.emplace(std::move(file));
-    MILLRACE_TRY(content_.file->append(as_bytes(content_.bytes)));
+    if (!shares_file_) MILLRACE_TRY(content_.file->append(as_bytes(content_.bytes)));
     content_.bytes = {};
     return {};
+}
+
+Result<TempFile> LocalWriter::temp_file() {
+    if (!options_.copy_of.empty() && options_.size && options_.expected_checksum) {
+        Result<TempFile> shared = mountpaths_.link_temp(*content_.mountpath, options_.copy_of);
+        shares_file_ = shared.has_value();
+        if (shared) return shared;  // else it is written, for whatever reason that was
+    }
+    return mountpaths_.create_temp(*content_.mountpath);
 }
 
 Result<ObjectInfo> LocalWriter::publish() {

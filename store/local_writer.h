@@ -24,6 +24,7 @@ public:
 private:
     Result<void> append(std::span<const std::byte> bytes);
     Result<void> spill();
+    Result<TempFile> temp_file();
     Result<ObjectInfo> publish();
     std::string label() const;
 
@@ -34,6 +35,7 @@ private:
     Publisher& publisher_;
 
     Content content_;
+    bool shares_file_ = false;      // the file has all that is going to be written
     Checksum checksum_;
     std::uint64_t size_ = 0;
     std::optional<Error> failure_;  // why nothing more can be done with this writer

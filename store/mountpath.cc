@@ -118,6 +118,11 @@ Result<Mountpath> open_one(const std::string& given, const std::string& store, c
     return mountpath;
 }
 
+std::string temp_path(const Mountpath& mountpath) {
+    static std::atomic<std::uint64_t> next = 0;  // tmp/ is emptied at start: unique within the process is enough
+    return mountpath.temp_folder() + "/" + std::to_string(++next);
+}
+
 }  // namespace
 
 Result<Mountpaths> Mountpaths::open(const std::vector<std::string>& folders, state::Kv& kv) {
@@ -143,10 +148,9 @@ Result<Mountpaths> Mountpaths::open(const std::vector<std::string>& folders, sta
     return opened;
 }
 
-Result<TempFile> Mountpaths::create_temp(const Mountpath& mountpath) const {
-    static std::atomic<std::uint64_t> next = 0;  // tmp/ is emptied at start: unique within the process is enough
-    return TempFile::create(mountpath.temp_folder() + "/" + std::to_string(++next));
-}
+Result<TempFile> Mountpaths::create_temp(const Mountpath& mountpath) const { return TempFile::create(temp_path(mountpath)); }
+
+Result<TempFile> Mountpaths::link_temp(const Mountpath& mountpath, const std::string& file) const { return TempFile::link(temp_path(mountpath), file); }
 
 Result<void> Mountpaths::sync() const {
     std::set<std::uint64_t> devices;

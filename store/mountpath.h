@@ -34,6 +34,8 @@ public:
     static Result<Mountpaths> open(const std::vector<std::string>& folders, state::Kv& kv);
 
     Result<TempFile> create_temp(const Mountpath& mountpath) const;
+    // See TempFile::link().
+    Result<TempFile> link_temp(const Mountpath& mountpath, const std::string& file) const;
     // Everything written below any of them becomes durable against power loss: one syncfs() per file system.
     Result<void> sync() const;
 

@@ -66,6 +66,9 @@ struct WriteOptions {
     std::map<std::string, std::string> custom;
     std::optional<Provenance> provenance;
     bool sync = false;                               // durable against power loss before commit() returns
+    // ObjectReader::file_path() of the object that is copied, with its size and checksum above: the two then share a file, where that
+    // can be. What is written is only checked.
+    std::string copy_of;
 };
 
 // Nothing is visible before commit(); destroying a writer without it leaves nothing behind.

@@ -49,6 +49,7 @@ Task<Result<void>> ObjectCopy::make_here(const Query& query, const std::string& 
         options.size = reader->info().size;
         options.expected_checksum = reader->info().checksum;
         options.custom = reader->info().custom;
+        options.copy_of = reader->file_path();
     }
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectWriter> writer, store_.begin_write(destination.bucket, destination.object, std::move(options)));
     MILLRACE_CO_TRY(co_await feed(query, bucket, name, *reader, *writer));

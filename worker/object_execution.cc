@@ -114,7 +114,10 @@ std::unexpected<Failure> not_published(const Error& error) {
 Task<Outcome> make_here(Work& work, const std::string& destination, const store::Provenance& provenance) {
     JobPut put = put_of(work, provenance);
     store::WriteOptions options;
-    if (work.transforms.empty()) options.size = work.reader.info().size;
+    if (work.transforms.empty()) {
+        options.size = work.reader.info().size;
+        options.copy_of = work.reader.file_path();
+    }
     options.expected_checksum = put.checksum;
     options.custom = std::move(put.custom);
     options.provenance = std::move(put.provenance);

@@ -1,3 +1,5 @@
+#include <fstream>
+
 #include "tests/unit/store/store_fixture.h"
 
 namespace millrace::store {
@@ -329,6 +331,55 @@ TEST_F(TwoMountpaths, GivingOneTwiceIsRefused) {
     LocalStoreOptions twice = options();
     twice.mountpaths[1] = folder_ / "disk1/../disk1";
     EXPECT_EQ(code_of(LocalStore::open(twice, *kv_)), Code::invalid_argument);
+}
+
+class LocalStoreCopy : public StoreFixture {
+protected:
+    // As a copy job does.
+    Result<ObjectInfo> copy(const std::string& from, const std::string& to, const std::string& file) {
+        MILLRACE_TRY_ASSIGN(auto reader, store_->open("photos", from));
+        WriteOptions options;
+        options.size = reader->info().size;
+        options.expected_checksum = reader->info().checksum;
+        options.copy_of = file;
+        MILLRACE_TRY_ASSIGN(const std::string text, read(*reader));
+        return put(to, text, std::move(options));
+    }
+};
+
+TEST_F(LocalStoreCopy, SharesTheFileUntilEitherChanges) {
+    ASSERT_TRUE(put("original", content(300'000)));
+    ASSERT_TRUE(copy("original", "copy", file_of("original")));
+    EXPECT_TRUE(std::filesystem::equivalent(file_of("original"), file_of("copy")));
+    EXPECT_EQ(*get("copy"), content(300'000));
+    ASSERT_TRUE(put("original", content(5000, 2)));
+    ASSERT_TRUE(store_->sync());  // removes the file that was replaced
+    EXPECT_EQ(*get("copy"), content(300'000));
+    ASSERT_TRUE(copy("copy", "second", file_of("copy")));
+    ASSERT_TRUE(store_->erase("photos", "copy"));
+    open_store();
+    EXPECT_EQ(*get("second"), content(300'000));
+    EXPECT_EQ(*get("original"), content(5000, 2));
+    EXPECT_TRUE(verify("second"));
+    EXPECT_EQ(files_on_disk(), 2u);
+    EXPECT_EQ(notes(), 0u);
+}
+
+TEST_F(LocalStoreCopy, OfADamagedObjectIsRefused) {
+    ASSERT_TRUE(put("original", content(5000)));
+    std::ofstream(file_of("original"), std::ios::in | std::ios::out) << "damage";
+    EXPECT_EQ(code_of(copy("original", "copy", file_of("original"))), Code::checksum_mismatch);
+    EXPECT_EQ(code_of(get("copy")), Code::not_found);
+    EXPECT_EQ(files_on_disk(), 1u);
+}
+
+TEST_F(LocalStoreCopy, IsWrittenWhereItCannotShare) {
+    ASSERT_TRUE(put("original", content(5000)));
+    for (const std::string& file : {std::string("/proc/self/status"), folder_ / "nowhere"}) {
+        ASSERT_TRUE(copy("original", "copy", file)) << file;
+        EXPECT_EQ(*get("copy"), content(5000));
+        EXPECT_FALSE(std::filesystem::equivalent(file_of("original"), file_of("copy")));
+    }
 }
 
 }  // namespace
