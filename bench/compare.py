@@ -31,6 +31,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/support"))
 import cluster as rig  # noqa: E402
+from warm_memory import warm  # noqa: E402
 
 CORES = os.cpu_count()
 # transform → command that reads the object on standard input and writes the result; None: the object itself
@@ -59,12 +60,6 @@ def make_clips(folder, count):
     clip.unlink()
     for number in range(count):
         (folder / f"o{number:06}").write_bytes(content)
-
-
-def warm(size):
-    """Lets the machine have this much memory at hand: on a virtual one the first touch of a page may cost more than the work."""
-    available = 1024 * int(re.search(r"MemAvailable:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1])
-    subprocess.run([sys.executable, "-c", f"bytearray(b'1') * {min(size, available // 2)}"], check=True)
 
 
 def digest_of(names, read):

@@ -22,6 +22,7 @@ TREE = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TREE / "tests/support"))
 import cluster as rig  # noqa: E402
 import containers  # noqa: E402
+from warm_memory import warm  # noqa: E402
 
 SDK = TREE / "sdk/python/millrace_transform.py"
 STREAM = "from millrace_transform import serve\nserve(lambda data, name, args: data)\n"
@@ -71,6 +72,7 @@ def direct_rate(pid, connections, size, seconds):
 
 def job_rate(cluster, transform, bucket, workers, count, round_number):
     """Into a bucket of its own: removing the files of many objects would slow the next round down, on ext4."""
+    warm(8 * LOAD_BYTES)
     document = cluster.wait_job(cluster.submit(transform, bucket, f"{bucket}-{transform}-{round_number}", num_workers=workers), seconds=600)
     assert document["state"] == "completed" and document["objects"]["done"] == count, document
     return count / document["elapsed_seconds"]
