@@ -53,6 +53,20 @@ class CopyJobs(Copying, ClusterCase):
             self.assertEqual(self.head("same-dst", name)["Ais-Checksum-Value"], self.head("same-src", name)["Ais-Checksum-Value"])
             self.assertTrue(self.head("same-dst", name)["Millrace-Source"].startswith("ais://same-src/"))
 
+    def test_a_copy_that_shares_a_file_is_its_own_object(self):
+        names = [f"o{i}0.bin" for i in range(6)]
+        self.fill("shared-src", names)
+        self.assertEqual(self.ends("copy", "shared-src", "shared-dst")["state"], "completed")
+        files = [f for t in self.cluster.targets for f in t.dir.glob("objects/shared-dst/**/*.bin")]
+        self.assertEqual([f.stat().st_nlink for f in files], [2] * len(names))
+        for name in names[:3]:
+            self.cluster.put("shared-src", name, b"another")
+        self.ends("delete", "shared-src", objects=names[3:5])
+        self.cluster.call("DELETE", "/v1/buckets/shared-src", {"action": "destroy-bck"})
+        for name in names:
+            self.assertEqual(self.cluster.read("shared-dst", name, "&verify=true"), content_of(name))
+        wait_for("the files of the source to go", lambda: all(f.stat().st_nlink == 1 for f in files))
+
     def test_other_names_go_to_their_owners(self):
         names = [f"o{i}.bin" for i in range(60)]
         self.fill("named-src", names)
