@@ -80,12 +80,10 @@ Result<TempFile> TempFile::create(std::string path) {
 }
 
 Result<TempFile> TempFile::link(std::string path, const std::string& file) {
+    FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!opened.is_open()) return file_error("open " + file, errno);
     if (::link(file.c_str(), path.c_str()) != 0) return file_error("link " + path + " to " + file, errno);
-    FileDescriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (opened.is_open()) return TempFile(std::move(path), std::move(opened));
-    const int failure = errno;
-    ::unlink(path.c_str());
-    return file_error("open " + path, failure);
+    return TempFile(std::move(path), std::move(opened));
 }
 
 TempFile::~TempFile() {

@@ -6,8 +6,8 @@
 
 #include "core/file.h"
 #include "core/log.h"
-#include "core/short_waits.h"
 #include "core/metrics.h"
+#include "core/short_waits.h"
 #include "http/listener.h"
 #include "state/families.h"
 #include "state/format.h"

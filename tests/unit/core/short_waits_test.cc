@@ -1,6 +1,7 @@
 #include "core/short_waits.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,8 +30,10 @@ TEST(ShortWaits, AreAskedForThisThreadAlone) {
     const std::uint64_t usual = slice_ns();
     if (usual == 0) GTEST_SKIP() << "this kernel has no slices to ask for";
     std::thread([&] {
+        ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, 3), 0);
         prefer_short_waits();
         EXPECT_EQ(slice_ns(), 100'000u);
+        EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), 3) << "its share of the processor stays";
         const pid_t child = ::fork();
         if (child == 0) ::_exit(slice_ns() == usual ? 0 : 1);
         int status = -1;
