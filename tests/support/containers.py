@@ -18,8 +18,9 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import unittest
+
+import cluster
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("MILLRACE_CONTAINER_CACHE") or TREE / "build/containers").resolve()
@@ -373,12 +374,11 @@ def _started():
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(close)
-    deadline = time.monotonic() + 30
-    while not _answers(path):
-        if service.poll() is not None or time.monotonic() > deadline:
-            said = (folder / "log").read_text(errors="replace").strip()
-            return None, str(no_containers(f"podman system service does not answer: {said[-500:] or 'no word why'}"))
-        time.sleep(0.02)
+    with contextlib.suppress(cluster.Failed):
+        cluster.wait_for("the engine", lambda: _answers(path) or service.poll() is not None, 30)
+    if not _answers(path):
+        said = (folder / "log").read_text(errors="replace").strip()
+        return None, str(no_containers(f"podman system service does not answer: {said[-500:] or 'no word why'}"))
     return path, None
 
 
