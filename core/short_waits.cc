@@ -1,7 +1,9 @@
 #include "core/short_waits.h"
 
 #include <linux/sched.h>
+#define sched_param kernel_sched_param  // the C library has one of its own, which any other header may bring in
 #include <linux/sched/types.h>
+#undef sched_param
 #include <sys/syscall.h>
 #include <unistd.h>
 
