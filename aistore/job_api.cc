@@ -2,6 +2,7 @@
 
 #include "aistore/api.h"
 #include "aistore/job_view.h"
+#include "core/json.h"
 
 namespace millrace::aistore {
 namespace {
@@ -17,7 +18,7 @@ Error unknown_job(const JobFilter& filter) {
 
 Result<JobFilter> read_filter(const Result<std::string>& body) {
     if (!body) return body.error();
-    const json message = body->empty() ? json::object() : json::parse(*body, nullptr, false);
+    const json message = body->empty() ? json::object() : json_or_null(*body);
     if (!message.is_object()) return fail(Code::invalid_argument, "the body must be a JSON object such as {\"ID\":\"job-…\"}");
     return parse_job_filter(message);
 }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "core/json.h"
 #include "http/message.h"
 
 namespace millrace::aistore {
@@ -53,7 +54,7 @@ Result<std::int64_t> Fields::number(std::string_view key) const {
 Result<ActionMessage> parse_action(const std::string& body) {
     ActionMessage message;
     if (body.empty()) return message;
-    const json document = json::parse(body, nullptr, false);
+    MILLRACE_TRY_ASSIGN(const json document, parse_json(body));
     if (!document.is_object()) return fail(Code::invalid_argument, "the body must be a JSON object such as {\"action\":\"list\"}");
     const Fields fields(document);
     MILLRACE_TRY_ASSIGN(message.action, fields.text("action"));

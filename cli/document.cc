@@ -1,24 +1,17 @@
 #include "cli/document.h"
 
 #include <limits>
-#include <nlohmann/json.hpp>
+
+#include "core/json.h"
 
 namespace millrace::cli {
 
 using nlohmann::json;
 
 Result<json> parse_json(std::string_view text) {
-    constexpr int kLevelsMax = 64;
     if (text.empty()) return json();
-    bool too_deep = false;
-    const auto watch_depth = [&](int depth, json::parse_event_t, json&) {
-        too_deep = too_deep || depth > kLevelsMax;
-        return !too_deep;
-    };
-    json parsed = json::parse(text, watch_depth, /*allow_exceptions=*/false);
-    if (parsed.is_discarded() || too_deep) {
-        return fail(Code::internal, "the reply is not the JSON that was expected; is the endpoint a Millrace proxy?");
-    }
+    auto parsed = millrace::parse_json(text);
+    if (!parsed) return fail(Code::internal, "the reply is not the JSON that was expected; is the endpoint a Millrace proxy?");
     return parsed;
 }
 

@@ -1,23 +1,17 @@
 #include "cli/spec_edit.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <nlohmann/json.hpp>
 
 #include "core/base64.h"
+#include "core/yaml_documents.h"
 
 namespace millrace::cli {
 namespace {
 
 Result<YAML::Node> load(const std::string& document) {
-    try {
-        YAML::Node node = YAML::Load(document);
-        if (!node.IsMap()) return fail(Code::invalid_argument, "a specification is a mapping such as 'name: to-wav'");
-        return node;
-    } catch (const YAML::Exception& error) {
-        const std::string line = error.mark.line >= 0 ? "line " + std::to_string(error.mark.line + 1) + ": " : "";
-        return fail(Code::invalid_argument, line + "not valid YAML: " + error.msg);
-    }
+    MILLRACE_TRY_ASSIGN(const std::vector<YAML::Node> documents, yaml_documents(document, "the specification"));
+    if (documents.empty() || !documents[0].IsMap()) return fail(Code::invalid_argument, "a specification is a mapping such as 'name: to-wav'");
+    return documents[0];
 }
 
 bool is_pod(const YAML::Node& node) {

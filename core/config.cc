@@ -1,15 +1,15 @@
 #include "core/config.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <sstream>
 #include <type_traits>
 
+#include "core/file.h"
 #include "core/log.h"
 #include "core/units.h"
+#include "core/yaml_documents.h"
 
 namespace millrace {
 namespace {
@@ -94,14 +94,10 @@ std::string place(const std::string& file, const YAML::Mark& mark, const std::st
 
 template <class Config>
 Result<void> read_file(const std::string& file, Config& config) {
-    YAML::Node root;
-    try {
-        root = YAML::LoadFile(file);
-    } catch (const YAML::BadFile&) {
-        return fail(Code::not_found, "cannot read the configuration file " + file);
-    } catch (const YAML::Exception& failure) {
-        return fail(Code::invalid_argument, place(file, failure.mark, "") + ": " + failure.msg);
-    }
+    const auto text = millrace::read_file(file, kYamlBytesMax);
+    if (!text) return fail(Code::not_found, "cannot read the configuration file " + file + ": " + text.error().context);
+    MILLRACE_TRY_ASSIGN(const std::vector<YAML::Node> documents, yaml_documents(*text, file));
+    const YAML::Node root = documents.empty() ? YAML::Node() : documents[0];
     if (!root.IsMap()) return fail(Code::invalid_argument, file + " must hold 'key: value' lines");
     std::vector<std::string> known;
     fields(config, [&](const char* key, auto&) { known.emplace_back(key); });

@@ -1,7 +1,6 @@
 #include "http/problem.h"
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "core/names.h"
 #include "http/message.h"
 
@@ -50,7 +49,7 @@ std::string problem_json(const Error& error, int status) {
 
 Error error_of_reply(int status, std::string_view body) {
     const std::string shortened = cleaned(body);
-    const nlohmann::json document = nlohmann::json::parse(body, nullptr, false);
+    const nlohmann::json document = json_or_null(body);
     if (document.is_object()) {
         const std::string name = string_member(document, "code");
         const std::string detail = string_member(document, "detail");

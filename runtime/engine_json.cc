@@ -3,8 +3,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "runtime/tail.h"
 
 namespace millrace::runtime::engine_json {
@@ -34,8 +34,6 @@ void append_words(const json& list, std::vector<std::string>& words) {
     if (!list.is_array()) return;
     for (const json& word : list) words.push_back(text_of(word));
 }
-
-json parse(std::string_view body) { return json::parse(body, nullptr, false); }
 
 Error strange(std::string_view what, std::string_view body) {
     return fail(Code::corrupt, "the container engine sent no " + std::string(what) + " but: " + one_line(body));
@@ -111,7 +109,7 @@ std::string label_filter(const std::string& label) {
 }
 
 Result<std::string> version(std::string_view body) {
-    const json document = parse(body);
+    const json document = json_or_null(body);
     std::string number = text_of(member(document, {"Version"}));
     if (number.empty()) return strange("version", body);
     const json components = member(document, {"Components"});
@@ -121,7 +119,7 @@ Result<std::string> version(std::string_view body) {
 }
 
 Result<ImageInfo> image(std::string_view body) {
-    const json document = parse(body);
+    const json document = json_or_null(body);
     ImageInfo info{.id = text_of(member(document, {"Id"})), .user = text_of(member(document, {"Config", "User"})), .argv = {}};
     if (info.id.empty()) return strange("image", body);
     append_words(member(document, {"Config", "Entrypoint"}), info.argv);
@@ -130,13 +128,13 @@ Result<ImageInfo> image(std::string_view body) {
 }
 
 Result<std::string> created_id(std::string_view body) {
-    std::string id = text_of(member(parse(body), {"Id"}));
+    std::string id = text_of(member(json_or_null(body), {"Id"}));
     if (id.empty()) return strange("id of a container", body);
     return id;
 }
 
 Result<ContainerState> state(std::string_view body) {
-    const json document = parse(body);
+    const json document = json_or_null(body);
     ContainerState state;
     state.id = text_of(member(document, {"Id"}));
     if (state.id.empty() || !member(document, {"State"}).is_object()) return strange("state of a container", body);
@@ -150,7 +148,7 @@ Result<ContainerState> state(std::string_view body) {
 }
 
 Result<std::vector<std::string>> ids(std::string_view body) {
-    const json document = parse(body);
+    const json document = json_or_null(body);
     if (!document.is_array()) return strange("list of containers", body);
     std::vector<std::string> found;
     for (const json& container : document) {
@@ -162,13 +160,13 @@ Result<std::vector<std::string>> ids(std::string_view body) {
 }
 
 std::optional<std::string> pull_failure(std::string_view line) {
-    std::string failure = text_of(member(parse(line), {"error"}));
+    std::string failure = text_of(member(json_or_null(line), {"error"}));
     if (failure.empty()) return std::nullopt;
     return one_line(failure);
 }
 
 Error error(int status, std::string_view body) {
-    const json document = parse(body);
+    const json document = json_or_null(body);
     std::string text = one_line(text_of(member(document, {"message"})));
     if (text.empty()) text = one_line(body);
     if (text.empty()) text = "status " + std::to_string(status);

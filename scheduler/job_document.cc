@@ -1,7 +1,6 @@
 #include "scheduler/job_document.h"
 
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 namespace millrace::scheduler {
 namespace {
 
@@ -106,7 +105,7 @@ std::string job_document(const LiveJob& live, const IsOnline& is_online, Detail 
         json slices = json::array();
         for (const auto& [target, slice] : job.slices) slices.push_back(describe_slice(target, slice, is_online(target)));
         document["slices"] = std::move(slices);
-        document["spec"] = json::parse(job.request_json, nullptr, false);
+        document["spec"] = json_or_null(job.request_json);
     }
     return text_of(document);
 }

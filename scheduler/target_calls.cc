@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/json.h"
 #include "core/run_all.h"
 
 namespace millrace::scheduler {
@@ -16,7 +17,7 @@ Task<Result<json>> ask_target(ProxyCore& core, std::string target, std::string p
     request.deadline = steady_now() + std::chrono::seconds(10);
     const auto reply = co_await http::fetch_ok(core.client(), endpoint, request, 64 << 20);
     if (!reply) co_return reply.error().during("target " + target);
-    json document = json::parse(reply->body, nullptr, false);
+    json document = json_or_null(reply->body);
     if (!document.is_object()) co_return fail(Code::unavailable, "target " + target + " answered with something that is not JSON");
     co_return document;
 }

@@ -1,6 +1,5 @@
-#include <nlohmann/json.hpp>
-
 #include "core/hash.h"
+#include "core/json.h"
 #include "spec/transform_spec.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
@@ -86,7 +85,7 @@ Task<void> TransformApi::show(http::Response& response, const std::string& name)
     }
     Standing sum = standing(core_, *entry);
     const auto parsed = spec::parse_spec(entry->spec_json, name);
-    const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", json::parse(entry->spec_json, nullptr, false)},
+    const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", json_or_null(entry->spec_json)},
                         {"digest", parsed ? checksum_text(spec::digest(parsed->spec)) : ""}, {"targets", std::move(sum.per_target)}};
     (void)co_await response.send_json(200, text_of(document));
 }

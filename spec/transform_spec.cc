@@ -4,11 +4,12 @@
 
 #include "core/base64.h"
 #include "core/names.h"
+#include "core/units.h"
+#include "core/yaml_documents.h"
 #include "spec/command_line.h"
 #include "spec/pod_spec.h"
 #include "spec/settings.h"
 #include "spec/spec_reader.h"
-#include "spec/yaml_documents.h"
 
 namespace millrace::spec {
 namespace {
@@ -112,16 +113,24 @@ Result<ParsedSpec> read_document(const YAML::Node& node, const std::string& orig
 
 Result<ParsedSpec> read_document_safely(const YAML::Node& node, const std::string& origin) {
     try {
-        return read_document(node, origin);
+        MILLRACE_TRY_ASSIGN(ParsedSpec parsed, read_document(node, origin));
+        // As it travels, and is read again: aliases and escapes may have made it longer.
+        if (to_json(parsed.spec).size() <= kYamlBytesMax) return parsed;
+        return fail(Code::too_large, origin + ": the specification is larger than " + size_text(kYamlBytesMax) + " with all that is filled in");
     } catch (const std::exception& error) {
         return fail(Code::invalid_argument, origin + ": cannot be read: " + error.what());
     }
+}
+
+Error nothing_in(const std::string& origin) {
+    return fail(Code::invalid_argument, origin + ": holds no transform; it needs 'name' and 'cmd', 'command' or 'runtime'");
 }
 
 }  // namespace
 
 Result<ParsedSpec> parse_spec(const std::string& text, const std::string& origin) {
     MILLRACE_TRY_ASSIGN(const std::vector<YAML::Node> documents, yaml_documents(text, origin));
+    if (documents.empty()) return nothing_in(origin);
     if (documents.size() != 1) {
         return fail(Code::invalid_argument, origin + ": holds " + std::to_string(documents.size()) + " documents where one transform is expected");
     }
@@ -130,6 +139,7 @@ Result<ParsedSpec> parse_spec(const std::string& text, const std::string& origin
 
 Result<std::vector<ParsedSpec>> parse_specs(const std::string& text, const std::string& origin) {
     MILLRACE_TRY_ASSIGN(const std::vector<YAML::Node> documents, yaml_documents(text, origin));
+    if (documents.empty()) return nothing_in(origin);
     std::vector<ParsedSpec> specs;
     for (const YAML::Node& document : documents) {
         MILLRACE_TRY_ASSIGN(ParsedSpec spec, read_document_safely(document, origin));

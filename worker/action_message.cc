@@ -1,5 +1,7 @@
 #include "worker/action_message.h"
 
+#include "core/json.h"
+
 namespace millrace::worker {
 
 constexpr std::size_t kMessageBytesMax = 2 << 20;
@@ -14,7 +16,7 @@ nlohmann::json member(const nlohmann::json& object, std::string_view key) {
 
 Task<Result<ActionMessage>> read_action(http::Request& request) {
     MILLRACE_CO_TRY_ASSIGN(const std::string body, co_await request.read_all(kMessageBytesMax));
-    const nlohmann::json document = nlohmann::json::parse(body, nullptr, false);
+    MILLRACE_CO_TRY_ASSIGN(const nlohmann::json document, parse_json(body));
     const nlohmann::json action = member(document, "action");
     if (!action.is_string()) co_return fail(Code::invalid_argument, R"(the body must be JSON such as {"action": "…", "value": …})");
     co_return ActionMessage{action.get<std::string>(), member(document, "value")};

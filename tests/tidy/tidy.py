@@ -35,6 +35,13 @@ WRAPPED = [
     (r"spdlog/", r"core/log\.cc"),
     (r"prometheus/", r"core/metrics\.cc"),
 ]
+# Parses of what somebody else wrote, and the only files that may call them: they bound depth, size and number.
+BOUNDED_PARSES = [
+    ("JSON", r"json::(parse|accept|sax_parse|from_\w+)\s*\(|json_sax|operator>>\s*\(.*json", ("core/json.cc",)),
+    ("YAML", r"YAML::(Load\w*|Parser)\b", ("core/yaml_documents.cc",)),
+    ("msgpack", r"msgpack::(unpack\w*|v\d::unpack|unpacker|parse)\s*\(|msgpack::unpacker", ("wire/codec.cc", "state/record.h", "store/object_record.cc")),
+    ("patterns of the standard library", r"std::w?regex|\bfnmatch\s*\(", ()),
+]
 LINE_CHARS_MAX = 160
 FILE_LINES_MAX = 600
 ARCHITECTURE_LINES_MAX = 250
@@ -132,6 +139,17 @@ def wrapped_libraries(tree):
             for library, allowed in WRAPPED:
                 if kind == "<" and re.match(library, what) and not re.fullmatch(allowed, path):
                     yield path, number, f"<{what}> may be included by {allowed} only; use our own header for it"
+
+
+def parses_are_bounded(tree):
+    for path in tree.named(".h", ".cc"):
+        if folder_of(path) not in LAYERS:
+            continue
+        for number, line in tree.lines(path):
+            code = line.split("//", 1)[0]
+            for what, pattern, allowed in BOUNDED_PARSES:
+                if re.search(pattern, code) and path not in allowed:
+                    yield path, number, f"parses {what} without bounds: use {' or '.join(allowed)}"
 
 
 def headers_have_a_purpose(tree):
@@ -292,7 +310,7 @@ def headers_are_used(tree):
 
 
 RULES = [
-    direction_of_includes, direction_of_libraries, included_files_exist, wrapped_libraries, headers_have_a_purpose,
+    direction_of_includes, direction_of_libraries, included_files_exist, wrapped_libraries, parses_are_bounded, headers_have_a_purpose,
     sources_are_listed, no_unfinished_work, no_places_of_one_machine, lines_and_files_are_short, architecture_is_short,
     architecture_shows_the_tree, documents_name_real_files, fault_points_are_listed,
 ]

@@ -67,6 +67,12 @@ class EveryRuleCanFail(unittest.TestCase):
             self.breaks(tidy.wrapped_libraries, {"store/c.cc": f"#include <{library}>\n"})
         self.breaks(tidy.wrapped_libraries, {"core/a.h": HEADER + "#include <boost/beast.hpp>\n"})
 
+    def test_parse_without_bounds(self):
+        for call in ("nlohmann::json::parse(text)", "json::from_msgpack(bytes)", "YAML::LoadFile(file)", "msgpack::unpack(data, size)",
+                     "std::regex pattern(text)"):
+            self.breaks(tidy.parses_are_bounded, {"store/c.cc": f"auto a = {call};\n"})
+        self.assertEqual(self.broken({"store/c.cc": "// as json::parse(text) would\n"}), set())
+
     def test_header_without_a_purpose(self):
         self.breaks(tidy.headers_have_a_purpose, {"core/a.h": "#pragma once\n"})
         self.breaks(tidy.headers_have_a_purpose, {"core/a.h": "// Short.\n#pragma once\n"})

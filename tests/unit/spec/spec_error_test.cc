@@ -150,7 +150,7 @@ TEST(SpecErrors, DocumentsThatAreNoMapping) {
 }
 
 TEST(SpecErrors, HostileDocumentsDoNoHarm) {
-    EXPECT_THAT(error_of(std::string(2 << 20, 'a')), HasSubstr("of more than 1.0 MiB is not read"));
+    EXPECT_THAT(error_of(std::string(2 << 20, 'a')), HasSubstr("of more than 256.0 KiB is not read"));
     EXPECT_NE(error_of(std::string(1 << 20, '[')), "accepted");
     EXPECT_NE(error_of(std::string(1 << 20, '{')), "accepted");
     std::string nested;
