@@ -1,12 +1,66 @@
 #include "core/name_template.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
+#include <functional>
+
+#include "core/names.h"
 
 namespace millrace {
 namespace {
 
-constexpr std::size_t kGroupsMax = 8;  // bounds the backtracking of matches()
+constexpr std::size_t kGroupsMax = 8;
+constexpr std::size_t kDigitsMax = 20;  // of the greatest number there is
+
+// Places in a name, its end included.
+class Places {
+public:
+    void add(std::size_t place) { bits_[place / 64] |= std::uint64_t{1} << place % 64; }
+    bool has(std::size_t place) const { return (bits_[place / 64] >> place % 64 & 1) != 0; }
+    template <class Visit>
+    void for_each(Visit&& visit) const {
+        for (std::size_t word = 0; word < bits_.size(); ++word) {
+            for (std::uint64_t left = bits_[word]; left != 0; left &= left - 1) visit(word * 64 + static_cast<std::size_t>(std::countr_zero(left)));
+        }
+    }
+
+private:
+    std::array<std::uint64_t, kObjectNameBytesMax / 64 + 1> bits_{};
+};
+
+// The lengths of those that the text begins with: byte for byte it narrows down the sorted choices, as one does in a dictionary.
+template <class Ends>
+void match_choice(const std::vector<std::string>& choices, std::string_view text, const Ends& ends) {
+    auto first = choices.begin();
+    auto last = choices.end();
+    for (std::size_t length = 0; first != last; ++length) {
+        if (first->size() == length) {
+            ends(length);
+            ++first;
+        }
+        if (length == text.size()) return;
+        const auto byte_at = [length](const std::string& choice) { return static_cast<unsigned char>(choice[length]); };
+        const auto same = std::ranges::equal_range(first, last, static_cast<unsigned char>(text[length]), {}, byte_at);
+        first = same.begin();
+        last = same.end();
+    }
+}
+
+template <class Range, class Ends>
+void match_range(const Range& range, std::string_view text, const Ends& ends) {
+    std::uint64_t value = 0;
+    for (std::size_t digits = 1; digits <= std::min(text.size(), kDigitsMax); ++digits) {
+        const char c = text[digits - 1];
+        const auto digit = static_cast<std::uint64_t>(c - '0');
+        if (c < '0' || c > '9' || value > (UINT64_MAX - digit) / 10) return;
+        value = value * 10 + digit;
+        const bool padding_fits = range.width > 0 ? digits == range.width || (digits > range.width && text[0] != '0') : digits == 1 || text[0] != '0';
+        const bool inside = value >= range.first && value <= range.last && (value - range.first) % range.step == 0;
+        if (padding_fits && inside) ends(digits);
+    }
+}
 
 bool parse_number(std::string_view text, std::uint64_t& value) {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -34,6 +88,9 @@ Result<NameTemplate::Part> NameTemplate::parse_group(std::string_view group, std
     if (group.find("..") == group.npos) {
         part.kind = Part::Kind::choice;
         part.choices = split(group, ",");
+        std::ranges::sort(part.choices);
+        const auto doubled = std::ranges::unique(part.choices);
+        part.choices.erase(doubled.begin(), doubled.end());
         return part;
     }
     const std::vector<std::string> ends = split(group, "..");
@@ -49,6 +106,7 @@ Result<NameTemplate::Part> NameTemplate::parse_group(std::string_view group, std
 }
 
 Result<NameTemplate> NameTemplate::parse(std::string_view text) {
+    if (text.size() > kObjectNameBytesMax) return fail(Code::invalid_argument, "a template of more than 1024 bytes is not read");
     NameTemplate parsed;
     std::string_view rest = text;
     const auto literal = [&](std::string_view piece) {
@@ -81,30 +139,25 @@ Result<NameTemplate> NameTemplate::parse(std::string_view text) {
 
 bool NameTemplate::matches(std::string_view name) const {
     if (open_ended_) return name.starts_with(prefix_);
-    return matches_from(0, name);
-}
-
-bool NameTemplate::matches_from(std::size_t index, std::string_view rest) const {
-    if (index == parts_.size()) return rest.empty();
-    const Part& part = parts_[index];
-    switch (part.kind) {
-        case Part::Kind::literal:
-            return rest.starts_with(part.literal) && matches_from(index + 1, rest.substr(part.literal.size()));
-        case Part::Kind::choice:
-            return std::ranges::any_of(part.choices, [&](const std::string& choice) {
-                return rest.starts_with(choice) && matches_from(index + 1, rest.substr(choice.size()));
-            });
-        case Part::Kind::range: break;
+    if (name.size() > kObjectNameBytesMax) return false;
+    Places places;
+    places.add(0);
+    for (const Part& part : parts_) {
+        Places next;
+        places.for_each([&](std::size_t place) {
+            const std::string_view rest = name.substr(place);
+            const auto ends = [&](std::size_t length) { next.add(place + length); };
+            switch (part.kind) {
+                case Part::Kind::literal:
+                    if (rest.starts_with(part.literal)) ends(part.literal.size());
+                    break;
+                case Part::Kind::choice: match_choice(part.choices, rest, ends); break;
+                case Part::Kind::range: match_range(part, rest, ends); break;
+            }
+        });
+        places = next;
     }
-    for (std::size_t digits = 1; digits <= std::min<std::size_t>(rest.size(), 20) && rest[digits - 1] >= '0' && rest[digits - 1] <= '9'; ++digits) {
-        const bool padding_fits = part.width > 0 ? digits == part.width || (digits > part.width && rest[0] != '0')
-                                                 : digits == 1 || rest[0] != '0';
-        std::uint64_t value = 0;
-        if (!padding_fits || !parse_number(rest.substr(0, digits), value)) continue;
-        const bool inside = value >= part.first && value <= part.last && (value - part.first) % part.step == 0;
-        if (inside && matches_from(index + 1, rest.substr(digits))) return true;
-    }
-    return false;
+    return places.has(name.size());
 }
 
 }  // namespace millrace

@@ -1,4 +1,7 @@
 // A set of names written as a brace template: "shard-{000..099}.tar", "{a,b}/x{1..9..2}", or "p@100" for p0 … p99. Pure.
+//
+// The work for a name is bounded by its length and that of the template, whatever both say: a match is a walk over the places in the
+// name that the parts so far can end at, each place taken once.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -22,11 +25,10 @@ private:
     struct Part {
         enum class Kind { literal, range, choice } kind = Kind::literal;
         std::string literal{};
-        std::vector<std::string> choices{};
+        std::vector<std::string> choices{};  // sorted, each once
         std::uint64_t first = 0, last = 0, step = 1;
         std::size_t width = 0;  // digits of a zero-padded range, 0 when not padded
     };
-    bool matches_from(std::size_t part, std::string_view rest) const;
     static Result<Part> parse_group(std::string_view group, std::string_view whole);
 
     std::vector<Part> parts_;

@@ -70,6 +70,29 @@ TEST(NameTemplate, MalformedTemplatesSayWhatIsWrong) {
     }
 }
 
+// Each would take longer than anybody waits if every way to divide the name up were tried.
+TEST(NameTemplate, WorkDoesNotDependOnTheWaysToDivideAName) {
+    std::string choice = "{";
+    for (int length = 1; length <= 40; ++length) choice += std::string(static_cast<std::size_t>(length), 'a') + (length < 40 ? "," : "}");
+    const std::string as(1024, 'a');
+    EXPECT_FALSE(matches(choice + "b", as));
+    std::string many;
+    for (int group = 0; group < 8; ++group) many += "{a,aa,aaa,aaaa,aaaaa,aaaaaa,aaaaaaa,aaaaaaaa,aaaaaaaaa,aaaaaaaaaa}";
+    EXPECT_FALSE(matches(many + "b", as));
+    EXPECT_TRUE(matches(many + "b", as.substr(0, 80) + "b"));
+    EXPECT_FALSE(matches(many + "b", as.substr(0, 81) + "b"));
+    std::string same;
+    for (int group = 0; group < 8; ++group) same += "{,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,}";
+    EXPECT_FALSE(matches(same + "b", "a"));
+    EXPECT_TRUE(matches(same + "b", "b"));
+    std::string ranges;
+    for (int group = 0; group < 8; ++group) ranges += "{0..18446744073709551615}";
+    EXPECT_FALSE(matches(ranges + "b", std::string(160, '1')));
+    EXPECT_TRUE(matches(ranges + "b", std::string(152, '1') + "b"));
+}
+
+TEST(NameTemplate, LongTemplatesAreRefused) { EXPECT_FALSE(NameTemplate::parse(std::string(1025, 'a'))); }
+
 // ---- against a generator of what bash's brace expansion gives
 
 struct Generated {
