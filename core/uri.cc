@@ -65,6 +65,7 @@ Result<std::string> decode_in_query(std::string_view text) {
 }  // namespace
 
 Result<Query> Query::parse(std::string_view text) {
+    constexpr std::size_t kItemsMax = 1000;
     Query query;
     while (!text.empty()) {
         const std::size_t end = std::min(text.find('&'), text.size());
@@ -74,6 +75,7 @@ Result<Query> Query::parse(std::string_view text) {
         const std::size_t equals = std::min(pair.find('='), pair.size());
         MILLRACE_TRY_ASSIGN(std::string key, decode_in_query(pair.substr(0, equals)));
         MILLRACE_TRY_ASSIGN(std::string value, decode_in_query(equals < pair.size() ? pair.substr(equals + 1) : ""));
+        if (query.items_.size() == kItemsMax) return fail(Code::invalid_argument, "a query has at most " + std::to_string(kItemsMax) + " parts");
         query.add(std::move(key), std::move(value));
     }
     return query;

@@ -33,6 +33,7 @@ const std::string& date_text() {
 }
 
 constexpr std::size_t kErrorHeaderBytesMax = 8 * 1024;
+constexpr std::size_t kPathBytesMax = 16 * 1024;  // five times the longest name of an object with every byte escaped
 
 bool status_has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 
@@ -73,6 +74,7 @@ Result<void> IncomingRequest::take_target() {
     }
     const std::size_t mark = std::min(rest.find('?'), rest.size());
     path = rest.substr(0, mark);
+    if (path.size() > kPathBytesMax) return fail(Code::invalid_argument, "the path of a request is longer than " + std::to_string(kPathBytesMax) + " bytes");
     if (mark == rest.size()) return {};
     auto parsed = Query::parse(rest.substr(mark + 1));
     if (!parsed) return parsed.error().during("reading the query of the request");

@@ -48,6 +48,13 @@ TEST(Query, EmptyPairsAreIgnored) {
     EXPECT_EQ(Query::parse("a==")->get("a"), "=");
 }
 
+TEST(Query, NumberOfPartsHasALimit) {
+    std::string text;
+    for (int i = 0; i < 1000; ++i) text += "a=1&";
+    EXPECT_TRUE(Query::parse(text));
+    EXPECT_FALSE(Query::parse(text + "b"));
+}
+
 TEST(Query, BadEncodingIsAnError) { EXPECT_FALSE(Query::parse("a=%")); }
 
 TEST(Query, TextReadsBack) {
