@@ -1,7 +1,6 @@
 #include "store/bucket_table.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "core/check.h"
 #include "core/clock.h"
@@ -14,9 +13,7 @@
 namespace millrace::store {
 namespace {
 
-constexpr auto kMeta = state::target_family::meta;
 constexpr auto kBuckets = state::target_family::buckets;
-constexpr std::string_view kDestroyingPrefix = "destroying/";
 
 Error no_bucket(const std::string& name) {
     return fail(Code::not_found, "bucket \"ais://" + name + "\" does not exist");
@@ -50,7 +47,6 @@ Result<FileLocation> Bucket::place(const Mountpath& mountpath, std::string_view 
 // --- BucketTable ---
 
 Result<void> BucketTable::load() {
-    MILLRACE_TRY(finish_destroying());
     state::Cursor cursor = kv_.cursor(kBuckets);
     for (cursor.seek(""); cursor.valid(); cursor.next()) {
         const std::string name(cursor.key());
@@ -134,14 +130,13 @@ Result<void> BucketTable::rename(const std::vector<BucketRenaming>& renamings) {
 Result<void> BucketTable::destroy(const std::string& name) {
     const std::lock_guard one_at_a_time(admin_mutex_);
     MILLRACE_TRY_ASSIGN(const std::shared_ptr<Bucket> bucket, find(name));
-    const std::string marker = std::string(kDestroyingPrefix) + bucket->folder();
+    bucket->destroyed_ = true;
     {
-        bucket->destroyed_ = true;
         const std::unique_lock no_changes(bucket->changes_);
         state::Batch batch;
         batch.erase(kBuckets, name);
         ObjectIndex::erase_bucket(batch, bucket->key());
-        batch.put(kMeta, marker, "");
+        FolderRemover::mark(batch, bucket->folder());
         batch.use_reserve();
         if (const auto written = kv_.write(std::move(batch), true); !written) {
             bucket->destroyed_ = false;
@@ -151,43 +146,7 @@ Result<void> BucketTable::destroy(const std::string& name) {
         buckets_.erase(name);
         std::erase_if(renamed_, [&](const auto& item) { return item.second == name; });
     }
-    // From here on the bucket is gone; the marker has its files removed at the next start if that fails now.
-    if (const auto removed = remove_files(bucket->folder()); !removed) {
-        log::warn("files of a destroyed bucket stay until the next start", {{"bucket", name}, {"error", removed.error()}});
-        return {};
-    }
-    state::Batch batch;
-    batch.erase(kMeta, marker);
-    batch.use_reserve();
-    return kv_.write(std::move(batch), false);
-}
-
-Result<void> BucketTable::finish_destroying() {
-    state::Batch batch;
-    state::Cursor cursor = kv_.cursor(kMeta, state::prefix_end(kDestroyingPrefix));
-    for (cursor.seek(kDestroyingPrefix); cursor.valid(); cursor.next()) {
-        const std::string folder(cursor.key().substr(kDestroyingPrefix.size()));
-        if (!is_inner_path(folder)) {
-            return fail(Code::corrupt, "the store's key '" + std::string(cursor.key()) + "' does not name a folder");
-        }
-        MILLRACE_TRY(remove_files(folder));
-        batch.erase(kMeta, cursor.key());
-        log::info("destroyed bucket's files removed", {{"folder", folder}});
-    }
-    MILLRACE_TRY(cursor.status());
-    if (batch.empty()) return {};
-    batch.use_reserve();
-    return kv_.write(std::move(batch), false);
-}
-
-Result<void> BucketTable::remove_files(const std::string& folder) {
-    for (const Mountpath& mountpath : mountpaths_.all()) {
-        const std::filesystem::path path = mountpath.objects_folder() + "/" + folder;
-        std::error_code error;
-        std::filesystem::remove_all(path, error);
-        if (error) return file_error("remove the folder " + path.string(), error.value());
-        std::filesystem::remove(path.parent_path(), error);  // stays while another generation uses it
-    }
+    remover_.remove_bucket(bucket->folder());
     return {};
 }
 

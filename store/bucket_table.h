@@ -15,6 +15,7 @@
 
 #include "core/result.h"
 #include "state/kv.h"
+#include "store/folder_remover.h"
 #include "store/mountpath.h"
 #include "store/object_record.h"
 #include "store/sequence.h"
@@ -50,12 +51,13 @@ private:
 
 class BucketTable {
 public:
-    BucketTable(state::Kv& kv, const Mountpaths& mountpaths, Sequence& sequence)
-        : kv_(kv), mountpaths_(mountpaths), sequence_(sequence) {}
+    BucketTable(state::Kv& kv, const Mountpaths& mountpaths, Sequence& sequence, FolderRemover& remover)
+        : kv_(kv), mountpaths_(mountpaths), sequence_(sequence), remover_(remover) {}
 
-    // Reads the buckets and finishes what a crash interrupted. Once, before the others.
+    // Reads the buckets. Once, before the others.
     Result<void> load();
     Result<void> create(const std::string& name, std::uint64_t small_object_bytes_max);
+    // Gone at once, and for good; its files go in the background, also over a restart.
     Result<void> destroy(const std::string& name);
     // See ObjectStore::rename_buckets().
     Result<void> rename(const std::vector<BucketRenaming>& renamings);
@@ -68,13 +70,12 @@ public:
     std::vector<std::string> names() const;
 
 private:
-    Result<void> finish_destroying();
     bool has_key(const std::string& key) const;
-    Result<void> remove_files(const std::string& folder);
 
     state::Kv& kv_;
     const Mountpaths& mountpaths_;
     Sequence& sequence_;
+    FolderRemover& remover_;
     std::mutex admin_mutex_;           // one creation or destruction at a time
     mutable std::shared_mutex mutex_;  // guards buckets_; held for lookups only
     std::map<std::string, std::shared_ptr<Bucket>> buckets_;  // by name

@@ -295,9 +295,7 @@ Result<std::string> Drafts::folder_of(const Draft& draft) const {
 void Drafts::remove_folder(const Draft& draft) const {
     const auto folder = folder_of(draft);
     if (!folder) return;
-    std::error_code error;
-    fs::remove_all(*folder, error);
-    if (error) log::warn("pieces of an object stay until the next start", {{"folder", *folder}, {"error", error.message()}});
+    remover_.remove(*folder);
 }
 
 // --- The start ---
@@ -366,9 +364,7 @@ Result<void> Drafts::remove_unknown_files() const {
                 MILLRACE_TRY(remove_unknown_pieces(entry.path().string(), *draft->second));
                 continue;
             }
-            std::error_code failure;
-            fs::remove_all(entry.path(), failure);
-            if (failure) return file_error("remove the leftover " + entry.path().string(), failure.value());
+            remover_.remove(entry.path().string());
         }
         if (error) return file_error("read the folder " + mountpath.drafts_folder(), error.value());
     }

@@ -23,6 +23,7 @@
 #include "core/hash.h"
 #include "store/bucket_table.h"
 #include "store/durability.h"
+#include "store/folder_remover.h"
 #include "store/object_store.h"
 #include "store/publisher.h"
 
@@ -62,8 +63,9 @@ public:
 class Drafts {
 public:
     Drafts(state::Kv& kv, const Mountpaths& mountpaths, const BucketTable& buckets, const ObjectIndex& index, Publisher& publisher,
-           Durability& durability, DraftLimits limits)
-        : kv_(kv), mountpaths_(mountpaths), buckets_(buckets), index_(index), publisher_(publisher), durability_(durability), limits_(limits) {}
+           Durability& durability, FolderRemover& remover, DraftLimits limits)
+        : kv_(kv), mountpaths_(mountpaths), buckets_(buckets), index_(index), publisher_(publisher), durability_(durability), remover_(remover),
+          limits_(limits) {}
 
     // Reads the drafts and removes what no record names. Once, before the others.
     Result<void> load();
@@ -133,9 +135,10 @@ private:
     const ObjectIndex& index_;
     Publisher& publisher_;
     Durability& durability_;
+    FolderRemover& remover_;
     const DraftLimits limits_;
 
-    mutable std::mutex mutex_;  // guards what follows and what it points to; held for short writes and removals
+    mutable std::mutex mutex_;  // guards what follows and what it points to; held for short writes
     std::map<std::string, std::shared_ptr<Draft>> drafts_;  // by id
     std::size_t pieces_ = 0;                                // of all of them
 };

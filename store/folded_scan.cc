@@ -13,17 +13,20 @@ std::string behind_folder(const std::string& folder) { return folder + '\xff'; }
 }  // namespace
 
 Result<FoldedPage> scan_folded(ObjectStore& store, const std::string& bucket, const std::string& prefix, const std::string& after,
-                               std::size_t entries_max, bool with_folders) {
-    FoldedPage page;
+                               std::size_t entries_max, bool with_folders, std::size_t looked_at_max) {
+    FoldedPage page{.entries = {}, .last = after};
     std::string last = after.ends_with('/') ? behind_folder(after) : after;
-    while (page.entries.size() < entries_max) {
+    std::size_t looked_at = 0;
+    while (page.entries.size() < entries_max && looked_at < looked_at_max) {
         MILLRACE_TRY_ASSIGN(ScanPage step, store.scan(bucket, prefix, last, std::min(kStep, entries_max - page.entries.size())));
         std::string inside;  // the folder whose entry was the last
+        looked_at += step.objects.size();
         for (ListedObject& object : step.objects) {
             if (!inside.empty() && object.name.starts_with(inside)) continue;
             const std::size_t slash = object.name.find('/', prefix.size());
             inside = slash == std::string::npos ? "" : object.name.substr(0, slash + 1);
             last = inside.empty() ? object.name : behind_folder(inside);
+            page.last = inside.empty() ? object.name : inside;
             if (inside.empty()) {
                 page.entries.push_back({std::move(object), false});
             } else if (with_folders && inside > after) {

@@ -24,16 +24,18 @@ LocalStore::LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Seq
     : mountpaths_(std::move(mountpaths)),
       sequence_(std::move(sequence)),
       index_(kv),
-      buckets_(kv, mountpaths_, *sequence_),
+      remover_(kv, mountpaths_),
+      buckets_(kv, mountpaths_, *sequence_, remover_),
       durability_(kv, mountpaths_, index_, options.unlink_delay),
       publisher_(kv, mountpaths_, index_, *sequence_, durability_),
-      drafts_(kv, mountpaths_, buckets_, index_, publisher_, durability_, options.drafts) {}
+      drafts_(kv, mountpaths_, buckets_, index_, publisher_, durability_, remover_, options.drafts) {}
 
 Result<std::unique_ptr<LocalStore>> LocalStore::open(const LocalStoreOptions& options, state::Kv& kv) {
     const std::vector<std::string> folders = options.mountpaths.empty() ? std::vector{options.folder} : options.mountpaths;
     MILLRACE_TRY_ASSIGN(Mountpaths mountpaths, Mountpaths::open(folders, kv));
     MILLRACE_TRY_ASSIGN(auto sequence, Sequence::open(kv));
     std::unique_ptr<LocalStore> store(new LocalStore(kv, std::move(mountpaths), std::move(sequence), options));
+    MILLRACE_TRY(store->remover_.recover());
     MILLRACE_TRY(store->buckets_.load());
     MILLRACE_TRY(store->durability_.recover());
     MILLRACE_TRY(store->drafts_.load());

@@ -12,6 +12,7 @@
 #include "store/bucket_table.h"
 #include "store/drafts.h"
 #include "store/durability.h"
+#include "store/folder_remover.h"
 #include "store/local_reader.h"
 #include "store/mountpath.h"
 #include "store/object_index.h"
@@ -61,6 +62,9 @@ public:
     // Another content than what was written is Code::corrupt.
     Task<Result<void>> verify(const std::string& bucket, const std::string& name) override;
 
+    // Until the files of destroyed buckets and of drafts that are over have gone.
+    void wait_for_removals() { remover_.wait(); }
+
     // Objects that are still to be published.
     Drafts& drafts() { return drafts_; }
 
@@ -76,6 +80,7 @@ private:
     const Mountpaths mountpaths_;
     const std::unique_ptr<Sequence> sequence_;
     const ObjectIndex index_;
+    FolderRemover remover_;
     BucketTable buckets_;
     Durability durability_;
     Publisher publisher_;

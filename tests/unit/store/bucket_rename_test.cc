@@ -55,6 +55,7 @@ TEST_F(BucketRename, TheOldNameIsFreeForAnotherBucket) {
     open_store();
     EXPECT_EQ(*get_from("pictures", "x"), content(5000));
     ASSERT_TRUE(store_->destroy_bucket("pictures"));
+    store_->wait_for_removals();
     EXPECT_EQ(files_on_disk(), 0u);
     EXPECT_EQ(store_->renamed_bucket("uid-1"), std::nullopt);
 }

@@ -28,6 +28,7 @@ protected:
         return run_blocking(loop_, store_->drafts().publish(draft, std::move(numbers), {}));
     }
     std::size_t draft_files() const {
+        if (store_) store_->wait_for_removals();
         std::size_t files = 0;
         std::error_code absent;
         for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "target/drafts", absent)) files += entry.is_regular_file();

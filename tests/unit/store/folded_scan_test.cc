@@ -23,8 +23,8 @@ protected:
                 found.push_back(entry.object.name);
             }
             if (page->at_end) return found;
-            if (page->entries.empty()) return {"a page in the middle is empty"};
-            after = page->entries.back().object.name;
+            EXPECT_GT(page->last, after);
+            after = page->last;
         }
     }
     void put_all(const std::vector<std::string>& names) {
@@ -75,6 +75,21 @@ TEST_F(FoldedScan, ASummaryAddsUpOverItsParts) {
     EXPECT_TRUE(none.at_end);
     EXPECT_FALSE(summarize(*store_, "no-such-bucket", "", "", 10));
     EXPECT_FALSE(scan_folded(*store_, "no-such-bucket", "", "", 10, true));
+}
+
+TEST_F(FoldedScan, WorkForAPageIsBounded) {
+    for (int folder = 0; folder < 10; ++folder) {
+        for (int i = 0; i < 10; ++i) ASSERT_TRUE(put("f" + std::to_string(100 + folder) + "/" + std::to_string(i), ""));
+    }
+    ASSERT_TRUE(put("z", ""));
+    const auto first = scan_folded(*store_, "photos", "", "", 10, false, 50);
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(first->at_end);
+    EXPECT_TRUE(first->entries.empty());
+    const auto second = scan_folded(*store_, "photos", "", first->last, 100, false);
+    ASSERT_TRUE(second && second->at_end);
+    ASSERT_EQ(second->entries.size(), 1u);
+    EXPECT_EQ(second->entries[0].object.name, "z");
 }
 
 }  // namespace

@@ -34,10 +34,15 @@ protected:
     }
     Result<void> change(const std::string& after) {
         if (after == "erase") MILLRACE_TRY(store_->erase("photos", "name"));
-        else if (after == "destroy") MILLRACE_TRY(store_->destroy_bucket("photos"));
+        else if (after == "destroy") MILLRACE_TRY(destroy());
         else if (after == "upload") MILLRACE_TRY(upload(text_of(after, 2)));
         else MILLRACE_TRY(put("name", text_of(after, 2)));
         return store_->sync();
+    }
+    Result<void> destroy() {
+        MILLRACE_TRY(store_->destroy_bucket("photos"));
+        store_->wait_for_removals();
+        return {};
     }
     Result<void> upload(const std::string& text) {
         MILLRACE_TRY_ASSIGN(const DraftName draft, store_->drafts().begin("photos", "name"));
@@ -53,6 +58,7 @@ protected:
     // The old or the new, whole, and not a file more than there should be.
     void expect_old_or_new(const Case& c) {
         ASSERT_TRUE(store_->has_bucket("photos") || c.after == "destroy");
+        store_->wait_for_removals();
         if (!store_->has_bucket("photos")) {
             EXPECT_EQ(files_on_disk(), 0u);
             return;
@@ -73,6 +79,7 @@ protected:
         EXPECT_EQ(files_on_disk(), files);
         EXPECT_EQ(notes(), 0u);
         store_->drafts().expire(std::numeric_limits<std::int64_t>::max());
+        store_->wait_for_removals();
         EXPECT_TRUE(std::filesystem::is_empty(folder_ / "target/drafts"));
         EXPECT_TRUE(put("name", text_of("large", 3)));
         EXPECT_EQ(*get("name"), text_of("large", 3));
@@ -148,6 +155,7 @@ std::vector<Case> kill_cases() {
             cases.push_back({point, before, "erase"});
             cases.push_back({point, before, "destroy"});
         }
+        cases.push_back({"store.before_folder_removal", before, "destroy"});
     }
     cases.push_back({"store.before_unlink", "large", "erase"});
     for (const std::string point : {"store.before_draft_piece", "store.after_draft_piece", "store.before_draft_publish", "store.after_draft_publish",
@@ -248,9 +256,28 @@ TEST_F(StoreFaults, DestructionThatWasInterruptedIsFinishedAtTheStart) {
     batch.put(state::target_family::meta, "destroying/" + generation_folder, "");
     ASSERT_TRUE(kv_->write(std::move(batch), true));
     open_store();
+    store_->wait_for_removals();
     EXPECT_EQ(files_on_disk(), 0u);
     EXPECT_FALSE(std::filesystem::exists(objects / "photos"));
     EXPECT_EQ(*kv_->get(state::target_family::meta, "destroying/" + generation_folder), std::nullopt);
+}
+
+TEST_F(StoreFaults, RemovalOfABucketIsWaitedForByNobody) {
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(put("large" + std::to_string(i), content(5000)));
+    arm("store.before_folder_removal:20:io");  // somewhere on the way
+    ASSERT_TRUE(store_->destroy_bucket("photos"));
+    store_->wait_for_removals();
+    fault::armed = false;
+    EXPECT_FALSE(store_->has_bucket("photos"));
+    const std::size_t left = files_on_disk();
+    EXPECT_GT(left, 0u);
+    EXPECT_LT(left, 50u);
+    ASSERT_TRUE(store_->create_bucket("photos", kSmallMax));  // another, beside what is left of the first
+    ASSERT_TRUE(put("large", content(5000)));
+    open_store();
+    store_->wait_for_removals();
+    EXPECT_EQ(files_on_disk(), 1u);
+    EXPECT_EQ(*get("large"), content(5000));
 }
 
 class ImpatientStore : public StoreFixture {

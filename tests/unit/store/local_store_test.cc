@@ -250,6 +250,7 @@ TEST_F(LocalStoreTest, BucketsAreCreatedListedAndDestroyed) {
     EXPECT_FALSE(store_->has_bucket("photos"));
     EXPECT_EQ(code_of(get("small")), Code::not_found);
     EXPECT_EQ(code_of(commit(*late)), Code::not_found);
+    store_->wait_for_removals();
     EXPECT_EQ(files_on_disk(), 1u);
 
     open_store();

@@ -125,6 +125,7 @@ TEST_F(LocalStoreThreads, BucketIsDestroyedUnderItsWriters) {
     EXPECT_TRUE(store_->destroy_bucket("photos"));
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(unexpected, 0);
+    store_->wait_for_removals();
     EXPECT_EQ(files_on_disk(), 0u);
     ASSERT_TRUE(store_->create_bucket("photos", kSmallMax));
     EXPECT_TRUE(store_->scan("photos", "", "", 10)->objects.empty());
