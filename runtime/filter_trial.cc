@@ -1,6 +1,8 @@
 #include "runtime/filter_trial.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 #include "core/hash.h"
 #include "runtime/forkable.h"
@@ -40,12 +42,20 @@ struct Probe {
     }
 };
 
-Task<Result<Probe>> probe(const TransformSpec& spec, const FilterProgram& program, FilterLauncher& launcher) {
-    const ObjectRun nothing{.bucket = "", .name = "", .args = "", .deadline = steady_now() + kProbeTimeMax};
-    MemorySource source("");
+struct Specimen {
+    const char* bucket;
+    const char* name;
+    const char* args;
+    const char* content;
+};
+constexpr std::array<Specimen, 2> kSpecimens{{{"millrace-trial", "trial/first", "", ""}, {"millrace-trial-2", "second.txt", "trial=2", "of a trial\n"}}};
+
+Task<Result<Probe>> probe(const TransformSpec& spec, const FilterProgram& program, const Specimen& specimen, FilterLauncher& launcher) {
+    const ObjectRun object{.bucket = specimen.bucket, .name = specimen.name, .args = specimen.args, .deadline = steady_now() + kProbeTimeMax};
+    MemorySource source(specimen.content);
     DigestSink sink;
     const Instant begun = steady_now();
-    FilterRun run(spec, program, nothing, source, sink, launcher);
+    FilterRun run(spec, program, object, source, sink, launcher);
     const RunResult result = co_await run.run();
     if (!result.has_value() && !run.own_end()) co_return result.error().error;
     co_return Probe{*run.own_end(), sink.value(), steady_now() - begun};
@@ -60,22 +70,27 @@ Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& p
     FilterLauncher forks(always, children, executor);
     FilterLauncher spawns(never, children, executor);
     if (const std::string why = fork_obstacle(program.file, program.env, library); !why.empty()) co_return fail(Code::unavailable, why);
-    auto first = co_await probe(spec, program, forks);  // loads it
-    if (!first.has_value()) co_return first.error();
+    std::array<std::optional<Probe>, kSpecimens.size()> firsts;
+    for (std::size_t i = 0; i < kSpecimens.size(); ++i) {  // loads it
+        const auto first = co_await probe(spec, program, kSpecimens[i], forks);
+        if (!first.has_value()) co_return first.error();
+        firsts[i] = *first;
+    }
     if (forks.forks() == 0) co_return fail(Code::unavailable, forks.last_failure());
     Duration spawned = Duration::max();
     Duration forked = Duration::max();
     const Instant begun = steady_now();
     for (int round = 0; round < kRoundsMin || (round < kRoundsMax && steady_now() < begun + kEnough); ++round) {
-        const auto one = co_await probe(spec, program, spawns);
+        const std::size_t which = static_cast<std::size_t>(round) % kSpecimens.size();
+        const auto one = co_await probe(spec, program, kSpecimens[which], spawns);
         if (!one.has_value()) co_return one.error();
-        const auto other = co_await probe(spec, program, forks);
+        const auto other = co_await probe(spec, program, kSpecimens[which], forks);
         if (!other.has_value()) co_return other.error();
-        if (!one->is_like(*first) || !other->is_like(*first)) co_return fail(Code::unavailable, "its results are not the same each time");
+        if (!one->is_like(*firsts[which]) || !other->is_like(*firsts[which])) co_return fail(Code::unavailable, "its results are not the same each time");
         spawned = std::min(spawned, one->took);
         forked = std::min(forked, other->took);
     }
-    if (forks.forks() < static_cast<std::uint64_t>(kRoundsMin) + 1) co_return fail(Code::unavailable, "it does not always fork");
+    if (forks.forks() < static_cast<std::uint64_t>(kRoundsMin) + kSpecimens.size()) co_return fail(Code::unavailable, "it does not always fork");
     if (static_cast<double>(forked.count()) > kGainMin * static_cast<double>(spawned.count())) co_return fail(Code::unavailable, "there is no gain");
     co_return Result<void>{};
 }

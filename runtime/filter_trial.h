@@ -1,6 +1,7 @@
 // The trial of a filter at its start: whether forking its children gives what spawning them gives, and sooner.
 //
-// It runs the filter on an empty body without a name, a few times each way.
+// It runs the filter on two small objects that are not there, a few times each way. They differ in everything that an object has, so
+// what was remembered of the one when the program was loaded shows with the other.
 #pragma once
 #include "runtime/filter_run.h"
 

@@ -16,6 +16,7 @@
 #define EXPORTED __attribute__((visibility("default")))
 
 typedef int (*Main)(int, char**, char**);
+typedef char* (*GetVariable)(const char*);
 typedef int (*StartMain)(Main, int, char**, void (*)(void), void (*)(void), void (*)(void), void*);
 
 extern char** environ;
@@ -23,6 +24,8 @@ extern char** environ;
 enum { control_fd = 0 };  // so that the numbers of all other descriptors are those of a spawned child
 
 static Main real_main;
+static GetVariable real_getenv;     // once the program stands before main
+static int object_was_read;         // somebody asked for a variable of the object before that: what it got is no object's
 static int* thread_id;              // where libc keeps the id of the main thread
 static void* robust_list;           // libc's list of robust mutexes, and its size: the kernel forgets them in a child
 static size_t robust_list_bytes;
@@ -99,10 +102,30 @@ static void fill_slots(char** environment, char* const* variables) {
     for (size_t slot = 0; slot < millrace_object_variables; ++slot) *places[slot] = variables[slot];
 }
 
+// libc's cannot be looked up yet: that may ask for variables itself.
+static char* find_variable(const char* name) {
+    const size_t length = strlen(name);
+    for (char** variable = environ; variable != NULL && *variable != NULL; ++variable) {
+        if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=') return *variable + length + 1;
+    }
+    return NULL;
+}
+
+static char* get_variable(const char* name) {
+    if (real_getenv != NULL) return real_getenv(name);
+    if (strncmp(name, "MILLRACE_", strlen("MILLRACE_")) == 0) object_was_read = 1;
+    return find_variable(name);
+}
+
+// Programs with privileges, for which the second differs, are not forked.
+EXPORTED char* getenv(const char* name) { return get_variable(name); }
+EXPORTED char* secure_getenv(const char* name) { return get_variable(name); }
+
 static enum MillraceVerdict verdict(char** first_environment) {
     if (count_entries("/proc/self/task") != 1) return millrace_has_threads;
     if (count_entries("/proc/self/fd") != 4) return millrace_has_descriptors;  // 0, 1, 2 and that of the folder
     if (shares_memory()) return millrace_shares_memory;
+    if (object_was_read) return millrace_read_object;
     if (!has_slots(environ) || !has_slots(first_environment)) return millrace_changed_environment;
     if (prctl(PR_GET_TID_ADDRESS, &thread_id) < 0 || thread_id == NULL) return millrace_lacks_support;
     if (syscall(SYS_get_robust_list, 0, &robust_list, &robust_list_bytes) < 0) return millrace_lacks_support;
@@ -162,8 +185,11 @@ static void become_program(struct MillraceForkRequest* request, const int* fds, 
 
 static int wait_before_main(int argc, char** argv, char** envp) {
     const int before = errno;
+    const enum MillraceVerdict judged = verdict(argv + argc + 1);
+    void* const found = dlsym(RTLD_NEXT, "getenv");
+    memcpy(&real_getenv, &found, sizeof real_getenv);
     char** const first_environment = argv + argc + 1;
-    const struct MillraceForkHello hello = {millrace_fork_version, verdict(first_environment)};
+    const struct MillraceForkHello hello = {millrace_fork_version, judged};
     const struct timeval idle = {millrace_fork_idle_seconds, 0};
     if (setsockopt(control_fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof idle) < 0) _exit(0);
     if (send(control_fd, &hello, sizeof hello, MSG_NOSIGNAL) < 0 || hello.verdict != millrace_can_fork) _exit(0);
@@ -188,9 +214,9 @@ static int wait_before_main(int argc, char** argv, char** envp) {
 EXPORTED int __libc_start_main(Main program, int argc, char** argv, void (*init)(void), void (*fini)(void), void (*loader_fini)(void),
                                void* stack_end) {
     StartMain start;
-    void* const found = dlsym(RTLD_NEXT, "__libc_start_main");
+    void* found = dlsym(RTLD_NEXT, "__libc_start_main");
     memcpy(&start, &found, sizeof start);
-    const char* const asked = getenv(MILLRACE_FORK_VARIABLE);
+    const char* const asked = find_variable(MILLRACE_FORK_VARIABLE);
     if (asked != NULL && strtol(asked, NULL, 10) == getppid()) {
         real_main = program;
         program = wait_before_main;

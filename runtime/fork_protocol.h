@@ -25,6 +25,7 @@ enum MillraceVerdict {
     millrace_shares_memory,
     millrace_changed_environment,
     millrace_lacks_support,
+    millrace_read_object,
 };
 
 // program → target, once, when it stands before main. Unless it can fork it ends.

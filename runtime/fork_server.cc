@@ -30,6 +30,7 @@ std::string text_of(std::uint32_t verdict) {
         case millrace_has_threads: return "it starts threads before main";
         case millrace_has_descriptors: return "it opens files before main";
         case millrace_shares_memory: return "it maps shared memory before main";
+        case millrace_read_object: return "it asks for the object's variables before main";
         case millrace_changed_environment: return "it changes its environment before main";
         default: return "this kernel lacks what forking it takes";
     }

@@ -6,6 +6,8 @@
 namespace millrace::state {
 namespace {
 
+constexpr std::size_t kLedgerRowsMax = 10'000;
+
 std::string order_key(const std::string& job) { return "order/" + job; }
 std::string spec_key(const JobId& job) { return "spec/" + job.str(); }
 std::string checkpoint_key(const JobId& job) { return "checkpoint/" + job.str(); }
@@ -66,13 +68,16 @@ Result<std::optional<SliceCheckpoint>> SliceStore::checkpoint(const JobId& job) 
 Result<SliceStore::LedgerPage> SliceStore::ledger(const JobId& job, const std::string& after, std::size_t rows_max,
                                                   std::uint64_t pass_below) const {
     LedgerPage page;
+    page.last = after;
     const std::string prefix = ledger_prefix(job);
     const std::string end = prefix_end(prefix);
     Cursor cursor = kv_.cursor(target_family::ledger, end);
+    std::size_t looked_at = 0;
     for (cursor.seek(after.empty() ? prefix : prefix + after + std::string(1, '\0')); cursor.valid(); cursor.next()) {
-        if (page.rows.size() == rows_max) return page;
+        if (page.rows.size() == rows_max || looked_at++ == kLedgerRowsMax) return page;
         const std::string name(cursor.key().substr(prefix.size()));
         MILLRACE_TRY_ASSIGN(LedgerRow row, decode_record<LedgerRow>("ledger row of job " + job.str() + " for object '" + name + "'", cursor.value()));
+        page.last = name;
         if (row.pass < pass_below) page.rows.emplace_back(name, std::move(row));
     }
     MILLRACE_TRY(cursor.status());

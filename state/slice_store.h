@@ -74,9 +74,11 @@ public:
 
     struct LedgerPage {
         std::vector<std::pair<std::string, LedgerRow>> rows;
+        std::string last;  // of the rows that were looked at; the page goes on behind it
         bool at_end = false;
     };
     // Rows after a name (exclusive), in name order; only those whose pass is below pass_below.
+    // Looks at a bounded number of rows, so a page may be empty and not at its end.
     Result<LedgerPage> ledger(const JobId& job, const std::string& after, std::size_t rows_max, std::uint64_t pass_below) const;
 
     // Everything about the job.

@@ -12,6 +12,19 @@ static void* sleep_on(void* nothing) {
     return nothing;
 }
 
+static char seen[256];
+extern char** environ;
+
+static void remember(const char* name) {
+    if (name != NULL) snprintf(seen, sizeof seen, "%s", name);
+}
+
+static void look_for_the_name_by_itself(void) {
+    for (char** variable = environ; *variable != NULL; ++variable) {
+        if (strncmp(*variable, "MILLRACE_OBJECT=", 16) == 0) remember(*variable + 16);
+    }
+}
+
 static void act(const char* what) {
     pthread_t thread;
     if (strcmp(what, "thread") == 0) pthread_create(&thread, NULL, sleep_on, NULL);
@@ -20,6 +33,9 @@ static void act(const char* what) {
     if (strcmp(what, "write") == 0 && write(2, "loaded\n", 7) != 7) abort();
     if (strcmp(what, "environment") == 0) unsetenv("LD_PRELOAD");
     if (strcmp(what, "setenv") == 0) setenv("FOUND", "before main", 1);
+    if (strcmp(what, "name") == 0) remember(getenv("MILLRACE_OBJECT"));
+    if (strcmp(what, "name by itself") == 0) look_for_the_name_by_itself();
+    if (strstr(what, "name") != NULL) usleep(50 * 1000);  /* so that forking would pay */
     if (strcmp(what, "slow") == 0) usleep(100 * 1000);
     if (strcmp(what, "exit") == 0) _exit(3);
     if (strcmp(what, "hang") == 0) pause();
@@ -36,6 +52,7 @@ int main(void) {
     while ((count = read(0, chunk, sizeof chunk)) > 0) {
         if (write(1, chunk, (size_t)count) != count) return 1;
     }
+    if (count < 0 || dprintf(1, "%s", seen) < 0) return 1;
     const char* found = getenv("FOUND");
     if (found != NULL) dprintf(1, "%s %s", found, getenv("MILLRACE_OBJECT"));
     return 0;

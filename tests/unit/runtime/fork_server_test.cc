@@ -257,6 +257,11 @@ TEST_F(Trial, SpawnsWhatCannotBeForked) {
     EXPECT_EQ(refusal_of(dir_.file("script", "#!/bin/sh\n", true)), "the program is a script");
 }
 
+TEST_F(Trial, SpawnsWhatRemembersAnObjectFromBeforeMain) {
+    EXPECT_EQ(refusal_of(MILLRACE_BEFORE_MAIN, "name"), "it asks for the object's variables before main");
+    EXPECT_EQ(refusal_of(MILLRACE_BEFORE_MAIN, "name by itself"), "its results are not the same each time");
+}
+
 TEST_F(Trial, EndsWhenItsChildrenAreKilled) {
     auto spec = *filter_spec("a-filter", "touch started; sleep 1000");
     const FilterProgram program{"/bin/sh", {"PATH=/usr/bin:/bin"}, dir_.path()};
@@ -277,6 +282,18 @@ TEST_F(InstanceTest, FilterIsForkedWhereThatPays) {
     EXPECT_TRUE(eventually([&] { return instance_->status().start == "forked"; }));
     EXPECT_EQ(run("later").output, "later");
     EXPECT_EQ(instance_->status().runs, 2u);
+}
+
+TEST_F(InstanceTest, FilterThatReadsItsObjectBeforeMainGetsItsOwn) {
+    forking_ = ForkChoice::where_it_pays;
+    for (const std::string how : {"name", "name by itself"}) {
+        auto spec = *filter_spec("a-filter", MILLRACE_BEFORE_MAIN);
+        spec.env = {{"BEFORE_MAIN", how}};
+        ASSERT_TRUE(start(spec).has_value());
+        for (int i = 0; i < 20; ++i) ASSERT_EQ(run("of ").output, "of a/clip 7.wav") << how;
+        EXPECT_EQ(instance_->status().start, "spawned");
+        stop();
+    }
 }
 
 }  // namespace
