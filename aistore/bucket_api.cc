@@ -14,7 +14,7 @@ namespace {
 // From about here on a file costs less than the database's log, checksums and flushes.
 constexpr std::uint64_t kSmallObjectDefault = 16 << 10;
 constexpr std::uint64_t kSmallObjectMax = 16 << 20;
-constexpr std::size_t kBodyMax = 64 << 20;  // lists of names
+constexpr std::size_t kBodyMax = 1 << 20;
 
 Result<std::uint64_t> small_object_max(const ActionMessage& message) {
     const Fields fields(message.value);
@@ -70,8 +70,8 @@ Task<void> BucketApi::act(http::Request& request, http::Response& response, cons
 
 // The id of a job, or nothing.
 Task<Result<std::string>> BucketApi::carry_out(http::Request& request, const std::string& bucket) {
-    MILLRACE_CO_TRY_ASSIGN(const std::string body, co_await request.read_all(kBodyMax));
-    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, parse_action(body));
+    auto parse = [](std::string body) { return parse_action(body); };
+    MILLRACE_CO_TRY_ASSIGN(ActionMessage message, co_await scheduler::read_large_body(core_, request, parse));
     MILLRACE_CO_TRY(check_provider(request.query, bucket));
     const std::string bucket_to = request.query.get("bck_to");
     const bool destroys = request.method == "DELETE";
@@ -91,18 +91,21 @@ Task<Result<std::string>> BucketApi::carry_out(http::Request& request, const std
         const wire::BucketEntry* entry = core_.catalog().bucket(renamed);
         co_return move_id(entry == nullptr ? "" : entry->uid, unix_now_ns());
     }
-    if (is_bulk_action(message.action) && destroys == (message.action == "delete-listrange")) co_return co_await submit(message, bucket, bucket_to);
+    if (is_bulk_action(message.action) && destroys == (message.action == "delete-listrange")) co_return co_await submit(std::move(message), bucket, bucket_to);
     co_return unsupported(message.action);
 }
 
-Task<Result<std::string>> BucketApi::submit(const ActionMessage& message, const std::string& bucket, const std::string& bucket_to) {
+Task<Result<std::string>> BucketApi::submit(ActionMessage message, const std::string& bucket, const std::string& bucket_to) {
     MILLRACE_CO_TRY_ASSIGN(const std::vector<std::string> transforms, transforms_of(message));
     for (const std::string& transform : transforms) {
         if (core_.catalog().transform(transform) == nullptr) co_return scheduler::unknown_transform(transform);
     }
     if (core_.catalog().bucket(bucket) == nullptr) co_return scheduler::unknown_bucket(bucket);
-    MILLRACE_CO_TRY_ASSIGN(const std::string native, native_job_request(message, bucket, bucket_to));
-    MILLRACE_CO_TRY_ASSIGN(scheduler::JobRequest request, scheduler::parse_job_request(native));
+    auto translate = [message = std::move(message), bucket, bucket_to]() -> Result<scheduler::JobRequest> {
+        MILLRACE_TRY_ASSIGN(const std::string native, native_job_request(message, bucket, bucket_to));
+        return scheduler::parse_job_request(native);
+    };
+    MILLRACE_CO_TRY_ASSIGN(scheduler::JobRequest request, co_await core_.aside().run(std::move(translate)));
     co_return co_await core_.submit(std::move(request), "");
 }
 

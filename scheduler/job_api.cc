@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "scheduler/job_document.h"
+#include "scheduler/large_body.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
 
@@ -10,7 +11,6 @@ namespace millrace::scheduler {
 namespace {
 
 using nlohmann::json;
-constexpr std::size_t kRequestMax = 64 << 20;
 constexpr std::size_t kErrorsPageDefault = 1000;
 constexpr std::size_t kErrorsPageMax = 10'000;
 constexpr auto kEventSpacing = milliseconds(200);
@@ -52,8 +52,8 @@ Result<const LiveJob*> JobApi::find(const std::string& id) const {
 }
 
 Task<void> JobApi::submit(http::Request& request, http::Response& response) {
-    const auto body = co_await request.read_all(kRequestMax);
-    auto parsed = body ? parse_job_request(*body) : Result<JobRequest>(body.error());
+    auto read = [](std::string body) { return parse_job_request(body); };
+    auto parsed = co_await read_large_body(core_, request, read);
     if (!parsed) {
         (void)co_await response.send_error(parsed.error());
         co_return;
@@ -133,7 +133,7 @@ Task<void> JobApi::report(http::Response& response, const std::string& id) {
         (void)co_await response.send_error(live.error());
         co_return;
     }
-    json head = json::parse(job_document(**live, core_.is_online(), Detail::summary, unix_now_ns()), nullptr, false);
+    json head = json_or_null(job_document(**live, core_.is_online(), Detail::summary, unix_now_ns()));
     head["kind"] = "job";
     std::string lines = text_of(head) + "\n";
     for (const auto& [target, slice] : (*live)->job.slices) lines += slice_document(**live, target, core_.is_online()) + "\n";

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "core/config.h"
+#include "core/json.h"
 #include "core/name_template.h"
 #include "core/names.h"
 #include "core/units.h"
@@ -15,6 +15,7 @@ namespace {
 
 using nlohmann::json;
 constexpr std::size_t kListedObjectsMax = 1'000'000;
+constexpr std::size_t kListedBytesMax = 128 << 20;
 
 Error bad(std::string_view field, std::string_view why) {
     return fail(Code::invalid_argument, "'" + std::string(field) + "' " + std::string(why));
@@ -68,10 +69,14 @@ Result<void> read_selection(const json& body, JobRequest& request) {
         if (!objects->is_array()) return bad("objects", "must be an array of object names");
         if (objects->size() > kListedObjectsMax) return bad("objects", "has more than 1,000,000 names; use a prefix or a template");
         spec.has_list = true;
+        std::size_t bytes = 0;
         for (const json& name : *objects) {
             if (!name.is_string()) return bad("objects", "must be an array of object names");
             request.objects.push_back(name.get<std::string>());
             MILLRACE_TRY(validate_object_name(request.objects.back()));
+            if ((bytes += request.objects.back().size()) > kListedBytesMax) {
+                return bad("objects", "has more than 128 MiB of names; use a prefix or a template, or submit the list in several jobs");
+            }
         }
         std::ranges::sort(request.objects);
         const auto doubled = std::ranges::unique(request.objects);
@@ -129,6 +134,7 @@ Result<void> read_renaming(const json& body, wire::JobSpec& spec) {
     const auto ext = body.find("ext");
     if (ext == body.end() || ext->is_null()) return {};
     if (!ext->is_object()) return bad("ext", "must be an object such as {\"flac\": \"wav\"}");
+    if (ext->size() > 100) return bad("ext", "must not map more than 100 extensions");
     for (const auto& [from, to] : ext->items()) {
         if (!to.is_string()) return bad("ext", "must map texts to texts");
         const auto plain = [](std::string name) { return name.substr(std::min(name.find_first_not_of('.'), name.size())); };
@@ -216,8 +222,10 @@ json filled_in(const JobRequest& request) {
 }  // namespace
 
 Result<JobRequest> parse_job_request(const std::string& body_text) {
-    const json body = json::parse(body_text, nullptr, false);
-    if (body.is_discarded() || !body.is_object()) return fail(Code::invalid_argument, "the request body must be a JSON object");
+    auto parsed = parse_json(body_text);
+    if (!parsed) return parsed.error().during("reading the request body");
+    const json body = *std::move(parsed);
+    if (!body.is_object()) return fail(Code::invalid_argument, "the request body must be a JSON object");
     MILLRACE_TRY(check_keys(body));
     JobRequest request;
     MILLRACE_TRY(read_operation(body, request.spec));

@@ -1,6 +1,7 @@
 #include "scheduler/listing.h"
 
 #include <algorithm>
+#include <optional>
 #include <nlohmann/json.hpp>
 
 #include "core/run_all.h"
@@ -46,8 +47,9 @@ Task<Result<BucketSummary>> summarize_on(ProxyCore& core, std::string target, st
 
 }  // namespace
 
-Task<Result<Listing>> list_objects(ProxyCore& core, ListingRequest request) {
-    if (core.catalog().bucket(request.bucket) == nullptr) co_return unknown_bucket(request.bucket);
+namespace {
+
+Task<Result<Listing>> list_once(ProxyCore& core, const ListingRequest& request) {
     std::vector<TargetId> targets = core.target_ids();
     if (!request.target.empty()) {
         std::erase_if(targets, [&](const TargetId& target) { return target.str() != request.target; });
@@ -61,22 +63,36 @@ Task<Result<Listing>> list_objects(ProxyCore& core, ListingRequest request) {
     if (request.folded) query.add("folded", request.with_folders ? "with_folders" : "objects_only");
     const auto pages = co_await ask_targets(core, targets, "/v1/worker/objects", query);
     Listing listing;
-    bool more = false;
+    std::optional<std::string> complete_to;  // up to here every target has said what it has
     for (std::size_t i = 0; i < pages.size(); ++i) {
         if (!pages[i]) co_return not_listed(pages[i].error(), request.bucket);
-        more = more || !pages[i]->value("at_end", true);
         for (const json& row : pages[i]->value("entries", json::array())) listing.entries.push_back(entry_of(row, targets[i].str()));
+        if (pages[i]->value("at_end", true)) continue;
+        const std::string last = pages[i]->value("last", listing.entries.empty() ? request.after : listing.entries.back().name);
+        if (!complete_to || last < *complete_to) complete_to = last;
     }
-    // Every target gave as many as were asked for, or all that it has: what is cut off here comes on the next page.
+    // What is cut off here comes on the next page.
+    if (complete_to) std::erase_if(listing.entries, [&](const ListingEntry& entry) { return entry.name > *complete_to; });
     std::ranges::sort(listing.entries, {}, &ListingEntry::name);
     const auto doubled = std::ranges::unique(listing.entries, {}, &ListingEntry::name);  // a folder that several targets have
     listing.entries.erase(doubled.begin(), doubled.end());
     if (listing.entries.size() > request.entries_max) {
         listing.entries.resize(request.entries_max);
-        more = true;
+        complete_to = listing.entries.back().name;
     }
-    if (more && !listing.entries.empty()) listing.next = listing.entries.back().name;
+    listing.next = complete_to.value_or("");
     co_return listing;
+}
+
+}  // namespace
+
+Task<Result<Listing>> list_objects(ProxyCore& core, ListingRequest request) {
+    if (core.catalog().bucket(request.bucket) == nullptr) co_return unknown_bucket(request.bucket);
+    for (;;) {
+        MILLRACE_CO_TRY_ASSIGN(Listing listing, co_await list_once(core, request));
+        if (!listing.entries.empty() || listing.next.empty()) co_return listing;
+        request.after = listing.next;  // much was passed over, and nothing found yet
+    }
 }
 
 Task<Result<BucketSummary>> summarize_bucket(ProxyCore& core, std::string bucket, std::string prefix) {

@@ -1,6 +1,7 @@
 #include "scheduler/proxy_core.h"
 
 #include <algorithm>
+#include <set>
 #include <type_traits>
 
 #include "core/check.h"
@@ -34,6 +35,8 @@ struct ObjectList {
     std::vector<std::string> objects;
     MSGPACK_DEFINE_MAP(objects)
 };
+
+std::string list_key(const std::string& job) { return "job-objects/" + job; }
 
 // The record, or what it is before anything was written down.
 template <class Record>
@@ -71,11 +74,25 @@ ProxyCore::~ProxyCore() { MILLRACE_CHECK(tasks_.size() == 0); }
 
 Result<void> ProxyCore::restore_jobs() {
     MILLRACE_TRY_ASSIGN(const auto records, metadata_.list("job/"));
+    std::set<std::string> listed;
     for (const auto& [id, bytes] : records) {
         MILLRACE_TRY_ASSIGN(Job job, state::decode_record<Job>("job " + id, bytes));
-        MILLRACE_TRY_ASSIGN(ObjectList list, load(metadata_, "job-objects/" + id, ObjectList{}));
-        scheduler_.restore(std::move(job), std::move(list.objects));
+        std::vector<std::string> targets;
+        for (const auto& [target, slice] : job.slices) targets.push_back(target);
+        ObjectList list;
+        if (job.spec.has_list) {
+            MILLRACE_TRY_ASSIGN(list, load(metadata_, list_key(id), ObjectList{}));
+            listed.insert(id);
+        }
+        scheduler_.restore(std::move(job), ListedObjects(std::move(list.objects), targets));
     }
+    // Lists of jobs that were not accepted in the end.
+    MILLRACE_TRY_ASSIGN(const auto lists, metadata_.keys(list_key("")));
+    state::MetadataChanges useless;
+    for (const std::string& id : lists) {
+        if (!listed.contains(id)) useless[list_key(id)] = std::nullopt;
+    }
+    if (!useless.empty()) MILLRACE_TRY(metadata_.commit(useless));
     if (!records.empty()) log::info("jobs restored", {{"jobs", records.size()}});
     return {};
 }
@@ -204,13 +221,9 @@ Result<void> ProxyCore::flush() {
             const LiveJob* live = scheduler_.find(persist->job);
             if (live == nullptr) continue;
             changes["job/" + persist->job] = state::encode_record(live->job);
-            // The list never changes: written with the first record of the job.
-            if (live->job.spec.has_list && live->job.revision == 1) {
-                changes["job-objects/" + persist->job] = state::encode_record(ObjectList{live->objects});
-            }
         } else if (const auto* erase = std::get_if<EraseJob>(&effect)) {
             changes["job/" + erase->job] = std::nullopt;
-            changes["job-objects/" + erase->job] = std::nullopt;
+            changes[list_key(erase->job)] = std::nullopt;
         }
     }
     if (!changes.empty()) {
@@ -380,10 +393,31 @@ Task<void> ProxyCore::wait_until_stopped(const std::string& transform, Duration 
 // ---- jobs
 
 Task<Result<std::string>> ProxyCore::submit(JobRequest request, std::string idempotency_key) {
+    const std::string id = random_id("job-");
+    if (!request.spec.has_list) {
+        ListedObjects none;
+        co_return co_await accept(std::move(request), std::move(idempotency_key), id, std::move(none));
+    }
+    // Before the job, which is not there until its own record is: a list that nobody needs goes below, or at the next start.
+    std::vector<std::string> targets;
+    for (const auto& [target, member] : membership_.members()) targets.push_back(target);
+    if (targets.empty()) co_return fail(Code::unavailable, "no target has joined yet");
+    auto write = [this, key = list_key(id), names = std::exchange(request.objects, {}), targets]() mutable -> Result<ListedObjects> {
+        ObjectList list{std::move(names)};
+        MILLRACE_TRY(metadata_.commit({{key, state::encode_record(list)}}));
+        return ListedObjects(std::move(list.objects), targets);
+    };
+    MILLRACE_CO_TRY_ASSIGN(ListedObjects objects, co_await aside_.run(std::move(write)));
+    Result<std::string> accepted = co_await accept(std::move(request), std::move(idempotency_key), id, std::move(objects));
+    if (!accepted || *accepted != id) (void)metadata_.commit({{list_key(id), std::nullopt}});
+    co_return accepted;
+}
+
+Task<Result<std::string>> ProxyCore::accept(JobRequest request, std::string idempotency_key, std::string id, ListedObjects objects) {
     if (!idempotency_key.empty()) {
         if (const auto earlier = scheduler_.job_of_key(idempotency_key)) {
             const LiveJob* live = scheduler_.find(*earlier);
-            if (live != nullptr && live->job.request_json == request.json && live->objects == request.objects) co_return *earlier;
+            if (live != nullptr && live->job.request_json == request.json && live->objects.names() == objects.names()) co_return *earlier;
             co_return fail(Code::conflict, "idempotency key '" + idempotency_key + "' was used for another request, job " + *earlier);
         }
     }
@@ -399,14 +433,13 @@ Task<Result<std::string>> ProxyCore::submit(JobRequest request, std::string idem
         const Result<void> created = co_await create_bucket(request.spec.destination, small_max);
         if (!created && created.error().code != Code::already_exists) co_return created.error();
         // Others went on meanwhile: look at everything again, now that the bucket exists.
-        co_return co_await submit(std::move(request), std::move(idempotency_key));
+        co_return co_await accept(std::move(request), std::move(idempotency_key), std::move(id), std::move(objects));
     }
-    Job job{.id = random_id("job-"), .spec = std::move(request.spec), .request_json = std::move(request.json),
+    Job job{.id = id, .spec = std::move(request.spec), .request_json = std::move(request.json),
             .idempotency_key = std::move(idempotency_key), .created_unix_ns = unix_now_ns()};
-    const std::string id = job.id;
     std::vector<std::string> targets;
     for (const auto& [target, member] : membership_.members()) targets.push_back(target);
-    scheduler_.submit(std::move(job), std::move(request.objects), targets, steady_now());
+    scheduler_.submit(std::move(job), std::move(objects), targets, steady_now());
     if (auto written = flush(); !written) {
         std::erase_if(pending_, [&](const Effect& effect) {
             const auto* persist = std::get_if<PersistJob>(&effect);
@@ -428,6 +461,13 @@ Result<void> ProxyCore::command(const std::string& id, const Scheduler::Command&
 Result<void> ProxyCore::remove_job(const std::string& id) {
     MILLRACE_TRY(scheduler_.remove(id));
     return flush();
+}
+
+ProxyCore::LargeBody ProxyCore::large_body() {
+    if (!large_body_.expired()) return nullptr;
+    const LargeBody place = std::make_shared<int>();
+    large_body_ = place;
+    return place;
 }
 
 // ---- who and where

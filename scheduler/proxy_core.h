@@ -43,7 +43,7 @@ public:
     Task<Result<void>> restart_transform(std::string name);
 
     // ---- jobs
-    // The job's id. A repeated idempotency key gives the first job; with another request it is Code::conflict.
+    // The job's id. A repeated idempotency key gives the first job; with another request it is Code::conflict. Writes down a list aside.
     Task<Result<std::string>> submit(JobRequest request, std::string idempotency_key);
     Result<void> command(const std::string& id, const Scheduler::Command& change);
     Result<void> remove_job(const std::string& id);
@@ -61,6 +61,11 @@ public:
     // The owner's endpoint; Code::unavailable while it is offline or no target has joined.
     Result<http::Endpoint> owner_endpoint(std::string_view object_name) const;
     http::Client& client() { return client_; }
+    // The one place for a large body; null while it is taken.
+    using LargeBody = std::shared_ptr<void>;
+    LargeBody large_body();
+    // For what takes long; one thread, so that what is large comes one after the other.
+    BlockingPool& aside() { return aside_; }
 
 private:
     ProxyCore(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata, wire::Catalog catalog, std::string proxy_id,
@@ -71,6 +76,7 @@ private:
     void receive_heartbeat(const std::string& target, const wire::Heartbeat& heartbeat);
     Task<void> run();
     void tick();
+    Task<Result<std::string>> accept(JobRequest request, std::string idempotency_key, std::string id, ListedObjects objects);
     // Carries effects out in order; what must be written down is, before anything is sent. On an error they are kept.
     Result<void> flush();
     Result<void> refuse_if_used(const std::string& bucket) const;
@@ -95,8 +101,10 @@ private:
     Membership membership_;
     Scheduler scheduler_;
     http::Client client_;
+    BlockingPool aside_{1};
     std::unique_ptr<wire::RouterBus> bus_;
     std::vector<Effect> pending_;
+    std::weak_ptr<void> large_body_;
     TaskGroup tasks_;
     Event changed_;
     Event stop_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/log.h"
-#include "core/placement.h"
 
 namespace millrace::scheduler {
 namespace {
@@ -13,7 +12,7 @@ constexpr std::size_t kForgetsMax = 100'000;  // beyond, a target learns of a re
 Error unknown_job(const std::string& id) { return fail(Code::not_found, "job " + id + " does not exist"); }
 }  // namespace
 
-void Scheduler::restore(Job job, std::vector<std::string> objects) {
+void Scheduler::restore(Job job, ListedObjects objects) {
     LiveJob live{.job = std::move(job), .objects = std::move(objects)};
     if (!live.job.idempotency_key.empty()) keys_[live.job.idempotency_key] = live.job.id;
     start_telling(live);
@@ -21,11 +20,11 @@ void Scheduler::restore(Job job, std::vector<std::string> objects) {
     jobs_.insert_or_assign(id, std::move(live));
 }
 
-void Scheduler::submit(Job job, std::vector<std::string> objects, const std::vector<std::string>& targets, Instant now) {
+void Scheduler::submit(Job job, ListedObjects objects, const std::vector<std::string>& targets, Instant now) {
     LiveJob live{.job = std::move(job), .objects = std::move(objects)};
     for (const std::string& target : targets) {
         live.job.slices[target] = {};
-        live.needs_spec.insert(target);
+        live.needs_spec[target] = 0;
     }
     if (!live.job.idempotency_key.empty()) keys_[live.job.idempotency_key] = live.job.id;
     const std::string id = live.job.id;
@@ -85,7 +84,12 @@ void Scheduler::receive(const std::string& target, const wire::DirectiveAck& ack
     }
     LiveJob& live = found->second;
     if (ack.needs_spec) {
-        live.needs_spec.insert(target);
+        // A request that was doubled, or crossed with a repetition, has been answered; each further answer would be doubled on.
+        const auto needed = live.needs_spec.find(target);
+        const auto told = live.untold.find(target);
+        const bool is_answered = needed != live.needs_spec.end() && needed->second == ack.part && told != live.untold.end() && now - told->second < kResend;
+        if (is_answered) return;
+        live.needs_spec[target] = ack.part;
         tell(live, target, now);
         return;
     }
@@ -154,23 +158,20 @@ void Scheduler::tell_all(LiveJob& live, Instant now) {
 void Scheduler::tell(LiveJob& live, const std::string& target, Instant now) {
     wire::Directive directive{.job = live.job.id, .revision = live.job.revision, .desired = live.job.desired, .epoch = live.job.epoch,
                               .pass = live.job.pass};
-    if (live.needs_spec.contains(target)) {
-        directive.has_spec = true;
-        directive.spec = spec_for(live, target);
-    }
+    const auto needed = live.needs_spec.find(target);
+    if (needed != live.needs_spec.end()) add_spec(directive, live, target, needed->second);
     live.untold[target] = now;
     effects_.push_back(SendMessage{target, std::move(directive)});
 }
 
-wire::JobSpec Scheduler::spec_for(const LiveJob& live, const std::string& target) const {
-    wire::JobSpec spec = live.job.spec;
-    if (!spec.has_list) return spec;
-    std::vector<TargetId> owners;
-    for (const auto& [id, slice] : live.job.slices) owners.emplace_back(id);
-    for (const std::string& object : live.objects) {
-        if (owner_of(object, owners).str() == target) spec.objects.push_back(object);
-    }
-    return spec;
+void Scheduler::add_spec(wire::Directive& directive, const LiveJob& live, const std::string& target, std::uint32_t part) {
+    directive.has_spec = true;
+    directive.spec = live.job.spec;
+    if (!directive.spec.has_list) return;
+    directive.parts = live.objects.parts(target);
+    directive.part = std::min(part, directive.parts - 1);
+    directive.spec.objects = live.objects.part(target, directive.part);
+    if (directive.parts > 1) std::ranges::reverse(directive.spec.objects);
 }
 
 const LiveJob* Scheduler::find(const std::string& id) const {

@@ -8,7 +8,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -18,6 +17,7 @@
 #include "core/result.h"
 #include "scheduler/job.h"
 #include "scheduler/job_machine.h"
+#include "scheduler/listed_objects.h"
 #include "scheduler/progress_rate.h"
 #include "wire/codec.h"
 
@@ -39,10 +39,10 @@ using Effect = std::variant<PersistJob, EraseJob, SendMessage>;
 // A job and what is known of it beyond what is written down.
 struct LiveJob {
     Job job;
-    std::vector<std::string> objects;                   // of a list selection, sorted
+    ListedObjects objects;                              // of a list selection
     std::uint64_t told_revision = 0;                    // the newest that targets are being told of
     std::map<std::string, Instant> untold;              // targets that have not acknowledged it: when it was last sent to each
-    std::set<std::string> needs_spec;                   // targets that do not have the specification yet
+    std::map<std::string, std::uint32_t> needs_spec;    // targets that do not have the specification yet: the part that comes next
     std::map<std::string, ProgressRate> rates;
     std::uint64_t changes = 0;                          // counts visible changes, for watchers
 };
@@ -52,10 +52,10 @@ public:
     explicit Scheduler(IsOnline is_online) : is_online_(std::move(is_online)) {}
 
     // At start: jobs as they were written down.
-    void restore(Job job, std::vector<std::string> objects);
+    void restore(Job job, ListedObjects objects);
 
     // Requires a spec that is valid and at least one target.
-    void submit(Job job, std::vector<std::string> objects, const std::vector<std::string>& targets, Instant now);
+    void submit(Job job, ListedObjects objects, const std::vector<std::string>& targets, Instant now);
     using Command = std::function<Result<void>(Job&)>;
     // Applies pause, resume, retry or cancel. Code::not_found for an unknown job.
     Result<void> command(const std::string& id, const Command& change, Instant now, std::int64_t now_unix_ns);
@@ -86,7 +86,7 @@ private:
     static void start_telling(LiveJob& live);
     void forget(const std::string& job, const std::string& target, std::uint64_t revision);
     void changed(LiveJob& live, Instant now);
-    wire::JobSpec spec_for(const LiveJob& live, const std::string& target) const;
+    static void add_spec(wire::Directive& directive, const LiveJob& live, const std::string& target, std::uint32_t part);
     std::optional<std::string> unfinished(const std::function<bool(const wire::JobSpec&)>& uses) const;
 
     IsOnline is_online_;

@@ -23,6 +23,15 @@ public:
         return found;
     }
 
+    Result<std::vector<std::string>> keys(const std::string& prefix) const override {
+        std::vector<std::string> found;
+        const std::string end = prefix_end(prefix);
+        Cursor cursor = kv_.cursor(proxy_family::jobs, end);
+        for (cursor.seek(prefix); cursor.valid(); cursor.next()) found.emplace_back(cursor.key().substr(prefix.size()));
+        MILLRACE_TRY(cursor.status());
+        return found;
+    }
+
     Result<void> commit(const MetadataChanges& changes) override {
         MILLRACE_TRY(MILLRACE_FAULT_POINT("metadata.before_commit"));
         Batch batch;

@@ -21,6 +21,8 @@ public:
     virtual Result<std::optional<std::string>> get(const std::string& key) const = 0;
     // Everything whose key starts with prefix, in key order; keys without the prefix.
     virtual Result<std::vector<std::pair<std::string, std::string>>> list(const std::string& prefix) const = 0;
+    // The same without the values.
+    virtual Result<std::vector<std::string>> keys(const std::string& prefix) const = 0;
     // All or nothing, durable on return. Blocks for about a millisecond.
     virtual Result<void> commit(const MetadataChanges& changes) = 0;
 };

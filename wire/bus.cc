@@ -35,7 +35,8 @@ public:
         socket_.set(zmq::sockopt::linger, 200);
         socket_.set(zmq::sockopt::sndhwm, static_cast<int>(kQueuedMessagesMax));
         socket_.set(zmq::sockopt::rcvhwm, static_cast<int>(kQueuedMessagesMax));
-        socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kMessageBytesMax));
+        const std::size_t bytes_max = type == zmq::socket_type::router ? kTargetMessageBytesMax : kMessageBytesMax;
+        socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(bytes_max));
         socket_.set(zmq::sockopt::reconnect_ivl, 50);
         socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
     }

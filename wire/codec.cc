@@ -6,7 +6,7 @@
 namespace millrace::wire {
 namespace {
 
-constexpr std::size_t kElementsMax = 4'000'000;  // per array or map: names in a list selection
+constexpr std::size_t kElementsMax = 1'000'000;  // per array or map
 
 template <class Body>
 Result<Message> decode_body(std::string_view bytes) {

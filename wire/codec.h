@@ -13,7 +13,8 @@ namespace millrace::wire {
 using Message = std::variant<Hello, Welcome, Heartbeat, Catalog, TransformStatus, Directive, DirectiveAck, SliceStatus, StatusAck,
                              ClusterMap, Goodbye>;
 
-inline constexpr std::size_t kMessageBytesMax = 128 << 20;
+inline constexpr std::size_t kMessageBytesMax = 128 << 20;       // a catalog travels whole
+inline constexpr std::size_t kTargetMessageBytesMax = 16 << 20;  // to a proxy, which anybody can connect to
 
 std::string encode(const Message& message);
 // Size limit, every exception caught, the whole buffer consumed, validate(): Code::invalid_argument otherwise.

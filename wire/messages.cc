@@ -12,6 +12,8 @@ constexpr std::size_t kIdBytesMax = 128;
 constexpr std::size_t kTextBytesMax = 64 * 1024;
 constexpr std::size_t kPipelineMax = 15;
 constexpr std::size_t kKindBytesMax = 64;
+constexpr std::uint32_t kPartsMax = 100'000;
+constexpr std::size_t kExtensionsMax = 100;
 
 Error bad(std::string what) { return fail(Code::invalid_argument, std::move(what)); }
 
@@ -38,6 +40,32 @@ Result<void> check_operation(const JobSpec& spec) {
     return {};
 }
 
+Result<void> check_all_but_order(const JobSpec& spec) {
+    if (spec.pipeline.size() > kPipelineMax) return bad("a chain has at most " + std::to_string(kPipelineMax + 1) + " transforms");
+    MILLRACE_TRY(check_operation(spec));
+    MILLRACE_TRY(validate_bucket_name(spec.source));
+    if (spec.kind.size() > kKindBytesMax || !is_utf8(spec.kind)) return bad("'kind' must be UTF-8 of at most 64 bytes");
+    if (spec.prefix.size() > kObjectNameBytesMax || spec.prepend.size() > kObjectNameBytesMax || !is_utf8(spec.prefix) || !is_utf8(spec.prepend)) {
+        return bad("prefix and prepend must be UTF-8 of at most 1024 bytes");
+    }
+    if (spec.name_template.size() > kObjectNameBytesMax || spec.args.size() > kTextBytesMax) return bad("template or args is too long");
+    if (spec.has_list + !spec.name_template.empty() + !spec.prefix.empty() > 1) return bad("give one of prefix, objects and template");
+    for (const std::string& object : spec.objects) MILLRACE_TRY(validate_object_name(object));
+    if (spec.ext.size() > kExtensionsMax) return bad("at most " + std::to_string(kExtensionsMax) + " extensions can be mapped");
+    for (const auto& [from, to] : spec.ext) {
+        const auto plain = [](const std::string& text) { return !text.empty() && text.find_first_of("./") == text.npos; };
+        if (!plain(from) || !plain(to)) return bad("an extension must not be empty and not contain '.' or '/'");
+    }
+    if (!in_range(spec.overwrite, Overwrite::always, Overwrite::changed) || !in_range(spec.dry_run, DryRun::no, DryRun::run) ||
+        !in_range(spec.on_error, OnError::go_on, OnError::abort_after_percent)) {
+        return bad("a policy has an unknown value; the peer may be newer");
+    }
+    if (spec.num_workers > 1024) return bad("num_workers must be at most 1024");
+    if (spec.attempts < 1 || spec.attempts > 100) return bad("attempts must be 1 to 100");
+    if (spec.on_error == OnError::abort_after_percent && spec.on_error_limit > 100) return bad("a percentage must be at most 100");
+    return {};
+}
+
 }  // namespace
 
 std::vector<std::string> JobSpec::transforms() const {
@@ -48,30 +76,16 @@ std::vector<std::string> JobSpec::transforms() const {
 }
 
 Result<void> JobSpec::validate() const {
-    if (pipeline.size() > kPipelineMax) return bad("a chain has at most " + std::to_string(kPipelineMax + 1) + " transforms");
-    MILLRACE_TRY(check_operation(*this));
-    MILLRACE_TRY(validate_bucket_name(source));
-    if (kind.size() > kKindBytesMax || !is_utf8(kind)) return bad("'kind' must be UTF-8 of at most 64 bytes");
-    if (prefix.size() > kObjectNameBytesMax || prepend.size() > kObjectNameBytesMax || !is_utf8(prefix) || !is_utf8(prepend)) {
-        return bad("prefix and prepend must be UTF-8 of at most 1024 bytes");
-    }
-    if (name_template.size() > kObjectNameBytesMax || args.size() > kTextBytesMax) return bad("template or args is too long");
-    if (has_list + !name_template.empty() + !prefix.empty() > 1) return bad("give one of prefix, objects and template");
-    for (const std::string& object : objects) MILLRACE_TRY(validate_object_name(object));
+    MILLRACE_TRY(check_all_but_order(*this));
     if (std::ranges::adjacent_find(objects, std::ranges::greater_equal{}) != objects.end()) {
         return bad("the objects of a list must be sorted, each once");
     }
-    for (const auto& [from, to] : ext) {
-        const auto plain = [](const std::string& text) { return !text.empty() && text.find_first_of("./") == text.npos; };
-        if (!plain(from) || !plain(to)) return bad("an extension must not be empty and not contain '.' or '/'");
-    }
-    if (!in_range(overwrite, Overwrite::always, Overwrite::changed) || !in_range(dry_run, DryRun::no, DryRun::run) ||
-        !in_range(on_error, OnError::go_on, OnError::abort_after_percent)) {
-        return bad("a policy has an unknown value; the peer may be newer");
-    }
-    if (num_workers > 1024) return bad("num_workers must be at most 1024");
-    if (attempts < 1 || attempts > 100) return bad("attempts must be 1 to 100");
-    if (on_error == OnError::abort_after_percent && on_error_limit > 100) return bad("a percentage must be at most 100");
+    return {};
+}
+
+Result<void> JobSpec::validate_part() const {
+    MILLRACE_TRY(check_all_but_order(*this));
+    if (std::ranges::adjacent_find(objects, std::ranges::less_equal{}) != objects.end()) return bad("the objects of a part must descend, each once");
     return {};
 }
 
@@ -114,7 +128,8 @@ Result<void> TransformStatus::validate() const {
 Result<void> Directive::validate() const {
     MILLRACE_TRY(check_id("job id", job));
     if (!in_range(desired, Desired::prepare, Desired::forget)) return bad("directive with an unknown desired state");
-    if (has_spec) return spec.validate();
+    if (parts == 0 || parts > kPartsMax || part >= parts) return bad("directive with an impossible part of a list");
+    if (has_spec) return parts > 1 ? spec.validate_part() : spec.validate();
     return {};
 }
 

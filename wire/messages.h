@@ -48,6 +48,7 @@ struct JobSpec {
     MSGPACK_DEFINE_MAP(transform, pipeline, source, destination, prefix, name_template, has_list, objects, ext, prepend, args, overwrite,
                        num_workers, dry_run, object_timeout_ms, attempts, on_error, on_error_limit, operation, kind)
     Result<void> validate() const;
+    Result<void> validate_part() const;  // the objects are a part of a list, and descend
     // Those that every object passes through, in order; none when it is copied or removed.
     std::vector<std::string> transforms() const;
 };
@@ -164,7 +165,11 @@ struct Directive {
     std::uint64_t pass = 1;      // rises with every retry of the failed objects
     bool has_spec = false;       // the specification is sent until the target has it
     JobSpec spec;
-    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, has_spec, spec)
+    // A long list comes in parts, one for each request: then `objects` are those of this part, and descend, so that a target that
+    // knows nothing of parts drops the message instead of taking one for the whole.
+    std::uint32_t part = 0;
+    std::uint32_t parts = 1;
+    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, has_spec, spec, part, parts)
     Result<void> validate() const;
 };
 
@@ -172,7 +177,8 @@ struct DirectiveAck {
     std::string job;
     std::uint64_t revision = 0;
     bool needs_spec = false;  // not carried out: send it again with the specification
-    MSGPACK_DEFINE_MAP(job, revision, needs_spec)
+    std::uint32_t part = 0;   // and with this part of its list
+    MSGPACK_DEFINE_MAP(job, revision, needs_spec, part)
     Result<void> validate() const;
 };
 

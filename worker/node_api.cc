@@ -30,7 +30,7 @@ json listed(const store::ListedObject& object) {
 json without_folding(const store::ScanPage& page) {
     json entries = json::array();
     for (const store::ListedObject& object : page.objects) entries.push_back(listed(object));
-    return {{"entries", std::move(entries)}, {"at_end", page.at_end}};
+    return {{"entries", std::move(entries)}, {"at_end", page.at_end}, {"last", page.objects.empty() ? "" : page.objects.back().name}};
 }
 
 json with_folding(const store::FoldedPage& page) {
@@ -38,7 +38,7 @@ json with_folding(const store::FoldedPage& page) {
     for (const store::FoldedEntry& entry : page.entries) {
         entries.push_back(entry.folder ? json{{"name", entry.object.name}, {"folder", true}} : listed(entry.object));
     }
-    return {{"entries", std::move(entries)}, {"at_end", page.at_end}};
+    return {{"entries", std::move(entries)}, {"at_end", page.at_end}, {"last", page.last}};
 }
 
 // Names and messages come from users and transforms; bytes that are not UTF-8 are replaced rather than refused.

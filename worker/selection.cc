@@ -7,16 +7,18 @@ namespace {
 constexpr std::size_t kSurveyPage = 10'000;
 constexpr std::size_t kFeedScanPage = 512;
 constexpr int kFeedPagesMax = 8;  // then the loop gets its turn, though nothing matched yet
+constexpr auto kFeedTimeMax = milliseconds(10);  // likewise
 }  // namespace
 
-Selection::Selection(const JobId& job, const wire::JobSpec& spec, std::uint64_t created_seq_end, store::ObjectStore& store, state::SliceStore& slices)
-    : job_(job), spec_(spec), rename_{spec.ext, spec.prepend}, created_seq_end_(created_seq_end), prefix_(spec.prefix), store_(store), slices_(slices) {}
+Selection::Selection(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, store::ObjectStore& store, state::SliceStore& slices)
+    : job_(job), spec_(std::move(spec)), rename_{spec_.ext, spec_.prepend}, created_seq_end_(created_seq_end), prefix_(spec_.prefix), store_(store),
+      slices_(slices) {}
 
-Result<Selection> Selection::make(const JobId& job, const wire::JobSpec& spec, std::uint64_t created_seq_end, store::ObjectStore& store,
+Result<Selection> Selection::make(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, store::ObjectStore& store,
                                   state::SliceStore& slices) {
-    Selection selection(job, spec, created_seq_end, store, slices);
-    if (!spec.name_template.empty()) {
-        MILLRACE_TRY_ASSIGN(selection.template_, NameTemplate::parse(spec.name_template));
+    Selection selection(job, std::move(spec), created_seq_end, store, slices);
+    if (!selection.spec_.name_template.empty()) {
+        MILLRACE_TRY_ASSIGN(selection.template_, NameTemplate::parse(selection.spec_.name_template));
         selection.prefix_ = selection.template_->prefix();
     }
     return selection;
@@ -45,8 +47,10 @@ Result<void> Selection::check_collision(const std::string& name) const {
 }
 
 Result<Selection::SurveyPage> Selection::survey(const std::string& after) const {
-    if (spec_.has_list) return survey_list();
-    MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(spec_.source, prefix_, after, kSurveyPage));
+    // Each name is looked at once more for each extension that may give it a rival.
+    const std::size_t names_max = kSurveyPage / (1 + spec_.ext.size()) + 1;
+    if (spec_.has_list) return survey_list(after, names_max);
+    MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(spec_.source, prefix_, after, names_max));
     SurveyPage counted{.last = after, .at_end = page.at_end};
     for (const store::ListedObject& object : page.objects) {
         counted.last = object.name;
@@ -58,14 +62,18 @@ Result<Selection::SurveyPage> Selection::survey(const std::string& after) const 
     return counted;
 }
 
-Result<Selection::SurveyPage> Selection::survey_list() const {
-    SurveyPage counted{.objects = spec_.objects.size(), .last = spec_.objects.empty() ? "" : spec_.objects.back(), .at_end = true};
-    for (const std::string& name : spec_.objects) {
-        const auto info = store_.stat(spec_.source, name);
+Result<Selection::SurveyPage> Selection::survey_list(const std::string& after, std::size_t names_max) const {
+    SurveyPage counted{.last = after};
+    auto next = std::ranges::upper_bound(spec_.objects, after);
+    for (; next != spec_.objects.end() && counted.objects < names_max; ++next) {
+        const auto info = store_.stat(spec_.source, *next);
         if (info) counted.bytes += info->size;
         if (!info && info.error().code != Code::not_found) return info.error();
-        if (rename_.can_collide()) MILLRACE_TRY(check_collision(name));
+        if (rename_.can_collide()) MILLRACE_TRY(check_collision(*next));
+        ++counted.objects;
+        counted.last = *next;
     }
+    counted.at_end = next == spec_.objects.end();
     return counted;
 }
 
@@ -73,7 +81,8 @@ Result<Selection::Fed> Selection::feed(const FeedRequest& request) const {
     if (request.phase == Phase::retry) return feed_ledger(request);
     if (spec_.has_list) return feed_list(request);
     Fed fed{.scanned_to = request.after};
-    for (int pages = 0; pages < kFeedPagesMax && fed.objects.empty(); ++pages) {
+    const Instant begun = steady_now();
+    for (int pages = 0; pages < kFeedPagesMax && fed.objects.empty() && steady_now() - begun < kFeedTimeMax; ++pages) {
         const std::size_t rows = std::min(kFeedScanPage, template_ ? kFeedScanPage : request.names_max);
         MILLRACE_TRY_ASSIGN(store::ScanPage page, store_.scan(spec_.source, prefix_, fed.scanned_to, rows));
         for (store::ListedObject& object : page.objects) {
@@ -106,11 +115,8 @@ Result<Selection::Fed> Selection::feed_list(const FeedRequest& request) const {
 
 Result<Selection::Fed> Selection::feed_ledger(const FeedRequest& request) const {
     MILLRACE_TRY_ASSIGN(const state::SliceStore::LedgerPage page, slices_.ledger(job_, request.after, request.names_max, request.pass_below));
-    Fed fed{.scanned_to = request.after, .at_end = page.at_end};
-    for (const auto& [name, row] : page.rows) {
-        fed.objects.push_back({name, row.quarantined});
-        fed.scanned_to = name;
-    }
+    Fed fed{.scanned_to = page.last, .at_end = page.at_end};
+    for (const auto& [name, row] : page.rows) fed.objects.push_back({name, row.quarantined});
     return fed;
 }
 

@@ -18,7 +18,7 @@ namespace millrace::worker {
 class Selection {
 public:
     // created_seq_end: objects created from there on are not part of the job.
-    static Result<Selection> make(const JobId& job, const wire::JobSpec& spec, std::uint64_t created_seq_end, store::ObjectStore& store,
+    static Result<Selection> make(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, store::ObjectStore& store,
                                   state::SliceStore& slices);
 
     struct SurveyPage {
@@ -38,10 +38,10 @@ public:
     Result<Fed> feed(const FeedRequest& request) const;
 
 private:
-    Selection(const JobId& job, const wire::JobSpec& spec, std::uint64_t created_seq_end, store::ObjectStore& store, state::SliceStore& slices);
+    Selection(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, store::ObjectStore& store, state::SliceStore& slices);
     bool contains(const std::string& name, const store::ObjectInfo& info) const;
     Result<void> check_collision(const std::string& name) const;
-    Result<SurveyPage> survey_list() const;
+    Result<SurveyPage> survey_list(const std::string& after, std::size_t names_max) const;
     Result<Fed> feed_list(const FeedRequest& request) const;
     Result<Fed> feed_ledger(const FeedRequest& request) const;
 

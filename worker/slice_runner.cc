@@ -105,10 +105,14 @@ wire::SliceState to_wire(SliceState state) {
 
 Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec) {
     const JobId job(order.job);
-    MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, spec, order.created_seq_end, environment.store, environment.slices));
+    // The names of a list are kept once, where they are selected.
+    std::vector<std::string> objects = std::exchange(spec.objects, {});
+    wire::JobSpec without_list = spec;
+    spec.objects = std::move(objects);
+    MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, std::move(spec), order.created_seq_end, environment.store, environment.slices));
     MILLRACE_TRY_ASSIGN(const std::optional<state::SliceCheckpoint> checkpoint, environment.slices.checkpoint(job));
     Progress progress = checkpoint ? from_record(*checkpoint) : Progress{};
-    return std::unique_ptr<SliceRunner>(new SliceRunner(environment, std::move(order), std::move(spec), std::move(selection), std::move(progress)));
+    return std::unique_ptr<SliceRunner>(new SliceRunner(environment, std::move(order), std::move(without_list), std::move(selection), std::move(progress)));
 }
 
 SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec, Selection selection, Progress progress)

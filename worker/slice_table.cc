@@ -6,6 +6,9 @@
 #include "state/record.h"
 
 namespace millrace::worker {
+namespace {
+constexpr std::size_t kNamesInPlaceMax = 10'000;  // the list of a job is written down aside when it is longer
+}  // namespace
 
 SliceTable::SliceTable(SliceEnvironment environment, Fences& fences, std::function<void(const wire::Message&)> send)
     : environment_(std::move(environment)), fences_(fences), send_(std::move(send)) {
@@ -55,24 +58,37 @@ Task<void> SliceTable::receive(wire::Directive directive) {
     wire::DirectiveAck ack{.job = directive.job, .revision = directive.revision};
     switch (judge_directive(directive, known)) {
         case DirectiveAction::acknowledge: ack.revision = *known; break;
-        case DirectiveAction::ask_for_spec: ack.needs_spec = true; break;
+        case DirectiveAction::ask_for_spec:
+            ack.needs_spec = true;
+            ack.part = lists_.missing(directive.job);
+            break;
         case DirectiveAction::forget:
+            lists_.forget(directive.job);
             if (!forgetting_.insert(job).second) co_return;  // the first one acknowledges when the slice has come to rest
             co_await forget(job);
             forgetting_.erase(job);
             break;
-        case DirectiveAction::adopt:
-            if (const Result<void> adopted = adopt(directive); !adopted) {
+        case DirectiveAction::adopt: {
+            if (const auto missing = known ? std::nullopt : lists_.add(directive)) {
+                ack.needs_spec = true;
+                ack.part = *missing;
+                break;
+            }
+            if (!adopting_.insert(job).second) co_return;  // the first one acknowledges
+            const Result<void> adopted = co_await adopt(std::move(directive));
+            adopting_.erase(job);
+            if (!adopted) {
                 log::error("directive could not be written down", {{"job", job}, {"error", adopted.error()}});
                 co_return;  // not acknowledged: the proxy says it again
             }
             break;
+        }
     }
     send_(ack);
     share_places();
 }
 
-Result<void> SliceTable::adopt(const wire::Directive& directive) {
+Task<Result<void>> SliceTable::adopt(wire::Directive directive) {
     const JobId job(directive.job);
     const auto found = runners_.find(job);
     state::SliceOrder order;
@@ -87,19 +103,24 @@ Result<void> SliceTable::adopt(const wire::Directive& directive) {
     order.desired = static_cast<int>(directive.desired);
     order.epoch = directive.epoch;
     order.pass = directive.pass;
-    if (directive.desired == wire::Desired::stop) MILLRACE_TRY(fences_.stop(job, directive.epoch));
+    if (directive.desired == wire::Desired::stop) MILLRACE_CO_TRY(fences_.stop(job, directive.epoch));
     if (found != runners_.end()) {
-        MILLRACE_TRY(environment_.slices.put_order(order, nullptr));
+        MILLRACE_CO_TRY(environment_.slices.put_order(order, nullptr));
         found->second->adopt(order);
-        return {};
+        co_return Result<void>{};
     }
-    const std::string spec = state::encode_record(directive.spec);
-    MILLRACE_TRY(environment_.slices.put_order(order, &spec));
-    MILLRACE_TRY_ASSIGN(std::unique_ptr<SliceRunner> runner, SliceRunner::make(environment_, order, directive.spec));
+    auto write = [this, order, spec = &directive.spec] {
+        const std::string bytes = state::encode_record(*spec);
+        return environment_.slices.put_order(order, &bytes);
+    };
+    const bool is_long = directive.spec.objects.size() > kNamesInPlaceMax;
+    const Result<void> written = is_long ? co_await environment_.blocking.run(write) : write();
+    if (!written) co_return written;
+    MILLRACE_CO_TRY_ASSIGN(std::unique_ptr<SliceRunner> runner, SliceRunner::make(environment_, order, std::move(directive.spec)));
     log::info("slice accepted", {{"job", job}, {"revision", order.revision}, {"created_seq_end", order.created_seq_end}});
     SliceRunner& fresh = *runners_.emplace(job, std::move(runner)).first->second;
     fresh.kick();
-    return {};
+    co_return Result<void>{};
 }
 
 Task<void> SliceTable::forget(const JobId& job) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "wire/codec.h"
+#include "worker/list_assembly.h"
 #include "worker/slice_runner.h"
 
 namespace millrace::worker {
@@ -28,7 +29,7 @@ public:
     Task<void> stop();
 
 private:
-    Result<void> adopt(const wire::Directive& directive);
+    Task<Result<void>> adopt(wire::Directive directive);
     Task<void> forget(const JobId& job);
     void share_places();
 
@@ -38,6 +39,8 @@ private:
     std::map<JobId, std::unique_ptr<SliceRunner>> runners_;
     std::map<JobId, Error> damaged_;  // slices whose records cannot be read
     std::set<JobId> forgetting_;
+    std::set<JobId> adopting_;
+    ListAssembly lists_;
     bool sharing_ = false;
 };
 

@@ -103,6 +103,21 @@ class Jobs(ClusterCase):
         self.assertEqual((document["state"], document["objects"]["done"], document["objects"]["failed"]), ("completed_with_errors", 1, 1))
         self.assertEqual([r["code"] for r in self.cluster.errors(document["id"])], ["not_found"])
 
+    def test_a_long_list_comes_in_parts(self):
+        there = [f"there{i}" for i in range(9)]
+        self.fill("long-src", there)
+        names = there + [f"{'away/' * 30}{i:06d}" for i in range(40_000)]  # some 6 MB, also of each target's share more than a message
+        job = self.cluster.submit("", "long-src", "long-dst", operation="copy", objects=names, dry_run="plan")
+        planned = self.cluster.wait_job(job)
+        self.assertEqual((planned["state"], planned["objects"]["total"]), ("completed", len(names)), planned)
+        self.assertEqual(planned["bytes"]["total"], sum(len(f"content of {name}\n") for name in there))
+        self.assertEqual({s["objects"]["total"] > 0 for s in planned["slices"]}, {True})
+
+    def test_a_list_that_is_too_long_is_refused(self):
+        too_long = [f"{'x' * 1000}{i:06d}" for i in range(140_000)]
+        detail = self.assert_problem(400, "invalid_argument", self.cluster.submit, "", "any", "other", operation="copy", objects=too_long)
+        self.assertIn("128 MiB", detail)
+
     def test_overwrite_policies(self):
         self.fill("over-src", ["a", "b"])
         self.cluster.add_filter("over-cat", "cat")

@@ -7,6 +7,7 @@ namespace {
 constexpr auto kTick = milliseconds(100);
 constexpr auto kSilenceMax = milliseconds(3000);
 const std::string kProxy = "proxy";
+constexpr std::size_t kPartBytesMax = 40;  // so that lists come in parts
 }  // namespace
 
 Proxy::Proxy(Cluster& cluster) : cluster_(cluster) {
@@ -26,7 +27,8 @@ void Proxy::start() {
     membership_ = std::make_unique<scheduler::Membership>("sim", known, boot_ * 1000, kSilenceMax);
     scheduler_ = std::make_unique<scheduler::Scheduler>([this](const std::string& target) { return membership_->is_online(target); });
     for (const auto& [id, bytes] : jobs_) {
-        scheduler_->restore(msgpack::unpack(bytes.data(), bytes.size()).get().as<scheduler::Job>(), objects_[id]);
+        scheduler_->restore(msgpack::unpack(bytes.data(), bytes.size()).get().as<scheduler::Job>(),
+                            scheduler::ListedObjects(objects_[id], known, kPartBytesMax));
     }
     tick();
 }
@@ -44,7 +46,7 @@ bool Proxy::submit(const scheduler::Job& job, const std::vector<std::string>& ob
     for (const TargetId& id : cluster_.target_ids()) targets.push_back(id.str());
     objects_[job.id] = objects;
     cluster_.world.trace("user submits " + job.id);
-    scheduler_->submit(job, objects, targets, cluster_.world.now());
+    scheduler_->submit(job, scheduler::ListedObjects(objects, targets, kPartBytesMax), targets, cluster_.world.now());
     carry_out();
     return jobs_.contains(job.id);
 }

@@ -39,6 +39,7 @@ void Target::kill(bool power_cut) {
     up_ = false;
     instance_up_ = false;
     slices_.clear();
+    lists_ = {};
     in_instance_.clear();
     proxy_boot_.reset();
     last_heard_ = last_hello_ = {};
@@ -172,12 +173,17 @@ void Target::take_directive(const wire::Directive& directive) {
         case worker::DirectiveAction::acknowledge: break;
         case worker::DirectiveAction::adopt: {
             if (disk.full) return;  // it will be repeated
-            return adopt(directive);
+            wire::Directive whole = directive;
+            const auto missing = is_known ? std::nullopt : lists_.add(whole);
+            if (missing) return send(wire::DirectiveAck{directive.job, directive.revision, true, *missing});
+            return adopt(whole);
         }
-        case worker::DirectiveAction::ask_for_spec: return send(wire::DirectiveAck{directive.job, directive.revision, true});
+        case worker::DirectiveAction::ask_for_spec:
+            return send(wire::DirectiveAck{directive.job, directive.revision, true, lists_.missing(directive.job)});
         case worker::DirectiveAction::forget:
             cluster_.world.trace(id_ + " forgets " + directive.job);
             slices_.erase(directive.job);
+            lists_.forget(directive.job);
             disk.slices.erase(directive.job);
             cluster_.truth.forgotten(directive.job, id_);
             std::erase_if(in_instance_, [&](const auto& held) { return held.first == directive.job; });

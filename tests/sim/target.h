@@ -10,6 +10,7 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/slice.h"
 #include "wire/codec.h"
+#include "worker/list_assembly.h"
 
 namespace millrace::sim {
 
@@ -68,6 +69,7 @@ private:
 
     // Of the running process.
     std::map<std::string, std::unique_ptr<Slice>> slices_;
+    worker::ListAssembly lists_;
     std::set<std::pair<std::string, std::uint64_t>> in_instance_;
     bool instance_up_ = false;
     std::uint64_t instance_ = 0;

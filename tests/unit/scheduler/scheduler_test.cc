@@ -20,7 +20,7 @@ protected:
         job.slices.clear();
         job.idempotency_key = "key-1";
         job.spec.has_list = !objects.empty();
-        scheduler_.submit(std::move(job), std::move(objects), {"t1", "t2"}, now_);
+        scheduler_.submit(std::move(job), ListedObjects(std::move(objects), {"t1", "t2"}, part_bytes_max_), {"t1", "t2"}, now_);
     }
 
     // The directives among the effects, by target.
@@ -49,6 +49,7 @@ protected:
 
     const Job& job() { return scheduler_.find("job-1")->job; }
 
+    std::size_t part_bytes_max_ = kPartBytesMax;
     std::set<std::string> online_{"t1", "t2"};
     Scheduler scheduler_{[this](const std::string& target) { return online_.contains(target); }};
     Instant now_ = Instant{} + std::chrono::hours(1);
@@ -166,13 +167,43 @@ TEST_F(Scheduling, AListIsSplitByOwner) {
     EXPECT_TRUE(job().spec.objects.empty()) << "the list is kept once";
 }
 
+TEST_F(Scheduling, ALongListTravelsInPartsAsTheyAreAskedFor) {
+    part_bytes_max_ = 30;
+    std::vector<std::string> objects;
+    for (int i = 100; i < 200; ++i) objects.push_back("object-" + std::to_string(i));
+    submit(objects);
+    std::vector<std::string> together;
+    for (std::uint32_t part = 0;; ++part) {
+        const wire::Directive directive = directives()["t1"];
+        ASSERT_TRUE(directive.has_spec);
+        ASSERT_TRUE(directive.validate()) << directive.validate().error().context;
+        ASSERT_EQ(directive.part, part);
+        EXPECT_GT(directive.parts, 1u);
+        EXPECT_LE(directive.spec.objects.size(), 3u);
+        together.insert(together.end(), directive.spec.objects.rbegin(), directive.spec.objects.rend());
+        if (part + 1 == directive.parts) break;
+        const wire::DirectiveAck next{"job-1", job().revision, true, part + 1};
+        scheduler_.receive("t1", next, now_);
+        scheduler_.receive("t1", next, now_);  // doubled: answered once
+    }
+    EXPECT_TRUE(std::ranges::is_sorted(together));
+    for (const std::string& object : together) EXPECT_EQ(owner_of(object, std::vector<TargetId>{TargetId("t1"), TargetId("t2")}).str(), "t1");
+    scheduler_.receive("t1", {"job-1", job().revision, true, 0}, now_);  // it was started again
+    EXPECT_EQ(directives()["t1"].part, 0u);
+    tick(std::chrono::seconds(1));
+    EXPECT_EQ(directives()["t1"].part, 0u);
+    acknowledge("t1");
+    tick(std::chrono::seconds(1));
+    EXPECT_FALSE(directives().contains("t1"));
+}
+
 TEST_F(Scheduling, ARestoredJobGoesOnWhereItWas) {
     submit({"a", "b"});
     report("t1", SliceState::ready);
     report("t2", SliceState::ready);
     const Job stored = job();
     Scheduler restarted([this](const std::string& target) { return online_.contains(target); });
-    restarted.restore(stored, {"a", "b"});
+    restarted.restore(stored, ListedObjects({"a", "b"}, {"t1", "t2"}));
     EXPECT_EQ(restarted.job_of_key("key-1"), "job-1");
     EXPECT_TRUE(restarted.take_effects().empty());
     restarted.target_joined("t1", now_, kNow);

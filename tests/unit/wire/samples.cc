@@ -12,6 +12,12 @@ JobSpec spec() {
             .on_error = OnError::abort_after_percent, .on_error_limit = 10, .operation = Operation::transform, .kind = "etl-bck"};
 }
 
+JobSpec part_of_a_list() {
+    JobSpec part = spec();
+    part.objects = {"b", "a"};
+    return part;
+}
+
 }  // namespace
 
 std::vector<Sample> samples() {
@@ -26,8 +32,8 @@ std::vector<Sample> samples() {
         {"TransformStatus", TransformStatus{.catalog_version = 7,
                                             .transforms = {{"to-wav", "running", "why", "d1", 42, 1, 100, 3, "died", "log", 1500, 4096, "forked"}}}},
         {"Directive", Directive{.job = "job-1", .revision = 9, .desired = Desired::run, .epoch = 2, .pass = 3, .has_spec = true,
-                                .spec = spec()}},
-        {"DirectiveAck", DirectiveAck{.job = "job-1", .revision = 9, .needs_spec = true}},
+                                .spec = part_of_a_list(), .part = 1, .parts = 3}},
+        {"DirectiveAck", DirectiveAck{.job = "job-1", .revision = 9, .needs_spec = true, .part = 2}},
         {"SliceStatus", SliceStatus{.job = "job-1", .revision = 9, .incarnation = 4, .seq = 5, .state = SliceState::stalled, .reason = "why",
                                     .counters = {1, 2, 3, 4, 5, 600, 70'000, 1ull << 33}, .total_objects = 10, .total_bytes = 1000,
                                     .total_known = true, .in_flight = 6, .checkpoint_bytes = 77, .failures_forgiven = 3}},
