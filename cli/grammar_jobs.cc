@@ -145,6 +145,10 @@ void Grammar::add_jobs() {
     auto report = verb<JobReport>(job, "report", "Print the whole report as JSON lines",
                                   "  millrace job report job-7k2m0q9xw4 > report.jsonl");
     add_job(report.app, report.verb->job);
+    auto verify = verb<JobVerify>(job, "verify", "Look whether the results of a job are all there, and are its own",
+                                  "  millrace job verify job-7k2m0q9xw4\n  millrace job verify job-7k2m0q9xw4 --contents -o json");
+    add_job(verify.app, verify.verb->job);
+    verify.app->add_flag("--contents", verify.verb->contents, "Read each result too, and compare it with its checksum");
     auto remove = verb<JobRemove>(job, "rm", "Forget a job that has ended; its outputs stay",
                                   "  millrace job rm job-7k2m0q9xw4");
     add_job(remove.app, remove.verb->job);

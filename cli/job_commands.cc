@@ -1,3 +1,4 @@
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <vector>
@@ -94,28 +95,37 @@ private:
     JsonArrayPrinter array_;
 };
 
-// Passes the report through and remembers its last line.
-Task<Result<std::string>> stream_report(Session& session, std::string target, std::ostream& out) {
-    constexpr std::size_t kLastLineBytesMax = 64 << 10;
+// Calls on_line for every line of an answer of JSON lines, without its end.
+Task<Result<void>> read_lines(Session& session, std::string target, std::function<Result<void>(const std::string&)> on_line) {
+    constexpr std::size_t kLineBytesMax = 4 << 20;
     Call call;
     call.target = std::move(target);
     call.time_max = kReportTimeMax;
     MILLRACE_CO_TRY_ASSIGN(OpenExchange open, co_await session.open(std::move(call)));
     MILLRACE_CO_TRY(co_await check_status(*open.exchange));
     std::vector<std::byte> chunk(kBodyChunkBytes);
-    std::string tail;
+    std::string line;
     for (;;) {
         MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await open.exchange->read(chunk));
         if (count == 0) break;
-        const std::string_view text(reinterpret_cast<const char*>(chunk.data()), count);
-        out.write(text.data(), static_cast<std::streamsize>(text.size()));
-        if (!out) co_return fail(Code::io, "cannot write to standard output");
-        tail += text;
-        const std::size_t before_end = tail.size() > 1 ? tail.rfind('\n', tail.size() - 2) : tail.npos;
-        if (before_end != tail.npos) tail.erase(0, before_end + 1);
-        if (tail.size() > kLastLineBytesMax) tail.erase(0, tail.size() - kLastLineBytesMax);
+        std::string_view text(reinterpret_cast<const char*>(chunk.data()), count);
+        for (std::size_t end = text.find('\n'); end != text.npos; end = text.find('\n')) {
+            line += text.substr(0, end);
+            MILLRACE_CO_TRY(on_line(line));
+            line.clear();
+            text.remove_prefix(end + 1);
+        }
+        line += text;
+        if (line.size() > kLineBytesMax) co_return fail(Code::too_large, "a line of the answer has no end");
     }
-    co_return tail;
+    if (!line.empty()) co_return on_line(line);
+    co_return Result<void>{};
+}
+
+Result<void> print_line(std::ostream& out, const std::string& line) {
+    out << line << '\n';
+    if (!out) return fail(Code::io, "cannot write to standard output");
+    return {};
 }
 
 }  // namespace
@@ -226,11 +236,15 @@ int run(Context& context, const JobErrors& verb) {
 }
 
 int run(Context& context, const JobReport& verb) {
-    const auto last = run_blocking(context.session.loop(),
-                                   stream_report(context.session, job_path(verb.job, "/report"), context.console.out));
+    std::string last;
+    auto print = [&](const std::string& line) {
+        last = line;
+        return print_line(context.console.out, line);
+    };
+    const auto read = run_blocking(context.session.loop(), read_lines(context.session, job_path(verb.job, "/report"), std::move(print)));
     context.console.out.flush();
-    if (!last) return context.fail("job report " + verb.job, last.error());
-    const auto end = parse_json(*last);
+    if (!read) return context.fail("job report " + verb.job, read.error());
+    const auto end = parse_json(last);
     const bool ended = end && text_of(*end, "kind") == "end";
     if (!ended || !flag_of(*end, "complete")) {
         notice(context.console,
@@ -238,6 +252,35 @@ int run(Context& context, const JobReport& verb) {
         return ended ? kExitDone : kExitFailed;
     }
     return kExitDone;
+}
+
+int run(Context& context, const JobVerify& verb) {
+    std::ostream& out = context.console.out;
+    json end;
+    auto print = [&](const std::string& line) -> Result<void> {
+        MILLRACE_TRY_ASSIGN(const json row, parse_json(line));
+        if (text_of(row, "kind") == "end") end = row;
+        if (context.json) return print_line(out, line);
+        if (text_of(row, "kind") != "problem") return {};
+        const std::string output = text_of(row, "output");
+        return print_line(out, clean_text(text_of(row, "problem")) + "  " + clean_text(output.empty() ? text_of(row, "object") : output) + ": " +
+                                   clean_text(text_of(row, "detail")));
+    };
+    const std::string target = job_path(verb.job, std::string("/verify") + (verb.contents ? "?contents=true" : ""));
+    const auto read = run_blocking(context.session.loop(), read_lines(context.session, target, std::move(print)));
+    if (!read) return context.fail("job verify " + verb.job, read.error());
+    if (!end.is_object()) return context.fail("job verify " + verb.job, fail(Code::incomplete_body, "the answer has no end; try again"));
+    for (const auto& [target_id, why] : member(end, "unreachable").items()) {
+        notice(context.console, "job verify: nothing is known of the results of target " + clean_text(target_id) + ": " +
+                                    clean_text(why.is_string() ? why.get<std::string>() : ""));
+    }
+    const std::uint64_t problems = count_of(end, "problems");
+    if (!context.json) {
+        out << count_of(end, "checked") << " results looked at, " << problems << " not as they should be";
+        if (const std::uint64_t kept = count_of(end, "kept"); kept > 0) out << ", " << kept << " of them were there before";
+        out << '\n';
+    }
+    return problems == 0 && flag_of(end, "complete") ? kExitDone : kExitFailed;
 }
 
 int run(Context& context, const JobRemove& verb) {

@@ -97,6 +97,7 @@ struct EtlControl {
     std::string verb;  // "start", "stop", "restart" or "rm"
     std::string name;  // or
     std::string file;  // of specifications: their names
+    std::optional<std::string> new_version;  // restart only: what it computes is another thing now
 };
 struct EtlLogs {
     std::string name;
@@ -132,6 +133,10 @@ struct JobErrors {
 struct JobReport {
     std::string job;
 };
+struct JobVerify {
+    std::string job;
+    bool contents = false;
+};
 struct JobRemove {
     std::string job;
 };
@@ -160,7 +165,7 @@ struct BenchJob {
 using Verb =
     std::variant<std::monostate, Help, Version, Completion, ClusterShow, BucketCreate, BucketList, BucketRemove,
                  BucketMove, BucketHead, Put, Get, List, Remove, Head, EtlInit, EtlList, EtlShow, EtlControl, EtlLogs, EtlErrors,
-                 JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobRemove,
+                 JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobVerify, JobRemove,
                  BenchLoad, BenchJob>;
 
 // Each carries out one verb and returns the exit status.
@@ -189,6 +194,7 @@ int run(Context& context, const JobWait& verb);
 int run(Context& context, const JobControl& verb);
 int run(Context& context, const JobErrors& verb);
 int run(Context& context, const JobReport& verb);
+int run(Context& context, const JobVerify& verb);
 int run(Context& context, const JobRemove& verb);
 int run(Context& context, const BenchLoad& verb);
 int run(Context& context, const BenchJob& verb);

@@ -13,8 +13,36 @@ namespace {
 using nlohmann::json;
 constexpr std::size_t kErrorsPageDefault = 1000;
 constexpr std::size_t kErrorsPageMax = 10'000;
+constexpr auto kVerifyPatience = std::chrono::minutes(10);  // of a page: one very large object
 constexpr auto kEventSpacing = milliseconds(200);
 constexpr auto kEventRefresh = std::chrono::seconds(1);
+
+Result<void> can_be_verified(const Job& job) {
+    if (job.spec.dry_run != wire::DryRun::no) return fail(Code::conflict, "job " + job.id + " was a dry run: it has no results");
+    if (is_terminal(job.state) || job.state == JobState::paused) return {};
+    return fail(Code::conflict, "job " + job.id + " has not ended; wait for it, or pause it, first");
+}
+
+struct Verified {
+    std::string source, destination;  // "ais://bucket/"
+    std::uint64_t checked = 0, kept = 0, problems = 0;
+    json unreachable = json::object();
+};
+
+// Counts what a target has looked at; its problems as lines.
+std::string add_page(Verified& sum, const std::string& target, const json& page) {
+    sum.checked += page.value("checked", 0ull);
+    sum.kept += page.value("kept", 0ull);
+    std::string lines;
+    for (const json& found : page.value("problems", json::array())) {
+        const std::string output = found.value("output", "");
+        lines += text_of({{"kind", "problem"}, {"object", sum.source + found.value("object", "")}, {"target", target},
+                          {"output", output.empty() ? "" : sum.destination + output}, {"problem", found.value("problem", "")},
+                          {"detail", found.value("detail", "")}}) + "\n";
+        ++sum.problems;
+    }
+    return lines;
+}
 
 }  // namespace
 
@@ -30,6 +58,9 @@ void JobApi::add_routes(http::Router& router) {
     });
     router.add("GET", "/v1/jobs/{id}/report", [this, id](http::Request&, http::Response& response, const Parameters& path) {
         return report(response, id(path));
+    });
+    router.add("GET", "/v1/jobs/{id}/verify", [this, id](http::Request& request, http::Response& response, const Parameters& path) {
+        return verify(request, response, id(path));
     });
     router.add("GET", "/v1/jobs/{id}/events", [this, id](http::Request&, http::Response& response, const Parameters& path) {
         return events(response, id(path));
@@ -157,6 +188,45 @@ Task<void> JobApi::report(http::Response& response, const std::string& id) {
     } while (!cursor.empty());
     lines = text_of({{"kind", "end"}, {"errors", count}, {"complete", complete}}) + "\n";
     if (!co_await response.write(as_bytes(lines))) co_return;
+    (void)co_await response.finish();
+}
+
+Task<void> JobApi::verify(http::Request& request, http::Response& response, const std::string& id) {
+    const auto live = find(id);
+    const Result<void> has_results = live ? can_be_verified((*live)->job) : Result<void>(live.error());
+    if (!has_results) {
+        (void)co_await response.send_error(has_results.error());
+        co_return;
+    }
+    const wire::JobSpec& spec = (*live)->job.spec;
+    Verified sum{.source = "ais://" + spec.source + "/", .destination = "ais://" + spec.destination + "/"};
+    std::vector<std::string> targets;
+    for (const auto& [target, slice] : (*live)->job.slices) targets.push_back(target);
+    http::Headers headers{{"Content-Type", "application/x-ndjson"}};
+    if (!co_await response.start(200, std::move(headers), std::nullopt)) co_return;
+    for (const std::string& target : targets) {
+        Query query;
+        query.add("job", id);
+        query.add("contents", request.query.get("contents"));
+        std::string after;
+        for (bool at_end = false; !at_end;) {
+            Query from_there = query;
+            from_there.add("after", after);
+            const auto page = co_await ask_target(core_, target, "/v1/worker/verify", from_there, kVerifyPatience);
+            if (!page) {
+                sum.unreachable[target] = page.error().context;
+                break;
+            }
+            const std::string lines = add_page(sum, target, *page);
+            if (!lines.empty() && !co_await response.write(as_bytes(lines))) co_return;
+            const std::string last = page->value("last", "");
+            at_end = page->value("at_end", true) || last == after;
+            after = last;
+        }
+    }
+    const std::string end = text_of({{"kind", "end"}, {"checked", sum.checked}, {"kept", sum.kept}, {"problems", sum.problems},
+                                     {"complete", sum.unreachable.empty()}, {"unreachable", sum.unreachable}}) + "\n";
+    if (!co_await response.write(as_bytes(end))) co_return;
     (void)co_await response.finish();
 }
 

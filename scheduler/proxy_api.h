@@ -50,6 +50,7 @@ private:
     Task<void> remove(http::Response& response, const std::string& id);
     Task<void> errors(http::Request& request, http::Response& response, const std::string& id);
     Task<void> report(http::Response& response, const std::string& id);
+    Task<void> verify(http::Request& request, http::Response& response, const std::string& id);
     Task<void> events(http::Response& response, const std::string& id);
     Result<const LiveJob*> find(const std::string& id) const;
 

@@ -11,10 +11,10 @@ using nlohmann::json;
 
 std::string text_of(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-Task<Result<json>> ask_target(ProxyCore& core, std::string target, std::string path, Query query) {
+Task<Result<json>> ask_target(ProxyCore& core, std::string target, std::string path, Query query, Duration patience) {
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, core.endpoint_of(target));
     http::ClientRequest request{.method = "GET", .target = path + "?" + query.text()};
-    request.deadline = steady_now() + std::chrono::seconds(10);
+    request.deadline = steady_now() + patience;
     const auto reply = co_await http::fetch_ok(core.client(), endpoint, request, 64 << 20);
     if (!reply) co_return reply.error().during("target " + target);
     json document = json_or_null(reply->body);

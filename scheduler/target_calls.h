@@ -9,8 +9,9 @@
 
 namespace millrace::scheduler {
 
-// GET path?query of one target. Code::unavailable when it is offline or does not answer within ten seconds.
-Task<Result<nlohmann::json>> ask_target(ProxyCore& core, std::string target, std::string path, Query query);
+// GET path?query of one target. Code::unavailable when it is offline or does not answer in time.
+Task<Result<nlohmann::json>> ask_target(ProxyCore& core, std::string target, std::string path, Query query,
+                                        Duration patience = std::chrono::seconds(10));
 
 // The same of several targets at once; the answers in the order of the targets.
 Task<std::vector<Result<nlohmann::json>>> ask_targets(ProxyCore& core, std::vector<TargetId> targets, std::string path, Query query);

@@ -49,7 +49,7 @@ std::string text_of(const json& document) { return document.dump(-1, ' ', false,
 NodeApi::NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
                  const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id)
     : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), cluster_(cluster),
-      boot_id_(std::move(boot_id)) {}
+      verification_(store, slices, blocking, cluster), boot_id_(std::move(boot_id)) {}
 
 void NodeApi::add_routes(http::Router& router) {
     const auto bind = [this](Task<void> (NodeApi::*handler)(http::Request&, http::Response&)) {
@@ -60,6 +60,7 @@ void NodeApi::add_routes(http::Router& router) {
     router.add("GET", "/v1/worker/objects", bind(&NodeApi::list));
     router.add("GET", "/v1/worker/summary", bind(&NodeApi::summary));
     router.add("GET", "/v1/worker/ledger", bind(&NodeApi::ledger));
+    router.add("GET", "/v1/worker/verify", bind(&NodeApi::verify));
     router.add("POST", "/v1/worker/sync", bind(&NodeApi::sync));
     router.add("GET", "/v1/worker/logs", bind(&NodeApi::logs));
     router.add("GET", "/v1/worker/inline_errors", bind(&NodeApi::inline_errors));
@@ -116,6 +117,21 @@ Task<void> NodeApi::ledger(http::Request& request, http::Response& response) {
                         {"message", row.message}, {"stderr", row.stderr_tail}, {"attempts", row.attempts}, {"at", rfc3339(row.at_unix_ns)}});
     }
     (void)co_await response.send_json(200, text_of({{"rows", std::move(rows)}, {"at_end", page->at_end}}));
+}
+
+Task<void> NodeApi::verify(http::Request& request, http::Response& response) {
+    const Result<VerifiedPage> page = co_await verification_.page(JobId(request.query.get("job")), request.query.get("after"),
+                                                                  request.query.get("contents") == "true");
+    if (!page) {
+        (void)co_await response.send_error(page.error());
+        co_return;
+    }
+    json problems = json::array();
+    for (const VerifiedProblem& found : page->problems) {
+        problems.push_back({{"object", found.object}, {"output", found.output}, {"problem", found.problem}, {"detail", found.detail}});
+    }
+    (void)co_await response.send_json(200, text_of({{"problems", std::move(problems)}, {"checked", page->checked}, {"kept", page->kept},
+                                                    {"last", page->last}, {"at_end", page->at_end}}));
 }
 
 Task<void> NodeApi::sync(http::Request&, http::Response& response) {

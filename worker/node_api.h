@@ -5,6 +5,7 @@
 //        with &folded=with_folders or objects_only: what lies deeper is one entry {name:"prefix/folder/",folder:true}, or none
 //   GET  /v1/worker/summary?bucket=&prefix=&after=            {objects,bytes,smallest,largest,last,"at_end":…}
 //   GET  /v1/worker/ledger?job=&after=&limit=                 {"rows":[…],"at_end":…}
+//   GET  /v1/worker/verify?job=&after=&contents=             {"problems":[…],checked,kept,last,"at_end":…}: job_verification.h
 //   POST /v1/worker/sync                                      200 with Millrace-Boot
 //   GET  /v1/daemon                                           AIStore's clients ask any node for the cluster map: on to the proxy
 //   GET  /v1/worker/logs?transform=   GET /v1/worker/inline_errors?transform=
@@ -18,6 +19,7 @@
 #include "store/object_store.h"
 #include "worker/cluster_view.h"
 #include "worker/inline_transform.h"
+#include "worker/job_verification.h"
 #include "worker/transform_table.h"
 
 namespace millrace::worker {
@@ -35,6 +37,7 @@ private:
     Task<void> list(http::Request& request, http::Response& response);
     Task<void> summary(http::Request& request, http::Response& response);
     Task<void> ledger(http::Request& request, http::Response& response);
+    Task<void> verify(http::Request& request, http::Response& response);
     Task<void> sync(http::Request& request, http::Response& response);
     Task<void> logs(http::Request& request, http::Response& response);
     Task<void> inline_errors(http::Request& request, http::Response& response);
@@ -48,6 +51,7 @@ private:
     const TransformTable& transforms_;
     const InlineTransform& inline_;
     const ClusterView& cluster_;
+    JobVerification verification_;
     const std::string boot_id_;
     std::atomic<bool> ready_ = false;
 };
