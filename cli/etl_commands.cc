@@ -107,10 +107,16 @@ int register_command(Context& context, const EtlInit& verb, const SpecValues& va
 }
 
 // Starts, stops or removes one transform, and says so.
-Result<void> control_etl(Context& context, const std::string& verb, const std::string& name, JsonArrayPrinter* array) {
+Result<void> control_etl(Context& context, const EtlControl& control, const std::string& name, JsonArrayPrinter* array) {
+    const std::string& verb = control.verb;
     Call call;
     call.method = verb == "rm" ? "DELETE" : "POST";
     call.target = etl_path(name, verb == "rm" ? "" : "/" + verb);
+    if (control.new_version) {
+        Query query;
+        query.add("new_version", *control.new_version);
+        call.target += "?" + query.text();
+    }
     call.time_max = kStartTimeMax;
     MILLRACE_TRY(context.session.request(std::move(call)));
     const std::string what = verb == "rm" ? "removed" : verb == "stop" ? "stopped" : verb == "restart" ? "restarted" : "started";
@@ -136,7 +142,7 @@ int control_file(Context& context, const EtlControl& verb) {
     int status = kExitDone;
     for (const SpecDocument& document : *documents) {
         const auto name = spec_name(document.text);
-        const auto done = name ? control_etl(context, verb.verb, *name, context.json ? &array : nullptr) : Result<void>(name.error());
+        const auto done = name ? control_etl(context, verb, *name, context.json ? &array : nullptr) : Result<void>(name.error());
         if (done) continue;
         status = context.fail(what + ": " + (name ? *name : place_of(verb.file, *documents, document)), done.error());
         if (Session::is_unreachable(done.error())) break;
@@ -215,6 +221,8 @@ int run(Context& context, const EtlShow& verb) {
                                                             {"kind", text_of(*etl, "kind")},
                                                             {"state", text_of(*etl, "state")},
                                                             {"digest", text_of(*etl, "digest")}};
+    const bool is_container = !text_of(*etl, "image").empty();
+    if (is_container) fields.emplace_back("image id", clean_text(text_of(*etl, "image")));
     if (const json& spec = member(*etl, "spec"); spec.is_object()) {
         for (const auto& [key, value] : spec.items()) {
             if (key != "name" && key != "kind") {
@@ -224,11 +232,11 @@ int run(Context& context, const EtlShow& verb) {
     }
     print_fields(out, fields);
     out << '\n';
-    Table table(
-        {{"TARGET"}, {"STATE"}, {"START"}, {"PID", true}, {"RESTARTS", true}, {"RUNS", true}, {"FAILURES", true}, {"REASON"}});
+    Table table({{"TARGET"}, {"STATE"}, {is_container ? "IMAGE ID" : "START"}, {"PID", true}, {"RESTARTS", true}, {"RUNS", true}, {"FAILURES", true},
+                 {"REASON"}});
     for (const json& target : member(*etl, "targets")) {
         const std::uint64_t pid = count_of(target, "pid");
-        const std::string start = text_of(target, "start");
+        const std::string start = is_container ? text_of(target, "image") : text_of(target, "start");
         table.add({text_of(target, "target"), text_of(target, "state"), start.empty() ? "-" : start, pid == 0 ? "-" : std::to_string(pid),
                    std::to_string(count_of(target, "restarts")), std::to_string(count_of(target, "runs")),
                    std::to_string(count_of(target, "failures")), text_of(target, "reason")});
@@ -244,7 +252,7 @@ int run(Context& context, const EtlShow& verb) {
 
 int run(Context& context, const EtlControl& verb) {
     if (!verb.file.empty()) return control_file(context, verb);
-    const auto done = control_etl(context, verb.verb, verb.name, nullptr);
+    const auto done = control_etl(context, verb, verb.name, nullptr);
     return done ? kExitDone : context.fail("etl " + verb.verb + " " + verb.name, done.error());
 }
 

@@ -175,6 +175,12 @@ void Grammar::add_etls() {
         control.app->add_option("-f,--file", control.verb->file, "Those that are specified in this file, or - for standard input")
             ->type_name("FILE")
             ->excludes(name);
+        if (std::string_view(word) == "restart") {
+            control.app->add_option("--new-version", control.verb->new_version,
+                                    "The program, or the image, behind the same words is another now: this version, or the next number")
+                ->expected(0, 1)
+                ->type_name("[TEXT]");
+        }
     }
     auto logs = verb<EtlLogs>(etl, "logs", "Show what a transform wrote to standard error",
                               "  millrace etl logs squeeze\n  millrace etl logs squeeze --target t-abc -f");

@@ -68,6 +68,7 @@ ContainerServer::ContainerServer(const TransformSpec& spec, const InstanceEnviro
 Task<Result<void>> ContainerServer::launch(const ServerPlace& place) {
     MILLRACE_CO_TRY(co_await find_engine());
     MILLRACE_CO_TRY_ASSIGN(const ImageInfo image, co_await find_image());
+    if (environment_.image) MILLRACE_CO_TRY(environment_.image->admit(spec_.container.image, image.id));
     MILLRACE_CO_TRY_ASSIGN(ContainerRequest wanted, request(image, place));
     co_return co_await run(std::move(wanted));
 }
@@ -106,7 +107,7 @@ Result<ContainerRequest> ContainerServer::request(const ImageInfo& image, const 
     const spec::Container& container = spec_.container;
     ContainerRequest request;
     request.name = "millrace-" + spec_.name + random_id("-");
-    request.image = container.image;
+    request.image = image.id;  // its reference may stand for another one by now
     request.argv = spec_.argv;
     request.labels = {{std::string(kOwnerLabel), environment_.owner}, {"org.millrace.transform", spec_.name}};
     request.user = !container.user.empty() ? container.user : is_root(image.user) ? std::string(kNobody) : "";

@@ -122,6 +122,7 @@ Result<ImageInfo> image(std::string_view body) {
     const json document = json_or_null(body);
     ImageInfo info{.id = text_of(member(document, {"Id"})), .user = text_of(member(document, {"Config", "User"})), .argv = {}};
     if (info.id.empty()) return strange("image", body);
+    if (info.id.find(':') == std::string::npos) info.id = "sha256:" + info.id;  // Podman's own form of what Docker writes in full
     append_words(member(document, {"Config", "Entrypoint"}), info.argv);
     append_words(member(document, {"Config", "Cmd"}), info.argv);
     return info;

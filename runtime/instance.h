@@ -16,6 +16,7 @@
 #include "core/task.h"
 #include "http/server.h"
 #include "runtime/direct_put.h"
+#include "runtime/image_pin.h"
 #include "spec/transform_spec.h"
 
 namespace millrace::runtime {
@@ -66,6 +67,7 @@ struct InstanceStatus {
     std::string reason;             // why it is not running: "exit status 1: …", "command not found: …"
     int pid = 0;                    // of the server
     std::string start;              // of a filter's processes: "forked" or "spawned"; "" for a server
+    std::string image;              // of a container: the content digest of its image, once it is known; "" otherwise
     std::string last_death;         // how the server ended last: exit status, signal or out of memory, and its last words
     std::string last_death_log;     // the last lines it wrote before that
     std::uint64_t restarts = 0;
@@ -116,6 +118,7 @@ struct InstanceEnvironment {
     std::string engine_socket{};              // of the container engine; empty: the usual places
     std::string target_folder{};              // of the target itself, which outlives its instances
     std::string owner{};                      // names this target on the containers that it makes
+    std::shared_ptr<ImagePin> image{};        // of the transform, if it is a container
     std::function<void()> changed{};          // called on the control executor when a status has changed; null: nobody wants to know
     std::vector<std::string> object_folders{};  // where object files lie; read-only in the containers of transforms that use paths
     ForkChoice forking = ForkChoice::never;

@@ -117,7 +117,7 @@ Task<RunResult> ServerInstance::run_isolated(std::size_t lane, const ObjectRun& 
 
 InstanceStatus ServerInstance::status() const {
     const std::lock_guard lock(mutex_);
-    return {.state = state_, .reason = reason_, .pid = pid_, .last_death = last_death_, .last_death_log = last_death_log_,
+    return {.state = state_, .reason = reason_, .pid = pid_, .image = environment_.image ? environment_.image->id() : "", .last_death = last_death_, .last_death_log = last_death_log_,
             .restarts = restarts_, .runs = runs_, .failures = failures_};
 }
 

@@ -86,4 +86,22 @@ Result<void> DesiredCatalog::enable_transform(const std::string& name, bool enab
     return {};
 }
 
+Result<void> DesiredCatalog::set_image(const std::string& name, const std::string& image) {
+    const auto found = find_named(catalog_.transforms, name);
+    if (found == catalog_.transforms.end()) return unknown_transform(name);
+    if (!found->image.empty() || image.empty()) return {};
+    found->image = image;
+    ++catalog_.version;
+    return {};
+}
+
+Result<void> DesiredCatalog::set_specification(const std::string& name, const std::string& spec_json) {
+    const auto found = find_named(catalog_.transforms, name);
+    if (found == catalog_.transforms.end()) return unknown_transform(name);
+    found->spec_json = spec_json;
+    found->image.clear();
+    ++catalog_.version;
+    return {};
+}
+
 }  // namespace millrace::scheduler

@@ -24,6 +24,10 @@ public:
     Result<void> add_transform(const std::string& name, const std::string& spec_json);
     Result<void> remove_transform(const std::string& name);
     Result<void> enable_transform(const std::string& name, bool enabled);
+    // The content that the image of a container stands for, on every target from now on; changes nothing where one is known.
+    Result<void> set_image(const std::string& name, const std::string& image);
+    // Another program behind the same words: its image is looked up again.
+    Result<void> set_specification(const std::string& name, const std::string& spec_json);
 
 private:
     Result<void> check_free(const std::string& bucket_name) const;

@@ -6,8 +6,10 @@
 
 #include "core/check.h"
 #include "core/file.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/placement.h"
+#include "spec/transform_spec.h"
 #include "state/record.h"
 
 namespace millrace::scheduler {
@@ -140,14 +142,28 @@ void ProxyCore::receive(const std::string& target, wire::Message message) {
             } else if constexpr (std::is_same_v<Body, wire::DirectiveAck>) {
                 scheduler_.receive(target, body, now);
             } else if constexpr (std::is_same_v<Body, wire::TransformStatus>) {
-                Member* member = membership_.find(target);
-                member->transforms = body.transforms;
-                member->transforms_of_catalog = body.catalog_version;
+                receive_transforms(target, body);
             }
         },
         message);
     (void)flush();
     pulse();
+}
+
+// The image that the first target runs is the one of the cluster: from then on the others run it, or say why not.
+void ProxyCore::receive_transforms(const std::string& target, const wire::TransformStatus& status) {
+    Member* member = membership_.find(target);
+    member->transforms = status.transforms;
+    member->transforms_of_catalog = status.catalog_version;
+    DesiredCatalog changed = catalog_;
+    for (const wire::TransformReport& report : status.transforms) {
+        const wire::TransformEntry* entry = catalog_.transform(report.name);
+        const bool runs_it = entry != nullptr && report.state == "running" && report.spec_json_digest == checksum_text(xxh64(entry->spec_json));
+        if (runs_it) (void)changed.set_image(report.name, report.image);
+    }
+    if (changed.wire().version == catalog_.wire().version) return;
+    const Result<void> committed = commit_catalog(changed);
+    if (!committed) log::error("the image of a transform cannot be written down", {{"target", target}, {"error", committed.error()}});
 }
 
 void ProxyCore::receive_hello(const std::string& target, const wire::Hello& hello) {
@@ -327,7 +343,10 @@ Task<Result<void>> ProxyCore::wait_until_running(const std::string& transform, D
             if (current && !report->reason.empty()) co_return fail(Code::rejected, "target " + target + ": " + report->reason);
             waiting_for = target;
         }
-        if (waiting_for.empty()) co_return Result<void>{};
+        if (waiting_for.empty()) {
+            co_await wait_until_applied(kApplyPatience);  // of what was found out meanwhile: the image that it runs
+            co_return Result<void>{};
+        }
         if (steady_now() >= deadline) co_return fail(Code::rejected, "target " + waiting_for + " did not get it running in time");
         co_await wait_for_change(deadline);
     }
@@ -371,8 +390,18 @@ Task<Result<void>> ProxyCore::enable_transform(std::string name, bool enabled) {
     co_return co_await wait_until_running(name, kStartPatience);
 }
 
-Task<Result<void>> ProxyCore::restart_transform(std::string name) {
+Task<Result<void>> ProxyCore::restart_transform(std::string name, std::optional<std::string> new_version) {
+    const auto user = new_version ? scheduler_.user_of_transform(name) : std::nullopt;
+    if (user) co_return fail(Code::conflict, "job " + *user + " uses this transform; cancel the job or let it finish first");
     MILLRACE_CO_TRY(co_await enable_transform(name, false));
+    if (new_version) {
+        const wire::TransformEntry* entry = catalog_.transform(name);
+        if (entry == nullptr) co_return unknown_transform(name);
+        MILLRACE_CO_TRY_ASSIGN(const std::string spec_json, spec::with_version(entry->spec_json, *new_version));
+        DesiredCatalog changed = catalog_;
+        MILLRACE_CO_TRY(changed.set_specification(name, spec_json));
+        MILLRACE_CO_TRY(commit_catalog(changed));
+    }
     co_return co_await enable_transform(name, true);
 }
 

@@ -4,6 +4,7 @@
 // Control loop only. Commits block that loop for about a millisecond: they are few, and everything after them relies on them.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,9 @@ public:
     Task<Result<void>> remove_transform(std::string name);
     // Stopping returns when nothing of it runs any more.
     Task<Result<void>> enable_transform(std::string name, bool enabled);
-    Task<Result<void>> restart_transform(std::string name);
+    // new_version: not null: what it computes may be another thing from now on, although its words are the same. The version is
+    // this text; where that is empty, a number that follows the present one.
+    Task<Result<void>> restart_transform(std::string name, std::optional<std::string> new_version);
 
     // ---- jobs
     // The job's id. A repeated idempotency key gives the first job; with another request it is Code::conflict. Writes down a list aside.
@@ -74,6 +77,7 @@ private:
     void receive(const std::string& target, wire::Message message);
     void receive_hello(const std::string& target, const wire::Hello& hello);
     void receive_heartbeat(const std::string& target, const wire::Heartbeat& heartbeat);
+    void receive_transforms(const std::string& target, const wire::TransformStatus& status);
     Task<void> run();
     void tick();
     Task<Result<std::string>> accept(JobRequest request, std::string idempotency_key, std::string id, ListedObjects objects);

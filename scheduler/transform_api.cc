@@ -32,8 +32,9 @@ void TransformApi::add_routes(http::Router& router) {
     router.add("POST", "/v1/transforms/{name}/start", [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, core_.enable_transform(name(path), true));
     });
-    router.add("POST", "/v1/transforms/{name}/restart", [this, name](http::Request&, http::Response& response, const Parameters& path) {
-        return control(response, core_.restart_transform(name(path)));
+    router.add("POST", "/v1/transforms/{name}/restart", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+        const bool is_new = request.query.find("new_version").has_value();
+        return control(response, core_.restart_transform(name(path), is_new ? std::optional(request.query.get("new_version")) : std::nullopt));
     });
     router.add("POST", "/v1/transforms/{name}/stop", [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, core_.enable_transform(name(path), false));
@@ -86,7 +87,7 @@ Task<void> TransformApi::show(http::Response& response, const std::string& name)
     Standing sum = standing(core_, *entry);
     const auto parsed = spec::parse_spec(entry->spec_json, name);
     const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", json_or_null(entry->spec_json)},
-                        {"digest", parsed ? checksum_text(spec::digest(parsed->spec)) : ""}, {"targets", std::move(sum.per_target)}};
+                        {"digest", parsed ? checksum_text(spec::digest(parsed->spec, entry->image)) : ""}, {"image", entry->image}, {"targets", std::move(sum.per_target)}};
     (void)co_await response.send_json(200, text_of(document));
 }
 

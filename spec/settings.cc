@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kImageBytesMax = 512;
 constexpr std::size_t kUserBytesMax = 64;
+constexpr std::size_t kVersionBytesMax = 64;
 constexpr std::uint64_t kStderrBytesMax = 1 << 20;
 constexpr std::uint64_t kConcurrencyMax = 1024;
 constexpr std::uint64_t kBatchObjectsMax = 512;
@@ -168,10 +169,18 @@ Result<void> check_quantities(SpecReader& amounts, std::uint64_t& memory_bytes, 
     return {};
 }
 
+Result<void> read_version(SpecReader& document, std::string& version) {
+    MILLRACE_TRY(document.text("version", version));
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+    if (version.size() <= kVersionBytesMax && std::ranges::none_of(version, is_control)) return {};
+    return document.error("version", "must be one line of at most 64 bytes");
+}
+
 }  // namespace
 
 Result<void> read_settings(SpecReader& document, TransformSpec& spec) {
     MILLRACE_TRY(refuse_keys_of_other_kinds(document, spec.kind));
+    MILLRACE_TRY(read_version(document, spec.version));
     MILLRACE_TRY(read_delivery(document, spec));
     MILLRACE_TRY(read_timeout(document, "init_timeout", spec.kind, spec.init_timeout_ms));
     MILLRACE_TRY(read_timeout(document, "obj_timeout", spec.kind, spec.obj_timeout_ms));

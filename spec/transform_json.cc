@@ -1,3 +1,4 @@
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "core/hash.h"
@@ -75,6 +76,7 @@ std::string_view communication_name(Communication communication) {
 
 std::string to_json(const TransformSpec& spec) {
     Json json{{"name", spec.name}};
+    if (!spec.version.empty()) json["version"] = spec.version;
     if (spec.kind == Kind::filter) {
         json["cmd"] = command_text(spec.argv);
     } else if (spec.kind == Kind::process) {
@@ -101,7 +103,17 @@ std::string to_json(const TransformSpec& spec) {
     return dump(json);
 }
 
-std::uint64_t digest(const TransformSpec& spec) {
+Result<std::string> with_version(const std::string& spec_json, const std::string& version) {
+    MILLRACE_TRY_ASSIGN(ParsedSpec parsed, parse_spec(spec_json, "specification"));
+    std::string& now = parsed.spec.version;
+    std::uint64_t number = 1;
+    (void)std::from_chars(now.data(), now.data() + now.size(), number);
+    now = version.empty() ? std::to_string(number + 1) : version;
+    MILLRACE_TRY_ASSIGN(parsed, parse_spec(to_json(parsed.spec), "specification"));
+    return to_json(parsed.spec);
+}
+
+std::uint64_t digest(const TransformSpec& spec, const std::string& image_id) {
     Json canonical = Json::array({spec.name, kind_name(spec.kind), spec.argv, spec.env, spec.workdir, spec.limits.memory_bytes,
                                   spec.limits.cpu_seconds, spec.limits.open_files, spec.limits.file_bytes, spec.limits.processes});
     // Added for containers only: the other kinds must keep the digests that are in the records of their results.
@@ -109,6 +121,9 @@ std::uint64_t digest(const TransformSpec& spec) {
         for (const std::string& text : {spec.container.image, spec.container.user}) canonical.push_back(text);
         canonical.push_back(spec.container.tmpfs_bytes);
     }
+    // Only where they are: transforms without them must keep their digests, too.
+    if (!spec.version.empty()) canonical.push_back({"version", spec.version});
+    if (!image_id.empty()) canonical.push_back({"image", image_id});
     return xxh64(dump(canonical));
 }
 

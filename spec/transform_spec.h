@@ -41,6 +41,7 @@ struct Container {                       // of an oci transform
 
 struct TransformSpec {
     std::string name;
+    std::string version;                 // the user's own mark: what it computes has changed although nothing else here has; may be empty
     Kind kind = Kind::filter;
     // filter: of `cmd`, which goes through /bin/sh only if it uses shell syntax; process: of `command`; oci: instead of the
     // image's entry point, may be empty.
@@ -81,9 +82,13 @@ std::string_view communication_name(Communication communication);  // "hpush://"
 
 // One line of JSON that parse_spec reads back to an equal spec; the form that is stored and sent.
 std::string to_json(const TransformSpec& spec);
-// Identifies what the transform computes: name, image, command, environment, folder, user and limits. How objects reach it
+// Identifies what the transform computes: name, version, image, command, environment, folder, user and limits. How objects reach it
 // (communication, listen, direct put, file paths) and how long it may take do not change results, so they are left out: a job
-// goes on with what it finished before such a change. An image is known by the text of its reference, not by its content.
-std::uint64_t digest(const TransformSpec& spec);
+// goes on with what it finished before such a change.
+// image_id: the content digest that the engine knows the image by; empty: there is no image, or it is known by its reference only.
+std::uint64_t digest(const TransformSpec& spec, const std::string& image_id = {});
+
+// The specification, as to_json gives it, with another version; an empty one: a number that follows the present one.
+Result<std::string> with_version(const std::string& spec_json, const std::string& version);
 
 }  // namespace millrace::spec

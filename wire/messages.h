@@ -116,7 +116,8 @@ struct TransformEntry {
     std::string name;
     std::string spec_json;
     bool enabled = true;  // false: stopped by the user
-    MSGPACK_DEFINE_MAP(name, spec_json, enabled)
+    std::string image;    // of a container: the content digest that every target must run; empty: none has run it yet
+    MSGPACK_DEFINE_MAP(name, spec_json, enabled, image)
 };
 
 // proxy → target: the whole desired catalog; a target with an older version applies it. Data is removed only for buckets
@@ -144,8 +145,9 @@ struct TransformReport {
     std::uint64_t cpu_millis = 0;  // processor time of the server that runs
     std::uint64_t memory_bytes = 0;
     std::string start;             // of a filter's processes: "forked" or "spawned"; "": of a server, or not told
+    std::string image;             // of a container: the content digest of the image that it runs; "" otherwise
     MSGPACK_DEFINE_MAP(name, state, reason, spec_json_digest, pid, restarts, runs, failures, last_death, last_death_log, cpu_millis, memory_bytes,
-                       start)
+                       start, image)
 };
 
 // target → proxy: on every change, and every few seconds

@@ -27,7 +27,10 @@ void TransformTable::apply(const std::vector<wire::TransformEntry>& wanted) {
         for (const wire::TransformEntry& entry : wanted) {
             Held& held = held_[entry.name];
             const bool runs = held.transform != nullptr;
-            if (entry.enabled && runs && held.spec_json == entry.spec_json) continue;
+            if (entry.enabled && runs_as_wanted(held, entry)) {
+                take_image(held, entry);
+                continue;
+            }
             if (runs) leaving.emplace_back(entry.name, std::exchange(held.transform, nullptr));
             held.spec_json = entry.spec_json;
             held.problem = "transform '" + entry.name + "' is stopped; start it with: millrace etl start " + entry.name;
@@ -38,6 +41,21 @@ void TransformTable::apply(const std::vector<wire::TransformEntry>& wanted) {
     for (auto& [name, transform] : leaving) tasks_.spawn(run_stop(name, std::move(transform)));
     for (const wire::TransformEntry& entry : starting) start(entry);
     changed_();
+}
+
+bool TransformTable::runs_as_wanted(const Held& held, const wire::TransformEntry& entry) {
+    if (held.transform == nullptr || held.spec_json != entry.spec_json) return false;
+    const std::string running = held.transform->instance->status().image;
+    return entry.image == held.image || running.empty() || entry.image == running;
+}
+
+void TransformTable::take_image(Held& held, const wire::TransformEntry& entry) {
+    if (held.image == entry.image) return;
+    const runtime::TransformSpec& spec = held.transform->instance->spec();
+    // A new one: lanes look at the one that they found.
+    held.transform = std::make_shared<const Transform>(
+        Transform{held.transform->instance, spec::digest(spec, entry.image), held.transform->metrics});
+    held.image = entry.image;
 }
 
 void TransformTable::start(const wire::TransformEntry& entry) {
@@ -52,11 +70,13 @@ void TransformTable::start(const wire::TransformEntry& entry) {
     runtime::InstanceEnvironment environment = environment_;
     // A folder of its own even while an older instance of that name still stops.
     environment.folder += "/" + entry.name + "-" + std::to_string(++folders_);
+    if (parsed->spec.kind == spec::Kind::oci) environment.image = std::make_shared<runtime::ImagePin>(entry.image);
     auto transform = std::make_shared<Transform>();
-    transform->digest = spec::digest(parsed->spec);
+    transform->digest = spec::digest(parsed->spec, entry.image);
     transform->metrics = std::make_shared<TransformMetrics>(entry.name);
     transform->instance = runtime::make_instance(std::move(parsed->spec), std::move(environment));
     held.transform = transform;
+    held.image = entry.image;
     held.problem.clear();
     tasks_.spawn(run_start(entry.name, transform));
 }
@@ -99,7 +119,12 @@ Result<void> TransformTable::ready(const std::string& name) const {
     }
     if (!found->second.transform) return fail(Code::unavailable, found->second.problem);
     const runtime::InstanceStatus status = found->second.transform->instance->status();
-    if (status.state == runtime::InstanceState::running) return {};
+    if (status.state == runtime::InstanceState::running) {
+        if (found->second.image.empty() && !status.image.empty()) {
+            return fail(Code::unavailable, "transform '" + name + "' waits for the proxy to say which image all targets run");
+        }
+        return {};
+    }
     const bool given_up = status.state == runtime::InstanceState::aborted;
     return fail(given_up ? Code::conflict : Code::unavailable, "transform '" + name + "' is " + std::string(runtime::state_name(status.state)) +
         (status.reason.empty() ? "" : ": " + status.reason) +
@@ -125,6 +150,7 @@ std::vector<wire::TransformReport> TransformTable::report() const {
             report.reason = status.reason;
             report.pid = status.pid;
             report.start = status.start;
+            report.image = status.image;
             report.restarts = status.restarts;
             report.runs = status.runs;
             report.failures = status.failures;

@@ -18,7 +18,7 @@ namespace millrace::worker {
 
 struct Transform {
     std::shared_ptr<runtime::Instance> instance;
-    std::uint64_t digest = 0;  // of what it computes
+    std::uint64_t digest = 0;  // of what it computes; of a container with the content of its image
     std::shared_ptr<TransformMetrics> metrics;
 };
 
@@ -44,9 +44,13 @@ public:
 private:
     struct Held {
         std::string spec_json;
+        std::string image;                           // that all targets run, as the catalog says; empty: not known, or no container
         std::shared_ptr<const Transform> transform;  // null when it is stopped or its specification is bad
         std::string problem;                         // why it is not running
     };
+    static bool runs_as_wanted(const Held& held, const wire::TransformEntry& entry);
+    // The cluster has agreed on the image that it runs already.
+    static void take_image(Held& held, const wire::TransformEntry& entry);
     void start(const wire::TransformEntry& entry);
     Task<void> run_start(std::string name, std::shared_ptr<const Transform> transform);
     Task<void> run_stop(std::string name, std::shared_ptr<const Transform> transform);

@@ -11,7 +11,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import containers  # noqa: E402
-from case import SUPPORT, ClusterCase  # noqa: E402
+from case import SUPPORT, ClusterCase, wait_for  # noqa: E402
 
 OBJECTS = {f"part{i % 3}/clip {i:02}.txt": b"some words %d " % i * (1 + i) for i in range(15)}
 OBJECTS |= {"part0/an ü?#%.bin": bytes(range(256)) * 8, "part1/empty": b"", "part2/large.bin": bytes(range(256)) * 800}
@@ -46,6 +46,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
 Server(("0.0.0.0", 8000), Handler).serve_forever()
+"""
+
+# Every answer is the name of the program.
+MARKING_SERVER = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(b"MARK")))
+        self.end_headers()
+        self.wfile.write(b"MARK")
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 """
 
 
@@ -177,6 +193,45 @@ spec:
         message = {"name": "plain-pod", "communication": "hpush://", "spec": base64.b64encode(pod.encode()).decode()}
         self.cluster.add_transform(message)
         self.assertEqual(json.loads(self.cluster.read("src", "part1/empty", "&etl_name=plain-pod"))["bytes"], 0)
+
+    def test_a_tag_that_is_moved_never_mixes_two_programs(self):
+        tag = containers.PREFIX + "moving"
+        versions = [containers.image_from(f"moving-{mark}", {"/server.py": MARKING_SERVER.replace("MARK", mark)},
+                                          ["/usr/bin/python3", "-S", "/server.py"]) for mark in ("one", "two")]
+        containers.podman("tag", versions[0], tag)
+        self.cluster.add_transform({"name": "moving-tag", "pull": "never", "retry": {"restarts": 1}, "runtime": {"image": tag}})
+        before = self.cluster.get("/v1/transforms/moving-tag")
+        self.assertEqual({row["image"] for row in before["targets"]}, {before["image"]})
+        self.cluster.create_bucket("marked")
+        for i in range(12):
+            self.cluster.put("marked", f"o{i}", b"x")
+        containers.podman("tag", versions[1], tag)
+        # One target starts anew and finds the other program under the name.
+        target = self.cluster.targets[0]
+        target.stop()
+        target.start()
+
+        def refused():
+            rows = self.cluster.get("/v1/transforms/moving-tag")["targets"]
+            return next((row["reason"] for row in rows if row["target"] == target.name and "--new-version" in row["reason"]), None)
+        said = wait_for("the target to refuse the moved tag", refused)
+        self.assertIn(before["image"], said)
+        job = self.cluster.submit("moving-tag", "marked", "marked-out")
+        document = self.cluster.wait_job(job, states=("failed", "completed", "completed_with_errors"))
+        self.assertEqual(document["state"], "failed", "a target that cannot run the program gives up")
+        self.assertIn("--new-version", document["reason"])
+        results = {self.cluster.read("marked-out", name) for name in self.cluster.list("marked-out")}
+        self.assertLessEqual(results, {b"one"})
+        # The new one everywhere, by name: another digest, so the old job does not go on with it unasked.
+        self.cluster.call("POST", "/v1/transforms/moving-tag/restart?new_version")
+        after = self.cluster.get("/v1/transforms/moving-tag")
+        self.assertEqual((after["spec"]["version"], after["state"]), ("2", "running"))
+        self.assertNotEqual((after["digest"], after["image"]), (before["digest"], before["image"]))
+        document = self.cluster.wait_job(self.cluster.submit("moving-tag", "marked", "marked-anew"))
+        self.assertEqual(document["state"], "completed")
+        self.assertEqual({self.cluster.read("marked-anew", f"o{i}") for i in range(12)}, {b"two"})
+        self.assert_problem(409, "conflict", self.cluster.command, job, "resume")
+        self.cluster.call("DELETE", "/v1/transforms/moving-tag")
 
     def test_what_cannot_start_says_why(self):
         never = {"name": "not-there", "pull": "never", "runtime": {"image": "localhost/no-such-image"}}

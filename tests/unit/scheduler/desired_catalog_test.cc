@@ -32,5 +32,23 @@ TEST(DesiredCatalog, ARenamingThatCannotBeChangesNothing) {
     EXPECT_EQ(catalog.wire().version, version);
 }
 
+TEST(DesiredCatalog, TheImageOfATransformIsTheFirstThatATargetRan) {
+    DesiredCatalog catalog{wire::Catalog{}};
+    ASSERT_TRUE(catalog.add_transform("to-upper", "{}"));
+    const std::uint64_t version = catalog.wire().version;
+    ASSERT_TRUE(catalog.set_image("to-upper", ""));
+    EXPECT_EQ(catalog.wire().version, version) << "not a container, or not known yet";
+    ASSERT_TRUE(catalog.set_image("to-upper", "sha256:a"));
+    EXPECT_EQ(catalog.wire().version, version + 1);
+    ASSERT_TRUE(catalog.set_image("to-upper", "sha256:b"));
+    EXPECT_EQ(catalog.transform("to-upper")->image, "sha256:a");
+    EXPECT_EQ(catalog.wire().version, version + 1);
+    ASSERT_TRUE(catalog.set_specification("to-upper", "{\"version\":\"2\"}"));
+    EXPECT_EQ(catalog.transform("to-upper")->image, "") << "it is looked up again";
+    EXPECT_EQ(catalog.wire().version, version + 2);
+    EXPECT_EQ(catalog.set_image("nobody", "sha256:a").error().code, Code::not_found);
+    EXPECT_EQ(catalog.set_specification("nobody", "{}").error().code, Code::not_found);
+}
+
 }  // namespace
 }  // namespace millrace::scheduler

@@ -156,6 +156,7 @@ TEST(Spec, DigestIsOfWhatIsComputed) {
     EXPECT_TRUE(changed([](TransformSpec& s) { s.argv.push_back("-v"); }));
     EXPECT_TRUE(changed([](TransformSpec& s) { s.env["MODEL"] = "small"; }));
     EXPECT_TRUE(changed([](TransformSpec& s) { s.limits.memory_bytes = 1; }));
+    EXPECT_TRUE(changed([](TransformSpec& s) { s.version = "another"; }));
     EXPECT_FALSE(changed([](TransformSpec& s) { s.obj_timeout_ms = milliseconds(1); }));
     EXPECT_FALSE(changed([](TransformSpec& s) { s.init_timeout_ms = milliseconds(1); }));
     EXPECT_FALSE(changed([](TransformSpec& s) { s.communication = Communication::stream; }));
@@ -176,6 +177,30 @@ TEST(Spec, DigestOfAContainerDependsOnItsImage) {
     EXPECT_TRUE(changed([](TransformSpec& s) { s.env.clear(); }));
     EXPECT_FALSE(changed([](TransformSpec& s) { s.container.pull = PullPolicy::never; }));
     EXPECT_FALSE(changed([](TransformSpec& s) { s.container.cpu_millis = 1; }));
+}
+
+TEST(Spec, AVersionTellsProgramsBehindTheSameWordsApart) {
+    const TransformSpec spec = parsed("name: to-gzip\ncmd: gzip -9").spec;
+    const std::uint64_t before = digest(spec);
+    std::string json = to_json(spec);
+    std::vector<std::uint64_t> digests{before};
+    for (const char* version : {"", "", "2026-11 beta", ""}) {
+        const Result<std::string> next = with_version(json, version);
+        ASSERT_TRUE(next) << next.error();
+        json = *next;
+        digests.push_back(digest(parsed(json).spec));
+        for (std::size_t i = 0; i + 1 < digests.size(); ++i) EXPECT_NE(digests[i], digests.back());
+    }
+    EXPECT_EQ(parsed("name: to-gzip\ncmd: gzip -9\nversion: 7").spec.version, "7");
+    EXPECT_EQ(parsed(*with_version(to_json(spec), "")).spec.version, "2");
+    EXPECT_FALSE(with_version(json, std::string(65, 'x')));
+    EXPECT_FALSE(with_version(json, "two\nlines"));
+}
+
+TEST(Spec, DigestKnowsTheContentOfAnImage) {
+    const TransformSpec spec = parsed(kContainer).spec;
+    EXPECT_NE(digest(spec, "sha256:a"), digest(spec, "sha256:b"));
+    EXPECT_NE(digest(spec, "sha256:a"), digest(spec));
 }
 
 // They are in the records of results.
