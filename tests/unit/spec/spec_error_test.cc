@@ -154,7 +154,7 @@ TEST(SpecErrors, HostileDocumentsDoNoHarm) {
     EXPECT_NE(error_of(std::string(1 << 20, '[')), "accepted");
     EXPECT_NE(error_of(std::string(1 << 20, '{')), "accepted");
     std::string nested;
-    for (int i = 0; i < 1000; ++i) nested += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
+    for (int i = 0; i < 600; ++i) nested += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
     EXPECT_THAT(error_of(nested), HasSubstr("nested too deeply"));
     std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";
     for (int i = 1; i < 60; ++i) {
@@ -162,7 +162,7 @@ TEST(SpecErrors, HostileDocumentsDoNoHarm) {
         bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before + ", " + before + ", " + before + "]\n";
     }
     EXPECT_NE(error_of(bomb), "accepted");
-    EXPECT_EQ(error_of("name: to-gzip\ncmd: gzip\n" + bomb), "accepted");  // unknown keys: warned about, not looked into
+    EXPECT_NE(error_of("name: to-gzip\ncmd: gzip\n" + bomb), "accepted");  // also below a key that nobody looks into
     EXPECT_NE(error_of("name: to-gzip\ncmd: &c [gzip, *c]\n"), "accepted");
     for (int seed = 0; seed < 256; ++seed) {
         std::string text = "name: to-gzip\ncmd: \"gzip\"\nenv: {a: 'b'}\nlimits: [x, &y *y]\n";

@@ -44,7 +44,7 @@ TEST(Codec, MembersSurvive) {
     const auto directive = decode(encode(samples()[5].message));
     ASSERT_TRUE(directive);
     const JobSpec& spec = std::get<Directive>(*directive).spec;
-    EXPECT_EQ(spec.objects, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(spec.objects, (std::vector<std::string>{"b", "a"}));
     EXPECT_EQ(spec.ext.at("flac"), "wav");
     EXPECT_EQ(spec.on_error, OnError::abort_after_percent);
     const auto status = decode(encode(samples()[7].message));
