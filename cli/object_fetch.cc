@@ -18,7 +18,8 @@ Error broke_off(std::uint64_t moved, const std::string& why) {
 }  // namespace
 
 ObjectFetch::ObjectFetch(Session& session, Call call, bool may_continue, Sink& sink)
-    : session_(session), call_(std::move(call)), may_continue_(may_continue), sink_(sink), silence_(may_continue ? Duration(kSilenceMax) : Duration(kTransformTimeMax)) {}
+    : session_(session), call_(std::move(call)), may_continue_(may_continue), sink_(sink),
+      silence_(may_continue ? Duration(kSilenceMax) : Duration(kTransformTimeMax)) {}
 
 Task<Result<std::uint64_t>> ObjectFetch::run() {
     Duration pause = kFirstPause;
