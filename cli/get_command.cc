@@ -5,11 +5,11 @@
 
 #include "cli/chain.h"
 #include "cli/download.h"
+#include "cli/object_fetch.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/uris.h"
 #include "cli/verbs.h"
-#include "core/hash.h"
 #include "core/units.h"
 #include "core/uri.h"
 
@@ -17,45 +17,6 @@ namespace millrace::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr auto kTransferTimeMax = std::chrono::hours(24);
-
-// Compares what arrived with what the node says it sent, where it says so.
-Result<void> verify(const http::Headers& headers, const Checksum& checksum) {
-    const auto type = headers.find("Ais-Checksum-Type");
-    const auto value = headers.find("Ais-Checksum-Value");
-    if (!type || !value || *type != "xxhash2" || *value == checksum_text(checksum.value())) return {};
-    return fail(Code::checksum_mismatch, "the bytes that arrived do not have the object's checksum; nothing was kept");
-}
-
-// Moves the object into the sink; its size.
-Task<Result<std::uint64_t>> fetch_into(Session& session, Call call, Sink& sink) {
-    MILLRACE_CO_TRY_ASSIGN(OpenExchange open, co_await session.open(std::move(call)));
-    MILLRACE_CO_TRY(co_await check_status(*open.exchange));
-    const auto announced = open.exchange->size();
-    std::vector<std::byte> chunk(kBodyChunkBytes);
-    Checksum checksum;
-    std::uint64_t moved = 0;
-    for (;;) {
-        auto count = co_await open.exchange->read(chunk);
-        if (!count) {
-            const std::string so_far = "the object broke off after " + std::to_string(moved) +
-                                       " bytes: " + count.error().context;
-            co_return fail(Code::incomplete_body, so_far);
-        }
-        if (*count == 0) break;
-        const auto bytes = std::span<const std::byte>(chunk).first(*count);
-        checksum.update(bytes);
-        moved += *count;
-        MILLRACE_CO_TRY(co_await sink.write(bytes));
-    }
-    if (announced && *announced != moved) {
-        const std::string counts = std::to_string(moved) + " of " + std::to_string(*announced) + " bytes";
-        co_return fail(Code::incomplete_body, "only " + counts + " arrived");
-    }
-    MILLRACE_CO_TRY(verify(open.exchange->headers, checksum));
-    co_return moved;
-}
 
 // The file to write: the given one, inside of the given folder, or here, under the object's last name.
 std::string output_path(const Get& verb, const ObjectUri& uri) {
@@ -70,7 +31,8 @@ std::string output_path(const Get& verb, const ObjectUri& uri) {
 
 int get_to_stdout(Context& context, const Get& verb, Call call) {
     StreamSink sink(context.console.out);
-    const auto moved = run_blocking(context.session.loop(), fetch_into(context.session, std::move(call), sink));
+    ObjectFetch fetch(context.session, std::move(call), verb.transform.empty(), sink);
+    const auto moved = run_blocking(context.session.loop(), fetch.run());
     context.console.out.flush();
     if (!moved) return context.fail("get " + verb.object, moved.error());
     if (!context.console.out) {
@@ -83,7 +45,8 @@ int get_to_file(Context& context, const Get& verb, Call call, const std::string&
     auto file = NewFile::create(path);
     if (!file) return context.fail("get " + verb.object, file.error());
     Result<std::uint64_t> moved = fail(Code::cancelled, "interrupted");
-    const auto fetch = [&]() -> Task<void> { moved = co_await fetch_into(context.session, std::move(call), *file); };
+    ObjectFetch object(context.session, std::move(call), verb.transform.empty(), *file);
+    const auto fetch = [&]() -> Task<void> { moved = co_await object.run(); };
     if (!context.session.run([&](TaskGroup& group) { group.spawn(fetch()); })) {
         notice(context.console, "get: interrupted; " + path + " was not written");
         return kExitInterrupted;
@@ -105,7 +68,6 @@ int run(Context& context, const Get& verb) {
     if (!uri) return context.fail("get", uri.error());
     Call call;
     call.target = object_path(*uri);
-    call.time_max = kTransferTimeMax;
     if (!verb.transform.empty()) {
         Query query;
         const std::vector<std::string> chain = chain_of(verb.transform);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iostream>
 #include <istream>
 #include <vector>
 
@@ -74,6 +75,22 @@ private:
     std::uint64_t left_;
 };
 
+// Standard input: what there is by now goes out, however slowly it comes.
+class InputSource final : public Source {
+public:
+    explicit InputSource(std::shared_ptr<bool> started) : started_(std::move(started)) {}
+
+    std::optional<std::uint64_t> size() const override { return std::nullopt; }
+
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        *started_ = true;
+        co_return read_some(STDIN_FILENO, buffer, "standard input");
+    }
+
+private:
+    std::shared_ptr<bool> started_;
+};
+
 class StreamSource final : public Source {
 public:
     StreamSource(std::istream& in, std::shared_ptr<bool> started) : in_(in), started_(std::move(started)) {}
@@ -127,6 +144,7 @@ LocalBody stream_body(std::istream& in) {
     LocalBody body;
     body.make = [&in, started = std::make_shared<bool>(false)]() -> Result<std::unique_ptr<Source>> {
         if (*started) return fail(Code::io, "the upload broke off, and standard input cannot be read a second time");
+        if (&in == &std::cin) return std::make_unique<InputSource>(started);
         return std::make_unique<StreamSource>(in, started);
     };
     return body;

@@ -115,6 +115,7 @@ Task<Result<OpenExchange>> Session::open_at(http::Endpoint endpoint, Call call) 
     request.headers = call.headers;
     request.expect_continue = call.expect_continue;
     request.deadline = steady_now() + call.time_max;
+    request.due = call.due;
     for (int redirects = 0; redirects <= kRedirectsMax; ++redirects) {
         OpenExchange open;
         if (call.body) {

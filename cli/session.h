@@ -26,6 +26,7 @@ struct Call {
     BodyMaker body;  // empty: no body
     bool expect_continue = false;
     Duration time_max = std::chrono::seconds(30);  // the whole exchange, redirects included
+    std::function<Instant()> due{};                // when that has passed, until when it may go on (http::ClientRequest)
 };
 
 // An exchange under way together with the body it sends.

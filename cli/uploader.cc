@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/document.h"
+#include "cli/silence.h"
 #include "cli/uris.h"
 
 namespace millrace::cli {
@@ -11,12 +12,30 @@ namespace {
 constexpr int kTriesMax = 5;
 constexpr milliseconds kFirstPause{100};
 
+constexpr auto kSilenceMax = std::chrono::minutes(15);
+
 // Long enough for a slow network, short enough that a hung target is noticed.
 Duration time_max(const LocalBody& body) {
-    if (!body.size_known) return std::chrono::hours(24);
     constexpr std::uint64_t kSlowestBytesPerSecond = 128 << 10;
     return std::chrono::minutes(2) + std::chrono::seconds(body.bytes / kSlowestBytesPerSecond);
 }
+
+// A stream takes as long as it takes: the time is that of the target, between one piece of it and the next.
+class PatientSource final : public Source {
+public:
+    PatientSource(std::unique_ptr<Source> source, Silence silence) : source_(std::move(source)), silence_(std::move(silence)) {}
+    std::optional<std::uint64_t> size() const override { return source_->size(); }
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        silence_.is_ours();
+        const Result<std::size_t> count = co_await source_->read(buffer);
+        silence_.begin_anew();
+        co_return count;
+    }
+
+private:
+    const std::unique_ptr<Source> source_;
+    Silence silence_;
+};
 
 bool may_pass(const Error& error) { return error.code == Code::misdirected || retryable(error.code); }
 
@@ -55,7 +74,17 @@ Task<Result<void>> Uploader::put_once(const std::string& name, const LocalBody& 
     call.body = body.make;
     // Worth a round trip when much would be sent in vain, or could be sent only once.
     call.expect_continue = !body.size_known || body.bytes > (1 << 20);
-    call.time_max = time_max(body);
+    if (body.size_known) {
+        call.time_max = time_max(body);
+    } else {
+        const Silence silence(kSilenceMax);
+        call.time_max = silence.max();
+        call.due = silence.due();
+        call.body = [make = body.make, silence]() -> Result<std::unique_ptr<Source>> {
+            MILLRACE_TRY_ASSIGN(std::unique_ptr<Source> source, make());
+            return std::make_unique<PatientSource>(std::move(source), silence);
+        };
+    }
     MILLRACE_CO_TRY_ASSIGN(OpenExchange open, co_await session_.open_at(owner.endpoint, std::move(call)));
     MILLRACE_CO_TRY(co_await check_status(*open.exchange));
     MILLRACE_CO_TRY(co_await open.exchange->read_all(kReplyBytesMax));

@@ -24,6 +24,7 @@ void fields(Config& self, Visit&& visit) {
     visit("log_level", self.log_level);
     visit("log_file", self.log_file);
     visit("target_timeout", self.target_timeout_ms);
+    visit("body_idle_max", self.body_idle_max_ms);
 }
 
 template <class Config, class Visit>
@@ -47,6 +48,7 @@ void fields(Config& self, Visit&& visit) {
     visit("inline_requests_max", self.inline_requests_max);
     visit("container_engine", self.container_engine);
     visit("fork_server", self.fork_server);
+    visit("body_idle_max", self.body_idle_max_ms);
     visit("sync_puts", self.sync_puts);
 }
 
@@ -175,12 +177,18 @@ std::string dump_fields(const Config& config) {
 
 Error invalid(std::string text) { return fail(Code::invalid_argument, std::move(text)); }
 
+Result<void> check_body_idle(milliseconds limit) {
+    if (limit >= milliseconds(1000)) return {};
+    return invalid("'body_idle_max' must be at least 1s; a client may be slow for minutes");
+}
+
 }  // namespace
 
 Result<void> ProxyConfig::validate() const {
     if (dir.empty()) return invalid("'dir' is missing: the folder where the proxy keeps its state");
     MILLRACE_TRY(log::parse_level(log_level));
     if (target_timeout_ms < milliseconds(500)) return invalid("'target_timeout' must be at least 500ms");
+    MILLRACE_TRY(check_body_idle(body_idle_max_ms));
     return {};
 }
 
@@ -197,6 +205,7 @@ Result<void> TargetConfig::validate() const {
     if (checkpoint_objects_max < 1 || running_slices_max < 1 || inline_requests_max < 1) {
         return invalid("'checkpoint_objects_max', 'running_slices_max' and 'inline_requests_max' must be at least 1");
     }
+    MILLRACE_TRY(check_body_idle(body_idle_max_ms));
     return {};
 }
 

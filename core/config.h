@@ -18,6 +18,7 @@ struct ProxyConfig {
     std::string log_level = "info";
     std::string log_file;                   // empty: stderr
     milliseconds target_timeout_ms{5000};   // silence after which a target counts as offline
+    milliseconds body_idle_max_ms{15 * 60 * 1000};  // a body of which no byte comes or is taken for so long is cut
 
     Result<void> validate() const;
 };
@@ -41,6 +42,7 @@ struct TargetConfig {
     std::uint32_t inline_requests_max = 256;             // inline GETs at once, for all transforms
     std::string container_engine;           // socket of a Docker-compatible engine; empty: DOCKER_HOST, then the usual places
     bool fork_server = true;                // filters whose program takes long to load are loaded once and forked
+    milliseconds body_idle_max_ms{15 * 60 * 1000};  // a body of which no byte comes or is taken for so long is cut
     bool sync_puts = false;                 // make every PUT durable against power loss before it is acknowledged
 
     Result<void> validate() const;

@@ -2,6 +2,7 @@
 //
 // A Client belongs to one executor (one lane) and is used there only.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,12 @@ struct ClientRequest {
     bool expect_continue = false;
     // The whole exchange, reply body included, must be over by then: Code::timed_out. The epoch: 60 s from send().
     Instant deadline{};
+    // When the deadline has passed, it is asked for another one: a later one goes on. For a deadline that moves; lives as `body`.
+    std::function<Instant()> due{};
+    // A reply of which nothing says how long it is ends with its connection, as does one that breaks off. Take the end of the
+    // connection for the end of such a reply; else it is Code::incomplete_body. (Not with a status of an error, whose text is enough
+    // however much of it came.)
+    bool trusts_end_of_connection = false;
     // A connect that takes longer is Code::unavailable.
     Duration connect_timeout = std::chrono::seconds(5);
 };
@@ -39,6 +46,9 @@ class Exchange : public Source {
 public:
     int status = 0;
     Headers headers;
+
+    // Nothing but the end of the connection says where the body ends.
+    bool ends_with_connection = false;
 
     // Source: the reply's body. size() is its Content-Length, 0 where there is no body (so on HEAD, whose Content-Length is
     // in the headers). A reply cut short reads as Code::incomplete_body, a lost connection as Code::unavailable, the

@@ -223,6 +223,7 @@ Task<Result<void>> ClientExchange::read_reply_head(bool to_head_request) {
         headers = std::move(head.headers);
         keep_alive_ = head.keep_alive && head.status != 101 && reader.framing() != Framing::until_close;
         size_ = reader.length();
+        ends_with_connection = reader.framing() == Framing::until_close;
         sending_->has_final_status = true;
         sending_->answered.set();
         co_return Result<void>{};
@@ -234,12 +235,14 @@ Task<Result<void>> ClientExchange::begin(const ClientRequest& request, Instant d
     sending.whole = request.body == nullptr ? std::string_view() : request.body->whole();
     sending.size = sending.whole ? sending.whole->size() : request.body->size();
     sending.waits_for_continue = request.expect_continue && request.body != nullptr && sending.size != 0;
+    trusts_end_ = request.trusts_end_of_connection;
     if (Result<void> written = write_head(request); !written) {
         sending.connection().close();
         over_ = true;
         co_return written;
     }
     sending.connection().set_deadline(Side::read, deadline);
+    if (request.due) sending.connection().set_due(request.due);
     start_sending(request);
     Result<void> replied = cancelled();
     try {
@@ -267,6 +270,7 @@ bool ClientExchange::settle_at_once() {
     over_ = true;
     if (keep_alive_ && !sending.channel->reader.has_input() && sending.connection().is_open()) {
         sending.connection().set_deadline(Side::read, Instant::max());
+        sending.connection().set_due({});
         pool_->give_back(server_, std::move(sending.channel));
     } else {
         sending.connection().close();
@@ -292,6 +296,9 @@ Task<Result<std::size_t>> ClientExchange::read(std::span<std::byte> buffer) {
         count = co_await reader.read_body(buffer);
     } catch (const boost::system::system_error&) {
         // The task was cancelled between two waits.
+    }
+    if (count && *count == 0 && ends_with_connection && !trusts_end_ && status < 400) {
+        count = fail(Code::incomplete_body, "the connection ended, and the reply had not said how long it is: nobody knows whether this is all of it");
     }
     const bool failed = !count || sending_->body_error;
     if (!failed && (!reader.body_done() || settle_at_once())) co_return count;

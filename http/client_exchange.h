@@ -47,6 +47,7 @@ private:
     std::optional<std::uint64_t> size_;
     std::optional<Error> failure_;
     bool keep_alive_ = false;
+    bool trusts_end_ = false;
     bool stale_ = false;
     bool over_ = false;  // the sending task has ended, and the connection is closed or back in the pool
 };

@@ -91,6 +91,7 @@ Error refused(const Endpoint& endpoint, std::string_view why) {
 Result<Descriptor> make_socket(const OpenSocket& open_socket, int family) {
     const int fd = open_socket ? open_socket(family) : ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return errno_error("cannot open a socket", errno);
+    if (family != AF_UNIX) keep_alive(fd);
     return Descriptor(fd);
 }
 

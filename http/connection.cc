@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,6 +47,17 @@ std::string address_text(const sockaddr_storage& address) {
 }
 }  // namespace
 
+void keep_alive(int socket) {
+    constexpr int kOn = 1;
+    constexpr int kIdleSeconds = 60;
+    constexpr int kProbes = 4;
+    constexpr int kProbeSeconds = 15;
+    ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &kOn, sizeof kOn);
+    ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &kIdleSeconds, sizeof kIdleSeconds);
+    ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &kProbes, sizeof kProbes);
+    ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &kProbeSeconds, sizeof kProbeSeconds);
+}
+
 Descriptor::~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
 }
@@ -70,7 +82,9 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
 
     void look() {
         armed_for = Instant::max();
-        if (!socket.is_open() || steady_now() < next_deadline()) return arm();
+        const Instant now = steady_now();
+        if (socket.is_open() && due && deadlines[0] <= now) deadlines[0] = due();
+        if (!socket.is_open() || now < next_deadline()) return arm();
         expired = true;
         cut();
     }
@@ -92,6 +106,7 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
     asio::generic::stream_protocol::socket socket;
     asio::steady_timer timer;
     std::array<Instant, 2> deadlines{Instant::max(), Instant::max()};
+    std::function<Instant()> due;
     Instant armed_for = Instant::max();
     bool expired = false;
 };
@@ -150,6 +165,8 @@ void Connection::set_deadline(Side side, Instant deadline) {
     impl_->arm();
 }
 
+void Connection::set_due(std::function<Instant()> due) { impl_->due = std::move(due); }
+
 void Connection::expect_progress(Side side) {
     if (stall_limit_ > Duration::zero()) set_deadline(side, steady_now() + stall_limit_);
 }
@@ -182,6 +199,12 @@ Task<void> Connection::close_gently() {
         if (failure) break;
     }
     close();
+}
+
+bool Connection::has_hung_up() const {
+    if (!impl_->socket.is_open()) return true;
+    pollfd question{impl_->socket.native_handle(), POLLRDHUP, 0};
+    return ::poll(&question, 1, 0) > 0;
 }
 
 bool Connection::is_silent() const {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <boost/system/error_code.hpp>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -32,6 +33,10 @@ private:
     int fd_;
 };
 
+// A TCP peer that has gone without a word, its machine or the way to it, is noticed after two minutes of silence. Set on a listening
+// socket, all that it accepts have it.
+void keep_alive(int socket);
+
 class Connection {
 public:
     using Io = std::tuple<boost::system::error_code, std::size_t>;
@@ -53,6 +58,8 @@ public:
 
     // The connection is cut when a side's deadline passes; Instant::max() is none. Moving a deadline later is cheap.
     void set_deadline(Side side, Instant deadline);
+    // Asked when the deadline of its read side has passed: a later one goes on. Null: none. Not called once the connection is closed.
+    void set_due(std::function<Instant()> due);
     // With a limit, expect_progress() gives a side that long from now, and rest() takes its deadline away. Without: no-ops.
     void set_stall_limit(Duration limit) { stall_limit_ = limit; }
     void expect_progress(Side side);
@@ -68,6 +75,8 @@ public:
 
     bool is_open() const;
     bool expired() const;
+    // The peer has closed the connection, or ended its side of it; whatever it sent before may still be read.
+    bool has_hung_up() const;
     // No end and no stray bytes have arrived on a connection that should be silent.
     bool is_silent() const;
     // "127.0.0.1:54321", or "unix".

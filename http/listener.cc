@@ -45,6 +45,7 @@ Result<Listening> listen_tcp(const std::string& host, std::uint16_t port) {
     if (socket.get() < 0) return errno_error("cannot open a socket", errno);
     const int on = 1;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    keep_alive(socket.get());
     if (::bind(socket.get(), found->ai_addr, found->ai_addrlen) != 0 || ::listen(socket.get(), kBacklog) != 0) {
         return bind_error(host, port, errno);
     }

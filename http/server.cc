@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -28,6 +29,7 @@ constexpr int kAcceptsPerWakeMax = 64;
 constexpr int kTurnedAwayMax = 64;             // connections that are being told so; beyond, they are just closed
 constexpr auto kEndAfterCut = milliseconds(1000);
 constexpr auto kAcceptPause = milliseconds(100);
+constexpr auto kClientsWatched = milliseconds(1000);
 
 // What all lanes share.
 struct Shared {
@@ -66,12 +68,13 @@ public:
             boost::system::error_code ignored;
             listener->close(ignored);
         }
-        for (ServerConnection* connection : connections_) connection->close_if_idle();
+        for (Entry* entry : connections_) entry->connection.close_if_idle();
         while (!connections_.empty() && steady_now() < cut_at) (void)co_await empty_.wait_until(cut_at);
         if (!connections_.empty()) log::warn("requests cut by the stop of the server", {{"connections", connections_.size()}});
-        for (ServerConnection* connection : connections_) connection->cut();
+        for (Entry* entry : connections_) entry->connection.cut();
         const Instant cancel_at = steady_now() + kEndAfterCut;
         while (!connections_.empty() && steady_now() < cancel_at) (void)co_await empty_.wait_until(cancel_at);
+        for (auto entry = connections_.begin(); entry != connections_.end();) (*entry++)->cancel.emit(asio::cancellation_type::terminal);
         tasks_.cancel();
         co_await tasks_.join();
     }
@@ -79,8 +82,8 @@ public:
 private:
     // The connection's place in the books, given back however its task ends.
     struct Entry {
-        Entry(Lane& owner, ServerConnection& connection) : lane(owner) {
-            place = lane.connections_.insert(lane.connections_.end(), &connection);
+        Entry(Lane& owner, ServerConnection& served) : lane(owner), connection(served) {
+            place = lane.connections_.insert(lane.connections_.end(), this);
             lane.empty_.clear();
         }
         Entry(const Entry&) = delete;
@@ -89,7 +92,9 @@ private:
             if (lane.connections_.empty()) lane.empty_.set();
         }
         Lane& lane;
-        std::list<ServerConnection*>::iterator place;
+        ServerConnection& connection;
+        asio::cancellation_signal cancel;
+        std::list<Entry*>::iterator place;
     };
 
     template <class Count>
@@ -104,13 +109,28 @@ private:
     Task<void> run(Descriptor socket) {
         const Counted<std::size_t> counted(shared_->connections);
         ServerConnection connection(executor_, std::move(socket), shared_->handler, shared_->options, stopping_);
-        const Entry entry(*this, connection);
+        Entry entry(*this, connection);
         if (counted.number <= shared_->options.connections_max) {
-            co_await connection.serve();
+            if (!std::exchange(is_watching_, true)) tasks_.spawn(watch_clients());
+            co_await asio::co_spawn(executor_, connection.serve(), asio::bind_cancellation_slot(entry.cancel.slot(), asio::use_awaitable));
             co_return;
         }
         const Counted<int> turned_away(shared_->turned_away);
         if (turned_away.number <= kTurnedAwayMax) co_await connection.turn_away();
+    }
+
+    // Ends what is done for clients that have hung up. Nothing tells of that while nothing is read or written.
+    Task<void> watch_clients() {
+        while (!connections_.empty() && !stopping_) {
+            co_await sleep_for(kClientsWatched);
+            for (auto place = connections_.begin(); place != connections_.end();) {
+                Entry& entry = **place++;
+                if (!entry.connection.is_abandoned()) continue;
+                entry.connection.cut();
+                entry.cancel.emit(asio::cancellation_type::terminal);
+            }
+        }
+        is_watching_ = false;
     }
 
     Task<void> accept(Descriptor socket, std::vector<std::shared_ptr<Lane>> lanes);
@@ -119,7 +139,8 @@ private:
     Executor executor_;
     std::shared_ptr<Shared> shared_;
     bool stopping_ = false;
-    std::list<ServerConnection*> connections_;
+    bool is_watching_ = false;
+    std::list<Entry*> connections_;
     std::list<asio::posix::stream_descriptor*> listeners_;
     TaskGroup tasks_;
     Event empty_;

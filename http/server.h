@@ -1,8 +1,9 @@
 // The HTTP/1.1 server: plain requests in, plain responses out, both streamed.
 //
 // Lanes: each accepted connection lives on one lane's executor; the handler's tasks for it run there and nowhere else.
-// Limits: header 64 KiB, idle connection 75 s, no progress on a body for 60 s, connections_max connections (more are
-// answered 503 and closed). A malformed request gets a problem document with status 400 and the connection is closed.
+// Limits: header 64 KiB, idle connection 75 s, no progress on a body for 15 minutes, connections_max connections (more are
+// answered 503 and closed). A body is slow where its client is, and often cannot be sent twice; a client that is gone without a word
+// is noticed by TCP. A malformed request gets a problem document with status 400 and the connection is closed.
 #pragma once
 #include <functional>
 #include <memory>
@@ -30,6 +31,12 @@ public:
 
     // All of it, up to a bound: more is Code::too_large.
     Task<Result<std::string>> read_all(std::size_t bytes_max);
+
+    // HTTP/1.0: a response without a length ends with the connection, and so looks whole wherever it is cut.
+    virtual bool needs_length() const = 0;
+    // Nobody but the client wants the answer: from now on the handler's task is cancelled, within two seconds, when the client has
+    // hung up. (One that ended only its own side, and still reads, counts as gone, as with most servers.)
+    virtual void end_with_client() = 0;
 };
 
 class Response : public Sink {
@@ -56,7 +63,7 @@ using Handler = std::function<Task<void>(Request&, Response&)>;
 struct ServerOptions {
     std::size_t connections_max = 4096;
     Duration idle_time_max = std::chrono::seconds(75);   // until the next request's header is here; or a byte of a body to discard
-    Duration stall_time_max = std::chrono::seconds(60);  // without a byte read or written of a body that is waited for
+    Duration stall_time_max = std::chrono::minutes(15);  // without a byte read or written of a body that is waited for
 };
 
 class Server {

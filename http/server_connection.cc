@@ -75,14 +75,22 @@ Task<void> ServerConnection::answer_requests() {
         }
         if (!*received) co_return;
 
-        IncomingRequest request(connection_, reader_);
+        ends_with_client_ = false;
+        IncomingRequest request(connection_, reader_, ends_with_client_);
         request.peer = peer_;
         if (const Result<void> taken = request.take_head(head); !taken) {
             co_await refuse(taken.error(), 400);
             co_return;
         }
+        if (request.lacks_length()) {
+            const Error error = fail(Code::invalid_argument, "a body that ends with the connection cannot be told from one that broke off; "
+                                                             "send its Content-Length, or in chunks");
+            co_await refuse(error, 411);
+            co_return;
+        }
         OutgoingResponse response(request, writer_, stopping_);
         co_await answer(request, response);
+        ends_with_client_ = false;
         if (!co_await settle(request, response)) co_return;
     }
 }

@@ -19,6 +19,8 @@ public:
     // Instead of serve(): answers 503 and ends.
     Task<void> turn_away();
 
+    // The client has hung up, and nobody else wants what is being done.
+    bool is_abandoned() const { return ends_with_client_ && connection_.has_hung_up(); }
     // Ends it if it waits for a request of which nothing has arrived.
     void close_if_idle();
     void cut() { connection_.cut(); }
@@ -39,6 +41,7 @@ private:
     const bool& stopping_;
     const std::string peer_;
     bool waits_for_request_ = false;
+    bool ends_with_client_ = false;  // the request that is being answered
 };
 
 }  // namespace millrace::http

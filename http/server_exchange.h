@@ -13,12 +13,19 @@ namespace millrace::http {
 class IncomingRequest final : public Request {
 public:
     // The head's parts are moved in by take_head().
-    IncomingRequest(Connection& connection, MessageReader& reader) : connection_(connection), reader_(reader) {}
+    // ends_with_client: set by end_with_client().
+    IncomingRequest(Connection& connection, MessageReader& reader, bool& ends_with_client)
+        : connection_(connection), reader_(reader), ends_with_client_(ends_with_client) {}
     // Code::invalid_argument for a target or a query that cannot be read.
     Result<void> take_head(Head& head);
 
     std::optional<std::uint64_t> size() const override { return reader_.length(); }
     Task<Result<std::size_t>> read(std::span<std::byte> buffer) override;
+
+    bool needs_length() const override { return http_1_0_; }
+    void end_with_client() override { ends_with_client_ = true; }
+    // A body that would end with the connection: nobody could say whether it is whole.
+    bool lacks_length() const;
 
     // Reads what the handler left, so that the client comes to read the response; false when that fails, when nothing comes for
     // a while, or when it takes longer.
@@ -38,6 +45,7 @@ private:
 
     Connection& connection_;
     MessageReader& reader_;
+    bool& ends_with_client_;
     bool http_1_0_ = false;
     bool keep_alive_ = false;
     bool expects_continue_ = false;

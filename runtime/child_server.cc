@@ -122,6 +122,7 @@ Result<void> ChildServer::spawn_process(const ServerPlace& place) {
     pid_ = child_->pid();
     facts_ = std::make_shared<ServerFacts>(endpoint);
     facts_->target_url = target_url_;
+    facts_->processes.set_root(pid_);
     return {};
 }
 
@@ -149,7 +150,7 @@ Task<void> ChildServer::watch_exit() {
     drain_log();
     if (!pid_file_.empty()) ::unlink(pid_file_.c_str());
     if (!facts_->endpoint.unix_path.empty()) ::unlink(facts_->endpoint.unix_path.c_str());
-    died(status.text());
+    died(status.text(), status.ok() && !stop_asked_);
 }
 
 Task<void> ChildServer::read_log() {

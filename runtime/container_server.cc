@@ -25,6 +25,8 @@ constexpr Duration kTermGrace = std::chrono::seconds(1);
 constexpr Duration kVerdictTimeMax = std::chrono::seconds(5);   // for the engine to say how it ended
 constexpr Duration kVerdictPause = std::chrono::milliseconds(20);
 constexpr Duration kLastWordsTimeMax = std::chrono::milliseconds(500);
+constexpr Duration kAttachPauseMin = std::chrono::milliseconds(250);
+constexpr Duration kAttachPauseMax = std::chrono::seconds(30);
 constexpr Duration kRemoveTimeMax = std::chrono::seconds(5);
 constexpr Duration kRemovePause = std::chrono::milliseconds(100);
 constexpr std::uint16_t kCallbackPort = 51080;
@@ -202,6 +204,7 @@ Result<void> ContainerServer::take_in(const ContainerState& state) {
     }
     facts_ = std::make_shared<ServerFacts>(endpoint, open_socket);
     facts_->target_url = target_url_;
+    facts_->processes.set_root(pid_);
     return {};
 }
 
@@ -216,7 +219,22 @@ Result<void> ContainerServer::open_doors() {
 
 // ---- while it runs
 
+// Its end is that of the container, unless the engine went away: then it is asked for again.
 Task<void> ContainerServer::read_log() {
+    for (Duration pause = kAttachPauseMin;; pause = std::min(2 * pause, kAttachPauseMax)) {
+        if (output_) co_await read_output();
+        if (!facts_ || is_ending(pid_)) break;
+        (void)co_await changed_.wait_until(steady_now() + pause);
+        if (changed_.is_set()) break;
+        auto again = co_await engine_->attach(id_, Instant::max());
+        if (!again) continue;
+        output_ = std::move(*again);
+        keep_log("(the container engine broke off this log; some of it may be missing here)\n");
+    }
+    log_ended_.set();
+}
+
+Task<void> ContainerServer::read_output() {
     std::array<std::byte, 16 * 1024> chunk;
     for (;;) {
         const auto count = co_await output_->read(chunk);
@@ -224,7 +242,6 @@ Task<void> ContainerServer::read_log() {
         keep_log({reinterpret_cast<const char*>(chunk.data()), *count});
     }
     output_.reset();
-    log_ended_.set();
 }
 
 ServerUsage ContainerServer::usage() const {
@@ -240,27 +257,27 @@ Task<void> ContainerServer::watch_exit() {
     facts_->set_dying();
     // At once: the group goes away with the container.
     const std::uint64_t oom_kills = cgroup_ ? cgroup_->oom_kills().value_or(0) : 0;
-    std::string how = "stopped";
+    End end{"stopped"};
     if (!stop_asked_) {
         (void)co_await log_ended_.wait_until(steady_now() + kLastWordsTimeMax);
-        how = co_await cause_of_death(oom_kills > 0);
+        end = co_await cause_of_death(oom_kills > 0);
     }
     co_await close_door();
-    died(how);
+    died(end.how, end.in_order);
 }
 
-Task<std::string> ContainerServer::cause_of_death(bool was_oom) {
+Task<ContainerServer::End> ContainerServer::cause_of_death(bool was_oom) {
     const Instant deadline = steady_now() + kVerdictTimeMax;
     while (steady_now() < deadline && !stop_asked_) {
         Result<ContainerState> state = co_await engine_->inspect(id_);
         if (state && !state->running) {
             state->out_of_memory = state->out_of_memory || (was_oom && state->exit_code == 128 + SIGKILL);
-            co_return ending(*state);
+            co_return End{ending(*state), state->exit_code == 0 && state->error.empty() && !state->out_of_memory};
         }
-        if (!state && state.error().code == Code::not_found) co_return "removed by somebody";
+        if (!state && state.error().code == Code::not_found) co_return End{"removed by somebody"};
         co_await sleep_for(kVerdictPause);
     }
-    co_return was_oom ? "killed: out of memory" : "ended, and the engine does not say how";
+    co_return End{was_oom ? "killed: out of memory" : "ended, and the engine does not say how"};
 }
 
 std::string ContainerServer::ending(const ContainerState& state) const {

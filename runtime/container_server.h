@@ -36,7 +36,12 @@ private:
     Result<void> open_doors();
     Task<void> watch_exit();
     Task<void> read_log();
-    Task<std::string> cause_of_death(bool was_oom);
+    Task<void> read_output();
+    struct End {
+        std::string how;
+        bool in_order = false;
+    };
+    Task<End> cause_of_death(bool was_oom);
     Task<void> close_door();
     std::string ending(const ContainerState& state) const;
 

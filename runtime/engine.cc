@@ -70,6 +70,7 @@ struct Engine::Call {
     std::string target;
     std::string body;
     Instant deadline = steady_now() + kShort;
+    bool is_stream = false;  // its end is that of the connection
 };
 
 Engine::Engine(Executor executor, std::string socket) : client_(executor) { endpoint_.unix_path = std::move(socket); }
@@ -98,7 +99,7 @@ Task<Result<std::unique_ptr<http::Exchange>>> Engine::open(Call call) {
         MemorySource source;
     };
     const auto body = std::make_shared<Body>(std::move(call.body));
-    http::ClientRequest request{.method = call.method, .target = call.target, .deadline = call.deadline};
+    http::ClientRequest request{.method = call.method, .target = call.target, .deadline = call.deadline, .trusts_end_of_connection = call.is_stream};
     if (!body->text.empty()) {
         request.headers.set("Content-Type", "application/json");
         request.body = &body->source;
@@ -159,7 +160,7 @@ Task<Result<std::string>> Engine::create(ContainerRequest request) {
 }
 
 Task<Result<std::unique_ptr<Source>>> Engine::attach(std::string id, Instant deadline) {
-    Call call{.doing = "attaching to container " + short_id(id), .method = "POST", .deadline = deadline};
+    Call call{.doing = "attaching to container " + short_id(id), .method = "POST", .deadline = deadline, .is_stream = true};
     call.target = container_path(id, "/attach?stream=1&stdout=1&stderr=1");
     MILLRACE_CO_TRY_ASSIGN(std::unique_ptr<http::Exchange> exchange, co_await open(std::move(call)));
     co_return std::make_unique<ContainerOutput>(std::move(exchange));

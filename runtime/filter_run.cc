@@ -152,8 +152,7 @@ void FilterRun::check_time() {
     if (exit_ && collected_) return;
     if (now >= object_.deadline) fail_with(timed_out_failure(started_, object_.deadline));
     if (exit_ && now >= held_output_since() + kHeldOutputGrace) {
-        fail_with(transform_failure(Code::rejected, exit_->text() + ", but a process that it left behind holds its output open; "
-                                                    "the filter must wait for the processes it starts"));
+        fail_with(held_output_failure(exit_->text()));
     }
 }
 
@@ -248,11 +247,31 @@ Task<void> FilterRun::watch_exit() {
         fail_with(transform_failure(Code::unavailable, "cannot watch the process: " + error.message()));
         child_->signal_group(SIGKILL);
     }
+    if (!error && child_->has_ended_well()) co_await wait_for_rest();
     children_.remove(child_->pid());
     child_->signal_group(SIGKILL);  // what it left behind; before reap(), while its group cannot be anybody else's
     exit_ = child_->reap();
     exited_at_ = steady_now();
     wake_.set();
+}
+
+// What the process left behind may be writing the rest of the output: killed in the middle of that, it would leave a part that looks
+// whole. What is silent for long is held by somebody who has forgotten it.
+Task<void> FilterRun::wait_for_rest() {
+    exited_at_ = steady_now();
+    while (!collected_ && !cause_) {
+        const Instant until = held_output_since() + kHeldOutputGrace;
+        if (steady_now() >= until) {
+            fail_with(held_output_failure("exit status 0"));
+            break;
+        }
+        (void)co_await wake_.wait_until(until);
+    }
+}
+
+RunFailure FilterRun::held_output_failure(const std::string& end) const {
+    return transform_failure(Code::rejected, end + ", but a process that it left behind holds its output open; "
+                                                   "the filter must wait for the processes it starts");
 }
 
 void FilterRun::fail_with(RunFailure failure) {

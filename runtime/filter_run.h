@@ -45,6 +45,8 @@ private:
     Task<void> collect();
     Task<void> drain_stderr();
     Task<void> watch_exit();
+    Task<void> wait_for_rest();
+    RunFailure held_output_failure(const std::string& end) const;
     void fail_with(RunFailure failure);
     void kill();
     void check_time();

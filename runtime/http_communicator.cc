@@ -93,6 +93,8 @@ private:
         request.target = target();
         if (sends_body()) request.body = &source_;
         request.deadline = object_.deadline;
+        request.trusts_end_of_connection = true;  // up to a point: take_result()
+        broken_off_before_ = server_->processes.broken_off();
         if (direct != nullptr) request.headers.set("Ais-Node-Url", direct_put_url(*server_, object_.destination, direct->token()));
         auto sent = co_await client_.send(server_->endpoint, request);
         if (!sent.has_value()) co_return std::unexpected(co_await exchange_failure(sent.error()));
@@ -133,6 +135,7 @@ private:
         const auto chunk = std::make_unique_for_overwrite<std::byte[]>(chunk_bytes);
         const std::span<std::byte> buffer(chunk.get(), chunk_bytes);
         RunStats stats;
+        if (exchange.ends_with_connection) server_->processes.look();
         for (;;) {
             const auto count = co_await exchange.read(buffer);
             if (!count.has_value()) co_return std::unexpected(co_await exchange_failure(count.error()));
@@ -141,6 +144,11 @@ private:
             if (!written.has_value()) co_return std::unexpected(sink_failure(written.error()));
             stats.bytes_out += *count;
             if (co_await is_cancelled()) co_return std::unexpected(cancelled());
+        }
+        if (exchange.ends_with_connection) {
+            if (const auto why = co_await server_->why_not_whole(broken_off_before_)) {
+                co_return std::unexpected(transform_failure(Code::crashed, "its answer did not say how long it is, and broke off: " + *why));
+            }
         }
         // The server may answer before it has read everything; a source that failed meanwhile fed it only a part.
         if (source_.error()) co_return std::unexpected(source_failure(*source_.error()));
@@ -209,13 +217,16 @@ private:
     WatchedSource source_;
     Sink& sink_;
     bool asked_again_ = false;
+    std::uint64_t broken_off_before_ = 0;
     const Instant started_ = steady_now();
 };
 
 }  // namespace
 
 HttpCommunicator::HttpCommunicator(const TransformSpec& spec, const CommunicatorOptions& options, std::shared_ptr<ServerFacts> server)
-    : spec_(spec), options_(options), server_(std::move(server)), client_(options.lane, {.open_socket = server_->open_socket}) {}
+    : spec_(spec), options_(options), server_(std::move(server)), client_(options.lane, {.open_socket = server_->open_socket}) {
+    server_->processes.look();
+}
 
 Task<RunResult> HttpCommunicator::run(const ObjectRun& object, Source& source, Sink& sink) {
     Push push(client_, spec_, options_, server_, object, source, sink);

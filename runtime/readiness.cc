@@ -19,6 +19,7 @@ Task<Result<void>> probe_server(const TransformSpec& spec, const ServerFacts& se
     http::ClientRequest request;
     request.target = spec.health_path;
     request.deadline = deadline;
+    request.trusts_end_of_connection = true;  // what it says does not matter
     request.connect_timeout = std::chrono::seconds(1);
     const auto reply = co_await http::fetch(client, server.endpoint, request, kProbeBytesMax);
     const std::string what = "GET " + spec.health_path + " on " + server.endpoint.text();

@@ -53,8 +53,8 @@ std::string Server::with_last_words(std::string how) const {
     return words.empty() ? how : std::move(how) + ": " + words;
 }
 
-void Server::died(std::string how) {
-    facts_->set_death(with_last_words(std::move(how)));
+void Server::died(std::string how, bool in_order) {
+    facts_->set_death(with_last_words(std::move(how)), in_order);
     exited_.set();
     changed_.set();
 }

@@ -69,8 +69,8 @@ protected:
     // Starts what is to serve, sets facts_ and pid_, and sees to it that died() is called at its end.
     virtual Task<Result<void>> launch(const ServerPlace& place) = 0;
     void keep_log(std::string_view bytes);
-    // how: "killed by SIGSEGV"; the last words of its log are added.
-    void died(std::string how);
+    // how: "killed by SIGSEGV"; the last words of its log are added. in_order: with success, and nobody had asked it to.
+    void died(std::string how, bool in_order);
     std::string with_last_words(std::string how) const;
     void ask_to_stop();
 

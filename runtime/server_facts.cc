@@ -5,6 +5,7 @@
 namespace millrace::runtime {
 namespace {
 constexpr Duration kVerdictTimeMax = std::chrono::seconds(8);
+constexpr Duration kDeathNewsMax = milliseconds(250);  // where nothing tells that it is about to end
 }
 
 void ServerFacts::set_dying() {
@@ -20,10 +21,11 @@ bool ServerFacts::has_ended() const {
     return dying_ || death_;
 }
 
-void ServerFacts::set_death(std::string how) {
+void ServerFacts::set_death(std::string how, bool in_order) {
     {
         const std::lock_guard lock(mutex_);
         death_ = std::move(how);
+        ended_in_order_ = in_order;
     }
     changes_.notify();
 }
@@ -42,6 +44,18 @@ Task<std::optional<std::string>> ServerFacts::wait_death(Duration wait_max) {
         if (steady_now() >= until) co_return std::nullopt;
         co_await changes_.wait(seen, until);
     }
+}
+
+Task<std::optional<std::string>> ServerFacts::why_not_whole(std::uint64_t before) {
+    const pid_t pid = processes.root();
+    if (has_ended() || pid == 0 || is_ending(pid)) {
+        const auto how = co_await wait_death(pid == 0 ? kDeathNewsMax : kVerdictTimeMax);
+        const std::lock_guard lock(mutex_);
+        if (how && !ended_in_order_) co_return how;
+        if (how) co_return std::nullopt;
+        if (pid != 0) co_return "it was ending, and how is not known";
+    }
+    co_return co_await processes.broke_off_since(before);
 }
 
 }  // namespace millrace::runtime

@@ -1,6 +1,7 @@
 #include "runtime/server_instance.h"
 
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 
 #include "core/ids.h"
 #include "core/log.h"
@@ -11,6 +12,7 @@
 #include "runtime/tail.h"
 
 namespace millrace::runtime {
+namespace asio = boost::asio;
 namespace {
 constexpr Duration kRestartPauseMin = std::chrono::milliseconds(100);
 constexpr Duration kRestartPauseMax = std::chrono::seconds(10);
@@ -23,6 +25,11 @@ std::string tail_of(const std::string& text, std::size_t bytes_max) {
     Tail tail(bytes_max);
     tail.append(text);
     return tail.text();
+}
+
+Task<bool> is_cancelled() {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    co_return state.cancelled() != asio::cancellation_type::none;
 }
 
 bool has_timed_out(const RunResult& result) {
@@ -72,11 +79,29 @@ Task<void> ServerInstance::close_lane(Lane& lane) {
     lane.server.reset();
 }
 
+// Whoever is cancelled still has to leave what it used in order, with waits that must not throw.
 Task<RunResult> ServerInstance::run(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    RunResult result = co_await run_shared(lane, object, source, sink);
+    co_await asio::this_coro::throw_if_cancelled(throws);
+    co_return result;
+}
+
+Task<RunResult> ServerInstance::run_isolated(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    RunResult result = co_await run_alone(lane, object, source, sink);
+    co_await asio::this_coro::throw_if_cancelled(throws);
+    co_return result;
+}
+
+Task<RunResult> ServerInstance::run_shared(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
     const auto pass = gate_.enter();
     if (!pass) co_return std::unexpected(stopped_failure(spec_.name));
     ++runs_;
     const auto server = co_await wait_running(std::min(object.deadline, steady_now() + kWaitRunningMax));
+    if (co_await is_cancelled()) co_return std::unexpected(transform_failure(Code::cancelled, "the run was cancelled"));
     if (!server) co_return count(std::unexpected(not_running()));
     const std::shared_ptr<Communicator> communicator = co_await this->communicator(lanes_.at(lane), server);
     const std::uint64_t served_before = server->served;
@@ -88,7 +113,7 @@ Task<RunResult> ServerInstance::run(std::size_t lane, const ObjectRun& object, S
     co_return count(explain(std::move(result)));
 }
 
-Task<RunResult> ServerInstance::run_isolated(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
+Task<RunResult> ServerInstance::run_alone(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
     const auto pass = gate_.enter();
     if (!pass) co_return std::unexpected(stopped_failure(spec_.name));
     ++runs_;
@@ -101,6 +126,7 @@ Task<RunResult> ServerInstance::run_isolated(std::size_t lane, const ObjectRun& 
     if (!scratch) co_return count(std::unexpected(not_running()));
     const auto begin = [scratch] { return scratch->begin(); };
     auto turn = co_await run_on(environment_.control, begin);
+    if (co_await is_cancelled()) co_return std::unexpected(transform_failure(Code::cancelled, "the run was cancelled"));
     if (!turn.has_value()) co_return count(std::unexpected(transform_failure(Code::unavailable, turn.error().context)));
     ObjectRun alone = object;
     alone.deadline = steady_now() + allowed;  // the time before its turn is not the object's
@@ -255,7 +281,7 @@ Task<std::shared_ptr<ServerFacts>> ServerInstance::wait_running(Instant deadline
             if (running_ && !running_->has_ended()) co_return running_;
             if (state_ == InstanceState::stopped || state_ == InstanceState::aborted) co_return nullptr;
         }
-        if (steady_now() >= deadline) co_return nullptr;
+        if (steady_now() >= deadline || co_await is_cancelled()) co_return nullptr;
         co_await changes_.wait(seen, deadline);
     }
 }

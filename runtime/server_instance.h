@@ -40,6 +40,8 @@ private:
     };
 
     Task<void> supervise();
+    Task<RunResult> run_shared(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink);
+    Task<RunResult> run_alone(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink);
     Task<Result<void>> start_server();
     Task<void> measure();
     Task<void> replace_if_stuck(std::shared_ptr<ServerFacts> server);

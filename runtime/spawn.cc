@@ -228,6 +228,12 @@ void Child::signal_group(int signal) const {
     ::kill(-pid_, signal);
 }
 
+bool Child::has_ended_well() const {
+    siginfo_t info{};
+    if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOWAIT | WNOHANG) < 0) return false;
+    return info.si_pid != 0 && info.si_code == CLD_EXITED && info.si_status == 0;
+}
+
 ExitStatus Child::reap() {
     siginfo_t info{};
     int waited = 0;

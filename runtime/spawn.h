@@ -48,6 +48,8 @@ public:
     ~Child();
 
     void signal_group(int signal) const;  // nothing when there is no child any more
+    // It has ended, by itself and with success.
+    bool has_ended_well() const;
     // Requires that the pidfd is readable (it ended); waits for it otherwise.
     ExitStatus reap();
 

@@ -55,6 +55,15 @@ void Passage::settle(RunResult outcome) {
     settled.set();
 }
 
+bool Passage::can_go_again() const {
+    return !is_answered && (source.whole() || !object.file_path.empty()) && !(direct != nullptr && direct->has_begun());
+}
+
+void Passage::go_again() {
+    goes_again = true;
+    settled.set();
+}
+
 Task<bool> WsLink::carry(Passage& passage) {
     ++objects_;
     // Each object that goes before it is settled within its own time.
@@ -71,13 +80,26 @@ Task<bool> WsLink::carry(Passage& passage) {
             if (passage.settled.is_set() || !co_await is_cancelled()) continue;
             passage.is_cancelled = true;
             give_up();
+            let_go(passage);
             sending.cancel();
         }
         sending.cancel();
         co_await sending.join();
     }
     --objects_;
-    co_return goes;
+    if (!passage.goes_again) co_return goes;
+    passage.goes_again = false;
+    passage.bytes_sent = 0;
+    passage.sent.clear();
+    passage.settled.clear();
+    co_return false;
+}
+
+// A cancelled object does not wait for those before it on a connection that was given up, whose clients may read slowly.
+void WsLink::let_go(Passage& passage) {
+    if (passage.is_answered) return;
+    std::erase(unanswered_, &passage);
+    passage.settle(std::unexpected(transform_failure(Code::cancelled, "the run was cancelled")));
 }
 
 // A task of its own: it ends early, also in the middle of a read of the source, once the object is settled.
@@ -170,6 +192,7 @@ Task<Error> WsLink::read_until_broken() {
         if (!piece) co_return piece.error();
         if (unanswered_.empty()) co_return fail(Code::transient, "it answered without being asked");
         Passage& passage = *unanswered_.front();
+        passage.is_answered = true;
         const Result<void> taken = co_await take_answer(passage, *piece);
         if (!taken) co_return taken.error();
         // The next object goes behind this one, however early the answer to it came.
@@ -233,7 +256,13 @@ Task<void> WsLink::settle_rest(Error why) {
     for (bool is_head = true; !unanswered_.empty(); is_head = false) {
         Passage& passage = *unanswered_.front();
         unanswered_.pop_front();
-        RunFailure failure = transform_failure(Code::crashed, death.value_or("the connection was closed before its answer"));
+        // It was our doing, and no object's.
+        if (given_up_ && !death && !passage.is_cancelled && passage.can_go_again()) {
+            passage.go_again();
+            continue;
+        }
+        RunFailure failure = given_up_ && !death ? transform_failure(Code::transient, "its connection was given up because of another object")
+                                                 : transform_failure(Code::crashed, death.value_or("the connection was closed before its answer"));
         if (passage.is_cancelled) {
             failure = transform_failure(Code::cancelled, "the run was cancelled");
         } else if (is_head && why.code == Code::timed_out) {

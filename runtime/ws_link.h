@@ -23,6 +23,9 @@ struct Passage {
         : object(run), source(from), sink(to), direct(expected), control(std::move(message)),
           allowed(run.deadline - steady_now()), sent(lane), settled(lane) {}
     void settle(RunResult outcome);
+    // Whether all of it can be sent once more, and nothing of an answer has come.
+    bool can_go_again() const;
+    void go_again();
 
     const ObjectRun& object;
     Source& source;
@@ -34,6 +37,8 @@ struct Passage {
     std::uint64_t bytes_sent = 0;  // of the content
     std::optional<Error> source_error;
     bool is_cancelled = false;
+    bool is_answered = false;      // or begins to be
+    bool goes_again = false;       // settled, but not here: its connection was given up for another's sake
     Event sent;     // all of it, or no more will be
     Event settled;  // the result is there, and the sink is not touched any more
     RunResult result;
@@ -44,8 +49,8 @@ public:
     WsLink(const Executor& lane, std::shared_ptr<ServerFacts> server, TaskGroup& readers)
         : lane_(lane), server_(std::move(server)), readers_(readers), turns_(lane) {}
 
-    // Sends the object when it is its turn, and returns when it is settled; false when the connection broke before anything was
-    // sent, so that it may go by another. Its task must not throw when it is cancelled.
+    // Sends the object when it is its turn, and returns when it is settled; false when it may go by another connection, as this one
+    // broke before anything was sent, or was given up for another object's sake. Its task must not throw when it is cancelled.
     Task<bool> carry(Passage& passage);
     // Breaks the connection for a reason of ours; what is on it is settled soon.
     void give_up();
@@ -64,6 +69,7 @@ private:
     Task<Error> read_until_broken();
     Task<Result<void>> take_answer(Passage& passage, http::WebSocket::Piece piece);
     void begin_next();
+    void let_go(Passage& passage);
     Task<void> settle_rest(Error why);
     void cut();
 

@@ -6,7 +6,7 @@
 namespace millrace::scheduler {
 namespace {
 
-constexpr auto kPassThroughMax = std::chrono::hours(1);
+constexpr auto kPassThroughMax = std::chrono::hours(1);  // from one piece of a body to the next
 
 // What a target needs to know of the client's request; the connection's own headers stay behind.
 http::Headers forwarded(const http::Headers& received) {
@@ -27,6 +27,21 @@ std::uint64_t announced_length(const http::Headers& headers) {
     (void)std::from_chars(text.data(), text.data() + text.size(), length);
     return length;
 }
+
+// A body on its way through this proxy: as long as it moves, it has time.
+class PassedOn final : public Source {
+public:
+    PassedOn(Source& source, Instant& due) : source_(source), due_(due) {}
+    std::optional<std::uint64_t> size() const override { return source_.size(); }
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        due_ = steady_now() + kPassThroughMax;
+        co_return co_await source_.read(buffer);
+    }
+
+private:
+    Source& source_;
+    Instant& due_;
+};
 
 }  // namespace
 
@@ -61,8 +76,13 @@ Task<void> ObjectApi::route(http::Request& request, http::Response& response, co
 
 Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Response& response, const http::Endpoint& owner) {
     http::ClientRequest onward{.method = request.method, .target = request.target, .headers = forwarded(request.headers)};
-    if (request.method != "GET" && request.method != "HEAD" && request.size() != 0) onward.body = &request;
-    onward.deadline = steady_now() + kPassThroughMax;
+    Instant due = steady_now() + kPassThroughMax;
+    PassedOn body(request, due);
+    if (request.method != "GET" && request.method != "HEAD" && request.size() != 0) onward.body = &body;
+    if (request.method == "GET") request.end_with_client();
+    if (request.needs_length()) onward.headers.set("Millrace-Needs-Length", "1");
+    onward.deadline = due;
+    onward.due = [&due] { return due; };
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<http::Exchange> exchange, co_await core_.client().send(owner, onward));
     http::Headers headers = forwarded(exchange->headers);
     Result<void> outcome;
@@ -71,7 +91,8 @@ Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Respons
     } else {
         outcome = co_await response.start(exchange->status, std::move(headers), exchange->size());
         if (outcome) {
-            const auto moved = co_await pump(*exchange, response);
+            PassedOn reply(*exchange, due);
+            const auto moved = co_await pump(reply, response);
             outcome = moved ? co_await response.finish() : Result<void>(moved.error());
         }
     }

@@ -64,9 +64,10 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added) {
 }
 
 Result<void> ProxyService::Impl::begin() {
-    server = std::make_unique<http::Server>(std::vector<Executor>{control.executor()}, [this](http::Request& request, http::Response& response) {
-        return router.handle(request, response);
-    });
+    http::ServerOptions options;
+    options.stall_time_max = config.body_idle_max_ms;
+    const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
+    server = std::make_unique<http::Server>(std::vector<Executor>{control.executor()}, handle, options);
     MILLRACE_TRY_ASSIGN(const std::uint16_t port, server->listen(config.host, config.port));
     auto begin_control = [this, port]() -> Task<Result<void>> { co_return core->start(port); };
     MILLRACE_TRY(run_blocking(control, begin_control()));

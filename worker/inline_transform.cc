@@ -1,23 +1,33 @@
 #include "worker/inline_transform.h"
 
+#include <boost/asio/this_coro.hpp>
 #include <sstream>
 
 #include "core/uri.h"
 #include "runtime/object_uname.h"
 #include "worker/lanes.h"
+#include "worker/spooling_sink.h"
 
 namespace millrace::worker {
 namespace {
 
+namespace asio = boost::asio;
+
 constexpr std::size_t kBufferedBytesMax = 64 * 1024;
 constexpr std::size_t kErrorsMax = 256;
+// From the proxy, which passes on the request of a client as in http::Request::needs_length().
+constexpr std::string_view kNeedsLengthHeader = "Millrace-Needs-Length";
 
-// Holds a small result back until it is whole, so that an error can still be told by status; streams a larger one.
+// Holds a small result back until it is whole, so that an error can still be told by status; streams a larger one. For a client that
+// would take the end of the connection for the end of the result, it is held back whatever its size.
 class ReplySink final : public Sink {
 public:
-    explicit ReplySink(http::Response& response) : response_(response) {}
+    ReplySink(http::Response& response, const SpoolFolder& folder, bool needs_length) : response_(response) {
+        if (needs_length) spool_.emplace(folder);
+    }
 
     Task<Result<void>> write(std::span<const std::byte> bytes) override {
+        if (spool_) co_return co_await spool_->write(bytes);
         if (!response_.started()) {
             if (held_.size() + bytes.size() <= kBufferedBytesMax) {
                 held_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -30,6 +40,12 @@ public:
     }
 
     Task<Result<void>> finish() {
+        if (spool_) {
+            const std::unique_ptr<Source> result = spool_->source();
+            MILLRACE_CO_TRY(co_await response_.start(200, headers(), result->size()));
+            MILLRACE_CO_TRY(co_await pump(*result, response_));
+            co_return co_await response_.finish();
+        }
         if (!response_.started()) co_return co_await response_.send(200, headers(), held_);
         co_return co_await response_.finish();
     }
@@ -37,7 +53,17 @@ public:
 private:
     static http::Headers headers() { return {{"Content-Type", "application/octet-stream"}}; }
     http::Response& response_;
+    std::optional<Spool> spool_;
     std::string held_;
+};
+
+// One of so many requests, to the end of its task however that comes.
+struct Place {
+    explicit Place(std::atomic<std::uint32_t>& places_taken) : taken(places_taken), number(++places_taken) {}
+    Place(const Place&) = delete;
+    ~Place() { --taken; }
+    std::atomic<std::uint32_t>& taken;
+    const std::uint32_t number;
 };
 
 // "a,b,c"
@@ -62,36 +88,54 @@ int inline_status(Code code) {
 }
 
 Task<void> InlineTransform::serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    request.end_with_client();
     const Result<void> outcome = co_await answer(request, response, bucket, name);
     // Once the result has begun, returning without finish() cuts the connection.
     if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error(), inline_status(outcome.error().code));
 }
 
 Task<Result<void>> InlineTransform::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    bool answers_in_line = false;
     if (const auto transforms = chain_of(request.query)) {
+        answers_in_line = transforms->answers_in_line();
         if (const auto address = direct_address(*transforms, request.query, bucket, name)) {
             MILLRACE_CO_TRY(store_.stat(bucket, name));
             http::Headers headers{{"Location", *address}};
             co_return co_await response.send(307, std::move(headers), "");
         }
     }
-    ReplySink sink(response);
-    MILLRACE_CO_TRY(co_await transform(request.query, bucket, name, sink));
+    ReplySink sink(response, spool_, request.needs_length() || request.headers.find(kNeedsLengthHeader));
+    if (!answers_in_line) {
+        MILLRACE_CO_TRY(co_await transform(request.query, bucket, name, sink));
+        co_return co_await sink.finish();
+    }
+    // What passes the result on has to be left in order, with waits that must not throw.
+    co_await asio::this_coro::throw_if_cancelled(false);
+    SpoolingSink spooling(co_await asio::this_coro::executor, spool_, sink);
+    Result<void> outcome = co_await transform(request.query, bucket, name, spooling);
+    if (outcome) {
+        outcome = co_await spooling.finish();
+    } else {
+        co_await spooling.abandon();
+    }
+    co_await asio::this_coro::throw_if_cancelled(true);
+    MILLRACE_CO_TRY(outcome);
     co_return co_await sink.finish();
 }
 
 Task<Result<void>> InlineTransform::transform(const Query& query, const std::string& bucket, const std::string& name, Sink& sink) {
     const Instant begun = steady_now();
     Result<void> outcome;
-    if (++requests_ > requests_max_) {
+    const Place place(requests_);
+    if (place.number > requests_max_) {
         outcome = fail(Code::overloaded, "this target serves " + std::to_string(requests_max_) + " inline requests already; try again");
     } else {
         outcome = co_await run(query, bucket, name, sink);
     }
-    --requests_;
     seconds_.observe(std::chrono::duration<double>(steady_now() - begun).count());
     (outcome ? served_ : failed_).add();
-    if (!outcome) remember({query.get("etl_name"), "ais://" + bucket + "/" + name, outcome.error(), unix_now_ns()});
+    const bool is_abandoned = !outcome && outcome.error().code == Code::cancelled;
+    if (!outcome && !is_abandoned) remember({query.get("etl_name"), "ais://" + bucket + "/" + name, outcome.error(), unix_now_ns()});
     co_return outcome;
 }
 

@@ -140,7 +140,14 @@ Task<Result<void>> ObjectApi::send_object(http::Request& request, http::Response
     if (request.query.get("verify") == "true") MILLRACE_CO_TRY(co_await store_.verify(bucket, name));
     http::Headers headers = object_headers(reader->info(), cluster_.self());
     const std::uint64_t size = reader->info().size;
-    const auto range = http::parse_range(request.headers.find("Range"), size);
+    const std::string tag = entity_tag(reader->info());
+    if (const auto wanted = request.headers.find("If-Match"); wanted && *wanted != "*" && wanted->find(tag) == wanted->npos) {
+        headers = {{"ETag", tag}, {"Content-Type", "text/plain"}};
+        co_return co_await response.send(412, std::move(headers), "the object was overwritten: its content is another than that of If-Match\n");
+    }
+    // A part is of use to this client only if it is of the content that it has the rest of.
+    const auto condition = request.headers.find("If-Range");
+    const auto range = http::parse_range(condition && *condition != tag ? std::nullopt : request.headers.find("Range"), size);
     if (!range) {
         headers = {{"Content-Range", "bytes */" + std::to_string(size)}, {"Content-Type", "text/plain"}};
         co_return co_await response.send(416, std::move(headers), range.error().context + "\n");
@@ -150,6 +157,7 @@ Task<Result<void>> ObjectApi::send_object(http::Request& request, http::Response
     if (*range) {
         const http::ByteRange part = **range;
         MILLRACE_CO_TRY_ASSIGN(reader, store_.open_range(bucket, name, part.offset, part.length));
+        if (entity_tag(reader->info()) != tag) co_return fail(Code::transient, "the object was overwritten meanwhile; try again");
         headers.set("Content-Range", "bytes " + std::to_string(part.offset) + "-" + std::to_string(part.offset + part.length - 1) + "/" + std::to_string(size));
         status = 206;
         length = part.length;

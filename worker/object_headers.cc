@@ -33,9 +33,11 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
+std::string entity_tag(const store::ObjectInfo& info) { return '"' + checksum_text(info.checksum) + '"'; }
+
 http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self) {
     http::Headers headers{{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "bytes"}, {"Ais-Checksum-Type", "xxhash2"},
-                          {"Ais-Checksum-Value", checksum_text(info.checksum)}, {"Ais-Version", std::to_string(info.version)},
+                          {"Ais-Checksum-Value", checksum_text(info.checksum)}, {"ETag", entity_tag(info)}, {"Ais-Version", std::to_string(info.version)},
                           {"Ais-Atime", std::to_string(info.written_unix_ns)}, {"Last-Modified", http_date(info.written_unix_ns)}};
     if (!info.custom.empty()) headers.add("Ais-Custom-Md", custom_text(info.custom));
     if (info.provenance) {

@@ -12,6 +12,8 @@ namespace millrace::worker {
 
 using CustomMetadata = std::map<std::string, std::string>;
 
+// Names the content: the same bytes have the same tag, and others another.
+std::string entity_tag(const store::ObjectInfo& info);
 // Of the content: for replies to GET, HEAD and PUT. self: the target that says it.
 http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self);
 // Of the place: HEAD has these too.

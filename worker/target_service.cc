@@ -153,9 +153,10 @@ runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shar
 }
 
 Result<void> TargetService::Impl::begin() {
-    server = std::make_unique<http::Server>(client_lanes->executors(), [this](http::Request& request, http::Response& response) {
-        return router.handle(request, response);
-    });
+    http::ServerOptions options;
+    options.stall_time_max = config.body_idle_max_ms;
+    const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
+    server = std::make_unique<http::Server>(client_lanes->executors(), handle, options);
     server->listen_on(listening->socket.release());
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
     ProxyLink::Handlers handlers;

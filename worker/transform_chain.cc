@@ -69,6 +69,12 @@ std::uint64_t TransformChain::digest() const {
     return sum;
 }
 
+bool TransformChain::answers_in_line() const {
+    if (empty()) return false;
+    const spec::Communication last = transforms_.back()->instance->spec().communication;
+    return last == spec::Communication::ws || last == spec::Communication::stream;
+}
+
 bool TransformChain::reads_by_itself() const {
     if (empty()) return false;
     const spec::TransformSpec& first = transforms_.front()->instance->spec();

@@ -29,6 +29,8 @@ public:
     // The only transform, or null for a chain.
     const Transform* single() const { return transforms_.size() == 1 ? transforms_.front().get() : nullptr; }
 
+    // Its results come through a connection on which others wait behind them.
+    bool answers_in_line() const;
     // The first of them reads the object by itself, by its name or the path of its file, so it may have found another version than
     // the reader's, or none.
     bool reads_by_itself() const;

@@ -7,6 +7,10 @@ Listens on the Unix socket MILLRACE_SOCKET, else on the loopback port PORT. The 
     hang        no answer, ever, after "hanging" on stderr
     cut         half of the announced answer, then the connection is closed
     cut-die     half of the announced answer, then SIGKILL
+    open        "some bytes" without a length: they end with the connection, and then the process lives on
+    open die    the same, and it kills itself with SIGKILL
+    open exit N the same, and it ends with that status
+    open child … the same, and what sends it is a process of its own, that dies or exits
     no-reply    the connection is closed without an answer
     204, 400, 404, 500, 503, 302 …  that status, with a text
     path        the answer is the request's path and query as received
@@ -62,6 +66,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
 
+    def open_ended(self, how):
+        if how[:1] == ["child"]:
+            child = os.fork()
+            if child:
+                os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+                self.close_connection = True
+                return
+            how = how[1:]
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\nsome bytes")
+        self.wfile.flush()
+        self.close_connection = True
+        if how[:1] == ["die"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif how[:1] == ["exit"]:
+            os._exit(int(how[1]))
+
     def do_PUT(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", "-1")))
         runs = os.environ.get("ECHO_RUNS")
@@ -87,6 +107,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif word == "cut-die":
             self.cut()
             os.kill(os.getpid(), signal.SIGKILL)
+        elif word == "open":
+            self.open_ended(rest.split())
         elif word == "no-reply":
             self.close_connection = True
         elif word.isdigit() and len(word) == 3:

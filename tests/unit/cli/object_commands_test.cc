@@ -71,6 +71,52 @@ TEST(Get, ABodyCutShortLeavesNoFile) {
     EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", "-"}).status, kExitFailed);
 }
 
+// Sends so many bytes of the object that it has now, from where it was asked to begin, and then cuts the connection if there are more.
+Task<void> send_some(const Seen& seen, http::Response& response, std::string content, std::size_t bytes) {
+    const std::string tag = '"' + content.substr(0, 1) + '"';
+    const auto range = seen.headers.find("Range");
+    const std::size_t from = range ? std::stoul(std::string(range->substr(6))) : 0;
+    if (const auto wanted = seen.headers.find("If-Match"); wanted && *wanted != tag) co_return co_await answer(response, 412, {}, "");
+    http::Headers headers{{"ETag", tag}};
+    if (range) headers.add("Content-Range", "bytes " + std::to_string(from) + "-9/10");
+    auto sent = co_await response.start(range ? 206 : 200, headers, content.size() - from);
+    const std::string part = content.substr(from, bytes);
+    sent = co_await response.write(as_bytes(part));
+    if (from + part.size() == content.size()) sent = co_await response.finish();
+    (void)sent;
+}
+
+TEST(Get, GoesOnWhereTheConnectionBroke) {
+    TemporaryFolder folder;
+    FakeNode proxy([](const Seen& seen, http::Response& response) { return send_some(seen, response, "0123456789", 4); });
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", folder.path("x")});
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_EQ(folder.read("x"), "0123456789");
+    ASSERT_GE(proxy.seen().size(), 3u);
+    EXPECT_FALSE(proxy.seen()[0].headers.find("Range"));
+    EXPECT_EQ(proxy.seen()[1].headers.find("If-Match"), "\"0\"");
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", "-"}).out, "0123456789");
+}
+
+TEST(Get, DoesNotGoOnWithAnotherContent) {
+    TemporaryFolder folder;
+    FakeNode proxy([first = true](const Seen& seen, http::Response& response) mutable {
+        return send_some(seen, response, std::exchange(first, false) ? "0123456789" : "abcdefghij", 4);
+    });
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", folder.path("x")});
+    EXPECT_EQ(outcome.status, kExitFailed);
+    EXPECT_THAT(outcome.err, HasSubstr("overwritten"));
+    EXPECT_TRUE(folder.names().empty());
+    EXPECT_EQ(proxy.seen().size(), 2u);
+}
+
+TEST(Get, AResultOfATransformIsNotPutTogetherFromTwoRuns) {
+    FakeNode proxy([](const Seen& seen, http::Response& response) { return send_some(seen, response, "0123456789", 4); });
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "--etl", "t", "-o", "-"});
+    EXPECT_EQ(outcome.status, kExitFailed);
+    EXPECT_EQ(proxy.seen().size(), 1u);
+}
+
 TEST(Get, OtherBytesThanTheChecksumSaysAreNotKept) {
     TemporaryFolder folder;
     FakeNode proxy(script({{"GET /v1/objects/b/x", {{200, "spoiled", with_checksum("good")}}}}));

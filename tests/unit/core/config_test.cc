@@ -39,13 +39,14 @@ private:
 
 TEST_F(Config, FileReplacesDefaults) {
     const auto config = load_target_config(file("dir: /data\nproxy: tcp://p:7000\nmountpaths: [/disk1, /disk2]\nblock_cache: 1MiB\n"
-                                                "checkpoint_interval: 250ms\nsync_puts: true\nfork_server: false\n"));
+                                                "checkpoint_interval: 250ms\nsync_puts: true\nfork_server: false\nbody_idle_max: 30m\n"));
     ASSERT_TRUE(config) << config.error().context;
     EXPECT_EQ(config->dir, "/data");
     EXPECT_EQ(config->mountpaths, (std::vector<std::string>{"/disk1", "/disk2"}));
     EXPECT_EQ(config->block_cache_bytes, 1u << 20);
     EXPECT_EQ(config->checkpoint_interval_ms, milliseconds(250));
     EXPECT_TRUE(config->sync_puts);
+    EXPECT_EQ(config->body_idle_max_ms, std::chrono::minutes(30));
     EXPECT_FALSE(config->fork_server);
     EXPECT_EQ(config->window_objects_max, 1024u) << "a default";
 }
@@ -68,6 +69,7 @@ TEST_F(Config, UnknownKeyNamesLineAndSuggestion) {
 TEST_F(Config, WrongValuesNameTheirKey) {
     EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\nport: 99999\n").find("'port'"), std::string::npos);
     EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\nsync_puts: yes\n").find("'sync_puts'"), std::string::npos);
+    EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\nbody_idle_max: 75ms\n").find("'body_idle_max'"), std::string::npos);
     EXPECT_NE(refusal("dir: /d\nproxy: tcp://p:1\ncheckpoint_interval: 5\n").find("'checkpoint_interval'"), std::string::npos);
     EXPECT_NE(refusal("dir: [a, b]\nproxy: tcp://p:1\n").find("wrong type"), std::string::npos);
     environment("MILLRACE_LANES", "many");

@@ -31,12 +31,28 @@ protected:
 TEST_F(ClientTest, RepliesOfEveryFramingAreRead) {
     for (const char* text : {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nT: 1\r\n\r\n",
-                             "HTTP/1.0 200 OK\r\n\r\nhello", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}) {
+                             "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}) {
         const auto reply = fetch_scripted(answer(text));
         ASSERT_TRUE(reply) << text << reply.error().context;
         EXPECT_EQ(reply->status, 200);
         EXPECT_EQ(reply->body, "hello");
     }
+}
+
+TEST_F(ClientTest, AReplyThatEndsWithItsConnectionIsTrustedByWhoSaysSo) {
+    for (const std::string head : {"HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"}) {
+        const auto doubted = fetch_scripted(answer(head + "hello"));
+        ASSERT_FALSE(doubted);
+        EXPECT_EQ(doubted.error().code, Code::incomplete_body);
+        ClientRequest trusting;
+        trusting.trusts_end_of_connection = true;
+        const auto reply = fetch_scripted(answer(head + "hello"), trusting);
+        ASSERT_TRUE(reply) << reply.error().context;
+        EXPECT_EQ(reply->body, "hello");
+    }
+    const auto refusal = fetch_scripted(answer("HTTP/1.0 404 Not Found\r\n\r\nnothing here"));
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->body, "nothing here");
 }
 
 TEST_F(ClientTest, RequestsLookAsTheyShould) {
@@ -98,6 +114,37 @@ TEST_F(ClientTest, TheDeadlineEndsTheWaitForTheHeaderAndForTheBody) {
         ASSERT_FALSE(reply);
         EXPECT_EQ(reply.error().code, Code::timed_out) << reply.error().context;
     }
+}
+
+TEST_F(ClientTest, ADeadlineThatMovesGivesTheReplyTime) {
+    bool is_up = false;
+    std::promise<void> go_on;
+    const auto script = [go = go_on.get_future().share()](RawSocket& socket, int number) {
+        socket.read_message();
+        socket.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\nhello");
+        go.wait();
+        if (number == 0) socket.send("again");
+        socket.read_rest();
+    };
+    scripted_ = std::make_unique<ScriptedServer>(script);
+    ClientRequest request;
+    request.deadline = steady_now() + milliseconds(50);
+    std::promise<void> asked;
+    request.due = [&, told = false]() mutable {
+        if (!std::exchange(told, true)) asked.set_value();
+        return is_up ? steady_now() : steady_now() + milliseconds(50);
+    };
+    const auto wait = [&, was_asked = asked.get_future().share()] {
+        was_asked.wait();
+        go_on.set_value();
+    };
+    std::thread meanwhile(wait);
+    const auto reply = fetch_from(scripted_->endpoint(), request);
+    meanwhile.join();
+    ASSERT_TRUE(reply) << reply.error().context;
+    EXPECT_EQ(reply->body, "helloagain");
+    is_up = true;
+    EXPECT_EQ(fetch_from(scripted_->endpoint(), request).error().code, Code::timed_out);
 }
 
 TEST_F(ClientTest, AKeptConnectionIsUsedAgain) {

@@ -318,6 +318,53 @@ TEST_F(ServerTest, SilentPeersAreCutAtTheirDeadline) {
     stalled.read_rest();
 }
 
+// Whether all of it came would be known to nobody.
+TEST_F(ServerTest, ABodyThatWouldEndWithTheConnectionIsRefused) {
+    serve([](Request& request, Response& response) -> Task<void> {
+        const auto body = co_await request.read_all(100);
+        (void)co_await response.send(200, Headers{}, *body);
+    });
+    for (const std::string head : {"PUT / HTTP/1.0\r\n", "POST / HTTP/1.1\r\nConnection: close\r\n"}) {
+        RawSocket socket = connect();
+        socket.send(head + "\r\nhello");
+        socket.shut_down_sending();
+        EXPECT_TRUE(socket.read_message().starts_with("HTTP/1.1 411 ")) << head;
+        RawSocket other = connect();
+        other.send(head + "Content-Length: 5\r\n\r\nhello");
+        EXPECT_TRUE(other.read_message().ends_with("hello")) << head;
+    }
+    RawSocket empty = connect();
+    empty.send("PUT / HTTP/1.1\r\n\r\n");
+    EXPECT_TRUE(empty.read_message().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(ServerTest, WhatIsDoneForItsClientAloneEndsWithIt) {
+    struct Told {
+        std::promise<void>& ended;
+        ~Told() { ended.set_value(); }
+    };
+    std::promise<void> began[2];
+    std::promise<void> ended[2];
+    const auto handler = [&](Request& request, Response&) -> Task<void> {
+        const bool for_client_alone = request.path == "/alone";
+        const Told told{ended[for_client_alone]};
+        if (for_client_alone) request.end_with_client();
+        began[for_client_alone].set_value();
+        co_await sleep_for(std::chrono::hours(1));
+    };
+    serve(handler);
+    RawSocket others = connect();
+    others.send("GET /others HTTP/1.1\r\n\r\n");
+    began[0].get_future().wait();
+    others.close();
+    RawSocket alone = connect();
+    alone.send("GET /alone HTTP/1.1\r\n\r\n");
+    began[1].get_future().wait();
+    alone.close();
+    EXPECT_EQ(ended[1].get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+    EXPECT_EQ(ended[0].get_future().wait_for(std::chrono::seconds(0)), std::future_status::timeout) << "somebody else wants what it does";
+}
+
 TEST_F(ServerTest, AHandlerMayTakeLongerThanAnyDeadlineOfTheConnection) {
     ServerOptions options;
     options.idle_time_max = options.stall_time_max = milliseconds(30);

@@ -135,6 +135,23 @@ TEST_P(FilterFailure, SinkFailureIsTheSinks) {
     });
 }
 
+// Were it killed with the end of the first process, a part of the output would look like all of it.
+TEST_P(FilterFailure, WhatAFilterLeavesBehindMayWriteTheRestOfItsOutput) {
+    start_filter("sh -c '(while ! grep -q \") Z\" /proc/$$/stat; do :; done; echo late) & echo early'");
+    leaving_nothing([&] {
+        const Outcome outcome = run("x");
+        EXPECT_TRUE(outcome.ok()) << outcome.text();
+        EXPECT_EQ(outcome.output, "early\nlate\n");
+    });
+}
+
+TEST_P(FilterFailure, WhatAFilterLeavesBehindAndIsSilentIsRefused) {
+    start_filter("sh -c '(echo part; exec sleep 1000) & echo more'");
+    const Outcome outcome = run("x");
+    EXPECT_EQ(outcome.code(), Code::rejected);
+    EXPECT_THAT(outcome.text(), HasSubstr("exit status 0, but a process that it left behind holds its output open"));
+}
+
 TEST_P(FilterFailure, EscapedProcessThatHoldsTheOutputIsRefused) {
     start_filter("setsid sh -c 'echo $$ > pid; exec sleep 1000' & while ! [ -s pid ]; do :; done; echo hi");
     const Outcome outcome = run("x");

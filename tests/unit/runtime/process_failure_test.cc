@@ -51,6 +51,29 @@ TEST_F(ProcessFailure, CrashInTheMiddleOfTheAnswer) {
     EXPECT_EQ(outcome.text(), "killed by SIGKILL");
 }
 
+// The end of a connection is all that there is to see of the end of such an answer, and of its sender's.
+TEST_F(ProcessFailure, AnAnswerWithoutALengthIsWholeIfItsSenderLivesOnOrEndsInOrder) {
+    ASSERT_TRUE(start(server_spec()).has_value());
+    for (const std::string end : {"open", "open child exit 0", "open exit 0"}) {
+        const Outcome outcome = run(end);
+        EXPECT_TRUE(outcome.ok()) << end << ": " << outcome.text();
+        EXPECT_EQ(outcome.output, "some bytes") << end;
+    }
+    EXPECT_TRUE(eventually([&] { return instance_->status().restarts == 1 && instance_->status().state == InstanceState::running; }));
+}
+
+TEST_F(ProcessFailure, AnAnswerWithoutALengthIsACrashIfItsSenderBreaksOff) {
+    ASSERT_TRUE(start(server_spec()).has_value());
+    const std::pair<std::string, std::string> ends[] = {{"open child die", "killed by SIGKILL"}, {"open child exit 7", "exit status 7"},
+                                                        {"open die", "killed by SIGKILL"}, {"open exit 7", "exit status 7"}};
+    for (const auto& [end, why] : ends) {
+        const Outcome outcome = run(end);
+        EXPECT_EQ(outcome.code(), Code::crashed) << end;
+        EXPECT_THAT(outcome.text(), HasSubstr(why)) << end;
+    }
+    EXPECT_EQ(run("hello").output, "HELLO");
+}
+
 TEST_F(ProcessFailure, EveryObjectInFlightIsASuspect) {
     ASSERT_TRUE(start(server_spec()).has_value());
     MemorySource source("hang");
