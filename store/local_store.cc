@@ -130,21 +130,7 @@ Result<ScanPage> LocalStore::scan(const std::string& bucket, const std::string& 
 
 Task<Result<void>> LocalStore::verify(const std::string& bucket, const std::string& name) {
     MILLRACE_CO_TRY_ASSIGN(const auto reader, open(bucket, name));
-    Checksum checksum;
-    if (const auto whole = reader->whole()) {
-        checksum.update(as_bytes(*whole));
-    } else {
-        std::vector<std::byte> chunk(kBodyChunkBytes);
-        for (;;) {
-            MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await reader->read(chunk));
-            if (count == 0) break;
-            checksum.update(std::span(chunk).first(count));
-        }
-    }
-    if (checksum.value() == reader->info().checksum) co_return Result<void>{};
-    const std::string where = reader->file_path().empty() ? "" : " (file " + reader->file_path() + ")";
-    co_return fail(Code::corrupt, object_label(object_key(bucket, name)) + " is damaged: its content has checksum " +
-        checksum_text(checksum.value()) + " instead of " + checksum_text(reader->info().checksum) + where);
+    co_return co_await reader->verify();
 }
 
 std::vector<std::string> LocalStore::object_folders() const {
