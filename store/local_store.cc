@@ -25,8 +25,8 @@ LocalStore::LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Seq
       sequence_(std::move(sequence)),
       index_(kv),
       buckets_(kv, mountpaths_, *sequence_),
-      durability_(kv, mountpaths_, index_, options.unlink_delay),
-      publisher_(kv, mountpaths_, index_, *sequence_, durability_),
+      durability_(kv, mountpaths_, index_, names_, options.unlink_delay),
+      publisher_(kv, mountpaths_, index_, *sequence_, durability_, names_),
       drafts_(kv, mountpaths_, buckets_, index_, publisher_, durability_, options.drafts) {}
 
 Result<std::unique_ptr<LocalStore>> LocalStore::open(const LocalStoreOptions& options, state::Kv& kv) {
@@ -74,7 +74,7 @@ Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const std::string& b
     auto reader = open_object(index_, mountpaths_, key, label, part);
     if (reader || reader.error().code != Code::corrupt) return reader;
     // Perhaps an overwrite came between reading the record and opening its content: look again while nothing changes.
-    const auto locked = publisher_.lock_name(key);
+    const auto locked = names_.lock(key);
     return open_object(index_, mountpaths_, key, label, part);
 }
 

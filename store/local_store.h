@@ -14,6 +14,7 @@
 #include "store/durability.h"
 #include "store/local_reader.h"
 #include "store/mountpath.h"
+#include "store/name_locks.h"
 #include "store/object_index.h"
 #include "store/object_store.h"
 #include "store/publisher.h"
@@ -77,6 +78,7 @@ private:
     const std::unique_ptr<Sequence> sequence_;
     const ObjectIndex index_;
     BucketTable buckets_;
+    NameLocks names_;
     Durability durability_;
     Publisher publisher_;
     Drafts drafts_;
