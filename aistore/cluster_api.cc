@@ -34,6 +34,10 @@ Task<void> ClusterApi::map(http::Request& request, http::Response& response) {
 Task<void> ClusterApi::configuration(http::Response& response) { (void)co_await response.send_json(200, cluster_configuration()); }
 
 Task<void> ClusterApi::health(http::Response& response) {
+    if (!core_.obstacle().empty()) {
+        (void)co_await response.send_error(fail(Code::unavailable, core_.obstacle()));
+        co_return;
+    }
     for (const auto& [target, member] : core_.members().members()) {
         if (!member.online) continue;
         (void)co_await response.send(200, {}, "");

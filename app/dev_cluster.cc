@@ -89,21 +89,21 @@ Result<void> DevCluster::lock_folder() const {
     return {};
 }
 
-Result<void> DevCluster::start_all() {
+Result<void> DevCluster::start_all(bool accept_loss) {
     for (const Node& node : nodes_) {
         std::error_code ignored;
         fs::remove(folder_ + "/" + node.name + "/endpoint", ignored);  // what it says is from the last time
     }
-    for (Node& node : nodes_) MILLRACE_TRY(start(node));
+    for (Node& node : nodes_) MILLRACE_TRY(start(node, accept_loss));
     return {};
 }
 
-Result<void> DevCluster::start(Node& node) {
+Result<void> DevCluster::start(Node& node, bool accept_loss) {
     const std::string self = fs::read_symlink("/proc/self/exe").string();
     const std::string verb = node.name == "proxy" ? "proxy" : "target";
     const std::string log = log_file(node);
-    std::string arguments[] = {self, verb, "--config", node.config};
-    char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), arguments[3].data(), nullptr};
+    std::string arguments[] = {self, verb, "--config", node.config, "--accept-loss"};
+    char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), arguments[3].data(), accept_loss ? arguments[4].data() : nullptr, nullptr};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);

@@ -22,8 +22,9 @@ public:
     // than the folder has, and a folder in use, is Code::conflict. port: of the proxy.
     static Result<DevCluster> prepare(const std::string& folder, std::size_t targets, std::uint16_t port);
 
-    Result<void> start_all();
-    Result<void> start(Node& node);
+    // accept_loss: with --accept-loss.
+    Result<void> start_all(bool accept_loss);
+    Result<void> start(Node& node, bool accept_loss = false);
     // Returns when the proxy answers and every target has joined: the endpoint. Fails when a node ends before, with the end
     // of its log.
     Result<std::string> wait_ready(Duration patience);

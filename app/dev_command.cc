@@ -59,6 +59,7 @@ int run_dev(int argc, char** argv) {
     std::uint16_t port = 8080;
     bool supervise = false;
     bool no_fork_server = false;
+    bool accept_loss = false;
     CLI::App app("Run a whole cluster on this machine: a proxy and some targets, each a process of its own.", "millrace dev");
     app.footer("Examples:\n  millrace dev\n  millrace dev --targets 5 --dir /data/millrace --port 0\n\n"
                "A second start on the same folder comes back with all its data.");
@@ -67,6 +68,7 @@ int run_dev(int argc, char** argv) {
     app.add_option("--port", port, "HTTP port of the proxy; 0 for any free one")->capture_default_str();
     app.add_flag("--supervise", supervise, "start nodes again when they end");
     app.add_flag("--no-fork-server", no_fork_server, "start every process of a filter anew, instead of loading its program once");
+    app.add_flag("--accept-loss", accept_loss, "start nodes although the log of their store is damaged: see millrace target --help");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& failure) {
@@ -76,7 +78,7 @@ int run_dev(int argc, char** argv) {
     block_stop_signals();
     auto cluster = DevCluster::prepare(folder, targets, port);
     if (!cluster) return complain(cluster.error(), cluster.error().code == Code::conflict ? 2 : 1);
-    Result<void> started = cluster->start_all();
+    Result<void> started = cluster->start_all(accept_loss);
     Result<std::string> endpoint = started ? cluster->wait_ready(kStartPatience) : Result<std::string>(started.error());
     if (!endpoint) {
         cluster->stop(kStopPatience);

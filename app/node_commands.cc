@@ -1,13 +1,18 @@
 #include "app/node_commands.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "aistore/surface.h"
 #include "app/signals.h"
 #include "core/log.h"
 #include "scheduler/proxy_service.h"
+#include "state/kv.h"
 #include "worker/target_service.h"
 
 namespace millrace::app {
@@ -15,6 +20,10 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
+constexpr int kExitStore = 74;  // EX_IOERR
+constexpr auto kLook = milliseconds(500);
+constexpr auto kFailureShown = std::chrono::seconds(3);    // /health says it for so long
+constexpr unsigned kStopSecondsMax = 45;                   // of a node that can write nothing
 
 int complain(const std::string& what, const Error& error, int status) {
     std::fprintf(stderr, "millrace: %s: %s\n", what.c_str(), error.context.c_str());
@@ -25,6 +34,7 @@ struct NodeArguments {
     std::string config_file;
     bool print_config = false;
     bool no_fork_server = false;
+    bool accept_loss = false;
     int exit_status = -1;  // >= 0: nothing to run
 };
 
@@ -32,11 +42,15 @@ NodeArguments parse(const char* name, const char* about, int argc, char** argv) 
     NodeArguments arguments;
     CLI::App app(about, std::string("millrace ") + name);
     app.footer(std::string("Example:\n  millrace ") + name + " --config " + name + ".yaml\n\n"
-               "Every key may be overridden by an environment variable MILLRACE_<KEY>.");
+               "Every key may be overridden by an environment variable MILLRACE_<KEY>.\n"
+               "Exit status: 0 stopped in order, 1 cannot start, 2 bad arguments or configuration,\n"
+               "74 ended because nothing could be written down any more: start it again.");
     app.add_option("--config", arguments.config_file, "YAML file; 'dir' is the one key it must have")->required();
     if (std::string_view(name) == "target") {
         app.add_flag("--no-fork-server", arguments.no_fork_server, "start every process of a filter anew (fork_server: false)");
     }
+    app.add_flag("--accept-loss", arguments.accept_loss,
+                 "start although the store's log is damaged, once: what was written after the damage is lost; it is kept aside, and the log says what");
     app.add_flag("--print-config", arguments.print_config, "print every key with its value, and exit");
     try {
         app.parse(argc, argv);
@@ -44,6 +58,31 @@ NodeArguments parse(const char* name, const char* about, int argc, char** argv) 
         arguments.exit_status = app.exit(failure) == 0 ? 0 : kExitUsage;
     }
     return arguments;
+}
+
+// A store that is opened on a full disk may be left half opened. Code::cancelled: told to stop meanwhile.
+template <class Config, class Start>
+auto start_when_there_is_room(const char* name, const Config& config, Start start) {
+    using Started = decltype(start(config));
+    bool said = false;
+    for (;;) {
+        const Result<void> room = state::check_room(config.dir);
+        const bool is_full = !room && room.error().code == Code::no_space;
+        Started service = is_full ? Started(room.error()) : start(config);
+        if (service || service.error().code != Code::no_space) return service;
+        if (!std::exchange(said, true)) complain(std::string(name) + " waits for room on its disk before it starts", service.error(), kExitFailed);
+        if (wait_for_signal(kLook, false) != 0) return Started(fail(Code::cancelled, "stopped"));
+    }
+}
+
+template <class Service>
+int end_failed(const char* name, Service& service, const std::string& failure) {
+    (void)complain(std::string(name) + " ends", fail(Code::io, failure), kExitStore);
+    (void)wait_for_signal(kFailureShown, false);
+    std::signal(SIGALRM, [](int) { ::_exit(kExitStore); });
+    ::alarm(kStopSecondsMax);
+    service.stop();
+    return kExitStore;
 }
 
 template <class Config, class Start>
@@ -58,11 +97,13 @@ int serve(const char* name, const NodeArguments& arguments, const Result<Config>
     if (auto started = log::start(name, level.value_or(log::Level::info), config->log_file); !started) {
         return complain("log", started.error(), kExitFailed);
     }
-    auto service = start(*config);
+    auto service = start_when_there_is_room(name, *config, start);
+    if (!service && service.error().code == Code::cancelled) return 0;
     if (!service) return complain(std::string(name) + " cannot start", service.error(), kExitFailed);
     std::printf("millrace %s ready at %s\n", name, (*service)->endpoint().c_str());
     std::fflush(stdout);
-    while (wait_for_signal(std::chrono::hours(1), false) == 0) {
+    while (wait_for_signal(kLook, false) == 0) {
+        if (const auto failure = (*service)->failure()) return end_failed(name, **service, *failure);
     }
     (*service)->stop();
     return 0;
@@ -73,7 +114,7 @@ int serve(const char* name, const NodeArguments& arguments, const Result<Config>
 int run_proxy(int argc, char** argv) {
     const NodeArguments arguments = parse("proxy", "Run a proxy: the front door and the job scheduler.", argc, argv);
     if (arguments.exit_status >= 0) return arguments.exit_status;
-    const auto start = [](const ProxyConfig& config) { return scheduler::ProxyService::start(config, {aistore::add_surface}); };
+    const auto start = [&](const ProxyConfig& config) { return scheduler::ProxyService::start(config, {aistore::add_surface}, arguments.accept_loss); };
     return serve("proxy", arguments, load_proxy_config(arguments.config_file), start);
 }
 
@@ -82,7 +123,8 @@ int run_target(int argc, char** argv) {
     if (arguments.exit_status >= 0) return arguments.exit_status;
     Result<TargetConfig> config = load_target_config(arguments.config_file);
     if (config && arguments.no_fork_server) config->fork_server = false;
-    return serve("target", arguments, config, worker::TargetService::start);
+    const auto start = [&](const TargetConfig& usable) { return worker::TargetService::start(usable, arguments.accept_loss); };
+    return serve("target", arguments, config, start);
 }
 
 }  // namespace millrace::app

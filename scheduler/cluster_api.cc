@@ -30,7 +30,10 @@ Task<void> ClusterApi::show(http::Response& response) {
 Task<void> ClusterApi::health(http::Response& response) {
     bool someone = false;
     for (const auto& [target, member] : core_.members().members()) someone = someone || member.online;
-    (void)co_await response.send_json(someone ? 200 : 503, someone ? R"({"ready":true})" : R"({"ready":false,"reason":"no target is online"})");
+    std::string reason = core_.obstacle();
+    if (reason.empty() && !someone) reason = "no target is online";
+    const json document = reason.empty() ? json{{"ready", true}} : json{{"ready", false}, {"reason", reason}};
+    (void)co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
 }
 
 Task<void> ClusterApi::metrics(http::Response& response) {

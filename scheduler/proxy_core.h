@@ -53,6 +53,10 @@ public:
     // Returns when something about jobs or members may have changed, or at the deadline.
     Task<void> wait_for_change(Instant deadline);
 
+    // Why nothing can be written down now; empty: it can.
+    void set_obstacle(std::string reason) { obstacle_ = std::move(reason); }
+    const std::string& obstacle() const { return obstacle_; }
+
     const Scheduler& jobs() const { return scheduler_; }
     const Membership& members() const { return membership_; }
     const DesiredCatalog& catalog() const { return catalog_; }
@@ -114,6 +118,7 @@ private:
     Event stop_;
     bool stopping_ = false;
     Instant next_beat_{};
+    std::string obstacle_;
 };
 
 }  // namespace millrace::scheduler

@@ -5,6 +5,7 @@
 #include "scheduler/proxy_api.h"
 #include "state/families.h"
 #include "state/format.h"
+#include "state/store_watch.h"
 
 namespace millrace::scheduler {
 
@@ -23,16 +24,20 @@ struct ProxyService::Impl {
     std::vector<std::shared_ptr<void>> surfaces;
     http::Router router;
     std::unique_ptr<http::Server> server;
+    TaskGroup housekeeping{control.executor()};
+    Event stopping{control.executor()};
+    state::StoreWatch store_watch;
 
-    Result<void> open(const std::vector<Surface>& added);
+    Result<void> open(const std::vector<Surface>& added, bool accept_loss);
     Result<void> begin();
+    Task<void> watch_store();
     void stop();
 };
 
-Result<std::unique_ptr<ProxyService>> ProxyService::start(const ProxyConfig& config, const std::vector<Surface>& surfaces) {
+Result<std::unique_ptr<ProxyService>> ProxyService::start(const ProxyConfig& config, const std::vector<Surface>& surfaces, bool accept_loss) {
     std::unique_ptr<ProxyService> service(new ProxyService(std::make_unique<Impl>()));
     service->impl_->config = config;
-    MILLRACE_TRY(service->impl_->open(surfaces));
+    MILLRACE_TRY(service->impl_->open(surfaces, accept_loss));
     MILLRACE_TRY(service->impl_->begin());
     return service;
 }
@@ -40,13 +45,15 @@ Result<std::unique_ptr<ProxyService>> ProxyService::start(const ProxyConfig& con
 ProxyService::ProxyService(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ProxyService::~ProxyService() { stop(); }
 const std::string& ProxyService::endpoint() const { return impl_->endpoint; }
+std::optional<std::string> ProxyService::failure() const { return impl_->store_watch.failure(); }
 void ProxyService::stop() { impl_->stop(); }
 
-Result<void> ProxyService::Impl::open(const std::vector<Surface>& added) {
+Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool accept_loss) {
     MILLRACE_TRY(make_folder(config.dir));
     MILLRACE_TRY(make_folder(config.dir + "/state"));
     state::KvOptions options;
     options.block_cache_bytes = 8 << 20;
+    options.accept_loss = accept_loss;
     MILLRACE_TRY_ASSIGN(kv, state::Kv::open(config.dir + "/state", state::proxy_families(), options));
     MILLRACE_TRY(state::check_format(*kv, state::proxy_family::meta, "proxy"));
     metadata = state::make_embedded_metadata_store(*kv);
@@ -69,7 +76,10 @@ Result<void> ProxyService::Impl::begin() {
     const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
     server = std::make_unique<http::Server>(std::vector<Executor>{control.executor()}, handle, options);
     MILLRACE_TRY_ASSIGN(const std::uint16_t port, server->listen(config.host, config.port));
-    auto begin_control = [this, port]() -> Task<Result<void>> { co_return core->start(port); };
+    auto begin_control = [this, port]() -> Task<Result<void>> {
+        housekeeping.spawn(watch_store());
+        co_return core->start(port);
+    };
     MILLRACE_TRY(run_blocking(control, begin_control()));
     endpoint = http::Endpoint{config.host, port, ""}.text();
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
@@ -77,11 +87,21 @@ Result<void> ProxyService::Impl::begin() {
     return {};
 }
 
+// Commits are made on this loop, so a look that takes up writing again costs it nothing new.
+Task<void> ProxyService::Impl::watch_store() {
+    while (!co_await stopping.wait_until(steady_now() + state::StoreWatch::kPause)) core->set_obstacle(store_watch.saw(kv->obstacle()));
+}
+
 void ProxyService::Impl::stop() {
     if (server) server->stop(std::chrono::seconds(2));
     server.reset();
     if (core) {
-        run_blocking(control, core->stop());
+        auto wind_down = [this]() -> Task<void> {
+            stopping.set();
+            co_await housekeeping.join();
+            co_await core->stop();
+        };
+        run_blocking(control, wind_down());
         surfaces.clear();
         core.reset();
         log::info("proxy stopped");

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,14 @@ using Surface = std::function<std::shared_ptr<void>(ProxyCore& core, http::Route
 
 class ProxyService {
 public:
-    // Opens the database and recovers; errors say what to do. Blocks.
-    static Result<std::unique_ptr<ProxyService>> start(const ProxyConfig& config, const std::vector<Surface>& surfaces);
+    // Opens the database and recovers; errors say what to do. Blocks. accept_loss: see state::KvOptions.
+    static Result<std::unique_ptr<ProxyService>> start(const ProxyConfig& config, const std::vector<Surface>& surfaces, bool accept_loss = false);
     ~ProxyService();  // stops when stop() was not called
 
     // "http://host:port", also written to <dir>/endpoint.
     const std::string& endpoint() const;
+    // Why it cannot go on and is to be stopped: its store takes no more writes. Any thread.
+    std::optional<std::string> failure() const;
     void stop();
 
 private:

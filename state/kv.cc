@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
@@ -19,9 +20,13 @@
 #include <mutex>
 
 #include "core/check.h"
+#include "core/clock.h"
 #include "core/fault.h"
 #include "core/log.h"
 #include "state/blob_collection.h"
+#include "state/durable_marks.h"
+#include "state/log_check.h"
+#include "state/marking_file_system.h"
 
 namespace millrace::state {
 namespace {
@@ -37,12 +42,38 @@ constexpr std::uint64_t kLastReserveFraction = 4;
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view view(const rocksdb::Slice& text) { return {text.data(), text.size()}; }
 
-// RocksDB would poll a full disk every few seconds and refuse Resume() meanwhile; Kv resumes at the next write instead.
-class NoAutomaticRecovery final : public rocksdb::EventListener {
+constexpr auto kRecoveryTimeMax = std::chrono::seconds(30);
+
+// Why the database stopped writing, until it is resumed. Any thread.
+class BackgroundErrors final : public rocksdb::EventListener {
 public:
+    void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+        const std::lock_guard lock(mutex_);
+        if (!error_ || status->severity() > error_->severity()) error_ = *status;
+        if (!since_) since_ = steady_now();
+    }
+    // RocksDB would poll a full disk every few seconds and refuse Resume() meanwhile; Kv resumes at the next write instead.
     void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
         *auto_recovery = false;
     }
+    void clear() {
+        const std::lock_guard lock(mutex_);
+        error_.reset();
+        since_.reset();
+    }
+    std::optional<rocksdb::Status> error() const {
+        const std::lock_guard lock(mutex_);
+        return error_;
+    }
+    Duration age() const {
+        const std::lock_guard lock(mutex_);
+        return since_ ? steady_now() - *since_ : Duration::zero();
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::optional<rocksdb::Status> error_;
+    std::optional<Instant> since_;
 };
 
 // In place of RocksDB's own log file, whose writer ends the process when the disk is full.
@@ -83,7 +114,7 @@ bool may_resume(const rocksdb::Status& status) {
         status.severity() == rocksdb::Status::Severity::kHardError;
 }
 
-rocksdb::DBOptions db_options(const KvOptions& options) {
+rocksdb::DBOptions db_options(const KvOptions& options, const std::shared_ptr<BackgroundErrors>& errors) {
     rocksdb::DBOptions db;
     db.create_if_missing = true;
     db.max_open_files = kOpenFilesMax;
@@ -93,11 +124,26 @@ rocksdb::DBOptions db_options(const KvOptions& options) {
     db.bytes_per_sync = 1 << 20;
     db.avoid_unnecessary_blocking_io = true;
     db.max_bgerror_resume_count = 0;
-    db.listeners.push_back(std::make_shared<NoAutomaticRecovery>());
+    db.listeners.push_back(errors);
     db.info_log = std::make_shared<ErrorsToOurLog>();
     db.stats_dump_period_sec = 0;
     db.stats_persist_period_sec = 0;
+    // Damage in what was durable is found before (log_check.h): here a record that is not whole is the end that a power cut left.
+    db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
     return db;
+}
+
+// Asking takes a microsecond: cheap enough before every write.
+Result<void> check_space(const std::string& folder, const std::string& action, bool uses_reserve) {
+    struct statvfs disk {};
+    if (::statvfs(folder.c_str(), &disk) != 0) return errno_error("ask for the free space of " + folder, errno);
+    if ((disk.f_flag & ST_RDONLY) != 0) {
+        return fail(Code::permission, action + " in " + folder + ": its file system is read-only; see what the kernel's log says of its disk");
+    }
+    std::uint64_t reserve = std::min<std::uint64_t>(kReserveBytesMax, disk.f_blocks * disk.f_frsize / kReserveDiskFraction);
+    if (uses_reserve) reserve /= kLastReserveFraction;
+    if (disk.f_bavail * disk.f_frsize < reserve) return no_space(action, folder);
+    return {};
 }
 
 rocksdb::ColumnFamilyOptions family_options(const KvOptions& options, const std::shared_ptr<rocksdb::Cache>& cache, bool blobs) {
@@ -203,6 +249,7 @@ Result<void> Cursor::status() const {
 
 struct Kv::Impl {
     ~Impl() {
+        if (db) (void)db->FlushWAL(true);  // of what was stopped in order everything is durable, and known to be
         for (rocksdb::ColumnFamilyHandle* handle : all_handles) (void)db->DestroyColumnFamilyHandle(handle);
         if (db) (void)db->Close();
     }
@@ -212,16 +259,6 @@ struct Kv::Impl {
         if (handles[index] != nullptr) return handles[index];
         return fail(Code::conflict, folder + " lacks the column family '" + names[index] +
             "': it belongs to another kind of node or another version of millrace");
-    }
-
-    // A microsecond: cheap enough to ask before every write.
-    Result<void> check_space(bool uses_reserve) const {
-        struct statvfs disk {};
-        if (::statvfs(folder.c_str(), &disk) != 0) return errno_error("ask for the free space of " + folder, errno);
-        std::uint64_t reserve = std::min<std::uint64_t>(kReserveBytesMax, disk.f_blocks * disk.f_frsize / kReserveDiskFraction);
-        if (uses_reserve) reserve /= kLastReserveFraction;
-        if (disk.f_bavail * disk.f_frsize < reserve) return no_space("write", folder);
-        return {};
     }
 
     // Runs the call; if the database had stopped writing after an error that may have passed, resumes it and tries once more.
@@ -239,17 +276,53 @@ struct Kv::Impl {
         const std::lock_guard lock(resume_mutex);
         if (resume_attempts.load() == seen_attempts) {
             resume_outcome = db->Resume();
+            if (resume_outcome.ok()) errors->clear();
             ++resume_attempts;
         }
         return resume_outcome;
     }
 
+    // Nobody else's while it is looked at.
+    Result<void> check_before_opening(bool accept_loss) {
+        rocksdb::Env* const env = rocksdb::Env::Default();
+        rocksdb::FileLock* lock = nullptr;
+        const rocksdb::Status locked = env->LockFile(folder + "/LOCK", &lock);
+        if (!locked.ok()) return kv_error("open the database", folder, locked);
+        const Result<void> checked = [&]() -> Result<void> {
+            MILLRACE_TRY_ASSIGN(marks, DurableMarks::open(folder));
+            return check_files(folder, *marks, accept_loss);
+        }();
+        (void)env->UnlockFile(lock);
+        return checked;
+    }
+
+    // RocksDB checks the tables; a blob file it opens when somebody reads from it.
+    Result<void> check_blob_files() const {
+        for (rocksdb::ColumnFamilyHandle* handle : all_handles) {
+            rocksdb::ColumnFamilyMetaData family;
+            db->GetColumnFamilyMetaData(handle, &family);
+            for (const rocksdb::BlobMetaData& blob : family.blob_files) {
+                const std::string path = folder + "/" + blob.blob_file_name.substr(blob.blob_file_name.rfind('/') + 1);
+                std::error_code error;
+                const std::uint64_t size = std::filesystem::file_size(path, error);
+                if (!error && size == blob.blob_file_size) continue;
+                const std::string what = error ? " is missing" : " has " + std::to_string(size) + " bytes instead of " + std::to_string(blob.blob_file_size);
+                return fail(Code::corrupt, "the database is damaged: " + path + what + "; restore it from a copy");
+            }
+        }
+        return {};
+    }
+
     std::string folder;
     std::vector<std::string> names;
+    std::unique_ptr<DurableMarks> marks;  // with the next two: outlives the database
+    std::shared_ptr<rocksdb::FileSystem> files;
+    std::unique_ptr<rocksdb::Env> environment;
     std::unique_ptr<rocksdb::DB> db;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;      // by FamilyIndex; null: the folder has no such family
     std::vector<rocksdb::ColumnFamilyHandle*> all_handles;  // families of other versions included
     std::unique_ptr<BlobCollection> blob_collection;
+    const std::shared_ptr<BackgroundErrors> errors = std::make_shared<BackgroundErrors>();
     std::mutex resume_mutex;
     std::atomic<std::uint64_t> resume_attempts = 0;
     rocksdb::Status resume_outcome;  // guarded by resume_mutex
@@ -264,7 +337,13 @@ Result<std::unique_ptr<Kv>> Kv::open(const std::string& folder, const std::vecto
     std::filesystem::create_directories(folder, error);
     if (error) return errno_error("create the folder " + folder, error.value());
 
-    rocksdb::DBOptions db = db_options(options);
+    auto impl = std::make_unique<Impl>();
+    impl->folder = folder;
+    MILLRACE_TRY(impl->check_before_opening(options.accept_loss));
+    impl->files = make_marking_file_system(*impl->marks);
+    impl->environment = rocksdb::NewCompositeEnv(impl->files);
+    rocksdb::DBOptions db = db_options(options, impl->errors);
+    db.env = impl->environment.get();
     std::vector<std::string> present;
     if (std::filesystem::exists(folder + "/CURRENT", error)) {
         const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db, folder, &present);
@@ -287,12 +366,12 @@ Result<std::unique_ptr<Kv>> Kv::open(const std::string& folder, const std::vecto
         if (!is_ours(name)) descriptors.emplace_back(name, family_options(options, cache, false));
     }
 
-    auto impl = std::make_unique<Impl>();
-    impl->folder = folder;
     rocksdb::DB* opened = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(db, folder, descriptors, &impl->all_handles, &opened);
     if (!status.ok()) return kv_error("open the database", folder, status);
     impl->db.reset(opened);
+    impl->marks->opened();
+    MILLRACE_TRY(impl->check_blob_files());
     std::vector<rocksdb::ColumnFamilyHandle*> with_blobs;
     for (const FamilyOptions& family : families) {
         const auto handle = std::ranges::find(impl->all_handles, family.name, &rocksdb::ColumnFamilyHandle::GetName);
@@ -317,7 +396,7 @@ Result<void> Kv::write(Batch&& batch, bool sync) {
     MILLRACE_TRY(MILLRACE_FAULT_POINT("kv.before_write"));
     constexpr std::size_t kOperationOverheadBytes = 16;
     const Batch::Impl& from = *batch.impl_;
-    MILLRACE_TRY(impl_->check_space(from.uses_reserve));
+    MILLRACE_TRY(check_space(impl_->folder, "write", from.uses_reserve));
     rocksdb::WriteBatch to(from.data.size() + kOperationOverheadBytes * (from.operations.size() + 1));
     const char* data = from.data.data();
     for (const Batch::Impl::Operation& operation : from.operations) {
@@ -347,6 +426,17 @@ Result<void> Kv::sync() {
     return {};
 }
 
+std::optional<KvObstacle> Kv::obstacle() {
+    const std::optional<rocksdb::Status> error = impl_->errors->error();
+    if (error && !may_resume(*error)) return KvObstacle{kv_error("write", impl_->folder, *error).context, true};
+    const Result<void> room = check_space(impl_->folder, "write", false);
+    if (!room) return KvObstacle{room.error().context, room.error().code != Code::no_space};
+    if (!error) return std::nullopt;
+    const rocksdb::Status resumed = impl_->resume(impl_->resume_attempts.load());
+    if (resumed.ok()) return std::nullopt;
+    return KvObstacle{kv_error("write", impl_->folder, resumed).context, !resumed.IsNoSpace() && impl_->errors->age() > kRecoveryTimeMax};
+}
+
 Cursor Kv::cursor(FamilyIndex family, std::string_view upper_bound) const {
     auto impl = std::make_unique<Cursor::Impl>();
     impl->folder = impl_->folder;
@@ -361,6 +451,13 @@ Cursor Kv::cursor(FamilyIndex family, std::string_view upper_bound) const {
     if (!upper_bound.empty()) options.iterate_upper_bound = &impl->upper_bound_slice;
     impl->iterator.reset(impl_->db->NewIterator(options, *handle));
     return Cursor(std::move(impl));
+}
+
+Result<void> check_room(const std::string& folder) {
+    std::error_code ignored;
+    std::filesystem::path existing = std::filesystem::absolute(folder, ignored);
+    while (!std::filesystem::exists(existing, ignored) && existing.has_relative_path()) existing = existing.parent_path();
+    return check_space(existing.string(), "open the store", false);
 }
 
 std::string prefix_end(std::string_view prefix) {

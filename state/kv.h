@@ -28,6 +28,13 @@ struct FamilyOptions {
 struct KvOptions {
     std::uint64_t block_cache_bytes = 32ull << 20;
     std::uint64_t write_buffer_bytes = 16ull << 20;  // per family
+    bool accept_loss = false;                        // open in spite of a damaged log, without what was written after the damage
+};
+
+// What keeps a database from writing things down.
+struct KvObstacle {
+    std::string reason;
+    bool for_good = false;  // only opening it again, or a person, leads out of it
 };
 
 // Writes that happen together or not at all.
@@ -77,7 +84,8 @@ private:
 class Kv {
 public:
     // Opens or creates. A folder that another process holds is Code::conflict and says so; a full disk Code::no_space.
-    // Recovers by itself from an unclean shutdown.
+    // Recovers by itself from an unclean shutdown, a power cut included. What had been durable and is not there any more, or is damaged, is
+    // Code::corrupt and names the file.
     static Result<std::unique_ptr<Kv>> open(const std::string& folder, const std::vector<FamilyOptions>& families, const KvOptions& options);
     ~Kv();
 
@@ -87,6 +95,9 @@ public:
     Result<void> write(Batch&& batch, bool sync);
     // Makes every write so far durable against power loss.
     Result<void> sync();
+    // Why nothing can be written now, nullopt when it can; found out without a write. Takes up again what had stopped at an error that
+    // passed. One thread at a time.
+    std::optional<KvObstacle> obstacle();
     // upper_bound: keys from there on are not seen (empty: no bound).
     Cursor cursor(FamilyIndex family, std::string_view upper_bound = {}) const;
 
@@ -95,6 +106,10 @@ private:
     explicit Kv(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
+
+// Whether a database in that folder, which need not exist yet, has room to be opened and written to: Code::no_space, Code::permission
+// for a read-only disk.
+Result<void> check_room(const std::string& folder);
 
 // The smallest key that is greater than every key with this prefix ("" when there is none).
 std::string prefix_end(std::string_view prefix);

@@ -9,6 +9,7 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "state/families.h"
+#include "store/unsynced_files.h"
 
 namespace millrace::store {
 namespace {
@@ -17,6 +18,9 @@ constexpr auto kMeta = state::target_family::meta;
 constexpr std::string_view kPrefix = "pending-file/";
 constexpr std::size_t kWaitingMany = 1024;   // worth a sync of their own
 constexpr std::size_t kWaitingMax = 65'536;
+// New files that nothing waits for become durable about as soon as the kernel writes them out by itself.
+constexpr std::size_t kUnsettledMany = 16'384;
+constexpr auto kUnsettledTimeMax = std::chrono::seconds(30);
 
 std::string note_key(const FileLocation& location) {
     return std::string(kPrefix) + location.mountpath + "/" + location.file;
@@ -24,8 +28,8 @@ std::string note_key(const FileLocation& location) {
 
 }  // namespace
 
-Durability::Durability(state::Kv& kv, const Mountpaths& mountpaths, const ObjectIndex& index, Duration unlink_delay)
-    : kv_(kv), mountpaths_(mountpaths), index_(index), unlink_delay_(unlink_delay) {}
+Durability::Durability(state::Kv& kv, const Mountpaths& mountpaths, const ObjectIndex& index, NameLocks& names, Duration unlink_delay)
+    : kv_(kv), mountpaths_(mountpaths), index_(index), names_(names), unlink_delay_(unlink_delay) {}
 
 Durability::~Durability() {
     {
@@ -43,10 +47,15 @@ void Durability::remember(state::Batch& batch, const FileLocation& location, std
 void Durability::forget(state::Batch& batch, const FileLocation& location) { batch.erase(kMeta, note_key(location)); }
 
 Result<void> Durability::recover() {
+    // What the records say now may itself not be durable yet, and an older record may need the file.
+    files_to_sync_ = true;
+    const bool has_unsynced = UnsyncedFiles::has_notes(kv_);
+    if (has_unsynced) {
+        MILLRACE_TRY(sync_all());
+        MILLRACE_TRY(UnsyncedFiles::recover(kv_, mountpaths_, index_));
+    }
     MILLRACE_TRY_ASSIGN(const auto leftovers, remembered());
     if (!leftovers.empty()) {
-        // What the records say now may itself not be durable yet, and an older record may need the file.
-        files_to_sync_ = true;
         MILLRACE_TRY(sync_all());
         remove(leftovers);
         log::info("files left over by an unclean stop were checked", {{"files", leftovers.size()}});
@@ -77,6 +86,14 @@ void Durability::remove_later(FileLocation location, std::string object_key) {
     enqueue(std::move(one));
 }
 
+void Durability::settle_later(FileLocation location, std::string object_key, bool replaced) {
+    const std::lock_guard lock(mutex_);
+    if (unsettled_.size() >= kWaitingMax) return;  // its note stays until the next start
+    if (unsettled_.empty()) unsettled_since_ = steady_now();
+    unsettled_.push_back({std::move(location), std::move(object_key), replaced});
+    if (unsettled_.size() == kUnsettledMany) wake_.notify_one();
+}
+
 void Durability::enqueue(std::vector<Leftover> leftovers) {
     const std::lock_guard lock(mutex_);
     const bool fits = waiting_.size() + leftovers.size() <= kWaitingMax;
@@ -91,16 +108,47 @@ void Durability::enqueue(std::vector<Leftover> leftovers) {
 Result<void> Durability::sync() {
     const std::lock_guard one_at_a_time(sync_mutex_);
     std::vector<Leftover> leftovers;
+    std::vector<Unsettled> unsettled;
     {
         const std::lock_guard lock(mutex_);
         leftovers.swap(waiting_);
+        unsettled.swap(unsettled_);
     }
     if (const auto synced = sync_all(); !synced) {
         enqueue(std::move(leftovers));
+        const std::lock_guard lock(mutex_);
+        std::ranges::move(unsettled_, std::back_inserter(unsettled));
+        unsettled_ = std::move(unsettled);
         return synced;
     }
+    settle(unsettled);
     remove(leftovers);
     return {};
+}
+
+// As with remove(): what fails stays until the next start.
+void Durability::settle(const std::vector<Unsettled>& durable) {
+    if (durable.empty()) return;
+    for (const Unsettled& file : durable) {
+        if (file.replaced) settle_content(file.object_key);
+    }
+    state::Batch batch;
+    for (const Unsettled& file : durable) UnsyncedFiles::forget(batch, file.location);
+    batch.use_reserve();
+    if (const auto written = kv_.write(std::move(batch), false); !written) {
+        log::warn("notes about files that are durable now stay until the next start", {{"error", written.error()}});
+    }
+}
+
+// A large object needs the content of a small one before it no longer; one that is small again has its own there.
+void Durability::settle_content(const std::string& object_key) {
+    const auto locked = names_.lock(object_key);
+    const auto record = index_.find(object_key);
+    if (!record || !*record || (*record)->location.empty()) return;
+    state::Batch batch;
+    ObjectIndex::erase_content(batch, object_key);
+    batch.use_reserve();
+    if (const auto written = kv_.write(std::move(batch), false); !written) log::debug("content of a replaced object stays", {{"error", written.error()}});
 }
 
 Result<void> Durability::sync_all() {
@@ -123,7 +171,8 @@ void Durability::remove(const std::vector<Leftover>& leftovers) {
                       {{"mountpath", leftover.location.mountpath}, {"file", leftover.location.file}, {"error", removed.error()}});
             continue;
         }
-        if (*removed) forget(batch, leftover.location);
+        if (!*removed) continue;
+        forget(batch, leftover.location);
     }
     if (batch.empty()) return;
     batch.use_reserve();
@@ -143,12 +192,17 @@ Result<bool> Durability::remove_one(const Leftover& leftover) {
     return true;
 }
 
+bool Durability::is_due() const {
+    if (!waiting_.empty() || unsettled_.size() >= kUnsettledMany) return true;
+    return !unsettled_.empty() && steady_now() - unsettled_since_ >= kUnsettledTimeMax;
+}
+
 void Durability::run() {
     bool failed = false;
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-        wake_.wait_for(lock, unlink_delay_, [&] { return stopping_ || (!failed && waiting_.size() >= kWaitingMany); });
-        if (stopping_ || waiting_.empty()) continue;
+        wake_.wait_for(lock, unlink_delay_, [&] { return stopping_ || (!failed && (waiting_.size() >= kWaitingMany || unsettled_.size() >= kUnsettledMany)); });
+        if (stopping_ || !is_due()) continue;
         lock.unlock();
         const auto synced = sync();
         if (!synced && !failed) log::warn("sync of the object store failed", {{"error", synced.error()}});

@@ -6,6 +6,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <vector>
+
+#include "core/hash.h"
 
 namespace millrace::store {
 namespace {
@@ -13,7 +17,18 @@ namespace {
 // A file up to this size is read when it is opened: sent as one piece, it costs its receiver and us fewer wake-ups.
 constexpr std::uint64_t kFileInMemoryBytesMax = 128 * 1024;
 
-// What lies in memory as a whole.
+Error other_content(const std::string& label, std::uint64_t found, const ObjectInfo& info, const std::string& path) {
+    const std::string where = path.empty() ? "" : " (file " + path + ")";
+    return fail(Code::corrupt, label + " is damaged: its content has checksum " + checksum_text(found) + " instead of " + checksum_text(info.checksum) + where);
+}
+
+Result<void> check_content(const std::string& label, std::string_view content, const ObjectInfo& info, const std::string& path) {
+    const std::uint64_t found = xxh64(content);
+    if (found != info.checksum) return other_content(label, found, info, path);
+    return {};
+}
+
+// What lies in memory as a whole, and was checked as far as that can be.
 class MemoryReader : public ObjectReader {
 public:
     const ObjectInfo& info() const final { return info_; }
@@ -25,6 +40,7 @@ public:
         position_ += count;
         co_return count;
     }
+    Task<Result<void>> verify() final { co_return Result<void>{}; }
 
 protected:
     explicit MemoryReader(ObjectInfo info) : info_(std::move(info)) {}
@@ -77,13 +93,36 @@ public:
     std::optional<std::uint64_t> size() const override { return length_; }
     Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
         const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end_ - position_));
-        MILLRACE_CO_TRY_ASSIGN(const std::size_t count, read_at(file_.get(), buffer.first(wanted), position_, path_));
-        if (count < wanted) co_return cut_short(label_, path_, position_ + count, info_.size);
-        position_ += count;
-        co_return count;
+        co_return read_next(buffer.first(wanted));
+    }
+    Task<Result<void>> verify() override {
+        std::vector<std::byte> chunk(is_whole() && position_ < end_ ? kBodyChunkBytes : 0);
+        while (is_whole() && (position_ < end_ || damage_)) {
+            const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), end_ - position_));
+            MILLRACE_CO_TRY(read_next(std::span(chunk).first(wanted)));
+            co_await next_turn();
+        }
+        co_return Result<void>{};
     }
 
 private:
+    bool is_whole() const { return length_ == info_.size; }
+
+    Result<std::size_t> read_next(std::span<std::byte> buffer) {
+        if (damage_) return *damage_;
+        if (buffer.empty()) return std::size_t{0};
+        MILLRACE_TRY_ASSIGN(const std::size_t count, read_at(file_.get(), buffer, position_, path_));
+        if (count < buffer.size()) return cut_short(label_, path_, position_ + count, info_.size);
+        if (is_whole()) {
+            const bool is_end = position_ + count == end_;
+            checksum_.update(buffer);
+            const std::uint64_t found = is_end ? checksum_.value() : info_.checksum;
+            if (found != info_.checksum) return damage_.emplace(other_content(label_, found, info_, path_));
+        }
+        position_ += count;
+        return count;
+    }
+
     ObjectInfo info_;
     FileDescriptor file_;
     std::string path_;
@@ -91,6 +130,8 @@ private:
     std::uint64_t position_;
     std::uint64_t end_;
     std::uint64_t length_;
+    Checksum checksum_;            // of what was read of a whole content
+    std::optional<Error> damage_;  // what the end of it turned out to be
 };
 
 Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, const std::string& label, ObjectRecord record,
@@ -112,6 +153,7 @@ Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, co
         std::string content(length, '\0');
         MILLRACE_TRY_ASSIGN(const std::size_t count, read_at(file.get(), std::as_writable_bytes(std::span(content)), offset, *path));
         if (count < length) return cut_short(label, *path, offset + count, record.info.size);
+        if (length == record.info.size) MILLRACE_TRY(check_content(label, content, record.info, *path));
         std::string whole_path = length == record.info.size ? std::move(*path) : std::string();
         return std::make_unique<SmallFileReader>(std::move(record.info), std::move(content), std::move(whole_path));
     }
@@ -132,6 +174,8 @@ Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, cons
     const std::uint64_t length = part.length.value_or(size - part.offset);
     if (!record->location.empty()) return open_file(mountpaths, label, std::move(*record), part.offset, length);
     MILLRACE_TRY_ASSIGN(auto content, index.content(key, *record));
+    // A part of one that is not small at all is not worth the time of the whole.
+    if (length == size || size <= kFileInMemoryBytesMax) MILLRACE_TRY(check_content(label, content.bytes(), record->info, ""));
     return std::make_unique<SmallReader>(std::move(record->info), std::move(content), part.offset, length);
 }
 

@@ -26,8 +26,8 @@ LocalStore::LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Seq
       index_(kv),
       remover_(kv, mountpaths_),
       buckets_(kv, mountpaths_, *sequence_, remover_),
-      durability_(kv, mountpaths_, index_, options.unlink_delay),
-      publisher_(kv, mountpaths_, index_, *sequence_, durability_),
+      durability_(kv, mountpaths_, index_, names_, options.unlink_delay),
+      publisher_(kv, mountpaths_, index_, *sequence_, durability_, names_),
       drafts_(kv, mountpaths_, buckets_, index_, publisher_, durability_, remover_, options.drafts) {}
 
 Result<std::unique_ptr<LocalStore>> LocalStore::open(const LocalStoreOptions& options, state::Kv& kv) {
@@ -76,7 +76,7 @@ Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const std::string& b
     auto reader = open_object(index_, mountpaths_, key, label, part);
     if (reader || reader.error().code != Code::corrupt) return reader;
     // Perhaps an overwrite came between reading the record and opening its content: look again while nothing changes.
-    const auto locked = publisher_.lock_name(key);
+    const auto locked = names_.lock(key);
     return open_object(index_, mountpaths_, key, label, part);
 }
 
@@ -132,21 +132,7 @@ Result<ScanPage> LocalStore::scan(const std::string& bucket, const std::string& 
 
 Task<Result<void>> LocalStore::verify(const std::string& bucket, const std::string& name) {
     MILLRACE_CO_TRY_ASSIGN(const auto reader, open(bucket, name));
-    Checksum checksum;
-    if (const auto whole = reader->whole()) {
-        checksum.update(as_bytes(*whole));
-    } else {
-        std::vector<std::byte> chunk(kBodyChunkBytes);
-        for (;;) {
-            MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await reader->read(chunk));
-            if (count == 0) break;
-            checksum.update(std::span(chunk).first(count));
-        }
-    }
-    if (checksum.value() == reader->info().checksum) co_return Result<void>{};
-    const std::string where = reader->file_path().empty() ? "" : " (file " + reader->file_path() + ")";
-    co_return fail(Code::corrupt, object_label(object_key(bucket, name)) + " is damaged: its content has checksum " +
-        checksum_text(checksum.value()) + " instead of " + checksum_text(reader->info().checksum) + where);
+    co_return co_await reader->verify();
 }
 
 std::vector<std::string> LocalStore::object_folders() const {

@@ -15,6 +15,7 @@
 #include "store/folder_remover.h"
 #include "store/local_reader.h"
 #include "store/mountpath.h"
+#include "store/name_locks.h"
 #include "store/object_index.h"
 #include "store/object_store.h"
 #include "store/publisher.h"
@@ -82,6 +83,7 @@ private:
     const ObjectIndex index_;
     FolderRemover remover_;
     BucketTable buckets_;
+    NameLocks names_;
     Durability durability_;
     Publisher publisher_;
     Drafts drafts_;

@@ -53,9 +53,14 @@ struct ScanPage {
     bool at_end = false;
 };
 
+// The end of a content that is not what was stored is not handed out: reading fails with Code::corrupt before it. Of a part of a large
+// object nobody can tell.
 class ObjectReader : public Source {
 public:
     virtual const ObjectInfo& info() const = 0;
+    // Reads what nobody has read yet, so that it is known whether all of it is what was stored: else Code::corrupt. For whoever
+    // goes on without the end, or took the content from file_path().
+    virtual Task<Result<void>> verify() = 0;
     // The path of the file that holds the content, or "" when it is not in a file.
     virtual std::string file_path() const = 0;
 };

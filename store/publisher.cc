@@ -5,19 +5,15 @@
 #include <filesystem>
 
 #include "core/fault.h"
-#include "core/hash.h"
 #include "core/log.h"
+#include "store/unsynced_files.h"
 
 namespace millrace::store {
-
-std::unique_lock<std::mutex> Publisher::lock_name(std::string_view object_key) {
-    return std::unique_lock(names_[xxh64(object_key) % names_.size()]);
-}
 
 Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
-    const auto locked = lock_name(key);
+    const auto locked = names_.lock(key);
     MILLRACE_TRY_ASSIGN(const Old old, find_old(key));
 
     std::optional<Sequence::Creation> creation;  // until the end: whoever asks for the counter meanwhile does not count it yet
@@ -46,6 +42,7 @@ Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, C
         if (!record.location.empty()) durability_.remove_later(record.location, key);
         return switched.error();
     }
+    if (!record.location.empty() && !sync && !old.damaged) durability_.settle_later(record.location, key, old.record.has_value());
     if (old.record && !old.record->location.empty()) durability_.remove_later(old.record->location, key);
     MILLRACE_TRY(MILLRACE_FAULT_POINT("store.after_index"));
     return std::move(record.info);
@@ -54,7 +51,7 @@ Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, C
 Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
-    const auto locked = lock_name(key);
+    const auto locked = names_.lock(key);
     MILLRACE_TRY_ASSIGN(Old old, find_old(key));
     if (!old.record && !old.damaged) return fail(Code::not_found, object_label(key) + " does not exist");
     if (old.record && old.record->info.created_seq >= created_seq_end) return fail(Code::not_found, object_label(key) + " is another one");
@@ -62,7 +59,7 @@ Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std
     ObjectIndex::erase(batch, key);
     const bool has_file = old.record && !old.record->location.empty();
     if (has_file) Durability::remember(batch, old.record->location, key);
-    else ObjectIndex::erase_content(batch, key);
+    ObjectIndex::erase_content(batch, key);  // a large object has one while it is not settled that a small one is replaced
     batch.use_reserve();
     MILLRACE_TRY(kv_.write(std::move(batch), false));
     if (has_file) durability_.remove_later(old.record->location, key);
@@ -73,7 +70,7 @@ Result<ObjectInfo> Publisher::set_custom(Bucket& bucket, const std::string& name
                                          bool sync) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
-    const auto locked = lock_name(key);
+    const auto locked = names_.lock(key);
     MILLRACE_TRY_ASSIGN(auto record, index_.find(key));
     if (!record) return fail(Code::not_found, object_label(key) + " does not exist");
     std::map<std::string, std::string> changed = custom;
@@ -132,7 +129,8 @@ Result<void> Publisher::switch_record(const std::string& key, const ObjectRecord
         ObjectIndex::put_content(batch, key, record.info.version, content.bytes);
     } else {
         Durability::forget(batch, record.location);
-        if (old.damaged || (old.record && old.record->location.empty())) ObjectIndex::erase_content(batch, key);
+        if (!sync && !old.damaged) UnsyncedFiles::remember(batch, record.location, key, old.record);
+        else if (old.record || old.damaged) ObjectIndex::erase_content(batch, key);
     }
     if (old.record && !old.record->location.empty()) Durability::remember(batch, old.record->location, key);
     return kv_.write(std::move(batch), sync);

@@ -2,8 +2,6 @@
 //
 // Changes of one name happen one after the other. Any thread.
 #pragma once
-#include <array>
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -13,6 +11,7 @@
 #include "store/durability.h"
 #include "store/file_io.h"
 #include "store/mountpath.h"
+#include "store/name_locks.h"
 #include "store/object_index.h"
 #include "store/sequence.h"
 
@@ -27,8 +26,9 @@ struct Content {
 
 class Publisher {
 public:
-    Publisher(state::Kv& kv, const Mountpaths& mountpaths, const ObjectIndex& index, Sequence& sequence, Durability& durability)
-        : kv_(kv), mountpaths_(mountpaths), index_(index), sequence_(sequence), durability_(durability) {}
+    Publisher(state::Kv& kv, const Mountpaths& mountpaths, const ObjectIndex& index, Sequence& sequence, Durability& durability,
+              NameLocks& names)
+        : kv_(kv), mountpaths_(mountpaths), index_(index), sequence_(sequence), durability_(durability), names_(names) {}
 
     // `info` has everything but version, created_seq and time, which are set here. On failure the old object stays, and
     // nothing of the new one; an error after the switch (a lost reply, so to speak) may leave the new one.
@@ -37,8 +37,6 @@ public:
     Result<ObjectInfo> erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end);
     // Changes the record alone.
     Result<ObjectInfo> set_custom(Bucket& bucket, const std::string& name, const std::map<std::string, std::string>& custom, bool replace, bool sync);
-    // Keeps the object from changing.
-    std::unique_lock<std::mutex> lock_name(std::string_view object_key);
 
 private:
     struct Old {
@@ -57,7 +55,7 @@ private:
     const ObjectIndex& index_;
     Sequence& sequence_;
     Durability& durability_;
-    std::array<std::mutex, 256> names_;  // by hash of the key
+    NameLocks& names_;
 };
 
 }  // namespace millrace::store

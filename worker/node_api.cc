@@ -177,9 +177,20 @@ Task<void> NodeApi::ask_proxy(http::Request& request, http::Response& response) 
     (void)co_await response.send(307, std::move(headers), "");
 }
 
+void NodeApi::set_obstacle(std::string reason) {
+    const std::lock_guard lock(mutex_);
+    obstacle_ = std::move(reason);
+}
+
 Task<void> NodeApi::health(http::Request&, http::Response& response) {
-    const bool ready = ready_;
-    (void)co_await response.send_json(ready ? 200 : 503, ready ? R"({"ready":true})" : R"({"ready":false,"reason":"not joined to a proxy"})");
+    std::string reason;
+    {
+        const std::lock_guard lock(mutex_);
+        reason = obstacle_;
+    }
+    if (reason.empty() && !ready_) reason = "not joined to a proxy";
+    const json document = reason.empty() ? json{{"ready", true}} : json{{"ready", false}, {"reason", reason}};
+    (void)co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
 }
 
 Task<void> NodeApi::metrics(http::Request&, http::Response& response) {

@@ -32,6 +32,8 @@ public:
     void add_routes(http::Router& router);
     // Any thread: whether /health answers 200.
     void set_ready(bool ready) { ready_ = ready; }
+    // Any thread: why it does not, though it has joined; empty: nothing does.
+    void set_obstacle(std::string reason);
 
 private:
     Task<void> list(http::Request& request, http::Response& response);
@@ -54,6 +56,8 @@ private:
     JobVerification verification_;
     const std::string boot_id_;
     std::atomic<bool> ready_ = false;
+    std::mutex mutex_;
+    std::string obstacle_;  // guarded by mutex_
 };
 
 }  // namespace millrace::worker

@@ -282,8 +282,7 @@ void SliceRunner::land(Completion& completion, Instant now) {
     if (!done.moved_to.empty()) {
         moved = done.bytes_out;
         moved_bytes_metric_.add(static_cast<double>(moved));
-        const auto [noted, fresh] = remote_outputs_.try_emplace(done.moved_to, done.boot_id);
-        if (!fresh && noted->second != done.boot_id) rewind_ = true;  // it started anew in between
+        if (!remote_outputs_.took(done.moved_to.str(), done.boot_id)) rewind_ = true;
     }
     machine_.settle(completion.ticket, done.skipped ? Settled::skipped : Settled::done, done.bytes_in, done.bytes_out, moved, now);
 }
@@ -309,7 +308,7 @@ Task<void> SliceRunner::run_survey() {
 
 Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
     const Instant begun = steady_now();
-    const std::map<TargetId, std::string> remote = std::exchange(remote_outputs_, {});
+    const RemoteOutputs::ByTarget remote = remote_outputs_.begin_barrier();
     const JobId job(order_.job);
     const bool writes = spec_.dry_run == wire::DryRun::no;
     auto sync = [this, writes] { return writes ? environment_.store.sync() : Result<void>{}; };
@@ -327,11 +326,11 @@ Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
             outcome = written.error();
         }
     }
+    remote_outputs_.end_barrier(outcome.has_value());
     if (outcome) {
         durable_ = std::move(work.progress);
         checkpoint_bytes_ = bytes;
     } else {
-        remote_outputs_.insert(remote.begin(), remote.end());
         log::warn("checkpoint failed", {{"job", job}, {"error", outcome.error()}});
     }
     checkpoint_seconds_metric_.observe(std::chrono::duration<double>(steady_now() - begun).count());
@@ -339,15 +338,15 @@ Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
     kick();
 }
 
-Task<Result<void>> SliceRunner::confirm_remote(const std::map<TargetId, std::string>& outputs) {
+Task<Result<void>> SliceRunner::confirm_remote(const RemoteOutputs::ByTarget& outputs) {
     for (const auto& [target, boot_id] : outputs) {
-        MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, environment_.cluster.endpoint(target));
+        MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, environment_.cluster.endpoint(TargetId(target)));
         http::ClientRequest request{.method = "POST", .target = "/v1/worker/sync"};
         request.deadline = steady_now() + std::chrono::seconds(30);
         MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch_ok(environment_.client, endpoint, request));
         if (reply.headers.find("Millrace-Boot").value_or("") != boot_id) {
             rewind_ = true;  // what it had not synced may be gone: run again from the last checkpoint
-            co_return fail(Code::unavailable, "target " + target.str() + " was restarted before it had synced; running again what it may have lost");
+            co_return fail(Code::unavailable, "target " + target + " was restarted before it had synced; running again what it may have lost");
         }
     }
     co_return Result<void>{};

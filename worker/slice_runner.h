@@ -15,6 +15,7 @@
 #include "core/metrics.h"
 #include "state/slice_store.h"
 #include "worker/object_execution.h"
+#include "worker/remote_outputs.h"
 #include "worker/run_queue.h"
 #include "worker/selection.h"
 #include "worker/slice_machine.h"
@@ -82,7 +83,7 @@ private:
     void land(Completion& completion, Instant now);
     Task<void> run_survey();
     Task<void> run_checkpoint(CheckpointWork work);
-    Task<Result<void>> confirm_remote(const std::map<TargetId, std::string>& outputs);
+    Task<Result<void>> confirm_remote(const RemoteOutputs::ByTarget& outputs);
     void report();
     void arm_timer();
     Task<void> run_timer();
@@ -110,7 +111,7 @@ private:
     bool waits_for_transform_ = false;
     bool rewind_ = false;               // a target lost outputs that were not durable yet
     Progress durable_;                  // the last checkpoint
-    std::map<TargetId, std::string> remote_outputs_;  // since the last checkpoint: boot id of the process that has them
+    RemoteOutputs remote_outputs_;      // since the last checkpoint
     std::uint64_t checkpoint_bytes_ = 0;
     metrics::Counter done_metric_;
     metrics::Counter failed_metric_;

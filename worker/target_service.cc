@@ -11,6 +11,7 @@
 #include "http/listener.h"
 #include "state/families.h"
 #include "state/format.h"
+#include "state/store_watch.h"
 #include "store/local_store.h"
 #include "wire/bus.h"
 #include "worker/callback_api.h"
@@ -52,20 +53,22 @@ struct TargetService::Impl {
     std::unique_ptr<ProxyLink> link;
     TaskGroup housekeeping{control.executor()};
     Event stopping{control.executor()};
+    state::StoreWatch store_watch;
 
-    Result<void> open();
+    Result<void> open(bool accept_loss);
     void build();
     runtime::InstanceEnvironment instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts);
     Result<void> begin();
     void apply_catalog(const wire::Catalog& catalog);
     Task<void> expire_drafts();
+    Task<void> watch_store();
     void stop();
 };
 
-Result<std::unique_ptr<TargetService>> TargetService::start(const TargetConfig& config) {
+Result<std::unique_ptr<TargetService>> TargetService::start(const TargetConfig& config, bool accept_loss) {
     auto impl = std::make_unique<Impl>();
     impl->config = config;
-    MILLRACE_TRY(impl->open());
+    MILLRACE_TRY(impl->open(accept_loss));
     impl->build();
     std::unique_ptr<TargetService> service(new TargetService(std::move(impl)));
     MILLRACE_TRY(service->impl_->begin());
@@ -75,13 +78,15 @@ Result<std::unique_ptr<TargetService>> TargetService::start(const TargetConfig& 
 TargetService::TargetService(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TargetService::~TargetService() { stop(); }
 const std::string& TargetService::endpoint() const { return impl_->endpoint; }
+std::optional<std::string> TargetService::failure() const { return impl_->store_watch.failure(); }
 void TargetService::stop() { impl_->stop(); }
 
-Result<void> TargetService::Impl::open() {
+Result<void> TargetService::Impl::open(bool accept_loss) {
     MILLRACE_TRY(make_folder(config.dir));
     MILLRACE_TRY(make_folder(config.dir + "/state"));
     state::KvOptions options;
     options.block_cache_bytes = config.block_cache_bytes;
+    options.accept_loss = accept_loss;
     MILLRACE_TRY_ASSIGN(kv, state::Kv::open(config.dir + "/state", state::target_families(), options));
     MILLRACE_TRY(state::check_format(*kv, state::target_family::meta, "target"));
     store::LocalStoreOptions store_options;
@@ -183,6 +188,7 @@ Result<void> TargetService::Impl::begin() {
         transforms->apply(state->catalog().transforms);
         MILLRACE_CO_TRY(slices->restore());
         housekeeping.spawn(expire_drafts());
+        housekeeping.spawn(watch_store());
         co_return link->start();
     };
     MILLRACE_TRY(run_blocking(control, boot()));
@@ -194,6 +200,14 @@ Task<void> TargetService::Impl::expire_drafts() {
     constexpr auto kPause = std::chrono::minutes(1);
     auto expire = [this] { store->drafts().expire(unix_now_ns()); };
     while (!co_await stopping.wait_until(steady_now() + kPause)) co_await blocking->run(expire);
+}
+
+Task<void> TargetService::Impl::watch_store() {
+    auto look = [this] { return kv->obstacle(); };
+    while (!co_await stopping.wait_until(steady_now() + state::StoreWatch::kPause)) {
+        const std::optional<state::KvObstacle> obstacle = co_await blocking->run(look);
+        node_api->set_obstacle(store_watch.saw(obstacle));
+    }
 }
 
 // Buckets go only when the catalog says that this very bucket was destroyed; data is never removed because an entry is missing.

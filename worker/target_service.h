@@ -7,6 +7,7 @@
 // Everything but the lanes' work happens on the control loop.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/config.h"
@@ -16,12 +17,14 @@ namespace millrace::worker {
 
 class TargetService {
 public:
-    // Opens the store and recovers; errors say what to do. Blocks.
-    static Result<std::unique_ptr<TargetService>> start(const TargetConfig& config);
+    // Opens the store and recovers; errors say what to do. Blocks. accept_loss: see state::KvOptions.
+    static Result<std::unique_ptr<TargetService>> start(const TargetConfig& config, bool accept_loss = false);
     ~TargetService();  // stops when stop() was not called
 
     // "http://host:port", also written to <dir>/endpoint.
     const std::string& endpoint() const;
+    // Why it cannot go on and is to be stopped: its store takes no more writes. Any thread.
+    std::optional<std::string> failure() const;
     // Says goodbye and stops everything in reverse order. Blocks for up to a few seconds.
     void stop();
 

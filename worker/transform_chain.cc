@@ -82,6 +82,14 @@ bool TransformChain::reads_by_itself() const {
 }
 
 Task<runtime::RunResult> TransformChain::feed(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const {
+    runtime::RunResult ran = co_await feed_stages(lane, std::move(run), isolated, reader, sink);
+    if (!ran) co_return ran;
+    const Result<void> verified = co_await reader.verify();
+    if (!verified) co_return failed(runtime::Blame::source, verified.error());
+    co_return ran;
+}
+
+Task<runtime::RunResult> TransformChain::feed_stages(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const {
     if (empty()) co_return co_await pass_on(reader, sink);
     const Duration allowed = run.deadline - steady_now();
     const std::string destination = std::exchange(run.destination, "");

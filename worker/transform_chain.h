@@ -36,10 +36,12 @@ public:
     bool reads_by_itself() const;
 
     // A failure names its transform where there are several. run.deadline is for each of them anew; run.destination is for the last.
-    // isolated: in scratch instances that hold this object alone.
+    // isolated: in scratch instances that hold this object alone. A success says that the source was what had been stored, whether the
+    // first of them read all of it or not: nothing may be published before.
     Task<runtime::RunResult> feed(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const;
 
 private:
+    Task<runtime::RunResult> feed_stages(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const;
     explicit TransformChain(const SpoolFolder& spool) : spool_(&spool) {}
     Task<runtime::RunResult> feed_stage(std::size_t stage, Lane& lane, runtime::ObjectRun run, bool isolated, Source& source, Sink& sink) const;
 

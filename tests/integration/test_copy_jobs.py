@@ -99,7 +99,7 @@ class CopyJobs(Copying, ClusterCase):
             file.write(b"X")
         document = self.ends("copy", "hurt-src", "hurt-dst")
         self.assertEqual((document["state"], document["objects"]["done"], document["objects"]["failed"]), ("completed_with_errors", 1, 1))
-        self.assertEqual([r["code"] for r in self.cluster.errors(document["id"])], ["checksum_mismatch"])
+        self.assertEqual([r["code"] for r in self.cluster.errors(document["id"])], ["corrupt"])
         self.assertEqual(self.cluster.list("hurt-dst"), ["a"])
         self.cluster.put("hurt-src", "b.0.bin", content_of("b.0.bin"))
         self.cluster.command(document["id"], "retry")

@@ -88,6 +88,7 @@ void Slice::pump() {
         target_.cluster().world.trace(target_.id() + " rewinds " + job_);
         machine_.rewind(disk_.checkpoint.value_or(Progress{}));
         done_.clear();
+        touched_.clear();
         rewind_ = false;
     }
     if (!rewind_) {
@@ -190,7 +191,7 @@ void Slice::remove(std::uint64_t ticket) {
     attempts_.erase(ticket);
     const bool removed = cluster.remove_source(attempt.name, disk_.created_seq_end);
     if (removed) {
-        touched_.emplace(target_.id(), target_.boot());
+        touched(target_.id(), target_.boot());
         cluster.truth.removed_by(job_, target_.id(), attempt.name);
     }
     machine_.settle(ticket, removed ? Settled::done : Settled::skipped, 0, 0, 0, cluster.world.now());
@@ -253,13 +254,17 @@ void Slice::put(std::uint64_t ticket) {
         } else {
             const Attempt attempt_done = self.attempts_.at(ticket);
             self.attempts_.erase(ticket);
-            self.touched_.emplace(to, *boot);
+            self.touched(to, *boot);
             self.done_[attempt_done.name] = attempt_done.version;
             self.machine_.settle(ticket, Settled::done, attempt_done.bytes, attempt_done.bytes, to == self.target_.id() ? 0 : attempt_done.bytes,
                                  self.target_.cluster().world.now());
         }
         self.pump();
     });
+}
+
+void Slice::touched(const std::string& target, std::uint64_t boot) {
+    if (!touched_.took(target, std::to_string(boot))) rewind_ = true;
 }
 
 void Slice::failed(std::uint64_t ticket, Blame blame, Error error) {
@@ -270,9 +275,9 @@ void Slice::failed(std::uint64_t ticket, Blame blame, Error error) {
 // ---- the checkpoint: sync everywhere, then write
 
 void Slice::begin_checkpoint() {
-    barrier_ = std::make_unique<Barrier>(Barrier{machine_.begin_checkpoint(), std::exchange(touched_, {}), std::exchange(done_, {})});
+    barrier_ = std::make_unique<Barrier>(Barrier{machine_.begin_checkpoint(), touched_.begin_barrier(), std::exchange(done_, {})});
     barrier_->waits_for = barrier_->touched.size() + 1;
-    const std::map<std::string, std::uint64_t> touched = barrier_->touched;
+    const worker::RemoteOutputs::ByTarget touched = barrier_->touched;
     for (const auto& [to, boot] : touched) {
         target_.sync(to, job_, [to](Slice& self, const Result<std::uint64_t>& answered) {
             self.synced(to, answered);
@@ -287,7 +292,7 @@ void Slice::begin_checkpoint() {
 void Slice::synced(const std::string& to, const Result<std::uint64_t>& boot) {
     if (!boot) {
         barrier_->failed = true;
-    } else if (*boot != barrier_->touched.at(to)) {
+    } else if (std::to_string(*boot) != barrier_->touched.at(to)) {
         barrier_->lost = true;
     }
     if (--barrier_->waits_for == 0) write_checkpoint();
@@ -313,13 +318,10 @@ void Slice::write_checkpoint() {
 
 void Slice::end_checkpoint(bool durable, const std::string& reason) {
     const std::unique_ptr<Barrier> barrier = std::move(barrier_);
+    touched_.end_barrier(durable);
     if (!durable) {
-        for (const auto& [to, boot] : barrier->touched) touched_.insert_or_assign(to, boot);  // the older boot shows a loss
         done_.insert(barrier->done.begin(), barrier->done.end());
-        if (barrier->lost) {
-            rewind_ = true;
-            touched_.clear();
-        }
+        if (barrier->lost) rewind_ = true;
     }
     machine_.end_checkpoint(durable, reason, target_.cluster().world.now());
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/sim/disk.h"
+#include "worker/remote_outputs.h"
 #include "worker/slice_machine.h"
 #include "worker/slice_reporter.h"
 
@@ -57,6 +58,7 @@ private:
     void put(std::uint64_t ticket);
     void failed(std::uint64_t ticket, worker::Blame blame, Error error);
     void begin_checkpoint();
+    void touched(const std::string& target, std::uint64_t boot);
     void synced(const std::string& to, const Result<std::uint64_t>& boot);
     void write_checkpoint();
     void end_checkpoint(bool durable, const std::string& reason);
@@ -76,12 +78,11 @@ private:
     bool rewind_ = false;
     Instant wake_at_ = Instant::max();
 
-    // Outputs that are not durable yet: by target, the boot that took the first of them.
-    std::map<std::string, std::uint64_t> touched_;
+    worker::RemoteOutputs touched_;  // here and elsewhere: outputs that are not durable yet
     std::map<std::string, std::uint64_t> done_;  // object → version, since the last checkpoint
     struct Barrier {
         worker::CheckpointWork work;
-        std::map<std::string, std::uint64_t> touched;
+        worker::RemoteOutputs::ByTarget touched;
         std::map<std::string, std::uint64_t> done;
         std::size_t waits_for = 0;
         bool failed = false;

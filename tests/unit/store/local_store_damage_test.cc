@@ -69,7 +69,8 @@ TEST_F(LocalStoreDamage, FileOfAnotherLengthIsDamage) {
 TEST_F(LocalStoreDamage, OtherBytesOfTheSameLengthAreFoundByVerify) {
     ASSERT_TRUE(put("large", content(5000)));
     std::fstream(file_of("large"), std::ios::in | std::ios::out).seekp(2500) << "damage";
-    EXPECT_TRUE(get("large"));
+    EXPECT_EQ(code_of(get("large")), Code::corrupt);
+    EXPECT_TRUE(get_range("large", 0, 100)) << "of a part nobody can tell";
     EXPECT_EQ(code_of(verify("large")), Code::corrupt);
 
     ASSERT_TRUE(put("small", content(100)));
@@ -78,8 +79,33 @@ TEST_F(LocalStoreDamage, OtherBytesOfTheSameLengthAreFoundByVerify) {
     state::Batch batch;
     batch.put(state::target_family::bodies, object_key("photos", "small"), body);
     ASSERT_TRUE(kv_->write(std::move(batch), false));
+    EXPECT_EQ(code_of(get("small")), Code::corrupt);
+    EXPECT_EQ(code_of(get_range("small", 0, 10)), Code::corrupt);
     EXPECT_EQ(code_of(verify("small")), Code::corrupt);
     EXPECT_TRUE(mentions(verify("small"), "ais://photos/small"));
+}
+
+// Too large for memory: what was read before the end was handed out, the end is not, and whoever stops before it can ask.
+TEST_F(LocalStoreDamage, EndOfADamagedContentIsNotHandedOut) {
+    ASSERT_TRUE(put("large", content(900'000)));
+    std::fstream(file_of("large"), std::ios::in | std::ios::out).seekp(400'000) << "damage";
+    const auto reader = store_->open("photos", "large");
+    ASSERT_TRUE(reader);
+    std::vector<std::byte> buffer(100'000);
+    for (int i = 0; i < 8; ++i) EXPECT_EQ(run_blocking(loop_, (*reader)->read(buffer)).value_or(0), buffer.size());
+    EXPECT_EQ(code_of(run_blocking(loop_, (*reader)->read(buffer))), Code::corrupt);
+    EXPECT_EQ(code_of(run_blocking(loop_, (*reader)->read(buffer))), Code::corrupt) << "nor later";
+    EXPECT_EQ(code_of(run_blocking(loop_, (*reader)->verify())), Code::corrupt);
+
+    const auto stopped = store_->open("photos", "large");
+    ASSERT_TRUE(stopped);
+    EXPECT_TRUE(run_blocking(loop_, (*stopped)->read(buffer)));
+    EXPECT_EQ(code_of(run_blocking(loop_, (*stopped)->verify())), Code::corrupt);
+    ASSERT_TRUE(put("whole", content(900'000)));
+    const auto whole = store_->open("photos", "whole");
+    ASSERT_TRUE(whole);
+    EXPECT_TRUE(run_blocking(loop_, (*whole)->read(buffer)));
+    EXPECT_TRUE(run_blocking(loop_, (*whole)->verify()));
 }
 
 TEST_F(LocalStoreDamage, MissingSmallContentIsDamage) {

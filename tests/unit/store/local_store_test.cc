@@ -73,6 +73,7 @@ TEST_F(LocalStoreTest, OverwritesSmallAndLargeInEveryOrder) {
 TEST_F(LocalStoreTest, NoContentStaysInTheDatabaseForAFile) {
     ASSERT_TRUE(put("name", content(10)));
     ASSERT_TRUE(put("name", content(5000)));
+    ASSERT_TRUE(store_->sync());  // until then a power cut may bring the small one back
     EXPECT_EQ(*kv_->get(state::target_family::bodies, object_key("photos", "name")), std::nullopt);
 }
 
@@ -368,8 +369,9 @@ TEST_F(LocalStoreCopy, SharesTheFileUntilEitherChanges) {
 
 TEST_F(LocalStoreCopy, OfADamagedObjectIsRefused) {
     ASSERT_TRUE(put("original", content(5000)));
-    std::ofstream(file_of("original"), std::ios::in | std::ios::out) << "damage";
-    EXPECT_EQ(code_of(copy("original", "copy", file_of("original"))), Code::checksum_mismatch);
+    const std::string file = file_of("original");
+    std::ofstream(file, std::ios::in | std::ios::out) << "damage";
+    EXPECT_EQ(code_of(copy("original", "copy", file)), Code::corrupt);
     EXPECT_EQ(code_of(get("copy")), Code::not_found);
     EXPECT_EQ(files_on_disk(), 1u);
 }

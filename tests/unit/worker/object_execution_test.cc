@@ -34,6 +34,32 @@ protected:
     }
     static wire::JobSpec copy() { return {.source = "photos", .destination = "copies", .operation = wire::Operation::copy}; }
     static wire::JobSpec removal() { return {.source = "photos", .operation = wire::Operation::remove}; }
+    static wire::JobSpec through(const std::string& transform) { return {.transform = transform, .source = "photos", .destination = "copies"}; }
+    // Name and command.
+    void add_filters(const std::vector<std::pair<std::string, std::string>>& filters) {
+        std::vector<wire::TransformEntry> entries;
+        for (const auto& [name, command] : filters) entries.push_back({name, R"({"name": ")" + name + R"(", "cmd": ")" + command + R"("})"});
+        auto start = [](TransformTable& table, const std::vector<wire::TransformEntry>& wanted) -> Task<void> {
+            table.apply(wanted);
+            for (const wire::TransformEntry& entry : wanted) {
+                while (!table.ready(entry.name)) co_await sleep_for(milliseconds(1));
+            }
+        };
+        run_blocking(lane_.loop, start(transforms_, entries));
+    }
+    // One byte of the content.
+    void damage(const std::string& name, std::size_t bytes) {
+        if (bytes > store::kSmallMax) {
+            std::fstream(file_of(name), std::ios::in | std::ios::out | std::ios::binary).seekp(static_cast<std::streamoff>(bytes / 2)) << "\x01\x02\x03";
+            return;
+        }
+        const std::string key = store::object_key("photos", name);
+        std::string body = *kv_->get(state::target_family::bodies, key).value_or(std::nullopt);
+        body.back() = static_cast<char>(body.back() ^ 1);
+        state::Batch batch;
+        batch.put(state::target_family::bodies, key, body);
+        ASSERT_TRUE(kv_->write(std::move(batch), false));
+    }
     Result<store::ObjectInfo> stat(const std::string& bucket, const std::string& name) { return store_->stat(bucket, name); }
 
     Lane lane_{0};
@@ -76,8 +102,28 @@ TEST_F(Execution, ACopyOfADamagedObjectIsTheSourcesFaultAndIsNotPublished) {
     const Outcome failed = run(copy(), "x");
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().blame, Blame::source);
-    EXPECT_EQ(failed.error().error.code, Code::checksum_mismatch);
+    EXPECT_EQ(failed.error().error.code, Code::corrupt);
     EXPECT_FALSE(stat("copies", "x"));
+}
+
+// Read whole, and in part.
+TEST_F(Execution, ATransformOfADamagedObjectIsTheSourcesFaultAndIsNotPublished) {
+    add_filters({{"all", "cat"}, {"start", "head -c 10"}});
+    for (const std::size_t bytes : {100ul, 5000ul, 900'000ul}) {
+        for (const std::string transform : {"all", "start"}) {
+            ASSERT_TRUE(put("x", store::content(bytes)));
+            const Outcome done = run(through(transform), "x");
+            ASSERT_TRUE(done) << transform << ": " << done.error().error.context;
+            ASSERT_TRUE(store_->erase("copies", "x"));
+            damage("x", bytes);
+            const Outcome failed = run(through(transform), "x");
+            ASSERT_FALSE(failed) << transform << " of " << bytes;
+            EXPECT_EQ(failed.error().blame, Blame::source) << transform << " of " << bytes;
+            EXPECT_EQ(failed.error().error.code, Code::corrupt) << failed.error().error.context;
+            EXPECT_EQ(judge(failed.error(), {}), Verdict::fail);
+            EXPECT_FALSE(stat("copies", "x"));
+        }
+    }
 }
 
 TEST_F(Execution, WhatIsThereIsLeftByThePolicy) {
