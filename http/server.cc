@@ -27,6 +27,7 @@ namespace {
 constexpr int kAcceptsPerWakeMax = 64;
 constexpr int kTurnedAwayMax = 64;             // connections that are being told so; beyond, they are just closed
 constexpr auto kEndAfterCut = milliseconds(1000);
+constexpr auto kCancelAgain = milliseconds(100);
 constexpr auto kAcceptPause = milliseconds(100);
 
 // What all lanes share.
@@ -72,8 +73,10 @@ public:
         for (ServerConnection* connection : connections_) connection->cut();
         const Instant cancel_at = steady_now() + kEndAfterCut;
         while (!connections_.empty() && steady_now() < cancel_at) (void)co_await empty_.wait_until(cancel_at);
-        tasks_.cancel();
-        co_await tasks_.join();
+        while (tasks_.size() > 0) {  // a wait that begins after a cancellation is not ended by it
+            tasks_.cancel();
+            co_await tasks_.wait(steady_now() + kCancelAgain);
+        }
     }
 
 private:

@@ -9,12 +9,21 @@
 #include "core/log.h"
 
 namespace millrace::store {
+namespace {
+
+Result<std::unique_lock<std::mutex>> hold(const ChangeGuard* guard) {
+    if (guard == nullptr) return std::unique_lock<std::mutex>();
+    return guard->hold();
+}
+
+}  // namespace
 
 std::unique_lock<std::mutex> Publisher::lock_name(std::string_view object_key) {
     return std::unique_lock(names_[xxh64(object_key) % names_.size()]);
 }
 
-Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync) {
+Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync,
+                                      const ChangeGuard* guard) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = lock_name(key);
@@ -41,6 +50,11 @@ Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, C
         if (!record.location.empty()) withdraw_file(record.location);
         return passed.error();
     }
+    const auto allowed = hold(guard);
+    if (!allowed) {
+        if (!record.location.empty()) withdraw_file(record.location);
+        return allowed.error();
+    }
     if (const auto switched = switch_record(key, record, content, old, sync); !switched) {
         // Whether the switch will be found in the log after a restart is not known here; the note of the file settles it.
         if (!record.location.empty()) durability_.remove_later(record.location, key);
@@ -51,7 +65,7 @@ Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, C
     return std::move(record.info);
 }
 
-Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end) {
+Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = lock_name(key);
@@ -64,6 +78,7 @@ Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std
     if (has_file) Durability::remember(batch, old.record->location, key);
     else ObjectIndex::erase_content(batch, key);
     batch.use_reserve();
+    MILLRACE_TRY_ASSIGN(const auto allowed, hold(guard));
     MILLRACE_TRY(kv_.write(std::move(batch), false));
     if (has_file) durability_.remove_later(old.record->location, key);
     return old.record ? std::move(old.record->info) : ObjectInfo{};
