@@ -139,12 +139,15 @@ Task<void> JobApi::command(http::Request& request, http::Response& response) {
     }
     if (done && filter->id.empty() && filter->kind.empty()) done = fail(Code::invalid_argument, "give the id of the job, or a kind");
     if (done && !filter->id.empty() && find(core_, *filter).empty() && !find_move(core_, filter->id)) done = unknown_job(*filter);
+    std::size_t stopped = 0;
     if (done) {
         for (const scheduler::Job* job : find(core_, *filter)) {
             if (scheduler::is_terminal(job->state)) continue;
             const auto cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
             done = core_.command(job->id, cancel_it);
+            if (!done && stopped > 0) done = done.error().during(std::to_string(stopped) + " of the jobs were stopped, then");
             if (!done) break;
+            ++stopped;
         }
     }
     if (!done) {

@@ -41,6 +41,7 @@ Task<Result<std::uint64_t>> pump(Source& source, Sink& sink) {
         if (moved < turn_ends) continue;
         turn_ends = moved + kTurnBytes;
         co_await next_turn();
+        if (co_await is_cancelled()) co_return fail(Code::cancelled, "the transfer was given up");
     }
 }
 

@@ -31,6 +31,8 @@ class Sink {
 public:
     virtual ~Sink() = default;
     virtual Task<Result<void>> write(std::span<const std::byte> bytes) = 0;
+    // Ends a write of another task, and all to come, with this error, where a write may wait for long.
+    virtual void break_off(const Error&) {}
 };
 
 inline std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }

@@ -22,6 +22,7 @@ private:
     struct PipeSink final : Sink {
         explicit PipeSink(BodyPipe& p) : pipe(p) {}
         Task<Result<void>> write(std::span<const std::byte> bytes) override;
+        void break_off(const Error& error) override { pipe.abandon(error); }
         BodyPipe& pipe;
     };
     struct PipeSource final : Source {

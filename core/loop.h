@@ -1,5 +1,6 @@
 // A thread with an event loop, moving work between loops, and a pool for calls that block.
 #pragma once
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -32,17 +33,20 @@ private:
     std::thread thread_;
 };
 
-// Runs make_task() on the other executor and resumes here with its result.
+// Runs make_task() on the other executor and resumes here with its result. Not ended by a cancellation, like call_on(): it uses
+// what the caller holds.
 template <class MakeTask>
 auto run_on(Executor executor, MakeTask make_task) -> std::invoke_result_t<MakeTask> {
-    co_return co_await boost::asio::co_spawn(executor, std::move(make_task), boost::asio::use_awaitable);
+    auto uncancelled = boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot(), boost::asio::use_awaitable);
+    co_return co_await boost::asio::co_spawn(executor, std::move(make_task), std::move(uncancelled));
 }
 
-// Calls f() on the other executor and resumes here with its result.
+// Calls f() on the other executor and resumes here with its result. Not ended by a cancellation: f() uses what the caller holds.
 template <class F>
 auto call_on(Executor executor, F f) -> Task<std::invoke_result_t<F>> {
     auto make_task = [f = std::move(f)]() mutable -> Task<std::invoke_result_t<F>> { co_return f(); };
-    co_return co_await boost::asio::co_spawn(executor, std::move(make_task), boost::asio::use_awaitable);
+    auto uncancelled = boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot(), boost::asio::use_awaitable);
+    co_return co_await boost::asio::co_spawn(executor, std::move(make_task), std::move(uncancelled));
 }
 
 // Threads for calls that block for milliseconds: syncs, scans, waiting for a process. co_await pool.run(f).

@@ -43,6 +43,11 @@ Task<void> sleep_for(Duration duration) { return sleep_until(steady_now() + dura
 
 Task<void> next_turn() { co_await boost::asio::post(boost::asio::use_awaitable); }
 
+Task<bool> is_cancelled() {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    co_return state.cancelled() != asio::cancellation_type::none;
+}
+
 TaskGroup::TaskGroup(Executor executor) : executor_(std::move(executor)), empty_(executor_) { empty_.set(); }
 
 TaskGroup::~TaskGroup() { MILLRACE_CHECK(running_.empty()); }
@@ -76,6 +81,8 @@ void TaskGroup::cancel() {
         (signal++)->emit(asio::cancellation_type::terminal);
     }
 }
+
+Task<void> TaskGroup::wait(Instant deadline) { (void)co_await empty_.wait_until(deadline); }
 
 Task<void> TaskGroup::join() {
     while (!running_.empty()) (void)co_await empty_.wait_until(steady_now() + std::chrono::hours(1));

@@ -38,6 +38,9 @@ Task<void> sleep_until(Instant when);
 // Lets what waits for the task's executor run first: between two parts of a computation that never waits for anything.
 Task<void> next_turn();
 
+// Whether the running task was cancelled. For loops whose waits go on regardless.
+Task<bool> is_cancelled();
+
 // Runs tasks and joins them; nothing in Millrace is detached. One executor (one thread) only.
 // An exception that leaves a task ends the process: libraries' exceptions are caught where they are wrapped.
 class TaskGroup {
@@ -50,6 +53,8 @@ public:
     void cancel();
     // Waits until every task has ended, those spawned meanwhile included.
     Task<void> join();
+    // The same, but also returns at the deadline, or when the waiting task is cancelled.
+    Task<void> wait(Instant deadline);
     std::size_t size() const { return running_.size(); }
 
 private:

@@ -28,6 +28,7 @@ namespace {
 constexpr int kAcceptsPerWakeMax = 64;
 constexpr int kTurnedAwayMax = 64;             // connections that are being told so; beyond, they are just closed
 constexpr auto kEndAfterCut = milliseconds(1000);
+constexpr auto kCancelAgain = milliseconds(100);
 constexpr auto kAcceptPause = milliseconds(100);
 constexpr auto kClientsWatched = milliseconds(1000);
 
@@ -75,8 +76,10 @@ public:
         const Instant cancel_at = steady_now() + kEndAfterCut;
         while (!connections_.empty() && steady_now() < cancel_at) (void)co_await empty_.wait_until(cancel_at);
         for (auto entry = connections_.begin(); entry != connections_.end();) (*entry++)->cancel.emit(asio::cancellation_type::terminal);
-        tasks_.cancel();
-        co_await tasks_.join();
+        while (tasks_.size() > 0) {  // a wait that begins after a cancellation is not ended by it
+            tasks_.cancel();
+            co_await tasks_.wait(steady_now() + kCancelAgain);
+        }
     }
 
 private:

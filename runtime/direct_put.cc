@@ -40,6 +40,8 @@ struct DirectPuts::Expected {
 
 namespace {
 
+constexpr auto kLookAgain = std::chrono::milliseconds(100);  // whether the run was cancelled
+
 // The sink of a run, written to from another executor.
 class FarSink final : public Sink {
 public:
@@ -101,8 +103,10 @@ Task<void> DirectPut::close() {
         const std::lock_guard lock(table_->mutex_);
         table_->expected_.erase(token_);
     }
-    // A write has the deadline of its sink.
-    while (!expected_->idle.is_set()) (void)co_await expected_->idle.wait_until(steady_now() + std::chrono::minutes(1));
+    while (!expected_->idle.is_set()) {
+        if (co_await is_cancelled()) expected_->sink->break_off(fail(Code::cancelled, "the run was cancelled"));
+        (void)co_await expected_->idle.wait_until(steady_now() + kLookAgain);
+    }
     expected_->sink = nullptr;
 }
 

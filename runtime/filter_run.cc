@@ -138,6 +138,8 @@ Task<void> FilterRun::supervise() {
             fail_with(transform_failure(Code::cancelled, "the run was cancelled"));
         }
         check_time();
+        // The filter is stopped: its results are not waited for, however slowly somebody takes them.
+        if (children_.is_closed() && !(exit_ && collected_)) fail_with(stopped_failure(spec_.name));
         if (cause_ && !killed_) kill();
         if (exit_ && (collected_ || cause_)) co_return;
         wake_.clear();

@@ -1,7 +1,9 @@
 #include "runtime/scratch_server.h"
 
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <optional>
 
 #include "runtime/child_environment.h"
 
@@ -23,13 +25,50 @@ ScratchServer::ScratchServer(Duration init_timeout, Executor control, ServerFact
     free_.set();
 }
 
-Task<Result<ScratchServer::Turn>> ScratchServer::begin() {
-    // Whoever asked may go away; what was begun is then finished here, so that nothing is left half started.
-    co_await boost::asio::this_coro::throw_if_cancelled(false);
+// Somebody waits for a turn. He may go away; what was begun is then finished here, so that nothing is left half started.
+struct ScratchServer::Wish {
+    explicit Wish(const Executor& executor) : lane(executor), answered(executor) {}
+    void give(Result<Turn> turn) {
+        answer.emplace(std::move(turn));
+        answered.set();
+    }
+
+    Executor lane;
+    Event answered;
+    std::optional<Result<Turn>> answer;  // used on the lane
+    std::atomic<bool> is_given_up = false;
+};
+
+Task<Result<ScratchServer::Turn>> ScratchServer::begin(std::shared_ptr<ScratchServer> scratch) {
+    const auto wish = std::make_shared<Wish>(co_await boost::asio::this_coro::executor);
+    boost::asio::post(scratch->control_, [scratch, wish] {
+        if (scratch->stopping_.is_set()) {
+            boost::asio::post(wish->lane, [wish] { wish->give(fail(Code::unavailable, "stopped")); });
+        } else {
+            scratch->tasks_.spawn(scratch->grant(wish));
+        }
+    });
+    while (!wish->answered.is_set()) {
+        if (co_await is_cancelled()) {
+            wish->is_given_up = true;
+            co_return fail(Code::cancelled, "the run was cancelled");
+        }
+        (void)co_await wish->answered.wait_until(steady_now() + std::chrono::hours(1));
+    }
+    co_return std::move(*wish->answer);
+}
+
+Task<void> ScratchServer::grant(std::shared_ptr<Wish> wish) {
+    Result<Turn> turn = co_await take_turn(*wish);
+    boost::asio::post(wish->lane, [wish, turn = std::move(turn)]() mutable { wish->give(std::move(turn)); });
+}
+
+Task<Result<ScratchServer::Turn>> ScratchServer::take_turn(const Wish& wish) {
     if (taken_ && waiting_.size() >= kWaitingMax) co_return fail(Code::overloaded, "too many objects wait to be tried alone");
     if (!co_await wait_turn()) co_return fail(Code::unavailable, "no turn to be tried alone within the init_timeout");
     Turn turn(shared_from_this());
     if (stopping_.is_set()) co_return fail(Code::unavailable, "stopped");
+    if (wish.is_given_up) co_return fail(Code::cancelled, "the run was cancelled");
     MILLRACE_CO_TRY(co_await ensure_server());
     turn.facts_ = server_->facts();
     co_return turn;

@@ -31,13 +31,17 @@ public:
     // place.socket_name is a prefix.
     ScratchServer(Duration init_timeout, Executor control, ServerFactory make_server, ServerPlace place);
 
-    // Waits for its turn, init_timeout at most, and for the server to be ready. Code::overloaded when too many wait.
-    Task<Result<Turn>> begin();
+    // On any executor: waits for a turn, init_timeout at most, and for the server to be ready. Code::overloaded when too many wait;
+    // Code::cancelled with the task, at once: a server that is being started for it is then there for the next.
+    static Task<Result<Turn>> begin(std::shared_ptr<ScratchServer> scratch);
     // Stops the server, which may be stuck in the object of this turn: the next turn has another. Requires the turn.
     Task<void> stop_server();
     Task<void> stop();
 
 private:
+    struct Wish;
+    Task<void> grant(std::shared_ptr<Wish> wish);
+    Task<Result<Turn>> take_turn(const Wish& wish);
     Task<bool> wait_turn();
     void end_turn();
     Task<Result<void>> ensure_server();

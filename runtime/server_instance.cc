@@ -124,10 +124,11 @@ Task<RunResult> ServerInstance::run_alone(std::size_t lane, const ObjectRun& obj
         scratch = scratch_;
     }
     if (!scratch) co_return count(std::unexpected(not_running()));
-    const auto begin = [scratch] { return scratch->begin(); };
-    auto turn = co_await run_on(environment_.control, begin);
-    if (co_await is_cancelled()) co_return std::unexpected(transform_failure(Code::cancelled, "the run was cancelled"));
-    if (!turn.has_value()) co_return count(std::unexpected(transform_failure(Code::unavailable, turn.error().context)));
+    auto turn = co_await ScratchServer::begin(scratch);
+    if (!turn.has_value()) {
+        const bool is_cancelled = turn.error().code == Code::cancelled;
+        co_return count(std::unexpected(transform_failure(is_cancelled ? Code::cancelled : Code::unavailable, turn.error().context)));
+    }
     ObjectRun alone = object;
     alone.deadline = steady_now() + allowed;  // the time before its turn is not the object's
     const CommunicatorOptions options{lanes_.at(lane).executor, environment_.direct_puts};

@@ -1,3 +1,4 @@
+#include <boost/asio/this_coro.hpp>
 #include <charconv>
 
 #include "core/names.h"
@@ -64,7 +65,11 @@ Task<void> ObjectApi::route(http::Request& request, http::Response& response, co
         co_return;
     }
     if (request.query.get("redirect") == "no") {
+        // An exchange that reads the request is ended in order, whatever happens: with waits that must not throw.
+        const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
         outcome = co_await pass_through(request, response, *owner);
+        co_await boost::asio::this_coro::throw_if_cancelled(throws);
         if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error());
         co_return;
     }

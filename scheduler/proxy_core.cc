@@ -1,6 +1,7 @@
 #include "scheduler/proxy_core.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <type_traits>
 
@@ -229,34 +230,67 @@ void ProxyCore::tick() {
 // ---- effects
 
 Result<void> ProxyCore::flush() {
-    for (Effect& effect : scheduler_.take_effects()) pending_.push_back(std::move(effect));
-    if (pending_.empty()) return {};
-    state::MetadataChanges changes;
-    for (const Effect& effect : pending_) {
+    const std::vector<Effect> effects = scheduler_.take_effects();
+    for (const Effect& effect : effects) {
         if (const auto* persist = std::get_if<PersistJob>(&effect)) {
             const LiveJob* live = scheduler_.find(persist->job);
-            if (live == nullptr) continue;
-            changes["job/" + persist->job] = state::encode_record(live->job);
+            unwritten_.try_emplace(persist->job, false);  // its list was written before it
         } else if (const auto* erase = std::get_if<EraseJob>(&effect)) {
-            changes["job/" + erase->job] = std::nullopt;
-            changes[list_key(erase->job)] = std::nullopt;
+            unwritten_.erase(erase->job);
+            unerased_.insert(erase->job);
         }
     }
-    if (!changes.empty()) {
-        if (auto committed = metadata_.commit(changes); !committed) {
-            log::error("jobs could not be written down; targets are told nothing until they can", {{"error", committed.error()}});
-            return committed;
-        }
+    const Result<void> written = write_jobs();
+    if (!written && !cannot_write_) {
+        log::error("jobs could not be written down; targets are told nothing of them until they can", {{"error", written.error()}});
     }
-    for (const Effect& effect : std::exchange(pending_, {})) {
-        if (const auto* message = std::get_if<SendMessage>(&effect)) send(message->target, message->message);
+    cannot_write_ = !written;
+    for (const Effect& effect : effects) {
+        const auto* message = std::get_if<SendMessage>(&effect);
+        if (message != nullptr && may_tell(message->message)) send(message->target, message->message);
     }
-    if (!changes.empty()) pulse();
+    return written;
+}
+
+Result<void> ProxyCore::write_jobs() {
+    if (unwritten_.empty() && unerased_.empty() && !is_catalog_unsure_) return {};
+    state::MetadataChanges changes;
+    if (is_catalog_unsure_) changes["catalog"] = state::encode_record(catalog_.wire());
+    for (const std::string& id : unerased_) {
+        changes["job/" + id] = std::nullopt;
+        changes[list_key(id)] = std::nullopt;
+    }
+    for (const auto& [id, with_list] : unwritten_) {
+        const LiveJob* live = scheduler_.find(id);
+        if (live == nullptr) continue;
+        changes["job/" + id] = state::encode_record(live->job);
+        if (live->job.spec.has_list && with_list) changes[list_key(id)] = state::encode_record(ObjectList{live->objects.names()});
+    }
+    MILLRACE_TRY(metadata_.commit(changes));
+    unwritten_.clear();
+    unerased_.clear();
+    is_catalog_unsure_ = false;
+    pulse();
     return {};
 }
 
+bool ProxyCore::may_tell(const wire::Message& message) const {
+    const auto is_behind = [this](const std::string& job) { return unwritten_.contains(job) || unerased_.contains(job); };
+    if (const auto* directive = std::get_if<wire::Directive>(&message)) return !is_behind(directive->job);
+    if (const auto* ack = std::get_if<wire::StatusAck>(&message)) return !is_behind(ack->job);
+    return true;
+}
+
+Error ProxyCore::not_done(const Error& error, const std::string& what) const {
+    return error.during(what + "; should the proxy end before its disk takes writes again, look then: the disk may have it all the same");
+}
+
 Result<void> ProxyCore::commit_catalog(const DesiredCatalog& changed) {
-    MILLRACE_TRY(metadata_.commit({{"catalog", state::encode_record(changed.wire())}}));
+    if (const auto written = metadata_.commit({{"catalog", state::encode_record(changed.wire())}}); !written) {
+        is_catalog_unsure_ = true;
+        return not_done(written.error(), "the change could not be written down, and everything stays as it was");
+    }
+    is_catalog_unsure_ = false;
     catalog_ = changed;
     broadcast(catalog_.wire());
     return {};
@@ -362,7 +396,11 @@ Task<Result<void>> ProxyCore::add_transform(std::string name, std::string spec_j
     DesiredCatalog without = catalog_;
     const wire::TransformEntry* registered = catalog_.transform(name);
     const bool still_ours = registered != nullptr && registered->spec_json == spec_json;
-    if (still_ours && without.remove_transform(name)) MILLRACE_CO_TRY(commit_catalog(without));
+    if (still_ours && without.remove_transform(name)) {
+        if (const auto removed = commit_catalog(without); !removed) {
+            co_return removed.error().during("transform '" + name + "' cannot run (" + running.error().context + "), and stays registered");
+        }
+    }
     co_return running.error().during("transform '" + name + "' cannot run");
 }
 
@@ -402,7 +440,9 @@ Task<Result<void>> ProxyCore::restart_transform(std::string name, std::optional<
         MILLRACE_CO_TRY(changed.set_specification(name, spec_json));
         MILLRACE_CO_TRY(commit_catalog(changed));
     }
-    co_return co_await enable_transform(name, true);
+    const Result<void> enabled = co_await enable_transform(name, true);
+    if (!enabled) co_return enabled.error().during("transform '" + name + "' was stopped, and does not run again");
+    co_return Result<void>{};
 }
 
 // Every online target speaks of this catalog and has nothing of the transform running any more.
@@ -469,27 +509,34 @@ Task<Result<std::string>> ProxyCore::accept(JobRequest request, std::string idem
     std::vector<std::string> targets;
     for (const auto& [target, member] : membership_.members()) targets.push_back(target);
     scheduler_.submit(std::move(job), std::move(objects), targets, steady_now());
-    if (auto written = flush(); !written) {
-        std::erase_if(pending_, [&](const Effect& effect) {
-            const auto* persist = std::get_if<PersistJob>(&effect);
-            const auto* message = std::get_if<SendMessage>(&effect);
-            const auto* directive = message == nullptr ? nullptr : std::get_if<wire::Directive>(&message->message);
-            return (persist != nullptr && persist->job == id) || (directive != nullptr && directive->job == id);
-        });
+    if (const auto written = flush(); !written) {
         scheduler_.drop(id);
-        co_return written.error().during("the job could not be written down and was not accepted");
+        unwritten_.erase(id);
+        unerased_.insert(id);
+        co_return not_done(written.error(), "the job could not be written down and was not accepted");
     }
     co_return id;
 }
 
 Result<void> ProxyCore::command(const std::string& id, const Scheduler::Command& change) {
+    const LiveJob* live = scheduler_.find(id);
+    const std::optional<Job> before = live == nullptr ? std::nullopt : std::optional(live->job);
     MILLRACE_TRY(scheduler_.command(id, change, steady_now(), unix_now_ns()));
-    return flush();
+    const auto written = flush();
+    if (written) return {};
+    scheduler_.take_back_command(*before);
+    unwritten_.try_emplace(id, false);
+    return not_done(written.error(), "the change could not be written down, and the job stays as it was");
 }
 
 Result<void> ProxyCore::remove_job(const std::string& id) {
-    MILLRACE_TRY(scheduler_.remove(id));
-    return flush();
+    MILLRACE_TRY_ASSIGN(LiveJob removed, scheduler_.remove(id));
+    const auto written = flush();
+    if (written) return {};
+    scheduler_.take_back_removal(std::move(removed));
+    unerased_.erase(id);
+    unwritten_[id] = true;
+    return not_done(written.error(), "the removal could not be written down, and the job stays");
 }
 
 ProxyCore::LargeBody ProxyCore::large_body() {

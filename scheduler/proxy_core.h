@@ -3,8 +3,10 @@
 //
 // Control loop only. Commits block that loop for about a millisecond: they are few, and everything after them relies on them.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,8 +87,13 @@ private:
     Task<void> run();
     void tick();
     Task<Result<std::string>> accept(JobRequest request, std::string idempotency_key, std::string id, ListedObjects objects);
-    // Carries effects out in order; what must be written down is, before anything is sent. On an error they are kept.
+    // Carries effects out: what must be written down is, before anything of it is told. On an error it stays to be written, and what
+    // speaks of it is not told: all of that is said again.
     Result<void> flush();
+    Result<void> write_jobs();
+    bool may_tell(const wire::Message& message) const;
+    // Of a change that was taken back: the record may have got onto the disk all the same, so it is written, or erased, once more.
+    Error not_done(const Error& error, const std::string& what) const;
     Result<void> refuse_if_used(const std::string& bucket) const;
     Result<void> commit_catalog(const DesiredCatalog& changed);
     Result<void> commit_members();
@@ -111,8 +118,11 @@ private:
     http::Client client_;
     BlockingPool aside_{1};
     std::unique_ptr<wire::RouterBus> bus_;
-    std::vector<Effect> pending_;
     std::weak_ptr<void> large_body_;
+    std::map<std::string, bool> unwritten_;  // jobs whose records are behind, at most all; true: the list of its objects, too
+    std::set<std::string> unerased_;         // and those that are to go
+    bool is_catalog_unsure_ = false;         // a change was refused: it is written as it is once more
+    bool cannot_write_ = false;
     TaskGroup tasks_;
     Event changed_;
     Event stop_;

@@ -49,7 +49,21 @@ void Scheduler::drop(const std::string& id) {
     jobs_.erase(found);
 }
 
-Result<void> Scheduler::remove(const std::string& id) {
+void Scheduler::take_back_command(const Job& before) {
+    LiveJob& live = jobs_.at(before.id);
+    live.job = before;
+    ++live.changes;
+    start_telling(live);  // with what was being told before; who knows it says so
+}
+
+void Scheduler::take_back_removal(LiveJob removed) {
+    const std::string id = removed.job.id;
+    for (const auto& [target, slice] : removed.job.slices) forgets_.erase({id, target});
+    if (!removed.job.idempotency_key.empty()) keys_[removed.job.idempotency_key] = id;
+    jobs_.insert_or_assign(id, std::move(removed));
+}
+
+Result<LiveJob> Scheduler::remove(const std::string& id) {
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) return unknown_job(id);
     const Job& job = found->second.job;
@@ -59,8 +73,9 @@ Result<void> Scheduler::remove(const std::string& id) {
     effects_.push_back(EraseJob{id, job.idempotency_key});
     for (const auto& [target, slice] : job.slices) forget(id, target, job.revision + 1);
     keys_.erase(job.idempotency_key);
+    LiveJob removed = std::move(found->second);
     jobs_.erase(found);
-    return {};
+    return removed;
 }
 
 void Scheduler::receive(const std::string& target, const wire::SliceStatus& status, Instant now, std::int64_t now_unix_ns) {

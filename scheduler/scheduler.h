@@ -59,10 +59,12 @@ public:
     using Command = std::function<Result<void>(Job&)>;
     // Applies pause, resume, retry or cancel. Code::not_found for an unknown job.
     Result<void> command(const std::string& id, const Command& change, Instant now, std::int64_t now_unix_ns);
-    // Forgets a job that could not be written down; nobody was told of it.
+    // Undoes a submit, a command or a remove that could not be written down; nobody may have been told of it.
     void drop(const std::string& id);
-    // Forgets a terminal job, here and on the targets.
-    Result<void> remove(const std::string& id);
+    void take_back_command(const Job& before);
+    void take_back_removal(LiveJob removed);
+    // Forgets a terminal job, here and on the targets. What is to be kept until that is written down.
+    Result<LiveJob> remove(const std::string& id);
 
     void receive(const std::string& target, const wire::SliceStatus& status, Instant now, std::int64_t now_unix_ns);
     void receive(const std::string& target, const wire::DirectiveAck& ack, Instant now);

@@ -7,7 +7,11 @@ namespace millrace::state {
 namespace {
 
 constexpr std::size_t kLedgerRowsMax = 10'000;
+using FenceRecord = std::map<std::string, std::uint64_t>;
+constexpr const char* kEverySlice = "*";
+constexpr const char* kForgotten = "forgotten";
 
+std::uint64_t seconds(std::int64_t unix_ns) { return static_cast<std::uint64_t>(unix_ns / 1'000'000'000); }
 std::string order_key(const std::string& job) { return "order/" + job; }
 std::string spec_key(const JobId& job) { return "spec/" + job.str(); }
 std::string checkpoint_key(const JobId& job) { return "checkpoint/" + job.str(); }
@@ -85,28 +89,46 @@ Result<SliceStore::LedgerPage> SliceStore::ledger(const JobId& job, const std::s
     return page;
 }
 
-Result<void> SliceStore::forget(const JobId& job) {
+Result<void> SliceStore::forget(const JobId& job, std::int64_t now_unix_ns) {
     Batch batch;
     batch.erase(target_family::slices, order_key(job.str()));
     batch.erase(target_family::slices, spec_key(job));
     batch.erase(target_family::slices, checkpoint_key(job));
     batch.erase_range(target_family::slices, fence_prefix(job), prefix_end(fence_prefix(job)));
+    batch.put(target_family::slices, fence_prefix(job) + kEverySlice, encode_record(FenceRecord{{"fence", UINT64_MAX}, {kForgotten, seconds(now_unix_ns)}}));
     batch.erase_range(target_family::ledger, ledger_prefix(job), prefix_end(ledger_prefix(job)));
+    batch.use_reserve();
     return kv_.write(std::move(batch), true);
+}
+
+Result<void> SliceStore::drop_fences_forgotten_before(std::int64_t unix_ns) {
+    Batch over;
+    const std::string prefix = "fence/";
+    const std::string end = prefix_end(prefix);
+    Cursor cursor = kv_.cursor(target_family::slices, end);
+    for (cursor.seek(prefix); cursor.valid(); cursor.next()) {
+        const auto record = decode_record<FenceRecord>("a fence", cursor.value());
+        if (!record) continue;  // whoever needs it hears of the damage
+        const auto forgotten = record->find(kForgotten);
+        if (forgotten != record->end() && forgotten->second < seconds(unix_ns)) over.erase(target_family::slices, cursor.key());
+    }
+    MILLRACE_TRY(cursor.status());
+    if (over.empty()) return {};
+    over.use_reserve();
+    return kv_.write(std::move(over), false);
 }
 
 Result<std::uint64_t> SliceStore::fence(const JobId& job, const TargetId& slice) const {
     MILLRACE_TRY_ASSIGN(const std::optional<std::string> text, kv_.get(target_family::slices, fence_prefix(job) + slice.str()));
     if (!text) return std::uint64_t{0};
-    using Record = std::map<std::string, std::uint64_t>;
-    MILLRACE_TRY_ASSIGN(const Record record, decode_record<Record>("fence of job " + job.str(), *text));
+    MILLRACE_TRY_ASSIGN(const FenceRecord record, decode_record<FenceRecord>("fence of job " + job.str(), *text));
     const auto found = record.find("fence");
     return found == record.end() ? std::uint64_t{0} : found->second;
 }
 
 Result<void> SliceStore::put_fence(const JobId& job, const TargetId& slice, std::uint64_t fence) {
     Batch batch;
-    batch.put(target_family::slices, fence_prefix(job) + slice.str(), encode_record(std::map<std::string, std::uint64_t>{{"fence", fence}}));
+    batch.put(target_family::slices, fence_prefix(job) + slice.str(), encode_record(FenceRecord{{"fence", fence}}));
     return kv_.write(std::move(batch), false);
 }
 

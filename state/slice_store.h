@@ -25,7 +25,8 @@ struct SliceOrder {
     std::uint64_t pass = 1;
     std::uint64_t incarnation = 0;
     std::uint64_t created_seq_end = 0;  // objects created from there on are not selected
-    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, incarnation, created_seq_end)
+    std::uint64_t arrival = 0;          // of slices on this target, in the order in which they were first heard of
+    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, incarnation, created_seq_end, arrival)
 };
 
 struct SliceCheckpoint {
@@ -81,8 +82,10 @@ public:
     // Looks at a bounded number of rows, so a page may be empty and not at its end.
     Result<LedgerPage> ledger(const JobId& job, const std::string& after, std::size_t rows_max, std::uint64_t pass_below) const;
 
-    // Everything about the job.
-    Result<void> forget(const JobId& job);
+    // Everything about the job, but for a fence that refuses whatever a slice that has not heard of it may still send.
+    Result<void> forget(const JobId& job, std::int64_t now_unix_ns);
+    // Removes those fences once no such slice can be left.
+    Result<void> drop_fences_forgotten_before(std::int64_t unix_ns);
 
     // The newest fence seen for the outputs of a job from one slice; 0 when none.
     Result<std::uint64_t> fence(const JobId& job, const TargetId& slice) const;

@@ -38,8 +38,8 @@ Drafts::Writer::Writer(Drafts& drafts, std::shared_ptr<Draft> draft, std::uint32
 
 Drafts::Writer::~Writer() {
     const std::lock_guard lock(drafts_.mutex_);
-    --draft_->users;
-    piece_.busy = false;
+    if (given_back_) return;
+    give_back();
     if (draft_->gone) return;
     if (piece_.recorded) {
         // What was not committed gives its space back; if that fails, the next writer cuts the file.
@@ -134,7 +134,14 @@ Result<std::uint64_t> Drafts::Writer::commit() {
     piece_.running = std::move(running_);
     drafts_.durability_.file_published();
     MILLRACE_TRY(MILLRACE_FAULT_POINT("store.after_draft_piece"));
-    return piece_.size;
+    give_back();
+    return offset_ + added_;
+}
+
+void Drafts::Writer::give_back() {
+    given_back_ = true;
+    --draft_->users;
+    piece_.busy = false;
 }
 
 Result<void> Drafts::Writer::check_what_came() const {

@@ -28,7 +28,8 @@ private:
     Checksum checksum_;
 };
 
-// A piece that was reserved for this writer, which gives it back.
+// A piece that was reserved for this writer, which gives it back: with its commit, so that whoever is told of that finds the draft
+// free, or when it goes without one.
 class Drafts::Writer final : public PieceWriter {
 public:
     Writer(Drafts& drafts, std::shared_ptr<Draft> draft, std::uint32_t number, const PieceOptions& options);
@@ -47,12 +48,14 @@ private:
     Result<void> check_what_came() const;
     Result<void> sync_file() const;
     std::string label() const;
+    // Requires the lock.
+    void give_back();
 
     Drafts& drafts_;
     const std::shared_ptr<Draft> draft_;
     const std::uint32_t number_;
     const PieceOptions options_;
-    Piece& piece_;  // of draft_
+    Piece& piece_;  // of draft_; until it was given back
 
     std::string folder_;
     std::string path_;
@@ -62,6 +65,7 @@ private:
     Checksum running_;          // of the piece
     Checksum addition_;
     bool failed_ = false;
+    bool given_back_ = false;   // the piece is not this writer's any more
 };
 
 }  // namespace millrace::store

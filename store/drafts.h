@@ -56,7 +56,7 @@ struct PieceOptions {
 // Adds bytes to a piece. Without commit() the piece stays as the record says.
 class PieceWriter : public Sink {
 public:
-    // The length of the piece.
+    // The length of the piece. From then on others may write it, and publish it.
     virtual Result<std::uint64_t> commit() = 0;
 };
 

@@ -100,11 +100,12 @@ Result<void> LocalStore::erase(const std::string& bucket, const std::string& nam
     return {};
 }
 
-Result<ObjectInfo> LocalStore::erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end) {
+Result<ObjectInfo> LocalStore::erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end,
+                                                    const ChangeGuard* guard) {
     MILLRACE_TRY(validate_bucket_name(bucket));
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
-    auto erased = publisher_.erase(*found, name, created_seq_end);
+    auto erased = publisher_.erase(*found, name, created_seq_end, guard);
     if (!erased && erased.error().code == Code::not_found) return no_object(bucket, name);
     return erased;
 }

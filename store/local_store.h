@@ -51,7 +51,8 @@ public:
     // custom: at most 256 entries and 16 KiB in all, else Code::too_large.
     Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) override;
     Result<void> erase(const std::string& bucket, const std::string& name) override;
-    Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end) override;
+    Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end,
+        const ChangeGuard* guard = nullptr) override;
     Result<ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
                                   bool replace, bool sync) override;
 

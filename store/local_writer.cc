@@ -76,7 +76,7 @@ Result<ObjectInfo> LocalWriter::publish() {
     info.checksum = sum;
     info.custom = std::move(options_.custom);
     info.provenance = std::move(options_.provenance);
-    return publisher_.publish(*bucket_, name_, std::move(content_), std::move(info), options_.sync);
+    return publisher_.publish(*bucket_, name_, std::move(content_), std::move(info), options_.sync, options_.guard);
 }
 
 std::string LocalWriter::label() const { return object_label(object_key(bucket_->key(), name_)); }

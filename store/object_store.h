@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,6 +66,14 @@ public:
     virtual std::string file_path() const = 0;
 };
 
+// Whether a change may still be made: a job's run that was stopped may change nothing any more.
+class ChangeGuard {
+public:
+    virtual ~ChangeGuard() = default;
+    // Asked right before the change becomes visible; the answer stays true while the lock is held, which is until it is. Any thread.
+    virtual Result<std::unique_lock<std::mutex>> hold() const = 0;
+};
+
 struct WriteOptions {
     std::optional<std::uint64_t> size;               // announced length: a shorter or longer body is Code::incomplete_body
     std::optional<std::uint64_t> expected_checksum;  // another content is Code::checksum_mismatch
@@ -74,6 +83,7 @@ struct WriteOptions {
     // ObjectReader::file_path() of the object that is copied, with its size and checksum above: the two then share a file, where that
     // can be. What is written is only checked.
     std::string copy_of;
+    const ChangeGuard* guard = nullptr;              // commit() passes on its refusal; lives as long as the writer
 };
 
 // Nothing is visible before commit(); destroying a writer without it leaves nothing behind.
@@ -108,7 +118,8 @@ public:
     virtual Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) = 0;
     virtual Result<void> erase(const std::string& bucket, const std::string& name) = 0;
     // The same, but what has this created_seq or a later one stays: Code::not_found. What the object was.
-    virtual Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end) = 0;
+    virtual Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end,
+        const ChangeGuard* guard = nullptr) = 0;
     // Adds to an object's custom metadata, or replaces all of it. Content, version and times stay as they are: a version
     // stands for a content. The object as it is afterwards.
     virtual Result<ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,

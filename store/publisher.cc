@@ -9,8 +9,17 @@
 #include "store/unsynced_files.h"
 
 namespace millrace::store {
+namespace {
 
-Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync) {
+Result<std::unique_lock<std::mutex>> hold(const ChangeGuard* guard) {
+    if (guard == nullptr) return std::unique_lock<std::mutex>();
+    return guard->hold();
+}
+
+}  // namespace
+
+Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync,
+                                      const ChangeGuard* guard) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = names_.lock(key);
@@ -37,6 +46,11 @@ Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, C
         if (!record.location.empty()) withdraw_file(record.location);
         return passed.error();
     }
+    const auto allowed = hold(guard);
+    if (!allowed) {
+        if (!record.location.empty()) withdraw_file(record.location);
+        return allowed.error();
+    }
     if (const auto switched = switch_record(key, record, content, old, sync); !switched) {
         // Whether the switch will be found in the log after a restart is not known here; the note of the file settles it.
         if (!record.location.empty()) durability_.remove_later(record.location, key);
@@ -48,7 +62,7 @@ Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, C
     return std::move(record.info);
 }
 
-Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end) {
+Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = names_.lock(key);
@@ -61,6 +75,7 @@ Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std
     if (has_file) Durability::remember(batch, old.record->location, key);
     ObjectIndex::erase_content(batch, key);  // a large object has one while it is not settled that a small one is replaced
     batch.use_reserve();
+    MILLRACE_TRY_ASSIGN(const auto allowed, hold(guard));
     MILLRACE_TRY(kv_.write(std::move(batch), false));
     if (has_file) durability_.remove_later(old.record->location, key);
     return old.record ? std::move(old.record->info) : ObjectInfo{};

@@ -32,9 +32,9 @@ public:
 
     // `info` has everything but version, created_seq and time, which are set here. On failure the old object stays, and
     // nothing of the new one; an error after the switch (a lost reply, so to speak) may leave the new one.
-    Result<ObjectInfo> publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync);
+    Result<ObjectInfo> publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync, const ChangeGuard* guard);
     // See ObjectStore::erase_created_before(). Of a damaged object nothing is known: it goes.
-    Result<ObjectInfo> erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end);
+    Result<ObjectInfo> erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard);
     // Changes the record alone.
     Result<ObjectInfo> set_custom(Bucket& bucket, const std::string& name, const std::map<std::string, std::string>& custom, bool replace, bool sync);
 

@@ -32,6 +32,11 @@ Result<Handle> parse_handle(const std::string& text, const std::string& bucket, 
     return Handle{{text.substr(0, dot), bucket, name}, *length};
 }
 
+Result<void> check_append_type(const std::string& type) {
+    if (type == "append" || type == "flush") return {};
+    return fail(Code::invalid_argument, "append_type must be append or flush, not '" + type + "'");
+}
+
 Result<std::vector<std::uint32_t>> part_numbers(const nlohmann::json& value) {
     const Error wrong = fail(Code::invalid_argument, R"(the value of mpt-complete must be a list such as [{"part-number": 1}])");
     if (!value.is_array()) return wrong;
@@ -59,7 +64,7 @@ Result<store::PieceOptions> DraftApi::options_of(const http::Request& request) c
 Task<Result<void>> DraftApi::append(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     const std::string type = request.query.get("append_type");
     const std::string text = request.query.get("append_handle");
-    if (type != "append" && type != "flush") co_return fail(Code::invalid_argument, "append_type must be append or flush, not '" + type + "'");
+    MILLRACE_CO_TRY(check_append_type(type));
     Handle handle;
     if (!text.empty()) {
         MILLRACE_CO_TRY_ASSIGN(handle, parse_handle(text, bucket, name));
@@ -132,12 +137,25 @@ Task<Result<void>> DraftApi::put_part(http::Request& request, http::Response& re
     const std::string text = request.query.get("partNumber");
     const auto number = parse_whole<std::uint32_t>(text);
     if (!number) co_return fail(Code::invalid_argument, "partNumber must be a number, not '" + text + "'");
-    MILLRACE_CO_TRY_ASSIGN(const store::PieceOptions options, options_of(request));
+    MILLRACE_CO_TRY_ASSIGN(store::PieceOptions options, options_of(request));
     const store::DraftName draft{request.query.get("uploadId"), bucket, name};
+    const bool is_appended = request.query.find("append_type").has_value();
+    if (is_appended) {
+        MILLRACE_CO_TRY(check_append_type(request.query.get("append_type")));
+        if (const std::string handle = request.query.get("append_handle"); !handle.empty()) {
+            MILLRACE_CO_TRY_ASSIGN(const Handle part, parse_handle(handle, bucket, name));
+            if (part.draft.id != draft.id) co_return fail(Code::invalid_argument, "append_handle '" + handle + "' is not of the upload " + draft.id);
+            options.extend_at = part.length;
+        } else if (request.query.get("append_type") == "flush" && request.size() == 0) {
+            co_return fail(Code::invalid_argument, "there is nothing to flush: give the append_handle of the last append");
+        }
+    }
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::PieceWriter> writer, drafts_.write_piece(draft, *number, options));
     MILLRACE_CO_TRY(co_await pump(request, *writer));
-    MILLRACE_CO_TRY(writer->commit());
-    co_return co_await response.send(200, {}, "");
+    MILLRACE_CO_TRY_ASSIGN(const std::uint64_t length, writer->commit());
+    http::Headers headers;
+    if (is_appended) headers.set("Ais-Append-Handle", draft.id + "." + std::to_string(length));
+    co_return co_await response.send(200, std::move(headers), "");
 }
 
 Task<Result<void>> DraftApi::abort(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {

@@ -21,7 +21,8 @@ public:
     Task<Result<void>> append(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
     // POST {"action":"mpt-upload"} and {"action":"mpt-complete","value":[{"part-number":N},…]} with uploadId=…
     Task<Result<void>> command(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
-    // PUT uploadId=…&partNumber=N
+    // PUT uploadId=…&partNumber=N, and the same with append_type=append|flush&append_handle=…: the part in several requests, the first
+    // of which has no handle and begins it anew. Nothing is published.
     Task<Result<void>> put_part(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
     // DELETE uploadId=…
     Task<Result<void>> abort(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);

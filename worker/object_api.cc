@@ -22,6 +22,14 @@ Result<CustomMetadata> custom_of(const nlohmann::json& value) {
     return custom;
 }
 
+// A part of something must not be taken for the whole of it.
+Result<void> refuse_lost_parts(const Query& query) {
+    for (const auto& [word, needed] : {std::pair("partNumber", "uploadId"), std::pair("append_handle", "append_type")}) {
+        if (query.find(word)) return fail(Code::invalid_argument, std::string(word) + " needs " + needed + " in the query");
+    }
+    return {};
+}
+
 // AIStore's words for a part of an archive: the whole of it must not be taken for that.
 Result<void> refuse_archive_members(const Query& query) {
     for (const char* word : {"archpath", "archregx", "archmode"}) {
@@ -83,8 +91,10 @@ Task<bool> ObjectApi::redirected(http::Request& request, http::Response& respons
 
 Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     if (request.query.find("object_to")) co_return co_await copy(request, response, bucket, name);
-    if (request.query.find("append_type")) co_return co_await drafts_.append(request, response, bucket, name);
+    // A part of an upload may be appended to: then the request says both.
     if (request.query.find("uploadId")) co_return co_await drafts_.put_part(request, response, bucket, name);
+    if (request.query.find("append_type")) co_return co_await drafts_.append(request, response, bucket, name);
+    MILLRACE_CO_TRY(refuse_lost_parts(request.query));
     MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo stored, co_await store_body(request, bucket, name));
     http::Headers headers = object_headers(stored, cluster_.self());
     headers.set("Millrace-Boot", boot_id_);
@@ -104,14 +114,15 @@ Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, co
     MILLRACE_CO_TRY_ASSIGN(options.expected_checksum, expected_checksum(request.headers));
     MILLRACE_CO_TRY_ASSIGN(options.custom, custom_metadata(request.headers));
     options.sync = sync_puts_ && !job;  // a job's outputs are made durable by its checkpoints
+    std::optional<Fences::Pass> pass;
     if (job) {
-        MILLRACE_CO_TRY(fences_.admit(job->job, job->slice, job->fence));
+        MILLRACE_CO_TRY_ASSIGN(pass, fences_.admit(job->job, job->slice, job->fence));
+        options.guard = &*pass;
         options.provenance = job->provenance;
         options.custom = job->custom;
     }
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectWriter> writer, store_.begin_write(bucket, name, std::move(options)));
     MILLRACE_CO_TRY(co_await pump(request, *writer));
-    if (job) MILLRACE_CO_TRY(fences_.admit(job->job, job->slice, job->fence));
     co_return co_await writer->commit();
 }
 

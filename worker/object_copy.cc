@@ -1,5 +1,7 @@
 #include "worker/object_copy.h"
 
+#include <boost/asio/this_coro.hpp>
+
 #include "core/hash.h"
 #include "core/names.h"
 #include "runtime/object_uname.h"
@@ -32,7 +34,12 @@ Task<Result<void>> ObjectCopy::run(const Query& query, const std::string& bucket
     if (!store_.has_bucket(destination.bucket)) co_return fail(Code::not_found, "bucket \"ais://" + destination.bucket + "\" does not exist");
     MILLRACE_CO_TRY_ASSIGN(const TargetId owner, cluster_.owner(destination.object));
     if (owner == cluster_.self()) co_return co_await make_here(query, bucket, name, destination);
-    co_return co_await make_elsewhere(query, bucket, name, destination);
+    // An output that was begun is finished or given up, whatever happens: with waits that must not throw.
+    const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    Result<void> made = co_await make_elsewhere(query, bucket, name, destination);
+    co_await boost::asio::this_coro::throw_if_cancelled(throws);
+    co_return made;
 }
 
 Task<Result<void>> ObjectCopy::feed(const Query& query, const std::string& bucket, const std::string& name, store::ObjectReader& reader, Sink& sink) {

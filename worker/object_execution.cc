@@ -39,7 +39,7 @@ bool same_origin(const store::Provenance& a, const store::Provenance& b) {
 Outcome remove(const SliceContext& slice, const std::string& name) {
     const bool is_dry = slice.spec.dry_run != wire::DryRun::no;
     auto removed = is_dry ? slice.store.stat(slice.spec.source, name)
-                          : slice.store.erase_created_before(slice.spec.source, name, slice.created_seq_end);
+                          : slice.store.erase_created_before(slice.spec.source, name, slice.created_seq_end, slice.guard.get());
     const bool is_gone = removed ? removed->created_seq >= slice.created_seq_end : removed.error().code == Code::not_found;
     if (is_gone) return ExecutionResult{.skipped = true};
     if (!removed) return failed(Blame::sink, removed.error());
@@ -121,6 +121,7 @@ Task<Outcome> make_here(Work& work, const std::string& destination, const store:
     options.expected_checksum = put.checksum;
     options.custom = std::move(put.custom);
     options.provenance = std::move(put.provenance);
+    options.guard = work.slice.guard.get();
     auto writer = work.slice.store.begin_write(work.slice.spec.destination, destination, std::move(options));
     if (!writer) co_return failed(Blame::sink, writer.error());
     const runtime::RunResult ran = co_await work.feed(**writer);

@@ -3,6 +3,7 @@
 //
 // Runs on a lane, whose thread it may block for the microseconds of a store call.
 #pragma once
+#include <atomic>
 #include <expected>
 #include <memory>
 #include <string>
@@ -32,6 +33,9 @@ struct SliceContext {
     const SpoolFolder& spool;
     const TransformTable& transforms;
     const ClusterView& cluster;
+    std::shared_ptr<const store::ChangeGuard> guard{};  // every change is made under it
+    // Set when what runs under this context is to end: it was paused, stopped or ordered anew.
+    std::shared_ptr<std::atomic<bool>> over = std::make_shared<std::atomic<bool>>(false);
 };
 
 struct ExecutionResult {

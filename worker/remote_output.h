@@ -17,7 +17,7 @@ namespace millrace::worker {
 class RemoteOutput {
 public:
     RemoteOutput(Lane& lane, http::Endpoint endpoint, Instant deadline);
-    ~RemoteOutput();  // requires finish() or abort()
+    ~RemoteOutput();  // requires finish() or abort(), so waits of the task must not throw when it is cancelled
 
     void begin(const std::string& bucket, const std::string& name, const JobPut& put);
     void begin(const std::string& bucket, const std::string& name, http::Headers headers);

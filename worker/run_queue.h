@@ -22,6 +22,7 @@ struct QueuedObject {
 struct Completion {
     std::uint64_t ticket = 0;
     std::expected<ExecutionResult, Failure> result;
+    bool interrupted = false;  // failed under a context that is over: nothing is known of the object
 };
 
 class RunQueue {

@@ -133,6 +133,10 @@ public:
 
     // Whether objects may be started now: it should run, and nothing holds it up.
     bool may_start(Instant now) const { return wants_to_run() && now >= stalled_until_; }
+    // It tries one object now and then, or waits for a checkpoint to succeed.
+    bool met_obstacle() const { return stalls_ > 0 || !checkpoint_failure_.empty(); }
+    // Nothing is started any more, whatever was ordered.
+    bool gave_up() const { return !progress_.failure.empty(); }
     // Objects to run, at most as many as there is room for: workers() at once, the others as these end.
     std::vector<Dispatch> dispatch(Instant now);
     // Exactly one of these for every dispatched ticket.

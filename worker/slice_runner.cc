@@ -1,8 +1,7 @@
 #include "worker/slice_runner.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <ranges>
 #include <thread>
 
@@ -112,7 +111,10 @@ Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& e
     MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, std::move(spec), order.created_seq_end, environment.store, environment.slices));
     MILLRACE_TRY_ASSIGN(const std::optional<state::SliceCheckpoint> checkpoint, environment.slices.checkpoint(job));
     Progress progress = checkpoint ? from_record(*checkpoint) : Progress{};
-    return std::unique_ptr<SliceRunner>(new SliceRunner(environment, std::move(order), std::move(without_list), std::move(selection), std::move(progress)));
+    std::unique_ptr<SliceRunner> runner(
+        new SliceRunner(environment, std::move(order), std::move(without_list), std::move(selection), std::move(progress)));
+    MILLRACE_TRY_ASSIGN(runner->context_, runner->make_context(runner->order_));
+    return runner;
 }
 
 SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec, Selection selection, Progress progress)
@@ -125,7 +127,8 @@ SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder 
       moved_bytes_metric_(metrics::counter("millrace_moved_bytes_total", "Output bytes of jobs that went to another target")),
       checkpoint_seconds_metric_(metrics::histogram("millrace_checkpoint_seconds", "Time of checkpoint barriers")) {
     door_->owner = this;
-    make_context();
+    const auto tell = [&control = environment_.control, door = door_] { post_kick(control, door); };
+    workers_ = std::make_shared<LaneWorkers>(environment_.lanes, queue_, tell);
     machine_.order(desired_of(order_), order_.pass, false);
 }
 
@@ -134,19 +137,35 @@ SliceRunner::~SliceRunner() {
     door_->owner = nullptr;
 }
 
-void SliceRunner::make_context() {
-    context_ = std::make_shared<SliceContext>(SliceContext{
-        JobId(order_.job), spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order_.epoch,
-        make_fence(order_.epoch, order_.incarnation), order_.created_seq_end, environment_.store, environment_.spool, environment_.transforms,
-        environment_.cluster});
+Result<std::shared_ptr<SliceContext>> SliceRunner::make_context(const state::SliceOrder& order) const {
+    const JobId job(order.job);
+    const std::uint64_t fence = make_fence(order.epoch, order.incarnation);
+    MILLRACE_TRY_ASSIGN(Fences::Pass pass, environment_.fences.begin(job, environment_.cluster.self(), fence));
+    return std::make_shared<SliceContext>(SliceContext{
+        job, spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order.epoch, fence, order.created_seq_end, environment_.store,
+        environment_.spool, environment_.transforms, environment_.cluster, std::make_shared<const Fences::Pass>(std::move(pass))});
 }
 
-void SliceRunner::adopt(const state::SliceOrder& order) {
+Result<void> SliceRunner::adopt(const state::SliceOrder& order) {
+    MILLRACE_TRY_ASSIGN(std::shared_ptr<SliceContext> context, make_context(order));
+    const bool goes_on = order.epoch == order_.epoch && desired_of(order) == Desired::run && !*context_->over;
+    if (goes_on) {
+        context->over = context_->over;
+    } else {
+        end_attempts();
+    }
     order_ = order;
-    make_context();
+    context_ = std::move(context);
     machine_.order(desired_of(order_), order_.pass, true);
     log::info("slice ordered", {{"job", order_.job}, {"revision", order_.revision}, {"desired", order_.desired}, {"epoch", order_.epoch}});
     kick();
+    return {};
+}
+
+// They come back as what was never begun.
+void SliceRunner::end_attempts() {
+    if (context_->over->exchange(true)) return;
+    workers_->end_what_is_over();
 }
 
 void SliceRunner::admit(bool admitted) {
@@ -186,6 +205,7 @@ void SliceRunner::pump() {
     const Instant now = steady_now();
     collect();
     check_transform();
+    if (machine_.gave_up()) end_attempts();
     if (stopping_ || rewind_ || !machine_.may_start(now)) take_back();
     if (!stopping_) {
         if (rewind_ && machine_.in_flight() == 0 && !machine_.checkpointing()) {
@@ -204,9 +224,17 @@ void SliceRunner::pump() {
         }
     }
     report();
+    look_at_place();
     arm_timer();
     pumping_ = false;
     if (std::exchange(kicked_, false)) post_kick(environment_.control, door_);
+}
+
+void SliceRunner::look_at_place() {
+    const PlaceClaim now{admitted_, wants_to_run(), is_stalled()};
+    if (now == told_) return;
+    told_ = now;
+    if (environment_.places_change) environment_.places_change();
 }
 
 void SliceRunner::feed(Instant now) {
@@ -233,7 +261,7 @@ void SliceRunner::check_transform() {
     } else if (!ready) {
         waits_for_transform_ = true;
         machine_.transform_ready(false, ready.error().context);
-    } else if (!admitted_ && desired_of(order_) == Desired::run) {
+    } else if (!admitted_ && desired_of(order_) == Desired::run && !machine_.met_obstacle()) {
         machine_.transform_ready(false, "waiting for a place: " + std::to_string(environment_.config.running_slices_max) + " slices run on this target");
     } else {
         machine_.transform_ready(true, "");
@@ -242,7 +270,7 @@ void SliceRunner::check_transform() {
 
 void SliceRunner::start_objects(const std::vector<Dispatch>& chosen) {
     queue_->add(chosen, context_);
-    for (const std::size_t lane : queue_->hire(machine_.workers())) launch_worker(environment_.lanes.at(lane));
+    for (const std::size_t lane : queue_->hire(machine_.workers())) workers_->hire(lane);
 }
 
 // What no lane has begun waits here, when the slice may not start anything.
@@ -251,24 +279,13 @@ void SliceRunner::take_back() {
     for (const std::uint64_t ticket : tickets | std::views::reverse) machine_.not_started(ticket);
 }
 
-// The worker owns all it needs: it may end after this runner.
-void SliceRunner::launch_worker(Lane& lane) {
-    auto work = [](std::shared_ptr<RunQueue> queue, std::shared_ptr<Door> door, Loop& control, Lane& here) -> Task<void> {
-        while (auto object = queue->next(here.index)) {
-            auto result = co_await execute(*object->context, here, std::move(object->dispatch.name), object->dispatch.isolated);
-            if (queue->completed({object->dispatch.ticket, std::move(result)})) post_kick(control, door);
-            co_await next_turn();  // the lane's other objects get their turn
-        }
-    };
-    boost::asio::co_spawn(lane.loop.executor(), work(queue_, door_, environment_.control, lane), boost::asio::detached);
-}
-
 void SliceRunner::collect() {
     const Instant now = steady_now();
     for (Completion& completion : queue_->collect()) land(completion, now);
 }
 
 void SliceRunner::land(Completion& completion, Instant now) {
+    if (completion.interrupted) return machine_.not_started(completion.ticket);
     if (!completion.result) {
         const Failure& failure = completion.result.error();
         log::debug("object attempt failed", {{"job", order_.job}, {"ticket", completion.ticket}, {"error", failure.error}});
@@ -290,6 +307,7 @@ void SliceRunner::land(Completion& completion, Instant now) {
 // ---- survey, checkpoint
 
 Task<void> SliceRunner::run_survey() {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
     surveying_ = true;
     while (machine_.wants_survey() && !stopping_) {
         const std::string after = machine_.survey().after;
@@ -307,6 +325,7 @@ Task<void> SliceRunner::run_survey() {
 }
 
 Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
     const Instant begun = steady_now();
     const RemoteOutputs::ByTarget remote = remote_outputs_.begin_barrier();
     const JobId job(order_.job);
@@ -385,6 +404,7 @@ void SliceRunner::arm_timer() {
 }
 
 Task<void> SliceRunner::run_timer() {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
     while (!stopping_) {
         timer_changed_.clear();
         timer_waits_until_ = std::min(wake_at_, steady_now() + std::chrono::hours(1));
@@ -401,17 +421,22 @@ Task<void> SliceRunner::run_timer() {
 void SliceRunner::begin_stop() {
     stopping_ = true;
     take_back();
+    end_attempts();
     timer_changed_.set();
 }
 
 Task<void> SliceRunner::stop() {
     begin_stop();
-    const Instant deadline = steady_now() + std::chrono::seconds(30);
-    while (machine_.in_flight() > 0 && steady_now() < deadline) {
+    // What is cancelled ends soon; to go away before it has would take the store from under it.
+    while (machine_.in_flight() > 0) {
         co_await sleep_for(milliseconds(5));
         collect();
     }
-    co_await tasks_.join();
+    // A checkpoint that asks a silent target gives up.
+    while (tasks_.size() > 0) {
+        tasks_.cancel();
+        co_await sleep_for(milliseconds(5));
+    }
 }
 
 }  // namespace millrace::worker

@@ -14,7 +14,10 @@
 #include "core/loop.h"
 #include "core/metrics.h"
 #include "state/slice_store.h"
+#include "worker/fences.h"
+#include "worker/lane_workers.h"
 #include "worker/object_execution.h"
+#include "worker/places.h"
 #include "worker/remote_outputs.h"
 #include "worker/run_queue.h"
 #include "worker/selection.h"
@@ -31,11 +34,13 @@ struct SliceEnvironment {
     http::Client& client;  // of the control loop
     store::ObjectStore& store;
     state::SliceStore& slices;
+    Fences& fences;
     const SpoolFolder& spool;
     const TransformTable& transforms;
     const ClusterView& cluster;
     const TargetConfig& config;
     std::function<void(const wire::SliceStatus&)> report;
+    std::function<void()> places_change;  // one is wanted, or not any more
 };
 
 class SliceRunner {
@@ -44,8 +49,8 @@ public:
     static Result<std::unique_ptr<SliceRunner>> make(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec);
     ~SliceRunner();  // requires stop()
 
-    // A newer order, written down already.
-    void adopt(const state::SliceOrder& order);
+    // A newer order, written down already. What runs ends, unless it goes on as it was.
+    Result<void> adopt(const state::SliceOrder& order);
     const state::SliceOrder& order() const { return order_; }
 
     // Looks at what is to be done now; called after every event that may matter (a transform's or a target's change).
@@ -54,12 +59,14 @@ public:
     void admit(bool admitted);
     bool admitted() const { return admitted_; }
     bool wants_to_run() const;
+    // Met an obstacle, or has no transform now; see worker/places.h.
+    bool is_stalled() const { return waits_for_transform_ || machine_.met_obstacle(); }
 
     void acknowledged(const wire::StatusAck& ack) { reporter_.acknowledged(ack); }
     void report_again();
-    // No object is started any more.
+    // No object is started any more, and what runs is cancelled.
     void begin_stop();
-    // Waits for what is in progress. What was not checkpointed runs again at the next start.
+    // Waits until that has ended, which takes moments. What was not checkpointed runs again at the next start.
     Task<void> stop();
 
 private:
@@ -69,7 +76,9 @@ private:
     };
 
     SliceRunner(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec, Selection selection, Progress progress);
-    void make_context();
+    Result<std::shared_ptr<SliceContext>> make_context(const state::SliceOrder& order) const;
+    void end_attempts();
+    void look_at_place();
     void pump();
     void feed(Instant now);
     static void post_kick(Loop& control, const std::shared_ptr<Door>& door);
@@ -77,7 +86,6 @@ private:
     // Code::conflict when one was given up until somebody starts it again.
     Result<void> transforms_ready() const;
     void start_objects(const std::vector<Dispatch>& chosen);
-    void launch_worker(Lane& lane);
     void take_back();
     void collect();
     void land(Completion& completion, Instant now);
@@ -98,6 +106,7 @@ private:
     std::shared_ptr<const SliceContext> context_;
     std::shared_ptr<RunQueue> queue_;
     std::shared_ptr<Door> door_ = std::make_shared<Door>();
+    std::shared_ptr<LaneWorkers> workers_;
     TaskGroup tasks_;
     Event timer_changed_;
     Instant wake_at_ = Instant::max();
@@ -109,6 +118,7 @@ private:
     bool stopping_ = false;
     bool admitted_ = false;
     bool waits_for_transform_ = false;
+    PlaceClaim told_;                   // at the last places_change
     bool rewind_ = false;               // a target lost outputs that were not durable yet
     Progress durable_;                  // the last checkpoint
     RemoteOutputs remote_outputs_;      // since the last checkpoint

@@ -1,6 +1,7 @@
 #include "worker/slice_table.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/log.h"
 #include "state/record.h"
@@ -8,25 +9,28 @@
 namespace millrace::worker {
 namespace {
 constexpr std::size_t kNamesInPlaceMax = 10'000;  // the list of a job is written down aside when it is longer
+constexpr auto kForgottenFencesKept = std::chrono::hours(24 * 30);
+constexpr std::uint32_t kForgottenPerCleaning = 1000;
+constexpr std::size_t kSharingRoundsMax = 8;
 }  // namespace
 
-SliceTable::SliceTable(SliceEnvironment environment, Fences& fences, std::function<void(const wire::Message&)> send)
-    : environment_(std::move(environment)), fences_(fences), send_(std::move(send)) {
-    environment_.report = [this](const wire::SliceStatus& status) {
-        send_(status);
-        share_places();
-    };
+SliceTable::SliceTable(SliceEnvironment environment, std::function<void(const wire::Message&)> send)
+    : environment_(std::move(environment)), send_(std::move(send)) {
+    environment_.report = [this](const wire::SliceStatus& status) { send_(status); };
+    environment_.places_change = [this] { share_places(); };
 }
 
 SliceTable::~SliceTable() = default;
 
 Result<void> SliceTable::restore() {
+    drop_old_fences();
     MILLRACE_TRY_ASSIGN(std::vector<state::SliceOrder> orders, environment_.slices.orders());
     for (state::SliceOrder& order : orders) {
         const JobId job(order.job);
         MILLRACE_TRY_ASSIGN(const auto bytes, environment_.slices.spec_bytes(job));
         auto spec = state::decode_record<wire::JobSpec>("specification of job " + order.job, bytes.value_or(""));
         ++order.incarnation;
+        arrivals_ = std::max(arrivals_, order.arrival);
         if (auto written = environment_.slices.put_order(order, nullptr); !written) return written.error();
         auto runner = spec ? SliceRunner::make(environment_, order, std::move(*spec)) : Result<std::unique_ptr<SliceRunner>>(spec.error());
         if (!runner) {
@@ -98,16 +102,16 @@ Task<Result<void>> SliceTable::adopt(wire::Directive directive) {
         order.job = directive.job;
         order.incarnation = 1;
         order.created_seq_end = environment_.store.next_created_seq();
+        order.arrival = ++arrivals_;
     }
     order.revision = directive.revision;
     order.desired = static_cast<int>(directive.desired);
     order.epoch = directive.epoch;
     order.pass = directive.pass;
-    if (directive.desired == wire::Desired::stop) MILLRACE_CO_TRY(fences_.stop(job, directive.epoch));
+    if (directive.desired == wire::Desired::stop) MILLRACE_CO_TRY(environment_.fences.stop(job, directive.epoch));
     if (found != runners_.end()) {
         MILLRACE_CO_TRY(environment_.slices.put_order(order, nullptr));
-        found->second->adopt(order);
-        co_return Result<void>{};
+        co_return found->second->adopt(order);
     }
     auto write = [this, order, spec = &directive.spec] {
         const std::string bytes = state::encode_record(*spec);
@@ -129,8 +133,17 @@ Task<void> SliceTable::forget(const JobId& job) {
         log::info("slice forgotten", {{"job", job}});
     }
     damaged_.erase(job);
-    if (auto forgotten = environment_.slices.forget(job); !forgotten) {
+    if (auto forgotten = environment_.slices.forget(job, unix_now_ns()); !forgotten) {
         log::warn("slice records could not be removed", {{"job", job}, {"error", forgotten.error()}});
+    }
+    environment_.fences.forgotten(job);
+    if (++forgotten_ % kForgottenPerCleaning == 0) drop_old_fences();
+}
+
+void SliceTable::drop_old_fences() {
+    const std::int64_t kept_ns = std::chrono::nanoseconds(kForgottenFencesKept).count();
+    if (auto dropped = environment_.slices.drop_fences_forgotten_before(unix_now_ns() - kept_ns); !dropped) {
+        log::warn("fences of removed jobs stay", {{"error", dropped.error()}});
     }
 }
 
@@ -147,29 +160,42 @@ void SliceTable::kick_all() {
     for (const auto& [job, runner] : runners_) runner->kick();
 }
 
-// A slice that has a place keeps it until it is done; then the next one waiting gets it.
+// A slice that gets or loses its place may change the claims of others.
 void SliceTable::share_places() {
+    share_again_ = true;
     if (std::exchange(sharing_, true)) return;
-    std::uint32_t taken = 0;
-    for (const auto& [job, runner] : runners_) {
-        if (runner->admitted() && !runner->wants_to_run()) runner->admit(false);
-        if (runner->admitted()) ++taken;
-    }
-    for (const auto& [job, runner] : runners_) {
-        if (taken >= environment_.config.running_slices_max) break;
-        if (runner->admitted() || !runner->wants_to_run()) continue;
-        runner->admit(true);
-        ++taken;
-    }
+    for (std::size_t rounds = 0; std::exchange(share_again_, false) && rounds < kSharingRoundsMax; ++rounds) share_places_once();
     sharing_ = false;
+}
+
+void SliceTable::share_places_once() {
+    std::vector<SliceRunner*> line;
+    for (const auto& [job, runner] : runners_) line.push_back(runner.get());
+    const auto arrival = [](const SliceRunner* runner) {
+        const state::SliceOrder& order = runner->order();
+        return std::tuple(order.arrival, order.created_seq_end, order.job);
+    };
+    std::ranges::sort(line, {}, arrival);
+    std::vector<PlaceClaim> claims;
+    for (const SliceRunner* runner : line) claims.push_back({runner->admitted(), runner->wants_to_run(), runner->is_stalled()});
+    const std::vector<bool> shared = worker::share_places(claims, environment_.config.running_slices_max);
+    for (const bool given : {false, true}) {
+        for (std::size_t i = 0; i < line.size(); ++i) {
+            if (shared[i] == given) line[i]->admit(given);
+        }
+    }
 }
 
 std::uint32_t SliceTable::running() const {
     return static_cast<std::uint32_t>(std::ranges::count_if(runners_, [](const auto& item) { return item.second->wants_to_run(); }));
 }
 
-Task<void> SliceTable::stop() {
+void SliceTable::begin_stop() {
     for (const auto& [job, runner] : runners_) runner->begin_stop();
+}
+
+Task<void> SliceTable::stop() {
+    begin_stop();
     for (const auto& [job, runner] : runners_) co_await runner->stop();
     runners_.clear();
 }

@@ -14,7 +14,7 @@ namespace millrace::worker {
 
 class SliceTable {
 public:
-    SliceTable(SliceEnvironment environment, Fences& fences, std::function<void(const wire::Message&)> send);
+    SliceTable(SliceEnvironment environment, std::function<void(const wire::Message&)> send);
     ~SliceTable();  // requires stop()
 
     // Continues what was written down. A damaged record names itself and stops only its own slice.
@@ -26,15 +26,18 @@ public:
     // A transform or the cluster changed.
     void kick_all();
     std::uint32_t running() const;
+    // No object is started any more, and what runs is cancelled.
+    void begin_stop();
     Task<void> stop();
 
 private:
     Task<Result<void>> adopt(wire::Directive directive);
     Task<void> forget(const JobId& job);
     void share_places();
+    void share_places_once();
+    void drop_old_fences();
 
     SliceEnvironment environment_;
-    Fences& fences_;
     std::function<void(const wire::Message&)> send_;
     std::map<JobId, std::unique_ptr<SliceRunner>> runners_;
     std::map<JobId, Error> damaged_;  // slices whose records cannot be read
@@ -42,6 +45,9 @@ private:
     std::set<JobId> adopting_;
     ListAssembly lists_;
     bool sharing_ = false;
+    bool share_again_ = false;
+    std::uint32_t forgotten_ = 0;
+    std::uint64_t arrivals_ = 0;
 };
 
 }  // namespace millrace::worker

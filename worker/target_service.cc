@@ -123,8 +123,8 @@ void TargetService::Impl::build() {
             if (link) link->report_transforms();
         });
     });
-    SliceEnvironment slice_environment{control, *job_lanes, *blocking, *client, *store, *slice_store, *spool, *transforms, *cluster, config, {}};
-    slices = std::make_unique<SliceTable>(slice_environment, *fences, [this](const wire::Message& message) {
+    SliceEnvironment slice_environment{control, *job_lanes, *blocking, *client, *store, *slice_store, *fences, *spool, *transforms, *cluster, config, {}, {}};
+    slices = std::make_unique<SliceTable>(slice_environment, [this](const wire::Message& message) {
         if (link) link->send(message);
     });
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
@@ -269,6 +269,12 @@ void TargetService::Impl::stop() {
         co_await slices->stop();
         co_await transforms->stop();
     };
+    // First: a server's direct put waits for the run that takes it.
+    auto begin = [this] {
+        slices->begin_stop();
+        return 0;
+    };
+    run_blocking(control, call_on(control.executor(), begin));
     server->stop(std::chrono::seconds(2));
     run_blocking(control, wind_down());
     link.reset();

@@ -29,6 +29,7 @@ Task<runtime::RunResult> pass_on(Source& source, Sink& sink) {
         if (!written) co_return failed(runtime::Blame::sink, written.error());
         passed += *count;
         co_await next_turn();  // neither side waits for anything when both are files
+        if (co_await is_cancelled()) co_return failed(runtime::Blame::sink, fail(Code::cancelled, "the copy was given up"));
     }
 }
 

@@ -274,6 +274,25 @@ class Surface(ClusterCase):
         self.complete("parts", "x", upload, [3, 1, 2])  # the client never heard of the first
         self.assertEqual(len(self.ok("GET", "parts", "x")[1]), len(LARGE) + 8)
 
+    def test_a_part_that_is_appended_to_stays_a_part(self):
+        self.cluster.create_bucket("part-append")
+        self.ok("PUT", "part-append", "x", body=b"live")
+        upload = self.begin_upload("part-append", "x")
+        part = {"uploadId": upload, "partNumber": 2, "append_type": "append"}
+        self.put_part("part-append", "x", upload, 2, b"an earlier try of the same part")
+        first = self.ok("PUT", "part-append", "x", {**part, "append_handle": ""}, b"two")[0]["Ais-Append-Handle"]
+        last = self.ok("PUT", "part-append", "x", {**part, "append_handle": first}, LARGE)[0]["Ais-Append-Handle"]
+        self.ok("PUT", "part-append", "x", {**part, "append_handle": first}, LARGE)  # again: its answer was lost
+        self.ok("PUT", "part-append", "x", {**part, "append_type": "flush", "append_handle": last})
+        self.refused(400, "PUT", "part-append", "x", {**part, "append_handle": "draft-0123456789.3"}, b"of another")
+        self.refused(400, "PUT", "part-append", "x", {**part, "append_type": "flush", "append_handle": ""})
+        self.refused(400, "PUT", "part-append", "x", {"partNumber": 2}, b"without its upload")
+        self.refused(400, "PUT", "part-append", "x", {"append_handle": last}, b"without its type")
+        self.assertEqual(self.ok("GET", "part-append", "x")[1], b"live")
+        self.put_part("part-append", "x", upload, 1, b"one")
+        self.complete("part-append", "x", upload, [1, 2])
+        self.assertEqual(self.ok("GET", "part-append", "x")[1], b"onetwo" + LARGE)
+
     def test_parts_arrive_in_parallel(self):
         self.cluster.create_bucket("parallel")
         upload = self.begin_upload("parallel", "x")

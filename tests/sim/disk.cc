@@ -12,11 +12,11 @@ void Disk::lose_power() {
 }
 
 Result<void> Disk::put(const Put& put) {
-    std::uint64_t& fence = fences[{put.output.job, put.output.slice}];
-    if (put.fence < fence || put.fence < fences[{put.output.job, "*"}]) return fail(Code::stale_epoch,
-        "this output is from a run that was stopped or started again");
+    if (!welcomes(put.output.job, put.output.slice, put.fence)) {
+        return fail(Code::stale_epoch, "this output is from a run that was stopped or started again");
+    }
     if (full) return fail(Code::no_space, "the disk is full");
-    fence = put.fence;
+    begin(put.output.job, put.output.slice, put.fence);
     outputs[{put.bucket, put.name}].newest = put.output;
     return {};
 }
@@ -24,6 +24,15 @@ Result<void> Disk::put(const Put& put) {
 void Disk::stop(const std::string& job, std::uint64_t epoch) {
     std::uint64_t& floor = fences[{job, "*"}];
     floor = std::max(floor, make_fence(epoch + 1, 0));
+}
+
+void Disk::begin(const std::string& job, const std::string& slice, std::uint64_t fence) {
+    std::uint64_t& newest = fences[{job, slice}];
+    newest = std::max(newest, fence);
+}
+
+bool Disk::welcomes(const std::string& job, const std::string& slice, std::uint64_t fence) {
+    return fence >= fences[{job, slice}] && fence >= fences[{job, "*"}];
 }
 
 bool Disk::remove(const std::string& name, std::uint64_t created_seq_end) {

@@ -65,6 +65,9 @@ public:
     Result<void> put(const Put& put);
     // No output of the job from this epoch or an earlier one is accepted any more.
     void stop(const std::string& job, std::uint64_t epoch);
+    // Nor of an earlier run of this slice.
+    void begin(const std::string& job, const std::string& slice, std::uint64_t fence);
+    bool welcomes(const std::string& job, const std::string& slice, std::uint64_t fence);
     // Makes the outputs of a slice durable.
     void sync(const std::string& job, const std::string& slice);
     // False when there is none that was created before.

@@ -48,6 +48,9 @@ Slice::Slice(Target& target, std::string job, SliceDisk& disk, std::uint64_t id)
 // ---- what others tell it
 
 void Slice::order(bool fresh) {
+    const bool goes_on = disk_.epoch == epoch_ && disk_.desired == wire::Desired::run;
+    epoch_ = disk_.epoch;
+    if (!goes_on) end_attempts();
     machine_.order(to_worker(disk_.desired), disk_.pass, fresh);
     transform_changed();
 }
@@ -71,6 +74,28 @@ void Slice::acknowledged(const wire::StatusAck& ack) {
 void Slice::start_over() {
     reporter_.start_over();
     pump();
+}
+
+bool Slice::is_on(std::uint64_t ticket, std::uint64_t number) const {
+    const auto found = attempts_.find(ticket);
+    return found != attempts_.end() && found->second.number == number;
+}
+
+void Slice::later(Duration delay, std::uint64_t ticket, void (Slice::*step)(std::uint64_t ticket)) {
+    target_.later(delay, job_, [ticket, step, number = attempts_.at(ticket).number](Slice& self) {
+        if (self.is_on(ticket, number)) (self.*step)(ticket);
+        self.pump();
+    });
+}
+
+void Slice::end_attempts() {
+    for (const auto& [ticket, attempt] : attempts_) later(target_.cluster().world.random().between_ms(0, 100), ticket, &Slice::interrupt);
+}
+
+void Slice::interrupt(std::uint64_t ticket) {
+    target_.leave_instance(job_, ticket);
+    attempts_.erase(ticket);
+    machine_.not_started(ticket);
 }
 
 void Slice::later(Duration delay, std::function<void()> action) {
@@ -179,7 +204,7 @@ void Slice::start(const worker::Dispatch& dispatch) {
     if (!Truth::may_run(disk_, dispatch.name)) throw Broken(job_ + " on " + target_.id() + ": runs " + dispatch.name + " again, which is settled");
     attempts_[dispatch.ticket] = {dispatch.name, dispatch.isolated, make_fence(disk_.epoch, disk_.incarnation), ++attempts_begun_};
     const bool removes = disk_.spec.operation == wire::Operation::remove;
-    later(target_.cluster().world.random().between_ms(0, 3), [this, removes, ticket = dispatch.ticket] { removes ? remove(ticket) : read(ticket); });
+    later(target_.cluster().world.random().between_ms(0, 3), dispatch.ticket, removes ? &Slice::remove : &Slice::read);
 }
 
 void Slice::remove(std::uint64_t ticket) {
@@ -188,6 +213,10 @@ void Slice::remove(std::uint64_t ticket) {
         return failed(ticket, Blame::sink, fail(Code::io, "the disk has a bad day"));
     }
     const Attempt attempt = attempts_.at(ticket);
+    if (!target_.disk.welcomes(job_, target_.id(), attempt.fence)) {
+        return failed(ticket, Blame::sink, fail(Code::stale_epoch, "this removal is of a run that was stopped or started again"));
+    }
+    cluster.truth.made_visible(job_, target_.id(), target_.id(), attempt.fence, target_.current_fence(job_));
     attempts_.erase(ticket);
     const bool removed = cluster.remove_source(attempt.name, disk_.created_seq_end);
     if (removed) {
@@ -219,12 +248,7 @@ void Slice::transform(std::uint64_t ticket) {
     if (!target_.transform_takes_objects()) return failed(ticket, Blame::transform, fail(Code::unavailable, "the transform does not run"));
     if (!attempt.isolated) target_.enter_instance(job_, ticket);
     Cluster& cluster = target_.cluster();
-    target_.later(cluster.world.random().between_ms(1, cluster.settings.transform_ms_max), job_, [ticket, number = attempt.number](Slice& self) {
-        const auto found = self.attempts_.find(ticket);
-        if (found == self.attempts_.end() || found->second.number != number) return;  // it went with the instance
-        self.transform_ended(ticket);
-        self.pump();
-    });
+    later(cluster.world.random().between_ms(1, cluster.settings.transform_ms_max), ticket, &Slice::transform_ended);
 }
 
 void Slice::transform_ended(std::uint64_t ticket) {
@@ -248,7 +272,8 @@ void Slice::put(std::uint64_t ticket) {
     const std::string name = RenameRule{disk_.spec.ext, disk_.spec.prepend}.apply(attempt.name);
     const std::string to = owner_of(name, target_.cluster().target_ids()).str();
     Put put{disk_.spec.destination, name, {transformed(attempt.name, attempt.version), attempt.version, job_, target_.id()}, attempt.fence};
-    target_.put(to, std::move(put), [ticket, to](Slice& self, const Result<std::uint64_t>& boot) {
+    target_.put(to, std::move(put), [ticket, to, number = attempt.number](Slice& self, const Result<std::uint64_t>& boot) {
+        if (!self.is_on(ticket, number)) return;  // it was interrupted: whether its output is there is not known
         if (!boot) {
             self.failed(ticket, Blame::sink, boot.error());
         } else {

@@ -51,6 +51,12 @@ private:
     void survey_page();
     void feed();
     void start(const worker::Dispatch& dispatch);
+    // What runs ends soon; what it has sent on its way may arrive all the same.
+    void end_attempts();
+    // Unless the attempt has ended before.
+    void later(Duration delay, std::uint64_t ticket, void (Slice::*step)(std::uint64_t ticket));
+    bool is_on(std::uint64_t ticket, std::uint64_t number) const;
+    void interrupt(std::uint64_t ticket);
     void read(std::uint64_t ticket);
     void remove(std::uint64_t ticket);
     void transform(std::uint64_t ticket);
@@ -74,6 +80,7 @@ private:
     worker::SliceReporter reporter_;
     std::map<std::uint64_t, Attempt> attempts_;  // by ticket
     std::uint64_t attempts_begun_ = 0;
+    std::uint64_t epoch_ = 0;  // of the order under which it works
     bool surveying_ = false;
     bool rewind_ = false;
     Instant wake_at_ = Instant::max();

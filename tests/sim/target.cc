@@ -27,6 +27,7 @@ void Target::start() {
     disk.sync_removals();
     for (auto& [job, slice] : disk.slices) {
         ++slice.incarnation;
+        disk.begin(job, id_, make_fence(slice.epoch, slice.incarnation));
         slices_[job] = std::make_unique<Slice>(*this, job, slice, boot_ * 1000 + slices_.size());
     }
     for (auto& [job, slice] : slices_) slice->order(false);
@@ -112,10 +113,17 @@ void Target::put(const std::string& to, Put put, const PutDone& done) {
             result = fail(Code::unavailable, "target " + to + " does not answer");
         } else if (auto stored = receiver.disk.put(put); !stored) {
             result = stored.error();
+        } else {
+            cluster_.truth.made_visible(put.output.job, id_, to, put.fence, to == id_ ? current_fence(put.output.job) : 0);
         }
         const Slice* slice = find(put.output.job);
         if (slice != nullptr && slice->id() == id) answer(put.output.job, done, result);  // else it landed after its sender's death
     });
+}
+
+std::uint64_t Target::current_fence(const std::string& job) const {
+    const auto slice = disk.slices.find(job);
+    return slice == disk.slices.end() ? UINT64_MAX : make_fence(slice->second.epoch, slice->second.incarnation);
 }
 
 void Target::sync(const std::string& to, const std::string& job, const PutDone& done) {
@@ -185,6 +193,8 @@ void Target::take_directive(const wire::Directive& directive) {
             slices_.erase(directive.job);
             lists_.forget(directive.job);
             disk.slices.erase(directive.job);
+            disk.fences[{directive.job, "*"}] = UINT64_MAX;
+            cluster_.truth.stopped(directive.job, id_, UINT64_MAX);
             cluster_.truth.forgotten(directive.job, id_);
             std::erase_if(in_instance_, [&](const auto& held) { return held.first == directive.job; });
             return send(wire::DirectiveAck{directive.job, directive.revision, false});
@@ -200,7 +210,10 @@ void Target::adopt(const wire::Directive& directive) {
     slice.desired = directive.desired;
     slice.epoch = directive.epoch;
     slice.pass = directive.pass;
-    if (directive.desired == wire::Desired::stop) disk.stop(directive.job, directive.epoch);
+    if (directive.desired == wire::Desired::stop) {
+        disk.stop(directive.job, directive.epoch);
+        cluster_.truth.stopped(directive.job, id_, make_fence(directive.epoch + 1, 0));
+    }
     cluster_.world.trace(id_ + " adopts " + directive.job + " revision " + std::to_string(directive.revision) + " desired " +
                          std::to_string(static_cast<int>(directive.desired)) + " pass " + std::to_string(directive.pass));
     if (is_new) {
@@ -208,6 +221,7 @@ void Target::adopt(const wire::Directive& directive) {
         select(directive.job, slice);
         slices_[directive.job] = std::make_unique<Slice>(*this, directive.job, slice, boot_ * 1000 + slices_.size());
     }
+    disk.begin(directive.job, id_, make_fence(slice.epoch, slice.incarnation));
     send(wire::DirectiveAck{directive.job, slice.revision, false});
     slices_.at(directive.job)->order(!is_new);
 }

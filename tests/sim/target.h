@@ -40,6 +40,8 @@ public:
     // the process that gave it, and is lost when the sender is gone.
     using PutDone = std::function<void(Slice&, Result<std::uint64_t> boot)>;
     void put(const std::string& to, Put put, const PutDone& done);
+    // Of the newest order; UINT64_MAX when there is none any more.
+    std::uint64_t current_fence(const std::string& job) const;
     void sync(const std::string& to, const std::string& job, const PutDone& done);
 
     // Runs the action on the slice, unless it is gone by then.

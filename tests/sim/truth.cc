@@ -45,6 +45,20 @@ void Truth::done(const std::string& job, const std::string& name, std::uint64_t 
     known = std::max(known, version);
 }
 
+void Truth::stopped(const std::string& job, const std::string& target, std::uint64_t fence) {
+    std::uint64_t& floor = stopped_[{job, target}];
+    floor = std::max(floor, fence);
+}
+
+void Truth::made_visible(const std::string& job, const std::string& slice, const std::string& target, std::uint64_t fence, std::uint64_t current) {
+    const std::string where = job + " of " + slice + " on " + target;
+    std::uint64_t& newest = seen_[{job, slice, target}];
+    require(fence >= stopped_[{job, target}], where, "something became visible after its stop was acknowledged");
+    require(fence >= newest, where, "something of an older run became visible after a newer one's");
+    require(fence >= current, where, "something of an order that is over became visible");
+    newest = fence;
+}
+
 bool Truth::may_run(const SliceDisk& slice, const std::string& name) {
     if (!slice.checkpoint || !is_settled(*slice.checkpoint, name)) return true;
     const auto row = slice.ledger.find(name);

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "scheduler/job.h"
@@ -40,6 +41,11 @@ public:
     // A checkpoint says that the object is done, from this version.
     void done(const std::string& job, const std::string& name, std::uint64_t version);
 
+    // A target has acknowledged a stop, or a removal, of the job: nothing below this fence may become visible there any more.
+    void stopped(const std::string& job, const std::string& target, std::uint64_t fence);
+    // An output became visible on a target, or a source went. current: the fence of the newest order, where the slice is of that target.
+    void made_visible(const std::string& job, const std::string& slice, const std::string& target, std::uint64_t fence, std::uint64_t current);
+
     // What must hold of a slice at any time. Throws Broken.
     void check_slice(const std::string& job, const std::string& target, const Disks& disks, std::size_t window_objects_max) const;
     // What must hold of a job that ended as completed, with or without errors. Throws Broken.
@@ -61,6 +67,8 @@ private:
     std::set<JobAndName> removed_;                                                                   // since they were selected
     std::map<std::pair<std::string, std::string>, std::set<std::string>> removals_;  // of each job that removes, by job and target
     std::map<JobAndName, std::uint64_t> done_versions_;
+    std::map<std::pair<std::string, std::string>, std::uint64_t> stopped_;             // by job and target
+    std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t> seen_;  // newest, by job, slice and target
 };
 
 }  // namespace millrace::sim

@@ -41,7 +41,7 @@ void expect_pinned(const Record& record, const std::string& pinned) {
 }
 
 SliceOrder order() {
-    return {.job = "job-1", .revision = 300, .desired = 2, .epoch = 3, .pass = 4, .incarnation = 5, .created_seq_end = 70'000};
+    return {.job = "job-1", .revision = 300, .desired = 2, .epoch = 3, .pass = 4, .incarnation = 5, .created_seq_end = 70'000, .arrival = 6};
 }
 
 SliceCheckpoint checkpoint() {
@@ -74,8 +74,13 @@ wire::JobSpec spec() {
 }
 
 TEST(SliceRecords, BytesOfAnOrder) {
-    expect_pinned(order(), "0187a36a6f62a56a6f622d31a87265766973696f6ecd012ca76465736972656402a565706f636803a47061737304ab696e636172"
-                  "6e6174696f6e05af637265617465645f7365715f656e64ce00011170");
+    const std::string before_arrivals = "a36a6f62a56a6f622d31a87265766973696f6ecd012ca76465736972656402a565706f636803a47061737304ab696e636172"
+                                        "6e6174696f6e05af637265617465645f7365715f656e64ce00011170";
+    expect_pinned(order(), "0188" + before_arrivals + "a76172726976616c06");
+    const Result<SliceOrder> earlier = decode_record<SliceOrder>("it", unhex("0187" + before_arrivals));
+    ASSERT_TRUE(earlier) << earlier.error().context;
+    EXPECT_EQ(earlier->created_seq_end, 70'000u);
+    EXPECT_EQ(earlier->arrival, 0u);
 }
 
 TEST(SliceRecords, BytesOfACheckpoint) {

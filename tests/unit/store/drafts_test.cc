@@ -175,6 +175,20 @@ TEST_F(DraftsTest, OneWriterPerPieceAndNonePublishingMeanwhile) {
     EXPECT_TRUE(publish(draft, {1, 2}));
 }
 
+TEST_F(DraftsTest, ACommittedPieceIsFreeAtOnceThoughItsWriterIsStillThere) {
+    const DraftName draft = begin();
+    const auto first = store_->drafts().write_piece(draft, 1, {});
+    ASSERT_TRUE(run_blocking(loop_, (*first)->write(as_bytes("one"))));
+    ASSERT_TRUE((*first)->commit());
+    ASSERT_TRUE(extend(draft, 3, ", and more"));
+    const auto second = store_->drafts().write_piece(draft, 2, {});
+    ASSERT_TRUE(run_blocking(loop_, (*second)->write(as_bytes("; two"))));
+    ASSERT_TRUE((*second)->commit());
+    const auto info = publish(draft, {1, 2});
+    ASSERT_TRUE(info) << info.error().context;
+    EXPECT_EQ(*get("name"), "one, and more; two");
+}
+
 TEST_F(DraftsTest, ADiscardedOneIsGoneForItsWritersToo) {
     const DraftName draft = begin();
     ASSERT_TRUE(add(draft, 1, "one"));

@@ -1,0 +1,213 @@
+// A proxy whose disk refuses writes: what was answered with an error was not done, and nothing of it happens later.
+#include "scheduler/proxy_core.h"
+
+#include <gtest/gtest.h>
+
+#include "scheduler/job_machine.h"
+#include "state/record.h"
+
+namespace millrace::scheduler {
+namespace {
+
+struct MemberList {
+    std::uint64_t version = 0;
+    std::vector<std::string> targets;
+    MSGPACK_DEFINE_MAP(version, targets)
+};
+
+class Memory final : public state::MetadataStore {
+public:
+    Result<std::optional<std::string>> get(const std::string& key) const override {
+        const auto found = values.find(key);
+        return found == values.end() ? std::nullopt : std::optional(found->second);
+    }
+    Result<std::vector<std::pair<std::string, std::string>>> list(const std::string& prefix) const override {
+        std::vector<std::pair<std::string, std::string>> found;
+        for (const auto& [key, value] : values) {
+            if (key.starts_with(prefix)) found.emplace_back(key.substr(prefix.size()), value);
+        }
+        return found;
+    }
+    Result<void> commit(const state::MetadataChanges& changes) override {
+        changes_max = std::max(changes_max, changes.size());
+        if (!refuses || writes_all_the_same) {
+            for (const auto& [key, value] : changes) {
+                if (value) values[key] = *value;
+                else values.erase(key);
+            }
+        }
+        if (refuses) return fail(Code::no_space, "the disk is full");
+        return {};
+    }
+
+    std::map<std::string, std::string> values;
+    bool refuses = false;
+    bool writes_all_the_same = false;
+    std::size_t changes_max = 0;
+};
+
+class ProxyWithAFullDisk : public testing::Test {
+protected:
+    ProxyWithAFullDisk() {
+        wire::Catalog catalog{.version = 3};
+        for (const char* name : {"from", "to"}) catalog.buckets.push_back({.name = name, .uid = name, .small_object_bytes_max = 16384});
+        metadata_.values["catalog"] = state::encode_record(catalog);
+        metadata_.values["members"] = state::encode_record(MemberList{1, {"t1", "t2"}});
+        open();
+    }
+    ~ProxyWithAFullDisk() override { close(); }
+
+    void open() {
+        close();
+        here([this] {
+            core_ = *ProxyCore::open(loop_.get(), config_, metadata_);
+            return 0;
+        });
+    }
+    void close() {
+        here([this] {
+            core_.reset();
+            return 0;
+        });
+    }
+    template <class F>
+    std::invoke_result_t<F> here(F f) {
+        return run_blocking(loop_.get(), call_on(loop_.get().executor(), std::move(f)));
+    }
+    Result<std::string> submit(const std::string& key = "") {
+        JobRequest request;
+        request.spec.operation = wire::Operation::copy;
+        request.spec.source = "from";
+        request.spec.destination = "to";
+        request.spec.has_list = true;
+        request.objects = {"a", "b"};
+        return run_blocking(loop_.get(), core_->submit(std::move(request), key));
+    }
+    Result<void> command(const std::string& id, const Scheduler::Command& change) {
+        return here([&] { return core_->command(id, change); });
+    }
+    Result<void> remove(const std::string& id) {
+        return here([&] { return core_->remove_job(id); });
+    }
+    Job job(const std::string& id) {
+        return here([&] { return core_->jobs().find(id)->job; });
+    }
+    std::size_t objects(const std::string& id) {
+        return here([&] { return core_->jobs().find(id)->objects.size(); });
+    }
+    std::size_t jobs() {
+        return here([&] { return core_->jobs().jobs().size(); });
+    }
+    // The next change of anything, by which what could not be written before is written.
+    void disk_takes_writes_again() {
+        metadata_.refuses = false;
+        ASSERT_TRUE(submit());
+    }
+
+    struct OwnLoop {
+        Loop& get() { return loop; }
+        Loop loop{"control"};
+    } loop_;
+    ProxyConfig config_;
+    Memory metadata_;
+    std::unique_ptr<ProxyCore> core_;
+};
+
+const Scheduler::Command kPause = [](Job& job) { return pause(job); };
+const Scheduler::Command kResume = [](Job& job) { return resume(job); };
+const Scheduler::Command kCancel = [](Job& job) { return cancel(job, 1); };
+const Scheduler::Command kRetry = [](Job& job) { return retry(job, 1); };
+
+TEST_F(ProxyWithAFullDisk, ACommandThatWasRefusedIsNotDoneLater) {
+    for (const bool lies : {false, true}) {
+        metadata_.writes_all_the_same = lies;
+        const std::string id = *submit();
+        for (const auto& [command_it, first] : {std::pair(&kPause, &kPause), {&kCancel, &kCancel}, {&kResume, &kPause}, {&kRetry, &kCancel}}) {
+            if (command_it != first) ASSERT_TRUE(command(id, *first));
+            const Job before = job(id);
+            metadata_.refuses = true;
+            const auto refused = command(id, *command_it);
+            ASSERT_FALSE(refused);
+            EXPECT_EQ(refused.error().code, Code::no_space);
+            EXPECT_NE(refused.error().context.find("stays as it was"), std::string::npos) << refused.error().context;
+            disk_takes_writes_again();
+            for (const bool after_restart : {false, true}) {
+                if (after_restart) open();
+                EXPECT_EQ(job(id).state, before.state);
+                EXPECT_EQ(job(id).desired, before.desired);
+                EXPECT_EQ(job(id).revision, before.revision);
+                EXPECT_EQ(job(id).epoch, before.epoch);
+                EXPECT_EQ(job(id).pass, before.pass);
+                EXPECT_EQ(objects(id), 2u);
+            }
+            if (job(id).state == JobState::paused || is_terminal(job(id).state)) ASSERT_TRUE(command(id, kResume));
+        }
+    }
+}
+
+TEST_F(ProxyWithAFullDisk, AJobThatWasRefusedIsNotThereLater) {
+    for (const bool lies : {false, true}) {
+        metadata_.writes_all_the_same = lies;
+        const std::size_t before = jobs();
+        metadata_.refuses = true;
+        ASSERT_FALSE(submit("once"));
+        EXPECT_EQ(jobs(), before);
+        disk_takes_writes_again();
+        open();
+        EXPECT_EQ(jobs(), before + 1);
+    }
+    EXPECT_TRUE(submit("once"));
+}
+
+TEST_F(ProxyWithAFullDisk, ARemovalThatWasRefusedIsNotDoneLater) {
+    for (const bool lies : {false, true}) {
+        metadata_.writes_all_the_same = lies;
+        const std::string id = *submit("key");
+        ASSERT_TRUE(command(id, kCancel));
+        metadata_.refuses = true;
+        ASSERT_FALSE(remove(id));
+        EXPECT_EQ(job(id).state, JobState::cancelled);
+        disk_takes_writes_again();
+        for (const bool after_restart : {false, true}) {
+            if (after_restart) open();
+            EXPECT_EQ(job(id).state, JobState::cancelled);
+            EXPECT_EQ(objects(id), 2u);
+            EXPECT_EQ(here([&] { return core_->jobs().job_of_key("key"); }), id);
+        }
+        ASSERT_TRUE(remove(id));
+        open();
+        EXPECT_FALSE(here([&] { return core_->jobs().job_of_key("key"); }));
+    }
+}
+
+TEST_F(ProxyWithAFullDisk, AChangeOfTheCatalogThatWasRefusedIsNotDoneLater) {
+    for (const bool lies : {false, true}) {
+        metadata_.writes_all_the_same = lies;
+        metadata_.refuses = true;
+        ASSERT_FALSE(run_blocking(loop_.get(), core_->create_bucket("another", 16384)));
+        ASSERT_FALSE(run_blocking(loop_.get(), core_->destroy_bucket("to")));
+        ASSERT_FALSE(run_blocking(loop_.get(), core_->rename_bucket("from", "elsewhere")));
+        ASSERT_FALSE(submit()) << "nor anything that comes with it";
+        const auto has = [this](const char* bucket) {
+            return here([&] { return core_->catalog().bucket(bucket) != nullptr; });
+        };
+        disk_takes_writes_again();
+        for (const bool after_restart : {false, true}) {
+            if (after_restart) open();
+            EXPECT_TRUE(has("from") && has("to"));
+            EXPECT_FALSE(has("another") || has("elsewhere"));
+        }
+        for (const auto& [id, live] : here([&] { return core_->jobs().jobs(); })) ASSERT_TRUE(command(id, kCancel));
+    }
+}
+
+TEST_F(ProxyWithAFullDisk, WhatWaitsToBeWrittenDoesNotPileUp) {
+    const std::string id = *submit();
+    metadata_.refuses = true;
+    for (int i = 0; i < 1000; ++i) EXPECT_FALSE(command(id, kPause));
+    EXPECT_EQ(job(id).revision, 1u);
+    EXPECT_LE(metadata_.changes_max, 3u) << "the job, with its list";
+}
+
+}  // namespace
+}  // namespace millrace::scheduler
