@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/log.h"
+#include "runtime/remove_tree.h"
 
 namespace millrace::runtime {
 namespace fs = std::filesystem;
@@ -44,21 +45,15 @@ Result<void> make_folder(const std::string& folder) {
     return {};
 }
 
-Result<std::string> make_work_folder(const TransformSpec& spec, const std::string& instance_folder) {
-    if (spec.workdir.empty()) {
-        const std::string folder = instance_folder + "/work";
-        MILLRACE_TRY(make_folder(folder));
-        return folder;
-    }
+Result<void> check_workdir(const TransformSpec& spec) {
     std::error_code error;
-    if (fs::is_directory(spec.workdir, error)) return spec.workdir;
+    if (spec.workdir.empty() || fs::is_directory(spec.workdir, error)) return {};
     return fail(Code::not_found, "the workdir " + spec.workdir + " is not a folder on this target; make it or correct the specification");
 }
 
 void remove_folder(const std::string& folder) {
-    std::error_code error;
-    fs::remove_all(folder, error);
-    if (error) log::warn("folder of a transform could not be removed", {{"folder", folder}, {"error", error.message()}});
+    const auto cleared = clear_path(folder);
+    if (!cleared.has_value()) log::warn("folder of a transform could not be removed", {{"folder", folder}, {"error", cleared.error()}});
 }
 
 }  // namespace millrace::runtime

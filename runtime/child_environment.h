@@ -9,7 +9,7 @@
 
 namespace millrace::runtime {
 
-// NAME=value, the later of two equal names in `extra` or the specification winning.
+// NAME=value, the later of two equal names in `extra` or the specification winning. folder: TMPDIR, and HOME where we have none.
 std::vector<std::string> child_environment(const TransformSpec& spec, const std::string& folder,
                                            const std::vector<std::pair<std::string, std::string>>& extra);
 
@@ -19,10 +19,10 @@ std::string child_path(const TransformSpec& spec);
 // Makes the folder and those above it, for this user alone.
 Result<void> make_folder(const std::string& folder);
 
-// The working folder of the transform: the specification's, which must exist, or <instance_folder>/work, which is made.
-Result<std::string> make_work_folder(const TransformSpec& spec, const std::string& instance_folder);
+// The working folder that the specification names must exist.
+Result<void> check_workdir(const TransformSpec& spec);
 
-// Removes a folder and all that is in it; what cannot be removed is logged.
+// Removes a folder and all that is in it, a large one by and by; what cannot be removed is logged.
 void remove_folder(const std::string& folder);
 
 }  // namespace millrace::runtime

@@ -1,4 +1,4 @@
-// The children of all runs of a transform, so that stop() can kill them from another thread. Any thread.
+// The children of all runs of a transform, so that stop() can end them from another thread. Any thread.
 #pragma once
 #include <signal.h>
 
@@ -9,7 +9,7 @@ namespace millrace::runtime {
 
 class ChildList {
 public:
-    // False after kill_all(): the child must not go on.
+    // False after close(): the child must not go on.
     bool add(pid_t pid) {
         const std::lock_guard lock(mutex_);
         if (closed_) return false;
@@ -21,11 +21,14 @@ public:
         const std::lock_guard lock(mutex_);
         pids_.erase(pid);
     }
-    // Kills the process group of each, and refuses those to come.
-    void kill_all() {
+    // Sends the signal to the process group of each, and refuses those to come.
+    void close(int signal) {
         const std::lock_guard lock(mutex_);
         closed_ = true;
-        for (const pid_t pid : pids_) ::kill(-pid, SIGKILL);
+        for (const pid_t pid : pids_) {
+            ::kill(-pid, signal);
+            ::kill(-pid, SIGCONT);  // one that is suspended hears nothing else
+        }
     }
     bool is_closed() const {
         const std::lock_guard lock(mutex_);

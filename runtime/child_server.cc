@@ -17,6 +17,7 @@
 #include "runtime/child_environment.h"
 #include "runtime/pid_file.h"
 #include "runtime/process_table.h"
+#include "runtime/remove_tree.h"
 #include "runtime/socket_folder.h"
 #include "runtime/wait_readable.h"
 
@@ -49,8 +50,9 @@ std::string replace_all(std::string text, std::string_view what, const std::stri
 
 }  // namespace
 
-ChildServer::ChildServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, std::string target_url)
-    : Server(spec, control, std::move(log)), target_url_(std::move(target_url)), log_pipe_(control) {}
+ChildServer::ChildServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, std::string target_url,
+                         const std::string& realm_folder)
+    : Server(spec, control, std::move(log)), target_url_(std::move(target_url)), marks_(realm_folder), log_pipe_(control) {}
 
 Task<Result<void>> ChildServer::launch(const ServerPlace& place) {
     MILLRACE_CO_TRY(spawn_process(place));
@@ -89,7 +91,11 @@ Result<http::Endpoint> ChildServer::choose_endpoint(const ServerPlace& place) co
 
 Result<void> ChildServer::spawn_process(const ServerPlace& place) {
     MILLRACE_TRY_ASSIGN(const http::Endpoint endpoint, choose_endpoint(place));
-    MILLRACE_TRY_ASSIGN(const std::string folder, make_work_folder(spec_, place.folder));
+    const std::string own_folder = place.folder + "/work";
+    MILLRACE_TRY(clear_path(own_folder));  // of the life before
+    MILLRACE_TRY(make_folder(own_folder));
+    MILLRACE_TRY(check_workdir(spec_));
+    const std::string& folder = spec_.workdir.empty() ? own_folder : spec_.workdir;
     SpawnRequest request;
     MILLRACE_TRY_ASSIGN(request.file, find_program(spec_.argv.at(0), child_path(spec_), folder));
     const std::string port = std::to_string(endpoint.port);
@@ -107,10 +113,10 @@ Result<void> ChildServer::spawn_process(const ServerPlace& place) {
     extra.emplace_back("AIS_TARGET_URL", target_url_);
     extra.emplace_back("direct_put", spec_.direct_put ? "true" : "false");
     extra.emplace_back("DIRECT_PUT", spec_.direct_put ? "true" : "false");
-    request.env = child_environment(spec_, folder, extra);
+    request.env = child_environment(spec_, own_folder, extra);
     request.folder = folder;
     request.limits = spec_.limits;
-    request.own_session = true;
+    request.mark = marks_.of_instance();
     MILLRACE_TRY_ASSIGN(Pipe log, make_pipe(PipeEnd::read));
     boost::system::error_code error;
     log_pipe_.assign(log.read.get(), error);
@@ -146,6 +152,8 @@ Task<void> ChildServer::watch_exit() {
     // Before reap(), while the process id, and so the session, cannot be anybody else's.
     const Instant deadline = steady_now() + kSessionKillTimeMax;
     while (kill_session(pid_) > 0 && steady_now() < deadline) co_await sleep_for(std::chrono::milliseconds(1));
+    const MarkFilter of_this_life = [mark = marks_.of_instance()](Mark found) { return mark != 0 && found == mark; };
+    (void)co_await end_marked(of_this_life, kSessionKillTimeMax);
     const ExitStatus status = child_->reap();
     drain_log();
     if (!pid_file_.empty()) ::unlink(pid_file_.c_str());

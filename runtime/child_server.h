@@ -1,4 +1,4 @@
-// A server that is a child process of this target, in a session of its own.
+// A server that is a child process of this target, with a session, a folder and a mark of its own for each life.
 //
 // Lives on the control executor.
 #pragma once
@@ -11,9 +11,10 @@ namespace millrace::runtime {
 
 class ChildServer final : public Server {
 public:
-    ChildServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, std::string target_url);
+    ChildServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, std::string target_url,
+                const std::string& realm_folder);
 
-    // SIGTERM, after two seconds SIGKILL; returns when every process of its session is gone.
+    // SIGTERM, after two seconds SIGKILL; returns when every process that it started is gone.
     Task<void> stop() override;
     ServerUsage usage() const override;
 
@@ -27,6 +28,7 @@ private:
     void drain_log();
 
     const std::string target_url_;
+    const Marks marks_;
     std::optional<Child> child_;
     boost::asio::posix::stream_descriptor log_pipe_;
     std::string pid_file_;

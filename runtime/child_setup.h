@@ -18,7 +18,7 @@ enum MillraceStep {
     millrace_step_folder,
     millrace_step_descriptor,
     millrace_step_limit,
-    millrace_step_group,
+    millrace_step_session,
     millrace_step_exec,   // spawned children only
     millrace_step_clone,  // forked children only: there is none
 };
@@ -32,12 +32,11 @@ struct MillraceChildSetup {
     pid_t parent;        // whose death is the child's
     const char* folder;  // working folder
     int fds[3];          // become 0, 1 and 2; each is 3 or more
-    struct MillraceLimit limits[6];
+    struct MillraceLimit limits[7];
     size_t limit_count;
-    int own_session;     // else a process group of its own
 };
 
-// The step that failed, with errno. The group comes last: until then a child belongs to the group of who made it.
+// The step that failed, with errno. The session comes last: until then a child belongs to the group of who made it.
 static MILLRACE_CHILD_CODE enum MillraceStep millrace_set_up_child(const struct MillraceChildSetup* setup) {
     if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return millrace_step_parent;
     if (syscall(SYS_getppid) != setup->parent) return millrace_step_parent;  // it died before the line above
@@ -50,6 +49,6 @@ static MILLRACE_CHILD_CODE enum MillraceStep millrace_set_up_child(const struct 
         const struct MillraceLimit* limit = &setup->limits[i];
         if (syscall(SYS_prlimit64, 0, limit->resource, &limit->value, NULL) < 0) return millrace_step_limit;
     }
-    if ((setup->own_session ? syscall(SYS_setsid) : syscall(SYS_setpgid, 0, 0)) < 0) return millrace_step_group;
+    if (syscall(SYS_setsid) < 0) return millrace_step_session;
     return millrace_step_none;
 }

@@ -6,6 +6,7 @@
 #include "runtime/child_environment.h"
 #include "runtime/filter_trial.h"
 #include "runtime/forkable.h"
+#include "runtime/orphans.h"
 #include "runtime/outcome.h"
 
 namespace millrace::runtime {
@@ -13,23 +14,39 @@ namespace {
 constexpr std::size_t kLogBytesMax = 64 * 1024;
 constexpr Duration kRetryMin = std::chrono::milliseconds(100);
 constexpr Duration kRetryMax = std::chrono::seconds(10);
+constexpr Duration kTermGrace = std::chrono::seconds(1);         // from SIGTERM to SIGKILL
+constexpr Duration kIdlePause = std::chrono::seconds(1);
+constexpr Duration kEndTimeMax = std::chrono::seconds(5);
 
-bool belongs_to_an_object(const std::string& variable) {
-    return variable.starts_with("MILLRACE_BUCKET=") || variable.starts_with("MILLRACE_OBJECT=") || variable.starts_with("MILLRACE_ARGS=");
+// The value of a variable, which is taken out; empty when there is none.
+std::string take(std::vector<std::string>& environment, const std::string& name) {
+    std::string value;
+    std::erase_if(environment, [&](const std::string& variable) {
+        if (!variable.starts_with(name + '=')) return false;
+        value = variable.substr(name.size() + 1);
+        return true;
+    });
+    return value;
 }
+
+std::string folder_above(const std::string& folder) { return folder.substr(0, folder.rfind('/')); }
 }  // namespace
 
 FilterInstance::FilterInstance(TransformSpec spec, InstanceEnvironment environment)
-    : spec_(std::move(spec)), environment_(std::move(environment)), tasks_(environment_.control), stopping_(environment_.control),
-      log_(kLogBytesMax) {
+    : spec_(std::move(spec)), environment_(std::move(environment)), processes_(folder_above(environment_.folder)),
+      tasks_(environment_.control), stopping_(environment_.control), runs_ended_(environment_.control), log_(kLogBytesMax) {
     forking_.transform = spec_.name;
     forking_.library = environment_.fork_library.empty() ? find_fork_library() : environment_.fork_library;
-    for (const Executor& lane : environment_.lanes) launchers_.push_back(std::make_unique<FilterLauncher>(forking_, children_, lane));
+    for (const Executor& lane : environment_.lanes) {
+        folders_.push_back(std::make_unique<RunFolders>(environment_.folder + "/run-" + std::to_string(folders_.size()) + '.'));
+        launchers_.push_back(std::make_unique<FilterLauncher>(forking_, processes_, *folders_.back(), lane));
+    }
 }
 
 Task<Result<void>> FilterInstance::start() {
     auto prepared = prepare();
     if (gate_.is_closed()) co_return prepared;
+    tasks_.spawn(end_stragglers());
     if (prepared.has_value()) {
         tasks_.spawn(choose_start());
     } else {
@@ -40,17 +57,39 @@ Task<Result<void>> FilterInstance::start() {
 
 Task<void> FilterInstance::stop() {
     gate_.close();
-    children_.kill_all();
+    processes_.children.close(SIGTERM);
     stopping_.set();
+    tasks_.spawn(kill_late());
     {
         const std::lock_guard lock(mutex_);
         state_ = InstanceState::stopped;
         reason_ = "stopped";
     }
     co_await gate_.wait_empty();
+    runs_ended_.set();
     co_await tasks_.join();
     launchers_.clear();
+    const MarkFilter of_this_filter = [this](Mark mark) { return processes_.marks.is_instances(mark); };
+    if (!co_await end_marked(of_this_filter, kEndTimeMax)) log::error("processes of a filter do not end", {{"transform", spec_.name}});
     remove_folder(environment_.folder);
+}
+
+Task<void> FilterInstance::kill_late() {
+    if (!co_await runs_ended_.wait_until(steady_now() + kTermGrace)) processes_.children.close(SIGKILL);
+}
+
+// What runs have left behind ends when no run has been on for a moment.
+Task<void> FilterInstance::end_stragglers() {
+    std::uint64_t runs_before = 0;
+    while (!co_await stopping_.wait_until(steady_now() + kIdlePause)) {
+        const std::uint64_t ended = ended_;
+        const std::uint64_t runs = runs_;
+        const bool is_idle = runs == ended && runs == std::exchange(runs_before, runs);
+        const std::set<Mark> left = is_idle ? processes_.stragglers.take_all() : std::set<Mark>();
+        const MarkFilter of_these = [&left](Mark mark) { return left.contains(mark); };
+        if (!left.empty()) (void)co_await end_marked(of_these, kEndTimeMax);
+        if (is_idle) reap_orphans();
+    }
 }
 
 Task<RunResult> FilterInstance::run(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
@@ -59,11 +98,13 @@ Task<RunResult> FilterInstance::run(std::size_t lane, const ObjectRun& object, S
     ++runs_;
     const auto program = this->program();
     if (!program) {
+        ++ended_;
         ++failures_;
         co_return std::unexpected(transform_failure(Code::unavailable, status().reason));
     }
     FilterRun run(spec_, *program, object, source, sink, *launchers_.at(lane));
     RunResult result = co_await run.run();
+    ++ended_;
     if (!result.has_value()) {
         ++failures_;
         keep_log(result.error());
@@ -90,14 +131,19 @@ std::uint64_t FilterInstance::log_bytes() const {
     return log_bytes_;
 }
 
-// Finds out whether the filter can run on this machine, and makes its folder.
+// Finds out whether the filter can run on this machine, and makes the folder for those of its runs.
 Result<void> FilterInstance::prepare() {
     auto program = std::make_shared<FilterProgram>();
     const auto find = [&]() -> Result<void> {
-        MILLRACE_TRY_ASSIGN(program->folder, make_work_folder(spec_, environment_.folder));
-        MILLRACE_TRY_ASSIGN(program->file, find_program(spec_.argv.at(0), child_path(spec_), program->folder));
-        program->env = child_environment(spec_, program->folder, {});
-        std::erase_if(program->env, belongs_to_an_object);
+        MILLRACE_TRY(make_folder(environment_.folder));
+        MILLRACE_TRY(check_workdir(spec_));
+        program->workdir = spec_.workdir;
+        const std::string& relative_to = spec_.workdir.empty() ? environment_.folder : spec_.workdir;
+        MILLRACE_TRY_ASSIGN(program->file, find_program(spec_.argv.at(0), child_path(spec_), relative_to));
+        program->env = child_environment(spec_, "", {});
+        for (const char* const name : {"MILLRACE_BUCKET", "MILLRACE_OBJECT", "MILLRACE_ARGS"}) (void)take(program->env, name);
+        program->tmpdir = take(program->env, "TMPDIR");
+        program->home = take(program->env, "HOME");
         return {};
     };
     const auto found = find();
@@ -130,7 +176,7 @@ Task<void> FilterInstance::choose_start() {
     const auto program = this->program();
     Result<void> chosen;
     if (environment_.forking == ForkChoice::where_it_pays) {
-        chosen = co_await try_forking(spec_, *program, forking_.library, children_, environment_.control);
+        chosen = co_await try_forking(spec_, *program, forking_.library, processes_, environment_.folder, environment_.control);
     } else if (const std::string obstacle = fork_obstacle(program->file, program->env, forking_.library); !obstacle.empty()) {
         chosen = fail(Code::unavailable, obstacle);
     }

@@ -31,17 +31,21 @@ private:
     Result<void> prepare();
     Task<void> keep_trying();
     Task<void> choose_start();
+    Task<void> end_stragglers();
+    Task<void> kill_late();
     std::shared_ptr<const FilterProgram> program() const;
     void keep_log(const RunFailure& failure);
 
     const TransformSpec spec_;
     const InstanceEnvironment environment_;
     RunGate gate_;
-    ChildList children_;
+    FilterProcesses processes_;
     Forking forking_;
+    std::vector<std::unique_ptr<RunFolders>> folders_;        // one per lane, used there
     std::vector<std::unique_ptr<FilterLauncher>> launchers_;  // one per lane, used there; gone after stop()
     TaskGroup tasks_;   // control executor
     Event stopping_;    // control executor
+    Event runs_ended_;  // control executor; after stopping_
 
     mutable std::mutex mutex_;
     InstanceState state_ = InstanceState::initializing;   // guarded by mutex_, as all below
@@ -50,6 +54,7 @@ private:
     Tail log_;
     std::uint64_t log_bytes_ = 0;
     std::atomic<std::uint64_t> runs_{0};
+    std::atomic<std::uint64_t> ended_{0};  // of these
     std::atomic<std::uint64_t> failures_{0};
 };
 

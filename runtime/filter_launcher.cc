@@ -29,7 +29,7 @@ Task<std::shared_ptr<ForkServer>> FilterLauncher::loaded(const SpawnRequest& req
     if (loading_) co_return nullptr;
     server_.reset();
     loading_ = true;
-    auto started = co_await ForkServer::start(request, forking_.library, children_, executor_);
+    auto started = co_await ForkServer::start(request, forking_.library, processes_.children, executor_);
     loading_ = false;
     if (started.has_value()) {
         server_ = std::move(*started);
@@ -41,7 +41,7 @@ Task<std::shared_ptr<ForkServer>> FilterLauncher::loaded(const SpawnRequest& req
 
 void FilterLauncher::note_failure(std::string why) {
     last_failure_ = std::move(why);
-    if (++failures_ < kFailuresMax || children_.is_closed() || !forking_.wanted.exchange(false)) return;
+    if (++failures_ < kFailuresMax || processes_.children.is_closed() || !forking_.wanted.exchange(false)) return;
     log::warn("filter cannot be forked any more and is spawned", {{"transform", forking_.transform}, {"reason", last_failure_}});
 }
 

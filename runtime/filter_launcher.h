@@ -7,7 +7,9 @@
 #include <memory>
 #include <string>
 
+#include "runtime/filter_processes.h"
 #include "runtime/fork_server.h"
+#include "runtime/run_folder.h"
 
 namespace millrace::runtime {
 
@@ -20,12 +22,14 @@ struct Forking {
 
 class FilterLauncher {
 public:
-    FilterLauncher(Forking& forking, ChildList& children, Executor executor) : forking_(forking), children_(children), executor_(executor) {}
+    FilterLauncher(Forking& forking, FilterProcesses& processes, RunFolders& folders, Executor executor)
+        : forking_(forking), processes_(processes), folders_(folders), executor_(executor) {}
 
     // The result of spawn(), whichever way it was. The last kObjectVariables of the environment are the object's.
     Task<Result<Child>> launch(const SpawnRequest& request);
 
-    ChildList& children() const { return children_; }
+    FilterProcesses& processes() const { return processes_; }
+    RunFolders& folders() const { return folders_; }
     const Executor& executor() const { return executor_; }
     std::uint64_t forks() const { return forks_; }         // children that were not spawned
     const std::string& last_failure() const { return last_failure_; }  // why one could not be forked
@@ -35,7 +39,8 @@ private:
     void note_failure(std::string why);
 
     Forking& forking_;
-    ChildList& children_;
+    FilterProcesses& processes_;
+    RunFolders& folders_;
     Executor executor_;
     std::shared_ptr<ForkServer> server_;  // a run may still use one that was replaced
     bool loading_ = false;

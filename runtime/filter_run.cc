@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/units.h"
+#include "runtime/orphans.h"
 #include "runtime/outcome.h"
 #include "runtime/wait_readable.h"
 
@@ -26,6 +27,10 @@ constexpr std::size_t kPipeBytes = 64 * 1024;                // what a pipe hold
 constexpr std::uint64_t kLargeObjectBytes = 1024 * 1024;     // from here on larger pipes and chunks pay
 constexpr std::size_t kVariableBytesMax = 128 * 1024 - 64;   // the kernel's bound on one argument or variable
 constexpr Duration kHeldOutputGrace = std::chrono::seconds(1);
+constexpr Duration kTermGrace = std::chrono::seconds(1);      // from SIGTERM to SIGKILL
+constexpr Duration kEndPause = std::chrono::milliseconds(5);
+constexpr Duration kEndTimeMax = std::chrono::seconds(3);
+constexpr std::size_t kStragglersMax = 32;
 
 Result<void> watch(asio::posix::stream_descriptor& descriptor, Fd end) {
     boost::system::error_code error;
@@ -41,9 +46,9 @@ bool is_small(const Source& source) { return source.size().value_or(kLargeObject
 
 FilterRun::FilterRun(const TransformSpec& spec, const FilterProgram& program, const ObjectRun& object, Source& source, Sink& sink,
                      FilterLauncher& launcher)
-    : spec_(spec), program_(program), object_(object), source_(source), sink_(sink), launcher_(launcher), children_(launcher.children()),
-      executor_(launcher.executor()), stdin_(executor_), stdout_(executor_), stderr_(executor_),
-      chunk_bytes_(is_small(source) ? kPipeBytes : kBodyChunkBytes), pumps_(executor_), watch_(executor_), wake_(executor_),
+    : spec_(spec), program_(program), object_(object), source_(source), sink_(sink), launcher_(launcher),
+      processes_(launcher.processes()), mark_(processes_.marks.next_run()), executor_(launcher.executor()), stdin_(executor_), stdout_(executor_),
+      stderr_(executor_), chunk_bytes_(is_small(source) ? kPipeBytes : kBodyChunkBytes), pumps_(executor_), watch_(executor_), wake_(executor_),
       stderr_tail_(spec.stderr_bytes_max) {}
 
 Task<RunResult> FilterRun::run() {
@@ -51,6 +56,7 @@ Task<RunResult> FilterRun::run() {
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
     RunResult ended = co_await run_to_end();
+    if (folder_) launcher_.folders().give_back(*std::move(folder_), !folder_is_shared_);
     co_await asio::this_coro::throw_if_cancelled(throws);
     co_return ended;
 }
@@ -65,7 +71,13 @@ Task<RunResult> FilterRun::run_to_end() {
         co_return std::unexpected(transform_failure(is_too_large ? Code::rejected : Code::unavailable, started.error().context));
     }
     child_.emplace(std::move(*started));
-    if (!children_.add(child_->pid())) co_return std::unexpected(stopped_failure(spec_.name));
+    const pid_t session = child_->pid();
+    if (!processes_.children.add(session)) {
+        child_->signal_group(SIGKILL);
+        exit_ = child_->reap();
+        co_await end_rest(session);
+        co_return std::unexpected(stopped_failure(spec_.name));
+    }
     watch_.spawn(watch_exit());
     pumps_.spawn(collect());
     pumps_.spawn(drain_stderr());
@@ -75,29 +87,43 @@ Task<RunResult> FilterRun::run_to_end() {
     pumps_.cancel();
     co_await pumps_.join();
     co_await watch_.join();
+    co_await end_rest(session);
     drain_stderr_now();
     co_return result();
 }
 
 Task<Result<Child>> FilterRun::start() {
     MILLRACE_CO_TRY(open_pipes());
-    SpawnRequest request;
-    request.file = program_.file;
-    request.argv = spec_.argv;
-    request.env = program_.env;
-    request.env.push_back("MILLRACE_BUCKET=" + object_.bucket);  // these three last: kObjectVariables
-    request.env.push_back("MILLRACE_OBJECT=" + object_.name);
-    request.env.push_back("MILLRACE_ARGS=" + object_.args);
-    request.folder = program_.folder;
-    request.stdin_fd = child_stdin_.get();
-    request.stdout_fd = child_stdout_.get();
-    request.stderr_fd = child_stderr_.get();
-    request.limits = spec_.limits;
-    auto child = co_await launcher_.launch(request);
+    auto folder = launcher_.folders().take();
+    if (!folder.has_value()) co_return folder.error();
+    folder_.emplace(*std::move(folder));
+    const SpawnRequest wanted = request();
+    auto child = co_await launcher_.launch(wanted);
     child_stdin_.close();
     child_stdout_.close();
     child_stderr_.close();
     co_return child;
+}
+
+SpawnRequest FilterRun::request() const {
+    const std::string& own = folder_->path();
+    const auto given_or_own = [&](const std::string& given) { return given.empty() ? own : given; };
+    SpawnRequest request;
+    request.file = program_.file;
+    request.argv = spec_.argv;
+    request.env = program_.env;
+    request.env.push_back("MILLRACE_BUCKET=" + object_.bucket);  // these last: kObjectVariables
+    request.env.push_back("MILLRACE_OBJECT=" + object_.name);
+    request.env.push_back("MILLRACE_ARGS=" + object_.args);
+    request.env.push_back("TMPDIR=" + given_or_own(program_.tmpdir));
+    request.env.push_back("HOME=" + given_or_own(program_.home));
+    request.folder = given_or_own(program_.workdir);
+    request.stdin_fd = child_stdin_.get();
+    request.stdout_fd = child_stdout_.get();
+    request.stderr_fd = child_stderr_.get();
+    request.limits = spec_.limits;
+    request.mark = mark_;
+    return request;
 }
 
 Result<void> FilterRun::open_pipes() {
@@ -139,12 +165,12 @@ Task<void> FilterRun::supervise() {
         }
         check_time();
         // The filter is stopped: its results are not waited for, however slowly somebody takes them.
-        if (children_.is_closed() && !(exit_ && collected_)) fail_with(stopped_failure(spec_.name));
-        if (cause_ && !killed_) kill();
+        if (processes_.children.is_closed() && !(exit_ && collected_)) fail_with(stopped_failure(spec_.name));
+        if (cause_ && !killed_) end_child();
         if (exit_ && (collected_ || cause_)) co_return;
         wake_.clear();
-        Instant until = killed_ ? steady_now() + std::chrono::seconds(1) : object_.deadline;
-        if (exit_ && !killed_) until = std::min(until, held_output_since() + kHeldOutputGrace);
+        Instant until = cause_ ? steady_now() + kTermGrace : object_.deadline;
+        if (exit_ && !cause_) until = std::min(until, held_output_since() + kHeldOutputGrace);
         (void)co_await wake_.wait_until(until);
     }
 }
@@ -250,8 +276,9 @@ Task<void> FilterRun::watch_exit() {
         child_->signal_group(SIGKILL);
     }
     if (!error && child_->has_ended_well()) co_await wait_for_rest();
-    children_.remove(child_->pid());
-    child_->signal_group(SIGKILL);  // what it left behind; before reap(), while its group cannot be anybody else's
+    processes_.children.remove(child_->pid());
+    // What it left behind; before reap(), while its group cannot be anybody else's. What was asked to end has its time for that.
+    if (!is_ended() || mark_ == 0) child_->signal_group(SIGKILL);
     exit_ = child_->reap();
     exited_at_ = steady_now();
     wake_.set();
@@ -281,10 +308,37 @@ void FilterRun::fail_with(RunFailure failure) {
     wake_.set();
 }
 
-void FilterRun::kill() {
+// Not by itself.
+bool FilterRun::is_ended() const { return cause_ || processes_.children.is_closed(); }
+
+// First it is asked: who started something elsewhere, a container perhaps, can end that.
+void FilterRun::end_child() {
+    const Instant now = steady_now();
+    if (asked_at_ == Instant{}) {
+        asked_at_ = now;
+        pumps_.cancel();
+        if (!exit_) child_->signal_group(SIGTERM);
+        if (!exit_) child_->signal_group(SIGCONT);
+    }
+    if (now < asked_at_ + kTermGrace) return;
     killed_ = true;
     if (!exit_) child_->signal_group(SIGKILL);
-    pumps_.cancel();
+}
+
+// What still runs of it. After a run that ended by itself, in a session of its own, it may be of use to other runs.
+Task<void> FilterRun::end_rest(pid_t session) {
+    if (is_ended()) {
+        const Instant until = exited_at_ + kTermGrace;
+        while (steady_now() < until && lives_in_group(mark_, session)) co_await sleep_for(kEndPause);
+        const MarkFilter of_this_run = [run = mark_](Mark mark) { return run != 0 && mark == run; };
+        folder_is_shared_ = !co_await end_marked(of_this_run, kEndTimeMax);
+    } else {
+        folder_is_shared_ = has_orphans(mark_) && co_await end_marked_in_session(mark_, session, kEndTimeMax);
+    }
+    if (!folder_is_shared_ || processes_.stragglers.add(mark_) <= kStragglersMax || processes_.stragglers.prune() <= kStragglersMax) co_return;
+    // So many are no service for others.
+    const MarkFilter of_any = [runs = processes_.stragglers.take_all()](Mark mark) { return runs.contains(mark); };
+    (void)co_await end_marked(of_any, kEndTimeMax);
 }
 
 // The last words of a child that has ended: they are in the pipe already.
@@ -302,8 +356,8 @@ RunResult FilterRun::result() {
         if (cause_->blame == Blame::transform) cause_->stderr_tail = stderr_tail_.text();
         return std::unexpected(*std::move(cause_));
     }
+    if (processes_.children.is_closed()) return std::unexpected(stopped_failure(spec_.name));  // what it wrote may end where it was told to
     if (exit_->ok()) return stats_;
-    if (exit_->signalled && children_.is_closed()) return std::unexpected(stopped_failure(spec_.name));
     const Code code = exit_->signalled ? Code::crashed : Code::rejected;
     return std::unexpected(transform_failure(code, exit_text(), stderr_tail_.text()));
 }

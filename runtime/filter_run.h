@@ -18,8 +18,10 @@ namespace millrace::runtime {
 // What every run of a filter shares.
 struct FilterProgram {
     std::string file;
-    std::vector<std::string> env;  // without what belongs to one object
-    std::string folder;
+    std::vector<std::string> env;  // without kObjectVariables
+    std::string workdir;           // as all below: empty for the run's own folder
+    std::string tmpdir;
+    std::string home;
 };
 
 class FilterRun {
@@ -27,8 +29,8 @@ public:
     FilterRun(const TransformSpec& spec, const FilterProgram& program, const ObjectRun& object, Source& source, Sink& sink,
               FilterLauncher& launcher);
 
-    // Once. Leaves no process and no descriptor behind, however it ends. A cancelled run kills the process and fails with
-    // Code::cancelled.
+    // Once. Leaves no descriptor behind, and no process but those that Stragglers tells of, however it ends. A cancelled run ends its
+    // processes and fails with Code::cancelled.
     Task<RunResult> run();
     // How the process ended, if it did by itself.
     std::optional<ExitStatus> own_end() const { return cause_ ? std::nullopt : exit_; }
@@ -36,6 +38,8 @@ public:
 private:
     Task<RunResult> run_to_end();
     Task<Result<Child>> start();
+    SpawnRequest request() const;
+    Task<void> end_rest(pid_t session);
     Result<void> open_pipes();
     Result<bool> fill(const Fd& pipe);
     Task<void> supervise();
@@ -48,7 +52,8 @@ private:
     Task<void> wait_for_rest();
     RunFailure held_output_failure(const std::string& end) const;
     void fail_with(RunFailure failure);
-    void kill();
+    bool is_ended() const;
+    void end_child();
     void check_time();
     void drain_stderr_now();
     RunResult result();
@@ -61,7 +66,8 @@ private:
     Source& source_;
     Sink& sink_;
     FilterLauncher& launcher_;
-    ChildList& children_;
+    FilterProcesses& processes_;
+    const Mark mark_;
     Executor executor_;
 
     Fd child_stdin_;   // the child's ends, closed once it has them
@@ -72,6 +78,8 @@ private:
     boost::asio::posix::stream_descriptor stderr_;
     std::size_t chunk_bytes_;
     std::size_t filled_bytes_ = 0;    // of source_.whole(), before the start
+    std::optional<RunFolders::Folder> folder_;
+    bool folder_is_shared_ = false;   // with processes that live on
     std::optional<Child> child_;
     TaskGroup pumps_;
     TaskGroup watch_;
@@ -83,6 +91,7 @@ private:
     Instant exited_at_{};
     Instant reading_since_{};         // collect() waits for bytes since then; zero: it does not
     bool collected_ = false;          // stdout is at its end
+    Instant asked_at_{};              // when its processes were told to end; zero: they were not
     bool killed_ = false;
     RunStats stats_;
     Tail stderr_tail_;

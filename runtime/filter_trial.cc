@@ -63,12 +63,13 @@ Task<Result<Probe>> probe(const TransformSpec& spec, const FilterProgram& progra
 
 }  // namespace
 
-Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& program, const std::string& library, ChildList& children,
-                               Executor executor) {
+Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& program, const std::string& library,
+                               FilterProcesses& processes, const std::string& folder, Executor executor) {
     Forking always{.transform = spec.name, .library = library, .wanted = true};
     Forking never{.transform = spec.name};
-    FilterLauncher forks(always, children, executor);
-    FilterLauncher spawns(never, children, executor);
+    RunFolders folders(folder + "/trial.");  // the same for both, which may tell its path
+    FilterLauncher forks(always, processes, folders, executor);
+    FilterLauncher spawns(never, processes, folders, executor);
     if (const std::string why = fork_obstacle(program.file, program.env, library); !why.empty()) co_return fail(Code::unavailable, why);
     std::array<std::optional<Probe>, kSpecimens.size()> firsts;
     for (std::size_t i = 0; i < kSpecimens.size(); ++i) {  // loads it

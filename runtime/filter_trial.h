@@ -8,7 +8,8 @@
 namespace millrace::runtime {
 
 // Success: fork. Else why not, in a few words. On one executor, until stopped or a bounded time has passed; children can be killed.
-Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& program, const std::string& library, ChildList& children,
-                               Executor executor);
+// folder: for those that its runs work in.
+Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& program, const std::string& library,
+                               FilterProcesses& processes, const std::string& folder, Executor executor);
 
 }  // namespace millrace::runtime

@@ -31,7 +31,8 @@ static void* robust_list;           // libc's list of robust mutexes, and its si
 static size_t robust_list_bytes;
 static char message[millrace_fork_bytes_max + 1];
 
-static const char* const slot_names[millrace_object_variables] = {"LD_PRELOAD=", MILLRACE_FORK_VARIABLE "=", "MILLRACE_ARGS="};
+static const char* const slot_names[millrace_object_variables] = {"LD_PRELOAD=", MILLRACE_FORK_VARIABLE "=", "MILLRACE_ARGS=", "TMPDIR=",
+                                                                   "HOME="};
 
 // The number of entries of a folder in /proc, "." and ".." not counted; -1: cannot be read.
 static int count_entries(const char* folder) {

@@ -6,8 +6,8 @@
 
 #include "runtime/child_setup.h"
 
-// Set to the target's process id where the library is to do something. LD_PRELOAD, this variable and MILLRACE_ARGS are the last three
-// of the program's environment, in the places that the object's own three variables take in a child.
+// Set to the target's process id where the library is to do something. LD_PRELOAD, this variable, MILLRACE_ARGS, TMPDIR and HOME are the
+// last of the program's environment, in the places that the object's own variables take in a child.
 #define MILLRACE_FORK_VARIABLE "MILLRACE_FORK_PARENT"
 
 enum {
@@ -15,7 +15,7 @@ enum {
     millrace_fork_bytes_max = 64 * 1024,  // of a request; an object with longer names or arguments is spawned
     millrace_fork_fds = 4,                // stdin, stdout, stderr, the pipe for the reply
     millrace_fork_idle_seconds = 60,      // a program that waits for so long ends
-    millrace_object_variables = 3,
+    millrace_object_variables = 5,
 };
 
 enum MillraceVerdict {

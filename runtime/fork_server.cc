@@ -67,7 +67,7 @@ bool has_bytes(int fd) {
 // One message with everything that is the object's own; "" when it is too long.
 std::string request_bytes(const SpawnRequest& request) {
     MillraceForkRequest header{};
-    set_limits(header.setup, request.limits);
+    set_limits(header.setup, request.limits, request.mark);
     std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
     bytes.append(request.folder).push_back('\0');
     for (std::size_t i = request.env.size() - kObjectVariables; i < request.env.size(); ++i) bytes.append(request.env[i]).push_back('\0');
@@ -102,10 +102,11 @@ Result<void> ForkServer::load(const SpawnRequest& request, const std::string& li
     MILLRACE_TRY_ASSIGN(Pipe output, make_pipe(PipeEnd::read));
     output_ = std::move(output.read);
     SpawnRequest loaded = request;
-    loaded.env.resize(loaded.env.size() - kObjectVariables);
-    loaded.env.push_back("LD_PRELOAD=" + library);
-    loaded.env.push_back(MILLRACE_FORK_VARIABLE "=" + std::to_string(::getpid()));
-    loaded.env.emplace_back("MILLRACE_ARGS=");
+    const std::size_t first = loaded.env.size() - kObjectVariables;  // the names of the last two stay
+    loaded.env[first] = "LD_PRELOAD=" + library;
+    loaded.env[first + 1] = MILLRACE_FORK_VARIABLE "=" + std::to_string(::getpid());
+    loaded.env[first + 2] = "MILLRACE_ARGS=";
+    loaded.mark = instance_of(request.mark);  // it outlives this run
     loaded.stdin_fd = theirs.get();
     loaded.stdout_fd = loaded.stderr_fd = output.write.get();
     loaded.limits = {.memory_bytes = request.limits.memory_bytes, .open_files = 0};  // its children set the others themselves

@@ -16,8 +16,9 @@
 
 namespace millrace::runtime {
 
-// The last variables of a filter's environment belong to the object: MILLRACE_BUCKET, MILLRACE_OBJECT and MILLRACE_ARGS.
-inline constexpr std::size_t kObjectVariables = 3;
+// The last variables of a filter's environment belong to the object: MILLRACE_BUCKET, MILLRACE_OBJECT, MILLRACE_ARGS, and, as each
+// run has a folder of its own, TMPDIR and HOME.
+inline constexpr std::size_t kObjectVariables = 5;
 
 class ForkServer {
 public:
@@ -27,7 +28,7 @@ public:
     ~ForkServer();
     ForkServer(const ForkServer&) = delete;
 
-    // The same result as spawn(), for a request that differs from that of start() in descriptors and object variables only, and has
+    // The same result as spawn(), for a request that differs from that of start() in descriptors, folder, mark and object variables only, and has
     // descriptors. nullopt: there is no child, and main has not begun; it may be spawned instead.
     Task<std::optional<Result<Child>>> fork(const SpawnRequest& request);
 

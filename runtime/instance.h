@@ -131,8 +131,8 @@ std::unique_ptr<Instance> make_instance(TransformSpec spec, InstanceEnvironment 
 // instance is made.
 Task<void> remove_leftover_containers(Executor executor, std::string target_folder, std::string owner);
 
-// Kills what a target that died has left running, by the pid files (pid and start time) below folder. Called before any
-// instance is made.
+// Kills what a target that died has left running, by the marks of its processes (`runtime/run_mark.h`) and by the pid files of its servers
+// below folder, and removes their folders. Called before any instance is made.
 void remove_leftovers(const std::string& folder);
 
 }  // namespace millrace::runtime

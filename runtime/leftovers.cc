@@ -7,6 +7,7 @@
 #include "runtime/instance.h"
 #include "runtime/pid_file.h"
 #include "runtime/process_table.h"
+#include "runtime/run_mark.h"
 #include "runtime/socket_folder.h"
 
 namespace millrace::runtime {
@@ -41,6 +42,23 @@ void kill_leftover(const PidRecord& record, const std::string& file) {
     if (killed > 0) log::info("processes of an earlier target killed", {{"session", record.pid}, {"processes", killed}});
 }
 
+// Whatever runs and servers of it have started, in whatever session.
+std::size_t kill_by_mark(const std::string& folder) {
+    const MarkFilter of_this_target = marked_by_target(folder);
+    std::size_t most = 0;
+    const Instant deadline = steady_now() + kKillTimeMax;
+    for (;;) {
+        const std::size_t alive = kill_marked(of_this_target);
+        if (alive == 0) return most;
+        most = std::max(most, alive);
+        if (steady_now() >= deadline) {
+            log::error("processes of an earlier target do not die", {{"processes", alive}});
+            return most;
+        }
+        (void)::poll(nullptr, 0, kKillPauseMs);
+    }
+}
+
 void clean(const std::string& folder) {
     for (const std::string& file : {folder + "/pid", folder + "/scratch/pid"}) {
         const auto record = read_pid_file(file);
@@ -53,6 +71,8 @@ void clean(const std::string& folder) {
 }  // namespace
 
 void remove_leftovers(const std::string& folder) {
+    const std::size_t killed = kill_by_mark(folder);
+    if (killed > 0) log::info("processes of an earlier target killed", {{"processes", killed}});
     std::error_code error;
     for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator(); entry.increment(error)) {
         std::error_code ignored;

@@ -21,9 +21,7 @@ std::optional<ProcessInfo> process_info(pid_t pid) {
     std::istringstream fields(line.substr(name_end + 1));
     ProcessInfo info;
     info.pid = pid;
-    pid_t parent = 0;
-    pid_t group = 0;
-    fields >> info.state >> parent >> group >> info.session;
+    fields >> info.state >> info.parent >> info.group >> info.session;
     std::string skipped;
     for (int field = 7; field <= 13; ++field) fields >> skipped;
     std::uint64_t user_ticks = 0;

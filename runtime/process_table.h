@@ -15,6 +15,8 @@ namespace millrace::runtime {
 struct ProcessInfo {
     pid_t pid = 0;
     char state = '?';             // Z and X: dead
+    pid_t parent = 0;
+    pid_t group = 0;
     pid_t session = 0;
     std::uint64_t start_time = 0;  // clock ticks since boot: with the pid, names a process for good
     std::uint64_t cpu_ticks = 0;

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "runtime/child_setup.h"
+#include "runtime/orphans.h"
 
 // Kernel headers older than the kernel do not have them all.
 #ifndef CLONE_PIDFD
@@ -166,8 +167,7 @@ Result<Child> spawn(const SpawnRequest& request) {
     plan.argv = argv.data();
     plan.env = env.data();
     plan.setup.folder = request.folder.c_str();
-    plan.setup.own_session = request.own_session;
-    set_limits(plan.setup, request.limits);
+    set_limits(plan.setup, request.limits, request.mark);
     plan.failure = failure_page();
     if (plan.failure == nullptr) return fail(Code::unavailable, "cannot start a process: out of memory");
     plan.failure->step = millrace_step_none;
@@ -180,7 +180,7 @@ Result<Child> spawn(const SpawnRequest& request) {
     return start_error(request, static_cast<MillraceStep>(plan.failure->step), plan.failure->error);
 }
 
-void set_limits(MillraceChildSetup& setup, const Limits& limits) {
+void set_limits(MillraceChildSetup& setup, const Limits& limits, Mark mark) {
     setup.parent = ::getpid();
     setup.limit_count = 0;
     add_limit(setup, RLIMIT_CORE, 0);
@@ -190,6 +190,7 @@ void set_limits(MillraceChildSetup& setup, const Limits& limits) {
     if (limits.open_files != 0) add_limit(setup, RLIMIT_NOFILE, limits.open_files);
     if (limits.file_bytes != 0) add_limit(setup, RLIMIT_FSIZE, limits.file_bytes);
     if (limits.processes != 0) add_limit(setup, RLIMIT_NPROC, limits.processes);
+    if (mark != 0) add_limit(setup, RLIMIT_LOCKS, mark);
 }
 
 Error start_error(const SpawnRequest& request, MillraceStep step, int error) {
@@ -217,6 +218,8 @@ Result<Child> adopt_child(pid_t pid) {
     return errno_error("cannot watch a process", error);
 }
 
+Child::Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) { remember_child(pid_); }
+
 Child::~Child() {
     if (pid_ == 0) return;
     signal_group(SIGKILL);
@@ -240,7 +243,7 @@ ExitStatus Child::reap() {
     do {
         waited = ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info, WEXITED);
     } while (waited < 0 && errno == EINTR);
-    pid_ = 0;
+    forget_child(std::exchange(pid_, 0));
     pidfd_.close();
     if (waited < 0) return {true, SIGKILL};  // somebody else reaped it: SIGCHLD is ignored in this process
     return {info.si_code != CLD_EXITED, info.si_status};

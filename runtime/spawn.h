@@ -1,4 +1,4 @@
-// Starting a program as a child process of its own process group, and learning how it ended.
+// Starting a program as a child process in a session of its own, without a terminal, and learning how it ended.
 //
 // The child runs nothing of this process but a few raw system calls before exec, so it is safe with threads. It dies with
 // the thread that spawned it. Any thread. The other way to start a filter's child is `runtime/fork_server.h`.
@@ -11,6 +11,7 @@
 #include "core/result.h"
 #include "runtime/child_setup.h"
 #include "runtime/fd.h"
+#include "runtime/run_mark.h"
 #include "spec/transform_spec.h"
 
 namespace millrace::runtime {
@@ -26,7 +27,7 @@ struct SpawnRequest {
     int stdout_fd = -1;
     int stderr_fd = -1;
     Limits limits;
-    bool own_session = false;       // else a process group of its own in this session
+    Mark mark = 0;                  // see run_mark.h
 };
 
 struct ExitStatus {
@@ -42,7 +43,7 @@ struct ExitStatus {
 class Child {
 public:
     Child() = default;
-    Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+    Child(pid_t pid, Fd pidfd);
     Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, 0)), pidfd_(std::move(other.pidfd_)) {}
     Child& operator=(Child&&) = delete;
     ~Child();
@@ -66,7 +67,7 @@ private:
 Result<Child> spawn(const SpawnRequest& request);
 
 // What spawn() is made of, for who starts children in another way.
-void set_limits(MillraceChildSetup& setup, const Limits& limits);  // and the parent, which is this process
+void set_limits(MillraceChildSetup& setup, const Limits& limits, Mark mark);  // and the parent, which is this process
 Error start_error(const SpawnRequest& request, MillraceStep step, int error);
 // A child of ours that somebody else made, and that was not reaped. On failure it is killed and reaped.
 Result<Child> adopt_child(pid_t pid);

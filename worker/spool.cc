@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "core/file.h"
+#include "runtime/child_environment.h"
 
 namespace millrace::worker {
 namespace {
@@ -106,7 +107,7 @@ Task<Result<std::unique_ptr<SpooledFile>>> SpooledFile::make(const SpoolFolder& 
 
 SpooledFile::~SpooledFile() {
     if (!path_.empty()) ::unlink(path_.c_str());
-    if (!folder_.empty()) ::rmdir(folder_.c_str());
+    if (!folder_.empty() && ::rmdir(folder_.c_str()) != 0) runtime::remove_folder(folder_);  // somebody put more into it
 }
 
 }  // namespace millrace::worker

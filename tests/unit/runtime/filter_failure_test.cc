@@ -58,8 +58,8 @@ TEST_P(FilterFailure, SignalIsACrash) {
 }
 
 TEST_P(FilterFailure, DeadlineKillsTheWholeGroup) {
-    start_filter("echo working >&2; sleep 1000 & echo $! $$ > pids; wait");
-    const std::string pids_file = dir_.path() + "/instance/work/pids";
+    const std::string pids_file = dir_.path() + "/pids";
+    start_filter("echo working >&2; sleep 1000 & echo $! $$ > " + pids_file + "; wait");
     // On a busy machine the shell may not get that far in time: then the next run has twice as long.
     Outcome outcome;
     for (timeout_ = std::chrono::milliseconds(200); timeout_ < std::chrono::seconds(30) && words_in(pids_file) < 2; timeout_ *= 2) {
@@ -153,14 +153,15 @@ TEST_P(FilterFailure, WhatAFilterLeavesBehindAndIsSilentIsRefused) {
 }
 
 TEST_P(FilterFailure, EscapedProcessThatHoldsTheOutputIsRefused) {
-    start_filter("setsid sh -c 'echo $$ > pid; exec sleep 1000' & while ! [ -s pid ]; do :; done; echo hi");
+    const std::string pid_file = dir_.path() + "/pid";
+    start_filter("setsid sh -c 'echo $$ > " + pid_file + "; exec sleep 1000' & while ! [ -s " + pid_file + " ]; do :; done; echo hi");
     const Outcome outcome = run("x");
     EXPECT_EQ(outcome.code(), Code::rejected);
     EXPECT_THAT(outcome.text(), HasSubstr("holds its output open"));
-    std::ifstream file(dir_.path() + "/instance/work/pid");
+    std::ifstream file(pid_file);
     int pid = 0;
     ASSERT_TRUE(file >> pid);
-    ::kill(pid, SIGKILL);
+    EXPECT_FALSE(is_alive(pid));
 }
 
 TEST_P(FilterFailure, ProgramThatVanishesIsUnavailable) {
@@ -211,12 +212,13 @@ TEST_P(FilterFailure, CpuTimeLimitIsNamed) {
 }
 
 TEST_P(FilterFailure, StopEndsRuns) {
-    start_filter("touch started; sleep 1000");
+    const std::string started = dir_.path() + "/started";
+    start_filter("touch " + started + "; sleep 1000");
     MemorySource source("x");
     MemorySink sink(100);
     const ObjectRun one = object();
     auto running = boost::asio::co_spawn(lane_.executor(), instance_->run(0, one, source, sink), boost::asio::use_future);
-    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(dir_.path() + "/instance/work/started"); }));
+    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(started); }));
     run_blocking(control_, instance_->stop());
     const RunResult result = running.get();
     ASSERT_FALSE(result.has_value());
@@ -229,8 +231,8 @@ TEST_P(FilterFailure, StopEndsRuns) {
 }
 
 TEST_P(FilterFailure, CancelledRunCleansUp) {
-    start_filter("touch started; sleep 1000");
-    const std::string started = dir_.path() + "/instance/work/started";
+    const std::string started = dir_.path() + "/started";
+    start_filter("touch " + started + "; sleep 1000");
     leaving_nothing([&] {
         std::filesystem::remove(started);
         std::optional<RunResult> result;

@@ -48,7 +48,7 @@ TEST_F(ForkedFilter, IsAForkOfALoadedProgram) {
 }
 
 TEST_F(ForkedFilter, SeesWhatASpawnedOneSees) {
-    const std::string look = "env; umask; ulimit -a; cat /proc/self/cgroup; readlink /proc/$$/exe; tr '\\0' ' ' < /proc/$$/cmdline; "
+    const std::string look = "env; umask; ulimit -a | grep -v ^locks; cat /proc/self/cgroup; readlink /proc/$$/exe; tr '\\0' ' ' < /proc/$$/cmdline; "
                              "cat /proc/self/status | grep -E '^(Name|Umask|Uid|Gid|Groups|Threads|Sig[BIC]|ShdPnd|Cap|NoNewPrivs|Seccomp)'";
     start_filter(look);
     const std::string forked = run("").output;
@@ -134,7 +134,8 @@ protected:
         SpawnRequest request;
         request.file = file;
         request.argv = {file};
-        request.env = {"PATH=/usr/bin:/bin", "BEFORE_MAIN=" + before_main, "MILLRACE_BUCKET=b", "MILLRACE_OBJECT=o", "MILLRACE_ARGS="};
+        request.env = {"PATH=/usr/bin:/bin", "BEFORE_MAIN=" + before_main, "MILLRACE_BUCKET=b", "MILLRACE_OBJECT=o", "MILLRACE_ARGS=",
+                       "TMPDIR=/tmp", "HOME=/"};
         request.folder = dir_.path();
         return request;
     }
@@ -227,13 +228,14 @@ TEST_F(ForkServerTest, ChildrenDieWithTheThreadThatLoadedTheProgram) {
 
 class Trial : public ForkServerTest {
 protected:
+    FilterProcesses processes_{dir_.path()};
+
     std::string refusal_of(const std::string& cmd, const std::string& before_main = "") {
         auto spec = *filter_spec("a-filter", cmd);
         FilterProgram program;
         program.file = *find_program(spec.argv[0], "/usr/bin:/bin", dir_.path());
         program.env = {"PATH=/usr/bin:/bin", "BEFORE_MAIN=" + before_main};
-        program.folder = dir_.path();
-        const auto tried = run_blocking(lane_, try_forking(spec, program, MILLRACE_FORK_LIBRARY, children_, lane_.executor()));
+        const auto tried = run_blocking(lane_, try_forking(spec, program, MILLRACE_FORK_LIBRARY, processes_, dir_.path(), lane_.executor()));
         EXPECT_TRUE(children().empty());
         return tried.has_value() ? "" : tried.error().context;
     }
@@ -244,8 +246,9 @@ TEST_F(Trial, ForksWhatLoadsSlowly) { EXPECT_EQ(refusal_of(MILLRACE_BEFORE_MAIN,
 TEST_F(Trial, SpawnsWhatGainsNothing) { EXPECT_EQ(refusal_of("sleep 0.3"), "there is no gain"); }
 
 TEST_F(Trial, SpawnsWhatIsDifferentEachTime) {
+    const std::string counter = dir_.path() + "/n";
     EXPECT_EQ(refusal_of("head -c 16 /dev/urandom"), "its results are not the same each time");
-    EXPECT_EQ(refusal_of("echo x >> n; exit $(wc -l < n)"), "its results are not the same each time");
+    EXPECT_EQ(refusal_of("echo x >> " + counter + "; exit $(wc -l < " + counter + ")"), "its results are not the same each time");
 }
 
 TEST_F(Trial, SpawnsWhatMakesMuchOutOfNothing) {
@@ -264,11 +267,12 @@ TEST_F(Trial, SpawnsWhatRemembersAnObjectFromBeforeMain) {
 
 TEST_F(Trial, EndsWhenItsChildrenAreKilled) {
     auto spec = *filter_spec("a-filter", "touch started; sleep 1000");
-    const FilterProgram program{"/bin/sh", {"PATH=/usr/bin:/bin"}, dir_.path()};
+    const FilterProgram program{"/bin/sh", {"PATH=/usr/bin:/bin"}, dir_.path(), "", ""};
     const std::string library = MILLRACE_FORK_LIBRARY;
-    auto tried = boost::asio::co_spawn(lane_.executor(), try_forking(spec, program, library, children_, lane_.executor()), boost::asio::use_future);
+    const std::string folder = dir_.path();
+    auto tried = boost::asio::co_spawn(lane_.executor(), try_forking(spec, program, library, processes_, folder, lane_.executor()), boost::asio::use_future);
     ASSERT_TRUE(eventually([&] { return std::filesystem::exists(dir_.path() + "/started"); }));
-    children_.kill_all();
+    processes_.children.close(SIGKILL);
     EXPECT_FALSE(tried.get().has_value());
     EXPECT_TRUE(children().empty());
 }

@@ -17,7 +17,6 @@ protected:
         request.argv = {"sh", "-c", script};
         request.env = {"PATH=/usr/bin:/bin"};
         request.folder = dir_.path();
-        request.own_session = true;
         auto child = spawn(request);
         EXPECT_TRUE(child.has_value());
         return std::move(*child);
@@ -79,6 +78,25 @@ TEST_F(Leftovers, OtherProcessesAreLeftAlone) {
     remove_leftovers(dir_.path() + "/runtime");
     EXPECT_TRUE(is_alive(child.pid()));
     EXPECT_TRUE(std::filesystem::exists("/etc"));
+    EXPECT_TRUE(std::filesystem::is_empty(dir_.path() + "/runtime"));
+}
+
+TEST_F(Leftovers, DaemonsOfRunsAreKilled) {
+    std::filesystem::create_directories(dir_.path() + "/runtime/a-filter-1/run-0.1");
+    Marks marks(dir_.path() + "/runtime");
+    SpawnRequest request;
+    request.file = "/bin/sh";
+    request.argv = {"sh", "-c", "(env -i /usr/bin/setsid /bin/sh -c 'echo $$ > " + dir_.path() + "/daemon; exec sleep 1000' &)"};
+    request.env = {"PATH=/usr/bin:/bin"};
+    request.folder = dir_.path();
+    request.mark = marks.next_run();
+    auto child = spawn(request);
+    ASSERT_TRUE(child.has_value());
+    EXPECT_TRUE(child->reap().ok());
+    ASSERT_TRUE(eventually([&] { return has_words("daemon", 1); }));
+    ASSERT_TRUE(is_alive(number_in("daemon")));
+    remove_leftovers(dir_.path() + "/runtime");
+    EXPECT_FALSE(is_alive(number_in("daemon")));
     EXPECT_TRUE(std::filesystem::is_empty(dir_.path() + "/runtime"));
 }
 

@@ -119,21 +119,17 @@ TEST_F(Spawn, NewPrivilegesAreForbidden) {
     EXPECT_EQ(run(shell("grep NoNewPrivs /proc/self/status")).output, "NoNewPrivs:\t1\n");
 }
 
-TEST_F(Spawn, HasAGroupOrASessionOfItsOwn) {
-    const auto ids = [&](bool own_session) {
-        SpawnRequest request = shell("cut -d' ' -f1,5,6 /proc/$$/stat; :");
-        request.own_session = own_session;
-        std::istringstream fields(run(request).output);
-        std::array<int, 3> numbers{};
-        fields >> numbers[0] >> numbers[1] >> numbers[2];
-        return numbers;
-    };
-    const auto grouped = ids(false);
-    EXPECT_EQ(grouped[0], grouped[1]);
-    EXPECT_EQ(grouped[2], ::getsid(0));
-    const auto alone = ids(true);
-    EXPECT_EQ(alone[0], alone[1]);
-    EXPECT_EQ(alone[0], alone[2]);
+TEST_F(Spawn, LeadsASessionWithoutATerminal) {
+    std::istringstream fields(run(shell("cut -d' ' -f1,5,6,7 /proc/$$/stat; :")).output);
+    int pid = 0;
+    int group = 0;
+    int session = 0;
+    int terminal = -1;
+    ASSERT_TRUE(fields >> pid >> group >> session >> terminal);
+    EXPECT_EQ(group, pid);
+    EXPECT_EQ(session, pid);
+    EXPECT_EQ(terminal, 0);
+    EXPECT_THAT(run(shell("cat < /dev/tty")).output, HasSubstr("No such device"));
 }
 
 TEST_F(Spawn, SaysWhyItCouldNotStart) {
