@@ -112,9 +112,13 @@ static char* find_variable(const char* name) {
     return NULL;
 }
 
+static int is_of_object(const char* name) {
+    return strncmp(name, "MILLRACE_", strlen("MILLRACE_")) == 0 || strcmp(name, "TMPDIR") == 0 || strcmp(name, "HOME") == 0;
+}
+
 static char* get_variable(const char* name) {
     if (real_getenv != NULL) return real_getenv(name);
-    if (strncmp(name, "MILLRACE_", strlen("MILLRACE_")) == 0) object_was_read = 1;
+    if (is_of_object(name)) object_was_read = 1;
     return find_variable(name);
 }
 
