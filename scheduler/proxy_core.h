@@ -3,6 +3,7 @@
 //
 // Control loop only. Commits block that loop for about a millisecond: they are few, and everything after them relies on them.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "http/client.h"
 #include "scheduler/desired_catalog.h"
 #include "scheduler/job_request.h"
+#include "scheduler/leadership.h"
 #include "scheduler/membership.h"
 #include "scheduler/scheduler.h"
 #include "state/metadata_store.h"
@@ -24,13 +26,16 @@ public:
     // Reads what was written down. A damaged record names itself.
     static Result<std::unique_ptr<ProxyCore>> open(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata);
     ~ProxyCore();  // requires stop()
+    // It was started in spite of a loss: should targets know more than it does, it is accepted at once.
+    void accept_loss() { accepts_loss_ = true; }
 
     // Binds the control endpoint, writes it to <dir>/control_endpoint, and begins to answer.
     // http_port: where the proxy's HTTP server listens.
     Result<void> start(std::uint16_t http_port);
     Task<void> stop();
 
-    // ---- buckets and transforms; each returns when every online target has applied it
+    // ---- buckets and transforms; each returns when every online target has applied it. Code::unavailable, with the target and its reason,
+    // when one has not: the change is made all the same, and the target goes on trying.
     Task<Result<void>> create_bucket(std::string name, std::uint64_t small_object_bytes_max);
     // Both are Code::conflict while a job that has not ended uses the bucket.
     Task<Result<void>> destroy_bucket(std::string name);
@@ -42,11 +47,20 @@ public:
     Task<Result<void>> enable_transform(std::string name, bool enabled);
     Task<Result<void>> restart_transform(std::string name);
 
+    // A node whose folder is an older copy, or another, is believed from now on: a target's id, or this proxy's. What was done, as a sentence.
+    Result<std::string> accept(const std::string& node);
+    // What is wrong with the cluster's nodes, a sentence each with what to do. Empty when all is well.
+    std::vector<std::string> problems() const;
+    // Not empty: targets know a newer state of this proxy than it has, so it leads nobody.
+    const std::string& outdated() const { return leadership_.outdated(); }
+
     // ---- jobs
     // The job's id. A repeated idempotency key gives the first job; with another request it is Code::conflict.
     Task<Result<std::string>> submit(JobRequest request, std::string idempotency_key);
     Result<void> command(const std::string& id, const Scheduler::Command& change);
     Result<void> remove_job(const std::string& id);
+    // Those that ended longer ago. How many.
+    Result<std::size_t> remove_jobs_older_than(milliseconds age);
     // Returns when something about jobs or members may have changed, or at the deadline.
     Task<void> wait_for_change(Instant deadline);
 
@@ -63,25 +77,35 @@ public:
     http::Client& client() { return client_; }
 
 private:
-    ProxyCore(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata, wire::Catalog catalog, std::string proxy_id,
-              std::string cluster_id, std::vector<std::string> targets, std::uint64_t map_version);
+    struct Restored;
+    ProxyCore(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata, Restored restored);
     Result<void> restore_jobs();
-    void receive(const std::string& target, wire::Message message);
-    void receive_hello(const std::string& target, const wire::Hello& hello);
-    void receive_heartbeat(const std::string& target, const wire::Heartbeat& heartbeat);
+    void receive(const std::string& route, wire::Message message);
+    void receive_hello(const std::string& route, const wire::Hello& hello);
+    void receive_heartbeat(const std::string& route, const wire::Heartbeat& heartbeat);
+    void welcome(const std::string& route, const wire::Hello& hello, bool is_new_process);
+    Result<void> accept_self();
+    // An error while this proxy leads nobody.
+    Result<void> check_leads() const;
+    void housekeep(Instant now);
     Task<void> run();
     void tick();
     // Carries effects out in order; what must be written down is, before anything is sent. On an error they are kept.
     Result<void> flush();
     Result<void> refuse_if_used(const std::string& bucket) const;
     Result<void> commit_catalog(const DesiredCatalog& changed);
+    Result<void> write_catalog(const DesiredCatalog& changed);
     Result<void> commit_members();
+    Result<void> commit_lineage(const wire::OwnLineage& own);
+    void send_catalog(const std::string& target, Instant now);
     void broadcast(const wire::Message& message);
     void send(const std::string& target, const wire::Message& message);
+    void send_to(const std::string& route, const wire::Message& message);
     void pulse();
     bool sealed() const { return !catalog_.wire().buckets.empty(); }
-    Task<void> wait_until_applied(Duration patience);
-    Task<void> wait_until_stopped(const std::string& transform, Duration patience);
+    // The entry of the catalog as it is now.
+    Task<Result<void>> wait_until_applied(std::string entry, Duration patience);
+    Task<Result<void>> wait_until_stopped(std::string transform, Duration patience);
     Task<Result<void>> wait_until_running(const std::string& transform, Duration patience);
 
     Loop& control_;
@@ -96,6 +120,16 @@ private:
     Scheduler scheduler_;
     http::Client client_;
     std::unique_ptr<wire::RouterBus> bus_;
+    Leadership leadership_;
+    bool accepts_loss_ = false;
+    wire::Catalog newest_catalog_;     // that a target has, while this proxy leads nobody
+    struct CatalogSent {
+        std::uint64_t version = 0;
+        Instant at{};
+        Duration pause{};              // until it is told again
+    };
+    std::map<std::string, CatalogSent> catalog_sent_;  // by member
+    Instant next_housekeeping_{};
     std::vector<Effect> pending_;
     TaskGroup tasks_;
     Event changed_;

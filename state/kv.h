@@ -87,6 +87,10 @@ public:
     Result<void> write(Batch&& batch, bool sync);
     // Makes every write so far durable against power loss.
     Result<void> sync();
+    // How many changes this database has seen: as it was opened, and those that are known to be durable now. Neither is ever smaller
+    // again, unless the folder is an older copy of itself.
+    std::uint64_t age_at_opening() const;
+    std::uint64_t durable_age() const;
     // upper_bound: keys from there on are not seen (empty: no bound).
     Cursor cursor(FamilyIndex family, std::string_view upper_bound = {}) const;
 

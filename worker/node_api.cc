@@ -162,8 +162,18 @@ Task<void> NodeApi::ask_proxy(http::Request& request, http::Response& response) 
 }
 
 Task<void> NodeApi::health(http::Request&, http::Response& response) {
-    const bool ready = ready_;
-    (void)co_await response.send_json(ready ? 200 : 503, ready ? R"({"ready":true})" : R"({"ready":false,"reason":"not joined to a proxy"})");
+    std::string reason;
+    {
+        const std::lock_guard lock(mutex_);
+        reason = not_ready_;
+    }
+    const json document = reason.empty() ? json{{"ready", true}} : json{{"ready", false}, {"reason", reason}};
+    (void)co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
+}
+
+void NodeApi::set_ready(std::string reason_not) {
+    const std::lock_guard lock(mutex_);
+    not_ready_ = std::move(reason_not);
 }
 
 Task<void> NodeApi::metrics(http::Request&, http::Response& response) {

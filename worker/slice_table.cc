@@ -122,13 +122,18 @@ void SliceTable::report_all() {
     for (const auto& [job, runner] : runners_) runner->report_again();
 }
 
+void SliceTable::release() {
+    released_ = true;
+    share_places();
+}
+
 void SliceTable::kick_all() {
     for (const auto& [job, runner] : runners_) runner->kick();
 }
 
 // A slice that has a place keeps it until it is done; then the next one waiting gets it.
 void SliceTable::share_places() {
-    if (std::exchange(sharing_, true)) return;
+    if (!released_ || std::exchange(sharing_, true)) return;
     std::uint32_t taken = 0;
     for (const auto& [job, runner] : runners_) {
         if (runner->admitted() && !runner->wants_to_run()) runner->admit(false);

@@ -20,6 +20,8 @@ public:
     Result<void> restore();
     Task<void> receive(wire::Directive directive);
     void receive(const wire::StatusAck& ack);
+    // Until then no slice runs: this process may have started from the wrong folder, and only the proxy knows.
+    void release();
     // The proxy may know nothing: everything is reported again.
     void report_all();
     // A transform or the cluster changed.
@@ -39,6 +41,7 @@ private:
     std::map<JobId, Error> damaged_;  // slices whose records cannot be read
     std::set<JobId> forgetting_;
     bool sharing_ = false;
+    bool released_ = false;
 };
 
 }  // namespace millrace::worker
