@@ -13,16 +13,13 @@ namespace {
 
 // From about here on a file costs less than the database's log, checksums and flushes.
 constexpr std::uint64_t kSmallObjectDefault = 16 << 10;
-constexpr std::uint64_t kSmallObjectMax = 16 << 20;
 constexpr std::size_t kBodyMax = 1 << 20;
 
 Result<std::uint64_t> small_object_max(const ActionMessage& message) {
     const Fields fields(message.value);
     if (fields.find("small_object_max") == nullptr) return kSmallObjectDefault;
     MILLRACE_TRY_ASSIGN(const std::int64_t bytes, fields.number("small_object_max"));
-    if (bytes < 0 || bytes > static_cast<std::int64_t>(kSmallObjectMax)) {
-        return fail(Code::invalid_argument, "'small_object_max' must be at most 16777216");
-    }
+    if (bytes < 0) return fail(Code::invalid_argument, "'small_object_max' must not be negative");
     return static_cast<std::uint64_t>(bytes);
 }
 

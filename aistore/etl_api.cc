@@ -3,6 +3,7 @@
 #include "aistore/api.h"
 #include "aistore/etl_view.h"
 #include "core/log.h"
+#include "core/names.h"
 #include "scheduler/target_calls.h"
 #include "scheduler/transform_standing.h"
 #include "spec/transform_spec.h"
@@ -12,7 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kSpecMax = 1 << 20;
 constexpr std::size_t kErrorsPage = 1000;
 
 // AIStore's clients give up on the request when `init_timeout` is over, and would begin again: the answer must come before.
@@ -66,7 +66,7 @@ void EtlApi::add_routes(http::Router& router) {
 }
 
 Task<void> EtlApi::init(http::Request& request, http::Response& response) {
-    const auto body = co_await request.read_all(kSpecMax);
+    const auto body = co_await request.read_all(kSpecBytesMax);
     auto parsed = body ? spec::parse_spec(*body, "request body") : Result<spec::ParsedSpec>(body.error());
     if (!parsed) {
         (void)co_await response.send_error(parsed.error());

@@ -6,6 +6,7 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "core/units.h"
+#include "core/uri.h"
 
 namespace millrace::cli {
 
@@ -33,6 +34,28 @@ int run(Context& context, const ClusterShow&) {
                    text_of(target, "reason")});
     }
     table.print(out);
+    for (const nlohmann::json& stranger : member(*cluster, "refused")) {
+        out << "\nrefused: " << text_of(stranger, "id") << " at " << text_of(stranger, "endpoint") << '\n';
+    }
+    const nlohmann::json& problems = member(*cluster, "problems");
+    if (problems.is_array() && !problems.empty()) out << '\n';
+    for (const nlohmann::json& problem : problems) {
+        if (problem.is_string()) out << "problem: " << clean_text(problem.get<std::string>()) << '\n';
+    }
+    return kExitDone;
+}
+
+int run(Context& context, const ClusterAccept& verb) {
+    Call call;
+    call.method = "POST";
+    call.target = "/v1/cluster/nodes/" + percent_encode(verb.node) + "/accept";
+    const auto accepted = context.session.request(std::move(call));
+    if (!accepted) return context.fail("cluster accept " + verb.node, accepted.error());
+    if (context.json) {
+        print_json(context.console.out, *accepted);
+    } else {
+        context.console.out << clean_text(text_of(*accepted, "message")) << '\n';
+    }
     return kExitDone;
 }
 

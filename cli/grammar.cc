@@ -127,9 +127,13 @@ void Grammar::add_buckets_and_cluster() {
     auto head = verb<BucketHead>(bucket, "head", "Show a bucket's properties", "  millrace bucket head ais://clips");
     head.app->add_option("BUCKET", head.verb->bucket, "ais://BUCKET")->required();
 
-    CLI::App* cluster = noun("cluster", "Look at the cluster", "  millrace cluster show");
+    CLI::App* cluster = noun("cluster", "Look at the cluster, and settle what is wrong with its nodes", "  millrace cluster show");
     verb<ClusterShow>(cluster, "show", "Show the proxy and the targets",
                       "  millrace cluster show\n  millrace cluster show -o json");
+    auto accept = verb<ClusterAccept>(cluster, "accept", "Believe a node whose folder is an older copy, or an empty one: the newest is lost for good",
+                                      "  millrace cluster accept t-3x8k1w90aa             slices of jobs go on from what its folder says\n"
+                                      "  millrace cluster accept p-5b1qk7c2zz             the proxy leads with the jobs that it knows");
+    accept.app->add_option("NODE", accept.verb->node, "The target or proxy, as 'cluster show' names it")->required();
 }
 
 void Grammar::add_etl_init(CLI::App* etl) {

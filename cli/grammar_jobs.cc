@@ -150,8 +150,11 @@ void Grammar::add_jobs() {
     add_job(verify.app, verify.verb->job);
     verify.app->add_flag("--contents", verify.verb->contents, "Read each result too, and compare it with its checksum");
     auto remove = verb<JobRemove>(job, "rm", "Forget a job that has ended; its outputs stay",
-                                  "  millrace job rm job-7k2m0q9xw4");
-    add_job(remove.app, remove.verb->job);
+                                  "  millrace job rm job-7k2m0q9xw4\n"
+                                  "  millrace job rm --older-than 7d                     all that ended longer ago");
+    CLI::Option* one = remove.app->add_option("JOB", remove.verb->job, "The job's id");
+    CLI::Option* older = remove.app->add_option("--older-than", remove.verb->older_than, "All jobs that ended longer ago")->type_name("DURATION");
+    one->excludes(older);
 }
 
 }  // namespace millrace::cli

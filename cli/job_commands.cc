@@ -283,7 +283,25 @@ int run(Context& context, const JobVerify& verb) {
     return problems == 0 && flag_of(end, "complete") ? kExitDone : kExitFailed;
 }
 
+int remove_old_jobs(Context& context, const JobRemove& verb) {
+    Call call;
+    call.method = "DELETE";
+    call.target = "/v1/jobs?older_than=" + percent_encode(verb.older_than);
+    const auto removed = context.session.request(std::move(call));
+    if (!removed) return context.fail("job rm --older-than " + verb.older_than, removed.error());
+    if (context.json) {
+        print_json(context.console.out, *removed);
+    } else {
+        context.console.out << "removed " << count_of(*removed, "removed") << " jobs; their outputs stay\n";
+    }
+    return kExitDone;
+}
+
 int run(Context& context, const JobRemove& verb) {
+    if (verb.job.empty() == verb.older_than.empty()) {
+        return context.fail("job rm", fail(Code::invalid_argument, "name a job, or give --older-than DURATION"));
+    }
+    if (verb.job.empty()) return remove_old_jobs(context, verb);
     Call call;
     call.method = "DELETE";
     call.target = job_path(verb.job);

@@ -22,6 +22,9 @@ struct Completion {
 };
 
 struct ClusterShow {};
+struct ClusterAccept {
+    std::string node;
+};
 
 struct BucketCreate {
     std::string bucket;
@@ -139,6 +142,7 @@ struct JobVerify {
 };
 struct JobRemove {
     std::string job;
+    std::string older_than;  // a duration: all that ended longer ago; then there is no job
 };
 
 struct BenchLoad {
@@ -163,13 +167,14 @@ struct BenchJob {
 };
 
 using Verb =
-    std::variant<std::monostate, Help, Version, Completion, ClusterShow, BucketCreate, BucketList, BucketRemove,
+    std::variant<std::monostate, Help, Version, Completion, ClusterShow, ClusterAccept, BucketCreate, BucketList, BucketRemove,
                  BucketMove, BucketHead, Put, Get, List, Remove, Head, EtlInit, EtlList, EtlShow, EtlControl, EtlLogs, EtlErrors,
                  JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobVerify, JobRemove,
                  BenchLoad, BenchJob>;
 
 // Each carries out one verb and returns the exit status.
 int run(Context& context, const ClusterShow& verb);
+int run(Context& context, const ClusterAccept& verb);
 int run(Context& context, const BucketCreate& verb);
 int run(Context& context, const BucketList& verb);
 int run(Context& context, const BucketRemove& verb);

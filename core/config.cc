@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "core/log.h"
+#include "core/names.h"
 #include "core/units.h"
 #include "core/yaml_documents.h"
 
@@ -25,6 +26,8 @@ void fields(Config& self, Visit&& visit) {
     visit("log_file", self.log_file);
     visit("target_timeout", self.target_timeout_ms);
     visit("body_idle_max", self.body_idle_max_ms);
+    visit("job_retention", self.job_retention_ms);
+    visit("ended_jobs_max", self.ended_jobs_max);
 }
 
 template <class Config, class Visit>
@@ -198,8 +201,9 @@ Result<void> TargetConfig::validate() const {
         return invalid("'proxy' must be the proxy's control endpoint, tcp://HOST:PORT or file:PATH");
     }
     MILLRACE_TRY(log::parse_level(log_level));
+    if (id.size() > 128 || !is_utf8(id) || id.find('\0') != id.npos) return invalid("'id' must be UTF-8 of at most 128 bytes");
     if (lanes > 256) return invalid("'lanes' must be at most 256");
-    if (small_object_bytes_max > (16ull << 20)) return invalid("'small_object_max' must be at most 16MiB");
+    if (small_object_bytes_max > kSmallObjectBytesMax) return invalid("'small_object_max' must be at most 4MiB");
     if (window_objects_max < 1 || window_objects_max > 65536) return invalid("'window_objects_max' must be 1 to 65536");
     if (checkpoint_interval_ms < milliseconds(10)) return invalid("'checkpoint_interval' must be at least 10ms");
     if (checkpoint_objects_max < 1 || running_slices_max < 1 || inline_requests_max < 1) {

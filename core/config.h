@@ -19,6 +19,8 @@ struct ProxyConfig {
     std::string log_file;                   // empty: stderr
     milliseconds target_timeout_ms{5000};   // silence after which a target counts as offline
     milliseconds body_idle_max_ms{15 * 60 * 1000};  // a body of which no byte comes or is taken for so long is cut
+    milliseconds job_retention_ms{std::chrono::hours(30 * 24)};  // time that the proxy runs after which a job that has ended is forgotten; 0: never
+    std::uint32_t ended_jobs_max = 10'000;  // of more the oldest are forgotten earlier
 
     Result<void> validate() const;
 };

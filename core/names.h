@@ -1,6 +1,7 @@
-// Which names are allowed, and the text that says why one is not. Pure.
+// Which names and sizes are allowed, and the text that says why one is not. Pure.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,9 @@
 namespace millrace {
 
 inline constexpr std::size_t kObjectNameBytesMax = 1024;
+// Limits that every node keeps: what one takes, all can apply.
+inline constexpr std::uint64_t kSmallObjectBytesMax = 4ull << 20;  // contents above are always files
+inline constexpr std::size_t kSpecBytesMax = 1 << 20;              // of a transform's specification, also in canonical form
 
 bool is_utf8(std::string_view text);
 

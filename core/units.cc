@@ -30,6 +30,8 @@ Result<milliseconds> parse_duration(std::string_view text) {
             unit_ms = 60'000;
         } else if (text.starts_with("h")) {
             unit_ms = 3'600'000;
+        } else if (text.starts_with("d")) {
+            unit_ms = 86'400'000;
         } else {
             return bad;
         }

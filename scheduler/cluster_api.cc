@@ -10,6 +10,9 @@ using nlohmann::json;
 void ClusterApi::add_routes(http::Router& router) {
     using Parameters = http::PathParameters;
     router.add("GET", "/v1/cluster", [this](http::Request&, http::Response& response, const Parameters&) { return show(response); });
+    router.add("POST", "/v1/cluster/nodes/{id}/accept", [this](http::Request&, http::Response& response, const Parameters& path) {
+        return accept(response, path.find("id")->second);
+    });
     router.add("GET", "/health", [this](http::Request&, http::Response& response, const Parameters&) { return health(response); });
     router.add("GET", "/metrics", [this](http::Request&, http::Response& response, const Parameters&) { return metrics(response); });
 }
@@ -18,21 +21,39 @@ Task<void> ClusterApi::show(http::Response& response) {
     json targets = json::array();
     for (const auto& [target, member] : core_.members().members()) {
         targets.push_back({{"id", target}, {"endpoint", member.endpoint}, {"online", member.online},
-                           {"reason", member.online ? "" : "not heard of; start it with: millrace target --config FILE"},
+                           {"reason", !member.problem.empty() ? member.problem
+                                      : member.online         ? ""
+                                                              : "not heard of; start it with: millrace target --config FILE"},
                            {"running_slices", member.running_slices}});
+    }
+    json refused = json::array();
+    for (const auto& [id, stranger] : core_.members().strangers()) {
+        refused.push_back({{"id", id}, {"endpoint", stranger.endpoint}, {"reason", stranger.reason}});
     }
     const double uptime = std::chrono::duration<double>(steady_now() - started_).count();
     const json document{{"proxy_id", core_.proxy_id()}, {"version", core_.members().version()}, {"sealed", !core_.catalog().wire().buckets.empty()},
-                        {"uptime_seconds", uptime}, {"targets", std::move(targets)}};
+                        {"uptime_seconds", uptime}, {"targets", std::move(targets)}, {"refused", std::move(refused)},
+                        {"problems", core_.problems()}};
     (void)co_await response.send_json(200, text_of(document));
+}
+
+Task<void> ClusterApi::accept(http::Response& response, const std::string& node) {
+    const Result<std::string> accepted = core_.accept(node);
+    if (accepted) {
+        (void)co_await response.send_json(200, text_of({{"node", node}, {"message", *accepted}}));
+    } else {
+        (void)co_await response.send_error(accepted.error());
+    }
 }
 
 Task<void> ClusterApi::health(http::Response& response) {
     bool someone = false;
     for (const auto& [target, member] : core_.members().members()) someone = someone || member.online;
-    std::string reason = core_.obstacle();
+    std::string reason = !core_.outdated().empty() ? core_.outdated() : core_.obstacle();
     if (reason.empty() && !someone) reason = "no target is online";
-    const json document = reason.empty() ? json{{"ready", true}} : json{{"ready", false}, {"reason", reason}};
+    json document{{"ready", reason.empty()}};
+    if (!reason.empty()) document["reason"] = reason;
+    if (auto problems = core_.problems(); !problems.empty()) document["problems"] = std::move(problems);
     (void)co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
 }
 

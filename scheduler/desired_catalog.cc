@@ -18,6 +18,13 @@ auto find_named(Entries& entries, const std::string& name) {
 Error unknown_bucket(const std::string& name) { return fail(Code::not_found, "bucket \"ais://" + name + "\" does not exist"); }
 Error unknown_transform(const std::string& name) { return fail(Code::not_found, "etl job " + name + " does not exist"); }
 
+DesiredCatalog::DesiredCatalog(wire::Catalog catalog, std::map<std::string, std::uint64_t> destroyed_at) : catalog_(std::move(catalog)) {
+    for (const std::string& uid : catalog_.destroyed_uids) {
+        const auto found = destroyed_at.find(uid);
+        destroyed_at_[uid] = found == destroyed_at.end() ? catalog_.version : found->second;
+    }
+}
+
 const wire::BucketEntry* DesiredCatalog::bucket(const std::string& name) const {
     const auto found = find_named(catalog_.buckets, name);
     return found == catalog_.buckets.end() ? nullptr : &*found;
@@ -36,7 +43,9 @@ Result<void> DesiredCatalog::check_free(const std::string& bucket_name) const {
 
 Result<void> DesiredCatalog::create_bucket(const std::string& name, std::uint64_t small_object_bytes_max, std::int64_t now_unix_ns) {
     MILLRACE_TRY(check_free(name));
-    catalog_.buckets.push_back({name, random_id("bck-"), small_object_bytes_max, now_unix_ns});
+    wire::BucketEntry entry{name, random_id("bck-"), small_object_bytes_max, now_unix_ns};
+    MILLRACE_TRY(wire::check(entry));
+    catalog_.buckets.push_back(std::move(entry));
     ++catalog_.version;
     return {};
 }
@@ -44,9 +53,10 @@ Result<void> DesiredCatalog::create_bucket(const std::string& name, std::uint64_
 Result<void> DesiredCatalog::destroy_bucket(const std::string& name) {
     const auto found = find_named(catalog_.buckets, name);
     if (found == catalog_.buckets.end()) return unknown_bucket(name);
-    catalog_.destroyed_uids.push_back(found->uid);
-    catalog_.buckets.erase(found);
     ++catalog_.version;
+    catalog_.destroyed_uids.push_back(found->uid);
+    destroyed_at_[found->uid] = catalog_.version;
+    catalog_.buckets.erase(found);
     return {};
 }
 
@@ -64,7 +74,9 @@ Result<void> DesiredCatalog::add_transform(const std::string& name, const std::s
     if (transform(name) != nullptr) {
         return fail(Code::already_exists, "etl job " + name + " already exists; remove it first: millrace etl rm " + name);
     }
-    catalog_.transforms.push_back({name, spec_json, true});
+    wire::TransformEntry entry{name, spec_json, true};
+    MILLRACE_TRY(wire::check(entry));
+    catalog_.transforms.push_back(std::move(entry));
     ++catalog_.version;
     return {};
 }
@@ -102,6 +114,22 @@ Result<void> DesiredCatalog::set_specification(const std::string& name, const st
     found->image.clear();
     ++catalog_.version;
     return {};
+}
+
+bool DesiredCatalog::drop_destroyed(std::uint64_t applied_by_all) {
+    return std::erase_if(catalog_.destroyed_uids, [&](const std::string& uid) {
+        const auto found = destroyed_at_.find(uid);
+        if (found == destroyed_at_.end() || found->second > applied_by_all) return false;
+        destroyed_at_.erase(found);
+        return true;
+    }) > 0;
+}
+
+void DesiredCatalog::overtake(const wire::Catalog& of_targets, std::uint64_t version_seen) {
+    constexpr std::uint64_t kBeyond = 1'000'000;
+    const std::uint64_t version = std::max({catalog_.version, of_targets.version, version_seen}) + kBeyond;
+    if (of_targets.version > catalog_.version) *this = DesiredCatalog(of_targets, std::move(destroyed_at_));
+    catalog_.version = version;
 }
 
 }  // namespace millrace::scheduler

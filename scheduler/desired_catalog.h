@@ -1,6 +1,7 @@
 // The buckets and transforms that the cluster should have. Every change raises the version; targets that are behind are sent
 // the whole. Pure: the caller writes it down before it tells anybody.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 
@@ -11,9 +12,11 @@ namespace millrace::scheduler {
 
 class DesiredCatalog {
 public:
-    explicit DesiredCatalog(wire::Catalog catalog) : catalog_(std::move(catalog)) {}
+    // destroyed_at: the version that each of the destroyed uids came with; those that are missing there came with this one.
+    explicit DesiredCatalog(wire::Catalog catalog, std::map<std::string, std::uint64_t> destroyed_at = {});
 
     const wire::Catalog& wire() const { return catalog_; }
+    const std::map<std::string, std::uint64_t>& destroyed_at() const { return destroyed_at_; }
     const wire::BucketEntry* bucket(const std::string& name) const;
     const wire::TransformEntry* transform(const std::string& name) const;
 
@@ -29,10 +32,16 @@ public:
     // Another program behind the same words: its image is looked up again.
     Result<void> set_specification(const std::string& name, const std::string& spec_json);
 
+    // Destroyed uids that every member has applied are told no more. False when there is none. Raises no version: who has them keeps them.
+    bool drop_destroyed(std::uint64_t applied_by_all);
+    // What targets have of a newer proxy becomes what they should have, under a version beyond both.
+    void overtake(const wire::Catalog& of_targets, std::uint64_t version_seen);
+
 private:
     Result<void> check_free(const std::string& bucket_name) const;
 
     wire::Catalog catalog_;
+    std::map<std::string, std::uint64_t> destroyed_at_;
 };
 
 Error unknown_bucket(const std::string& name);

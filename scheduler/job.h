@@ -26,7 +26,9 @@ struct Slice {
     bool heard = false;        // since the job was submitted
     wire::SliceStatus status;  // the newest
     std::uint64_t failures_forgiven = 0;  // as `status` says, but not more because the target was started again
-    MSGPACK_DEFINE_MAP(heard, status, failures_forgiven)
+    std::string loss;          // why the target may lack what it had: a copy of its folder was accepted. Empty: it does not
+    std::uint64_t promised_objects = 0;  // of a loss: how many objects the slice was known to have
+    MSGPACK_DEFINE_MAP(heard, status, failures_forgiven, loss, promised_objects)
 };
 
 // How many slices have said so under a revision of the job.
@@ -53,9 +55,11 @@ struct Job {
     std::int64_t started_unix_ns = 0;
     std::int64_t finished_unix_ns = 0;
     std::map<std::string, Slice> slices;  // by target id: one per target of the map it was submitted under
+    bool overtaken = false;        // it is known from an older copy of the proxy's folder: targets may have removed it since
+    std::uint64_t finished_uptime_ms = 0;  // of the proxy, summed over its starts, when the job ended; 0: it did not
     SliceTally tally;              // of `slices`; kept by absorb(), not written down
     MSGPACK_DEFINE_MAP(id, spec, request_json, idempotency_key, state, reason, revision, desired, epoch, pass, prepared,
-                       created_unix_ns, started_unix_ns, finished_unix_ns, slices)
+                       created_unix_ns, started_unix_ns, finished_unix_ns, slices, overtaken, finished_uptime_ms)
 };
 
 // Sums over the slices.

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "core/json.h"
+#include "core/units.h"
 #include "scheduler/job_document.h"
 #include "scheduler/large_body.h"
 #include "scheduler/proxy_api.h"
@@ -52,6 +53,7 @@ void JobApi::add_routes(http::Router& router) {
     router.add("POST", "/v1/jobs", [this](http::Request& request, http::Response& response, const Parameters&) { return submit(request, response); });
     router.add("GET", "/v1/jobs", [this](http::Request& request, http::Response& response, const Parameters&) { return list(request, response); });
     router.add("GET", "/v1/jobs/{id}", [this, id](http::Request&, http::Response& response, const Parameters& path) { return show(response, id(path), 200); });
+    router.add("DELETE", "/v1/jobs", [this](http::Request& request, http::Response& response, const Parameters&) { return remove_old(request, response); });
     router.add("DELETE", "/v1/jobs/{id}", [this, id](http::Request&, http::Response& response, const Parameters& path) { return remove(response, id(path)); });
     router.add("GET", "/v1/jobs/{id}/errors", [this, id](http::Request& request, http::Response& response, const Parameters& path) {
         return errors(request, response, id(path));
@@ -144,6 +146,16 @@ Task<void> JobApi::remove(http::Response& response, const std::string& id) {
         co_return;
     }
     (void)co_await response.send(200, {}, "");
+}
+
+Task<void> JobApi::remove_old(http::Request& request, http::Response& response) {
+    const Result<milliseconds> age = parse_duration(request.query.get("older_than"));
+    const Result<std::size_t> removed = age ? core_.remove_jobs_older_than(*age) : Result<std::size_t>(age.error().during("older_than"));
+    if (removed) {
+        (void)co_await response.send_json(200, "{\"removed\":" + std::to_string(*removed) + "}");
+    } else {
+        (void)co_await response.send_error(removed.error());
+    }
 }
 
 Task<void> JobApi::errors(http::Request& request, http::Response& response, const std::string& id) {

@@ -35,7 +35,10 @@ json byte_counts(const wire::Counters& counters, std::uint64_t total) {
 json describe_slice(const std::string& target, const Slice& slice, bool online) {
     const wire::SliceStatus& status = slice.status;
     std::string reason = status.reason;
-    if (!online && status.state != wire::SliceState::finished) reason = "its target is offline; start it and the slice goes on by itself";
+    if (!online && status.state != wire::SliceState::finished) {
+        reason = "its target is offline or refused (see: millrace cluster show); once it has joined the slice goes on by itself";
+    }
+    if (!slice.loss.empty()) reason += (reason.empty() ? "" : "; ") + slice.loss;
     return {{"target", target}, {"online", online}, {"state", slice_state_name(slice, online)}, {"reason", reason},
             {"objects", object_counts(status.counters, status.total_objects, status.total_known)},
             {"bytes", byte_counts(status.counters, status.total_bytes)}, {"attempts", status.counters.attempts},

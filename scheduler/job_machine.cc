@@ -9,6 +9,8 @@ namespace {
 using wire::Desired;
 using wire::SliceState;
 
+constexpr std::uint64_t kBeyond = 1'000'000;  // than anything that targets have seen of a proxy from an older copy
+
 void direct(Job& job, JobState state, Desired desired) {
     job.state = state;
     job.desired = desired;
@@ -80,9 +82,31 @@ std::uint64_t fresh_failures(const Job& job) {
     return sum;
 }
 
+// Outputs get other names than their sources, so they may belong to other targets.
+bool moves_outputs(const wire::JobSpec& spec) { return !spec.prepend.empty() && spec.operation != wire::Operation::remove; }
+
+// What is missing although every slice has finished, because a target came back without it; empty if nothing is. Settles it.
+std::string losses(Job& job) {
+    std::string text;
+    for (auto& [target, slice] : job.slices) {
+        const std::string why = std::exchange(slice.loss, "");
+        const std::uint64_t promised = std::exchange(slice.promised_objects, 0);
+        if (why.empty() || job.spec.dry_run != wire::DryRun::no) continue;
+        const std::uint64_t objects = slice.status.total_objects;
+        if (objects >= promised && !moves_outputs(job.spec)) continue;
+        text += (text.empty() ? "" : "; ") + why;
+        if (objects < promised) {
+            text += "; " + std::to_string(promised - objects) + " of its " + std::to_string(promised) + " selected objects are not there any more";
+        }
+        if (moves_outputs(job.spec)) text += "; outputs of other targets that belong there may be missing: submit the job again to make them";
+    }
+    return text;
+}
+
 // What resume and retry have in common: the slices run again under a new epoch.
 void start_again(Job& job) {
     ++job.epoch;
+    job.overtaken = false;
     job.reason.clear();
     job.finished_unix_ns = 0;
     direct(job, job.prepared ? JobState::running : JobState::preparing, job.prepared ? Desired::run : Desired::prepare);
@@ -127,7 +151,7 @@ Result<void> retry(Job& job, std::int64_t now_unix_ns) {
     if (!is_terminal(job.state) && job.state != JobState::paused) return wrong_state(job, "retry", "finished, failed, cancelled or paused");
     if (job.state == JobState::completed) return fail(Code::conflict, "job " + job.id + " completed without errors: there is nothing to retry");
     if (job.spec.dry_run != wire::DryRun::no) return fail(Code::conflict, "job " + job.id + " was a dry run; submit the job itself");
-    ++job.pass;
+    job.pass = std::max(job.pass + 1, job.epoch / kBeyond * kBeyond + 1);
     if (job.started_unix_ns == 0) job.started_unix_ns = now_unix_ns;
     start_again(job);
     return {};
@@ -162,6 +186,55 @@ News absorb(Job& job, const std::string& target, const wire::SliceStatus& status
     return may_move(job, failures_changed, knew_total != status.total_known) ? News::decisive : News::progress;
 }
 
+void lose_slice(Job& job, const std::string& target, const std::string& why) {
+    const auto found = job.slices.find(target);
+    if (found == job.slices.end()) return;
+    Slice& slice = found->second;
+    if (slice.heard) {
+        const std::uint64_t objects = slice.status.total_known ? slice.status.total_objects : 0;
+        slice.promised_objects = std::max({slice.promised_objects, objects, slice.status.counters.settled()});
+    }
+    slice.loss = why;
+    slice.heard = false;
+    slice.status = {};
+    slice.failures_forgiven = 0;
+    ++job.epoch;
+    const bool ended_well = job.state == JobState::completed || job.state == JobState::completed_with_errors;
+    direct(job, job.state, ended_well ? Desired::stop : job.desired);
+}
+
+bool settle_loss(Job& job, const std::string& target, bool has_order, std::int64_t now_unix_ns) {
+    const auto found = job.slices.find(target);
+    if (found == job.slices.end() || found->second.loss.empty()) return false;
+    if (job.state != JobState::completed && job.state != JobState::completed_with_errors) return false;
+    Slice& slice = found->second;
+    const SliceState state = slice.status.state;
+    const bool at_rest = state == SliceState::finished || state == SliceState::stopped || state == SliceState::failed;
+    if (has_order && !(speaks_of_now(job, slice) && at_rest)) return false;
+    const bool all_there = slice.status.counters.settled() >= slice.promised_objects && !moves_outputs(job.spec);
+    if (!all_there && job.spec.dry_run == wire::DryRun::no) {
+        return fail_job(job, slice.loss + "; it may lack what this job had stored there: a resume makes that again", now_unix_ns);
+    }
+    slice.loss.clear();
+    slice.promised_objects = 0;
+    return true;
+}
+
+void overtake(Job& job) {
+    job.revision += kBeyond;
+    job.epoch += kBeyond;
+    job.overtaken = !is_terminal(job.state);
+}
+
+bool fail_removed(Job& job, const std::string& target, std::int64_t now_unix_ns) {
+    Slice& slice = job.slices[target];
+    const bool was_there = slice.heard || job.overtaken;
+    if (!was_there || is_terminal(job.state)) return false;
+    slice = {};
+    return fail_job(job, "target " + target + " does not know this job any more: it was removed after the copy was made that the proxy runs from; "
+                         "remove it, or resume it to run it there from the beginning", now_unix_ns);
+}
+
 bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns) {
     if (job.state != JobState::preparing && job.state != JobState::running) return false;
     if (std::string why = verdict(job); !why.empty()) return fail_job(job, std::move(why), now_unix_ns);
@@ -181,7 +254,9 @@ bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns) {
     }
     if (!all_in(job, is_online, {SliceState::finished}, true)) return false;
     const JobTotals sum = totals(job);
-    const bool clean = failures(sum.counters) == 0;
+    const std::string lost = losses(job);
+    job.reason = lost;
+    const bool clean = failures(sum.counters) == 0 && lost.empty();
     finish(job, clean ? JobState::completed : JobState::completed_with_errors, now_unix_ns);
     return true;
 }

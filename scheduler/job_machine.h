@@ -26,6 +26,16 @@ Result<void> cancel(Job& job, std::int64_t now_unix_ns);
 // slices, to look at all of them for every status would be most of a proxy's work. That a target went away is for a later advance().
 enum class News { none, progress, decisive };
 News absorb(Job& job, const std::string& target, const wire::SliceStatus& status);
+// The target was accepted although its folder is an older copy or an empty one: what its slice said is forgotten, and it goes on from
+// what the target's own checkpoint says, under a new epoch. A job that was completed waits for what it says (settle_loss).
+void lose_slice(Job& job, const std::string& target, const std::string& why);
+// Of a job that has ended, after news of the slice: whether the loss was one. If so the job is failed, with a reason that says what to do.
+// has_order: the target knows the job.
+bool settle_loss(Job& job, const std::string& target, bool has_order, std::int64_t now_unix_ns);
+// The proxy runs from an older copy of its folder and was accepted: numbers go beyond all that targets can have seen of this job.
+void overtake(Job& job);
+// Not a start anew: the target has removed the job since the copy that the proxy runs from.
+bool fail_removed(Job& job, const std::string& target, std::int64_t now_unix_ns);
 // Moves the job on when its slices allow it. Looks at all of them.
 bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns);
 

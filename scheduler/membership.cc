@@ -1,48 +1,119 @@
 #include "scheduler/membership.h"
 
+#include <algorithm>
+
 #include "core/log.h"
 
 namespace millrace::scheduler {
+namespace {
 
-Membership::Membership(std::string cluster_id, std::vector<std::string> known_targets, std::uint64_t version, Duration silence_max)
+constexpr auto kAliveMax = milliseconds(1250);         // who was heard of so recently may be alive: two beats and a half
+constexpr auto kTwinPatience = std::chrono::seconds(6);
+constexpr auto kProblemKept = std::chrono::seconds(10);  // after the last hello; one that is refused says it every two seconds
+constexpr std::size_t kStrangersMax = 64;
+
+std::string ways_out(const std::string& target) {
+    return "; start it from the newest folder it had, or, if that is lost: millrace cluster accept " + target;
+}
+
+}  // namespace
+
+Membership::Membership(std::string cluster_id, const std::vector<std::string>& known_targets, std::uint64_t version, Duration silence_max,
+                       const std::map<std::string, KnownMember>& known)
     : cluster_id_(std::move(cluster_id)), silence_max_(silence_max), version_(version) {
-    for (std::string& target : known_targets) members_.emplace(std::move(target), Member{});
+    for (const std::string& target : known_targets) {
+        const auto found = known.find(target);
+        members_[target].known = found == known.end() ? KnownMember{} : found->second;
+    }
+}
+
+// Logged when it is news.
+Error Membership::refuse(const wire::Hello& hello, std::string reason, Instant now) {
+    const auto found = members_.find(hello.target_id);
+    std::string* said = nullptr;
+    if (found != members_.end()) {
+        found->second.contender_heard = now;
+        said = &found->second.problem;
+    } else if (strangers_.contains(hello.target_id) || strangers_.size() < kStrangersMax) {
+        Stranger& stranger = strangers_[hello.target_id];
+        stranger.endpoint = hello.endpoint;
+        stranger.heard = now;
+        said = &stranger.reason;
+    }
+    if (said != nullptr && *said != reason) {
+        *said = reason;
+        log::warn("target refused", {{"target", hello.target_id}, {"endpoint", hello.endpoint}, {"reason", reason}});
+    }
+    return fail(Code::conflict, std::move(reason));
 }
 
 Result<void> Membership::hello(const wire::Hello& hello, bool sealed, Instant now) {
     if (hello.compat_version > wire::kVersion || hello.version < wire::kCompatVersion) {
-        return fail(Code::conflict, "it speaks protocol " + std::to_string(hello.version) + ", this proxy " + std::to_string(wire::kVersion));
+        return refuse(hello, "it speaks protocol " + std::to_string(hello.version) + ", this proxy " + std::to_string(wire::kVersion) +
+            "; run the same version of millrace on both", now);
     }
     if (!hello.cluster_id.empty() && hello.cluster_id != cluster_id_) {
-        return fail(Code::conflict, "its folder belongs to cluster " + hello.cluster_id + ", this is " + cluster_id_ +
-            "; point it at its own proxy or give it an empty folder");
+        return refuse(hello, "its folder belongs to cluster " + hello.cluster_id + ", this is " + cluster_id_ +
+            "; point it at its own proxy or give it an empty folder; if it is this proxy that lost its folder, start the proxy from the newest "
+            "folder it had", now);
     }
     auto found = members_.find(hello.target_id);
     if (found == members_.end()) {
         if (sealed) {
-            return fail(Code::conflict, "buckets exist and objects do not move between targets, so no target can be added; "
-                "start the targets that the cluster had, or remove every bucket first");
+            return refuse(hello, "buckets exist and objects do not move between targets, so no target can be added; "
+                "start the targets that the cluster had, or remove every bucket first", now);
         }
         found = members_.emplace(hello.target_id, Member{}).first;
         changed_ = true;
     }
-    Member& member = found->second;
-    const bool same_process = member.boot_id == hello.boot_id;
-    if (member.online && !same_process && now - member.last_heard < silence_max_ / 2 && member.endpoint != hello.endpoint) {
-        log::warn("target was replaced by another process of the same id", {{"target", hello.target_id}, {"endpoint", hello.endpoint}});
+    MILLRACE_TRY(check_kinship(found->second, hello, now));
+    enter(found->second, hello, now);
+    return {};
+}
+
+// Whether the process that announces itself is the member as it is remembered, and the only one.
+Result<void> Membership::check_kinship(Member& member, const wire::Hello& hello, Instant now) {
+    if (member.boot_id == hello.boot_id) return {};
+    const wire::Kinship kinship = wire::compare(member.known.lineage, hello.lineage);
+    if (kinship != wire::Kinship::same) {
+        member.contender = hello.lineage;
+        return refuse(hello, wire::describe(kinship, "target " + hello.target_id, member.known.lineage, hello.lineage) + ways_out(hello.target_id), now);
     }
+    if (!member.online || now - member.last_heard >= kAliveMax) return {};
+    // It may have been started again faster than the end of the one before was noticed: that one is silent soon.
+    if (member.contender.boot_id != hello.boot_id) {
+        member.contender = hello.lineage;
+        member.contender.boot_id = hello.boot_id;
+        member.contender_since = now;
+    }
+    if (now - member.contender_since < kTwinPatience) return fail(Code::unavailable, "the process before it may still run");
+    return refuse(hello, "two processes run as target " + hello.target_id + ": one at " + member.endpoint + ", and another at " + hello.endpoint +
+        "; stop the one whose folder is the copy", now);
+}
+
+void Membership::enter(Member& member, const wire::Hello& hello, Instant now) {
+    const bool same_process = member.boot_id == hello.boot_id;
     if (member.endpoint != hello.endpoint || !same_process) changed_ = true;
     if (!same_process) {
         member.transforms.clear();
+        member.catalog_problems.clear();
         member.transforms_of_catalog = 0;
     }
     member.endpoint = hello.endpoint;
     member.boot_id = hello.boot_id;
     member.catalog_version = hello.catalog_version;
     member.last_heard = now;
+    member.joined_as = hello.lineage;
+    member.joined_as.boot_id = hello.boot_id;
+    member.problem.clear();
+    member.contender = {};
+    const auto& branches = hello.lineage.branches;
+    if (!member.known.new_branch.empty() && !branches.empty() && branches.back() == member.known.new_branch) {
+        member.known.new_branch.clear();
+        known_changed_ = true;
+    }
     if (changed_) ++version_;
     set_online(hello.target_id, member, true);
-    return {};
 }
 
 bool Membership::heartbeat(const std::string& target, const wire::Heartbeat& heartbeat, Instant now) {
@@ -52,6 +123,12 @@ bool Membership::heartbeat(const std::string& target, const wire::Heartbeat& hea
     member->catalog_version = heartbeat.catalog_version;
     member->map_version = heartbeat.map_version;
     member->running_slices = heartbeat.running_slices;
+    wire::Lineage& known = member->known.lineage;
+    if (known.boot_id != member->boot_id || known.branches != member->joined_as.branches) {
+        known = member->joined_as;
+        known_changed_ = true;
+    }
+    known.age = std::max(known.age, heartbeat.age);
     set_online(target, *member, true);
     return true;
 }
@@ -64,6 +141,35 @@ void Membership::goodbye(const std::string& target, const wire::Goodbye& goodbye
 void Membership::tick(Instant now) {
     for (auto& [target, member] : members_) {
         if (member.online && now - member.last_heard > silence_max_) set_online(target, member, false);
+        if (!member.problem.empty() && now - member.contender_heard > kProblemKept) {
+            member.problem.clear();
+            member.contender = {};
+        }
+    }
+    std::erase_if(strangers_, [&](const auto& item) { return now - item.second.heard > kProblemKept; });
+}
+
+Result<void> Membership::accept(const std::string& target, const std::string& branch) {
+    Member* member = find(target);
+    if (member == nullptr) return fail(Code::not_found, "target " + target + " is not a member of this cluster; see: millrace cluster show");
+    if (member->problem.empty() || member->contender.store_id.empty()) {
+        return fail(Code::conflict, "no process that is refused announces itself as target " + target + ", so there is nothing to accept" +
+            (member->online ? "" : "; start the target first"));
+    }
+    member->known.lineage = std::exchange(member->contender, {});
+    member->known.new_branch = branch;
+    member->problem.clear();
+    member->boot_id.clear();
+    member->catalog_version = 0;
+    known_changed_ = true;
+    set_online(target, *member, false);
+    return {};
+}
+
+void Membership::part() {
+    for (auto& [target, member] : members_) {
+        member.boot_id.clear();
+        set_online(target, member, false);
     }
 }
 
@@ -83,6 +189,12 @@ Member* Membership::find(const std::string& target) {
 bool Membership::is_online(const std::string& target) const {
     const auto found = members_.find(target);
     return found != members_.end() && found->second.online;
+}
+
+std::map<std::string, KnownMember> Membership::known() const {
+    std::map<std::string, KnownMember> known;
+    for (const auto& [target, member] : members_) known.emplace(target, member.known);
+    return known;
 }
 
 wire::ClusterMap Membership::map() const {

@@ -48,6 +48,7 @@ private:
     Task<void> show(http::Response& response, const std::string& id, int status);
     Task<void> command(http::Response& response, const std::string& id, Scheduler::Command change);
     Task<void> remove(http::Response& response, const std::string& id);
+    Task<void> remove_old(http::Request& request, http::Response& response);
     Task<void> errors(http::Request& request, http::Response& response, const std::string& id);
     Task<void> report(http::Response& response, const std::string& id);
     Task<void> verify(http::Request& request, http::Response& response, const std::string& id);
@@ -64,6 +65,7 @@ public:
 
 private:
     Task<void> show(http::Response& response);
+    Task<void> accept(http::Response& response, const std::string& node);
     Task<void> health(http::Response& response);
     Task<void> metrics(http::Response& response);
 

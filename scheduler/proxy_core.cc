@@ -19,6 +19,9 @@ namespace {
 constexpr auto kTick = milliseconds(100);
 constexpr auto kBeat = milliseconds(500);
 constexpr auto kApplyPatience = std::chrono::seconds(10);
+constexpr auto kCatalogPatience = std::chrono::seconds(20);
+constexpr std::size_t kCatalogBytesMax = 64 << 20;  // half of a message
+constexpr auto kCatalogPauseMax = std::chrono::seconds(30);
 constexpr auto kStopPatience = std::chrono::seconds(30);
 constexpr auto kStartPatience = std::chrono::minutes(5);
 
@@ -31,7 +34,14 @@ struct ProxyIdentity {
 struct MemberList {
     std::uint64_t version = 0;
     std::vector<std::string> targets;
-    MSGPACK_DEFINE_MAP(version, targets)
+    std::map<std::string, KnownMember> known;  // by target
+    std::uint64_t uptime_ms = 0;               // of this proxy, summed over its starts
+    MSGPACK_DEFINE_MAP(version, targets, known, uptime_ms)
+};
+
+struct Tombstones {
+    std::map<std::string, std::uint64_t> versions;  // of the catalog that each destroyed uid came with
+    MSGPACK_DEFINE_MAP(versions)
 };
 
 struct ObjectList {
@@ -51,27 +61,41 @@ Result<Record> load(const state::MetadataStore& metadata, const std::string& key
 
 }  // namespace
 
+struct ProxyCore::Restored {
+    ProxyIdentity identity;
+    wire::Catalog catalog;
+    Tombstones tombstones;
+    MemberList members;
+    wire::OwnLineage own;
+};
+
 Result<std::unique_ptr<ProxyCore>> ProxyCore::open(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata) {
     const ProxyIdentity fresh{random_id("p-"), random_id("c-")};
-    MILLRACE_TRY_ASSIGN(const ProxyIdentity identity, load(metadata, "identity", fresh));
-    if (identity.proxy_id == fresh.proxy_id) MILLRACE_TRY(metadata.commit({{"identity", state::encode_record(identity)}}));
-    MILLRACE_TRY_ASSIGN(wire::Catalog catalog, load(metadata, "catalog", wire::Catalog{}));
-    MILLRACE_TRY_ASSIGN(MemberList members, load(metadata, "members", MemberList{}));
-    std::unique_ptr<ProxyCore> core(new ProxyCore(control, config, metadata, std::move(catalog), identity.proxy_id, identity.cluster_id,
-                                                  std::move(members.targets), members.version));
+    Restored restored;
+    MILLRACE_TRY_ASSIGN(restored.identity, load(metadata, "identity", fresh));
+    if (restored.identity.proxy_id == fresh.proxy_id) MILLRACE_TRY(metadata.commit({{"identity", state::encode_record(fresh)}}));
+    MILLRACE_TRY_ASSIGN(restored.catalog, load(metadata, "catalog", wire::Catalog{}));
+    MILLRACE_TRY_ASSIGN(restored.tombstones, load(metadata, "tombstones", Tombstones{}));
+    MILLRACE_TRY_ASSIGN(restored.members, load(metadata, "members", MemberList{}));
+    MILLRACE_TRY_ASSIGN(const wire::OwnLineage last, load(metadata, "lineage", wire::OwnLineage{}));
+    restored.own = wire::next_start(last, metadata.age_at_opening());
+    std::unique_ptr<ProxyCore> core(new ProxyCore(control, config, metadata, std::move(restored)));
+    MILLRACE_TRY(core->commit_lineage(core->leadership_.own()));
     MILLRACE_TRY(core->restore_jobs());
     MILLRACE_TRY(core->commit_members());  // with the raised version, so that the next start raises it further
     return core;
 }
 
-ProxyCore::ProxyCore(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata, wire::Catalog catalog, std::string proxy_id,
-                     std::string cluster_id, std::vector<std::string> targets, std::uint64_t map_version)
-    : control_(control), config_(config), metadata_(metadata), catalog_(std::move(catalog)), proxy_id_(std::move(proxy_id)),
-      cluster_id_(cluster_id), boot_id_(random_id("b-")),
+ProxyCore::ProxyCore(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata, Restored restored)
+    : control_(control), config_(config), metadata_(metadata), catalog_(std::move(restored.catalog), std::move(restored.tombstones.versions)),
+      proxy_id_(restored.identity.proxy_id), cluster_id_(restored.identity.cluster_id), boot_id_(random_id("b-")),
       // The version that was written down may be older than the last one told to targets.
-      membership_(cluster_id, std::move(targets), map_version + 1'000'000, config.target_timeout_ms),
+      membership_(cluster_id_, restored.members.targets, restored.members.version + 1'000'000, config.target_timeout_ms, restored.members.known),
       scheduler_([this](const std::string& target) { return membership_.is_online(target); }), client_(control.executor()),
-      tasks_(control.executor()), changed_(control.executor()), stop_(control.executor()) {}
+      leadership_(proxy_id_, cluster_id_, boot_id_, std::move(restored.own)), tasks_(control.executor()),
+      changed_(control.executor()), stop_(control.executor()) {
+    scheduler_.set_uptime(milliseconds(restored.members.uptime_ms), steady_now());
+}
 
 ProxyCore::~ProxyCore() { MILLRACE_CHECK(tasks_.size() == 0); }
 
@@ -123,27 +147,32 @@ Task<void> ProxyCore::stop() {
 
 // ---- messages
 
-void ProxyCore::receive(const std::string& target, wire::Message message) {
+void ProxyCore::receive(const std::string& route, wire::Message message) {
     if (stopping_) return;
     const Instant now = steady_now();
     const std::int64_t unix_now = unix_now_ns();
+    const std::string target = wire::target_of(route);
+    Member* member = membership_.find(target);
+    const bool joined = member != nullptr && !member->boot_id.empty() && member->route == route;
     std::visit(
-        [&](const auto& body) {
+        [&](auto& body) {
             using Body = std::remove_cvref_t<decltype(body)>;
             if constexpr (std::is_same_v<Body, wire::Hello>) {
-                receive_hello(target, body);
+                receive_hello(route, body);
             } else if constexpr (std::is_same_v<Body, wire::Heartbeat>) {
-                receive_heartbeat(target, body);
+                receive_heartbeat(route, body);
+            } else if constexpr (std::is_same_v<Body, wire::Catalog>) {
+                if (!outdated().empty() && body.version > newest_catalog_.version) newest_catalog_ = std::move(body);
+            } else if (!joined) {
+                return;  // not a member, or not the process that is: it must say hello first
             } else if constexpr (std::is_same_v<Body, wire::Goodbye>) {
                 membership_.goodbye(target, body);
-            } else if (membership_.find(target) == nullptr) {
-                return;  // not a member: it must say hello first
             } else if constexpr (std::is_same_v<Body, wire::SliceStatus>) {
                 scheduler_.receive(target, body, now, unix_now);
             } else if constexpr (std::is_same_v<Body, wire::DirectiveAck>) {
-                scheduler_.receive(target, body, now);
+                scheduler_.receive(target, body, now, unix_now);
             } else if constexpr (std::is_same_v<Body, wire::TransformStatus>) {
-                receive_transforms(target, body);
+                receive_transforms(target, std::move(body));
             }
         },
         message);
@@ -152,12 +181,13 @@ void ProxyCore::receive(const std::string& target, wire::Message message) {
 }
 
 // The image that the first target runs is the one of the cluster: from then on the others run it, or say why not.
-void ProxyCore::receive_transforms(const std::string& target, const wire::TransformStatus& status) {
+void ProxyCore::receive_transforms(const std::string& target, wire::TransformStatus status) {
     Member* member = membership_.find(target);
-    member->transforms = status.transforms;
+    member->transforms = std::move(status.transforms);
+    member->catalog_problems = std::move(status.problems);
     member->transforms_of_catalog = status.catalog_version;
     DesiredCatalog changed = catalog_;
-    for (const wire::TransformReport& report : status.transforms) {
+    for (const wire::TransformReport& report : member->transforms) {
         const wire::TransformEntry* entry = catalog_.transform(report.name);
         const bool runs_it = entry != nullptr && report.state == "running" && report.spec_json_digest == checksum_text(xxh64(entry->spec_json));
         if (runs_it) (void)changed.set_image(report.name, report.image);
@@ -167,42 +197,84 @@ void ProxyCore::receive_transforms(const std::string& target, const wire::Transf
     if (!committed) log::error("the image of a transform cannot be written down", {{"target", target}, {"error", committed.error()}});
 }
 
-void ProxyCore::receive_hello(const std::string& target, const wire::Hello& hello) {
+void ProxyCore::receive_hello(const std::string& route, const wire::Hello& hello) {
     const Instant now = steady_now();
-    wire::Welcome welcome{.proxy_id = proxy_id_, .boot_id = boot_id_, .cluster_id = cluster_id_, .http_port = http_port_};
+    const std::string target = wire::target_of(route);
+    wire::Welcome refusal{.proxy_id = proxy_id_, .boot_id = boot_id_, .cluster_id = cluster_id_};
+    if (!leadership_.hear(hello)) {
+        if (accepts_loss_ && accept_self()) return;  // it says hello again
+        membership_.part();
+        refusal.refused = outdated();
+        refusal.wants_catalog = hello.catalog_version > std::max(catalog_.wire().version, newest_catalog_.version);
+        send_to(route, refusal);
+        return;
+    }
     const bool known = membership_.find(target) != nullptr;
-    const bool was_online = membership_.is_online(target);
-    const std::string old_boot = known ? membership_.find(target)->boot_id : "";
+    const bool is_new_process = !membership_.is_online(target) || membership_.find(target)->boot_id != hello.boot_id;
     const Result<void> joined = hello.target_id == target ? membership_.hello(hello, sealed(), now)
                                                           : Result<void>(fail(Code::conflict, "it announces two different ids"));
     if (!joined) {
-        welcome.refused = joined.error().context;
-        send(target, welcome);
-        log::warn("target refused", {{"target", target}, {"reason", joined.error().context}});
+        if (joined.error().code == Code::unavailable) return;  // it says hello again
+        const bool is_loss = known && wire::compare(membership_.find(target)->known.lineage, hello.lineage) == wire::Kinship::older_copy;
+        if (hello.accepts_loss && is_loss && accept(target)) return;
+        refusal.refused = joined.error().context;
+        send_to(route, refusal);
         return;
     }
-    if (joined && !known) {
+    if (!known) {
         if (auto committed = commit_members(); !committed) {
             log::error("a new member could not be written down; it is not welcomed until it can", {{"target", target}, {"error", committed.error()}});
             membership_.forget(target);
             return;
         }
     }
-    welcome.map = membership_.map();
-    send(target, welcome);
-    if (hello.catalog_version != catalog_.wire().version) send(target, catalog_.wire());
-    if (!was_online || old_boot != hello.boot_id) scheduler_.target_joined(target, now, unix_now_ns());
+    membership_.find(target)->route = route;
+    welcome(route, hello, is_new_process);
 }
 
-void ProxyCore::receive_heartbeat(const std::string& target, const wire::Heartbeat& heartbeat) {
+void ProxyCore::welcome(const std::string& route, const wire::Hello& hello, bool is_new_process) {
+    const Instant now = steady_now();
+    // Targets remember who welcomed them: from here on this start counts.
+    if (!leadership_.own().met) {
+        leadership_.set_met(true);
+        if (auto committed = commit_lineage(leadership_.own()); !committed) {
+            leadership_.set_met(false);
+            log::error("this start could not be written down; nobody is welcomed until it can", {{"error", committed.error()}});
+            return;
+        }
+    }
+    wire::Welcome welcome{.proxy_id = proxy_id_, .boot_id = boot_id_, .cluster_id = cluster_id_, .map = membership_.map(), .http_port = http_port_};
+    welcome.lineage = leadership_.lineage();
+    welcome.lineage.age = metadata_.durable_age();
+    welcome.new_branch = membership_.find(hello.target_id)->known.new_branch;
+    send_to(route, welcome);
+    if (is_new_process) catalog_sent_.erase(hello.target_id);
+    if (hello.catalog_version != catalog_.wire().version) send_catalog(hello.target_id, now);
+    if (is_new_process) scheduler_.target_joined(hello.target_id, now, unix_now_ns());
+}
+
+void ProxyCore::receive_heartbeat(const std::string& route, const wire::Heartbeat& heartbeat) {
+    const Instant now = steady_now();
+    const std::string target = wire::target_of(route);
     const bool was_online = membership_.is_online(target);
-    if (!membership_.heartbeat(target, heartbeat, steady_now())) {
-        send(target, wire::Heartbeat{.boot_id = random_id("b-")});  // unknown here: this makes it say hello
+    if (!membership_.heartbeat(target, heartbeat, now)) {
+        send_to(route, wire::Heartbeat{.boot_id = random_id("b-")});  // unknown here: this makes it say hello
         return;
     }
-    if (!was_online) scheduler_.target_joined(target, steady_now(), unix_now_ns());
-    if (heartbeat.catalog_version < catalog_.wire().version) send(target, catalog_.wire());
+    if (!was_online) scheduler_.target_joined(target, now, unix_now_ns());
+    if (heartbeat.catalog_version < catalog_.wire().version) send_catalog(target, now);
     if (heartbeat.map_version < membership_.version()) send(target, membership_.map());
+}
+
+// One that does not get it applied is told again, but more and more rarely.
+void ProxyCore::send_catalog(const std::string& target, Instant now) {
+    CatalogSent& sent = catalog_sent_[target];
+    const bool is_news = sent.version != catalog_.wire().version;
+    if (!is_news && now - sent.at < sent.pause) return;
+    sent.pause = is_news ? Duration(kBeat) : std::min<Duration>(2 * sent.pause, kCatalogPauseMax);
+    sent.version = catalog_.wire().version;
+    sent.at = now;
+    send(target, catalog_.wire());
 }
 
 Task<void> ProxyCore::run() {
@@ -222,8 +294,10 @@ void ProxyCore::tick() {
     scheduler_.tick(now, unix_now_ns());
     if (now >= next_beat_) {
         next_beat_ = now + kBeat;
-        broadcast(wire::Heartbeat{.boot_id = boot_id_, .catalog_version = catalog_.wire().version, .map_version = membership_.version()});
+        broadcast(wire::Heartbeat{.boot_id = boot_id_, .catalog_version = catalog_.wire().version, .map_version = membership_.version(),
+                                  .age = metadata_.durable_age()});
     }
+    if (membership_.take_known_changed() || now >= next_housekeeping_) housekeep(now);
     (void)flush();
 }
 
@@ -255,7 +329,10 @@ Result<void> ProxyCore::flush() {
 Result<void> ProxyCore::write_jobs() {
     if (unwritten_.empty() && unerased_.empty() && !is_catalog_unsure_) return {};
     state::MetadataChanges changes;
-    if (is_catalog_unsure_) changes["catalog"] = state::encode_record(catalog_.wire());
+    if (is_catalog_unsure_) {
+        changes["catalog"] = state::encode_record(catalog_.wire());
+        changes["tombstones"] = state::encode_record(Tombstones{catalog_.destroyed_at()});
+    }
     for (const std::string& id : unerased_) {
         changes["job/" + id] = std::nullopt;
         changes[list_key(id)] = std::nullopt;
@@ -286,21 +363,34 @@ Error ProxyCore::not_done(const Error& error, const std::string& what) const {
 }
 
 Result<void> ProxyCore::commit_catalog(const DesiredCatalog& changed) {
-    if (const auto written = metadata_.commit({{"catalog", state::encode_record(changed.wire())}}); !written) {
-        is_catalog_unsure_ = true;
-        return not_done(written.error(), "the change could not be written down, and everything stays as it was");
+    if (state::encode_record(changed.wire()).size() > kCatalogBytesMax) {
+        return fail(Code::overloaded, "the catalog of buckets and transforms would be larger than " + std::to_string(kCatalogBytesMax) +
+            " bytes, which targets do not take; remove buckets or transforms first");
     }
-    is_catalog_unsure_ = false;
+    MILLRACE_TRY(write_catalog(changed));
+    const Instant now = steady_now();
+    for (const auto& [target, member] : membership_.members()) {
+        if (member.online) send_catalog(target, now);
+    }
+    return {};
+}
+
+Result<void> ProxyCore::write_catalog(const DesiredCatalog& changed) {
+    const auto written = metadata_.commit({{"catalog", state::encode_record(changed.wire())},
+                                           {"tombstones", state::encode_record(Tombstones{changed.destroyed_at()})}});
+    is_catalog_unsure_ = !written;
+    if (!written) return not_done(written.error(), "the change could not be written down, and everything stays as it was");
     catalog_ = changed;
-    broadcast(catalog_.wire());
     return {};
 }
 
 Result<void> ProxyCore::commit_members() {
-    MemberList list{membership_.version(), {}};
+    MemberList list{membership_.version(), {}, membership_.known(), static_cast<std::uint64_t>(scheduler_.uptime(steady_now()).count())};
     for (const auto& [target, member] : membership_.members()) list.targets.push_back(target);
     return metadata_.commit({{"members", state::encode_record(list)}});
 }
+
+Result<void> ProxyCore::commit_lineage(const wire::OwnLineage& own) { return metadata_.commit({{"lineage", state::encode_record(own)}}); }
 
 void ProxyCore::broadcast(const wire::Message& message) {
     for (const auto& [target, member] : membership_.members()) {
@@ -309,8 +399,13 @@ void ProxyCore::broadcast(const wire::Message& message) {
 }
 
 void ProxyCore::send(const std::string& target, const wire::Message& message) {
+    const Member* member = membership_.find(target);
+    if (member != nullptr && !member->route.empty()) send_to(member->route, message);
+}
+
+void ProxyCore::send_to(const std::string& route, const wire::Message& message) {
     if (!bus_) return;
-    if (auto sent = bus_->send(target, message); !sent) log::warn("control message not sent", {{"target", target}, {"error", sent.error()}});
+    if (auto sent = bus_->send(route, message); !sent) log::warn("control message not sent", {{"target", wire::target_of(route)}, {"error", sent.error()}});
 }
 
 // Wakes everyone who waits for a change; they look for themselves whether it was theirs.
@@ -323,20 +418,38 @@ Task<void> ProxyCore::wait_for_change(Instant deadline) { (void)co_await changed
 
 // ---- buckets and transforms
 
-Task<void> ProxyCore::wait_until_applied(Duration patience) {
+Task<Result<void>> ProxyCore::wait_until_applied(std::string entry, Duration patience) {
     const std::uint64_t version = catalog_.wire().version;
     const Instant deadline = steady_now() + patience;
-    const auto behind = [version](const auto& item) { return item.second.online && item.second.catalog_version < version; };
-    while (std::ranges::any_of(membership_.members(), behind) && steady_now() < deadline) co_await wait_for_change(deadline);
+    for (;;) {
+        std::string waiting_for;
+        for (const auto& [target, member] : membership_.members()) {
+            if (!member.online) continue;
+            if (std::min(member.catalog_version, member.transforms_of_catalog) < version) {
+                waiting_for = target;
+                continue;
+            }
+            const auto problem = std::ranges::find(member.catalog_problems, entry, &wire::CatalogProblem::name);
+            if (problem == member.catalog_problems.end()) continue;
+            co_return fail(Code::unavailable, "the catalog says so now, but target " + target + " has not applied it: " + problem->reason +
+                "; it goes on trying, see: millrace cluster show");
+        }
+        if (waiting_for.empty()) co_return Result<void>{};
+        if (steady_now() >= deadline) {
+            co_return fail(Code::unavailable, "the catalog says so now, but target " + waiting_for +
+                " has not said in time that it has applied it; it may do so later, see: millrace cluster show");
+        }
+        co_await wait_for_change(deadline);
+    }
 }
 
 Task<Result<void>> ProxyCore::create_bucket(std::string name, std::uint64_t small_object_bytes_max) {
+    MILLRACE_CO_TRY(check_leads());
     if (membership_.members().empty()) co_return fail(Code::unavailable, "no target has joined yet; start one with: millrace target --config FILE");
     DesiredCatalog changed = catalog_;
     MILLRACE_CO_TRY(changed.create_bucket(name, small_object_bytes_max, unix_now_ns()));
     MILLRACE_CO_TRY(commit_catalog(changed));
-    co_await wait_until_applied(kApplyPatience);
-    co_return Result<void>{};
+    co_return co_await wait_until_applied(name, kCatalogPatience);
 }
 
 Result<void> ProxyCore::refuse_if_used(const std::string& bucket) const {
@@ -346,21 +459,21 @@ Result<void> ProxyCore::refuse_if_used(const std::string& bucket) const {
 }
 
 Task<Result<void>> ProxyCore::rename_bucket(std::string from, std::string to) {
+    MILLRACE_CO_TRY(check_leads());
     MILLRACE_CO_TRY(refuse_if_used(from));
     DesiredCatalog changed = catalog_;
     MILLRACE_CO_TRY(changed.rename_bucket(from, to));
     MILLRACE_CO_TRY(commit_catalog(changed));
-    co_await wait_until_applied(kApplyPatience);
-    co_return Result<void>{};
+    co_return co_await wait_until_applied(to, kCatalogPatience);
 }
 
 Task<Result<void>> ProxyCore::destroy_bucket(std::string name) {
+    MILLRACE_CO_TRY(check_leads());
     MILLRACE_CO_TRY(refuse_if_used(name));
     DesiredCatalog changed = catalog_;
     MILLRACE_CO_TRY(changed.destroy_bucket(name));
     MILLRACE_CO_TRY(commit_catalog(changed));
-    co_await wait_until_applied(kApplyPatience);
-    co_return Result<void>{};
+    co_return co_await wait_until_applied(name, kCatalogPatience);
 }
 
 // Every online target speaks of this catalog and runs the transform; the reason of the first that says why it cannot.
@@ -387,6 +500,7 @@ Task<Result<void>> ProxyCore::wait_until_running(const std::string& transform, D
 }
 
 Task<Result<void>> ProxyCore::add_transform(std::string name, std::string spec_json, Duration init_timeout) {
+    MILLRACE_CO_TRY(check_leads());
     if (membership_.members().empty()) co_return fail(Code::unavailable, "no target has joined yet; start one with: millrace target --config FILE");
     DesiredCatalog changed = catalog_;
     MILLRACE_CO_TRY(changed.add_transform(name, spec_json));
@@ -405,26 +519,24 @@ Task<Result<void>> ProxyCore::add_transform(std::string name, std::string spec_j
 }
 
 Task<Result<void>> ProxyCore::remove_transform(std::string name) {
+    MILLRACE_CO_TRY(check_leads());
     if (const auto user = scheduler_.user_of_transform(name)) {
         co_return fail(Code::conflict, "job " + *user + " uses this transform; cancel the job or let it finish first");
     }
     DesiredCatalog changed = catalog_;
     MILLRACE_CO_TRY(changed.remove_transform(name));
     MILLRACE_CO_TRY(commit_catalog(changed));
-    co_await wait_until_stopped(name, kStopPatience);
-    co_return Result<void>{};
+    co_return co_await wait_until_stopped(name, kStopPatience);
 }
 
 Task<Result<void>> ProxyCore::enable_transform(std::string name, bool enabled) {
+    MILLRACE_CO_TRY(check_leads());
     DesiredCatalog changed = catalog_;
     MILLRACE_CO_TRY(changed.enable_transform(name, enabled));
     if (changed.wire().version == catalog_.wire().version) co_return Result<void>{};
     MILLRACE_CO_TRY(commit_catalog(changed));
-    if (!enabled) {
-        co_await wait_until_stopped(name, kStopPatience);
-        co_return Result<void>{};
-    }
-    co_await wait_until_applied(kApplyPatience);
+    if (!enabled) co_return co_await wait_until_stopped(name, kStopPatience);
+    MILLRACE_CO_TRY(co_await wait_until_applied(name, kCatalogPatience));
     co_return co_await wait_until_running(name, kStartPatience);
 }
 
@@ -446,7 +558,7 @@ Task<Result<void>> ProxyCore::restart_transform(std::string name, std::optional<
 }
 
 // Every online target speaks of this catalog and has nothing of the transform running any more.
-Task<void> ProxyCore::wait_until_stopped(const std::string& transform, Duration patience) {
+Task<Result<void>> ProxyCore::wait_until_stopped(std::string transform, Duration patience) {
     const std::uint64_t version = catalog_.wire().version;
     const Instant deadline = steady_now() + patience;
     const auto runs = [&](const auto& item) {
@@ -456,12 +568,21 @@ Task<void> ProxyCore::wait_until_stopped(const std::string& transform, Duration 
         const auto report = std::ranges::find(member.transforms, transform, &wire::TransformReport::name);
         return report != member.transforms.end() && report->state != "stopped";
     };
-    while (std::ranges::any_of(membership_.members(), runs) && steady_now() < deadline) co_await wait_for_change(deadline);
+    for (;;) {
+        const auto running = std::ranges::find_if(membership_.members(), runs);
+        if (running == membership_.members().end()) co_return Result<void>{};
+        if (steady_now() >= deadline) {
+            co_return fail(Code::unavailable, "transform '" + transform + "' is to stop, but target " + running->first +
+                " has not said in time that nothing of it runs any more; it may do so later");
+        }
+        co_await wait_for_change(deadline);
+    }
 }
 
 // ---- jobs
 
 Task<Result<std::string>> ProxyCore::submit(JobRequest request, std::string idempotency_key) {
+    MILLRACE_CO_TRY(check_leads());
     const std::string id = random_id("job-");
     if (!request.spec.has_list) {
         ListedObjects none;
@@ -519,6 +640,7 @@ Task<Result<std::string>> ProxyCore::accept(JobRequest request, std::string idem
 }
 
 Result<void> ProxyCore::command(const std::string& id, const Scheduler::Command& change) {
+    MILLRACE_TRY(check_leads());
     const LiveJob* live = scheduler_.find(id);
     const std::optional<Job> before = live == nullptr ? std::nullopt : std::optional(live->job);
     MILLRACE_TRY(scheduler_.command(id, change, steady_now(), unix_now_ns()));
@@ -530,6 +652,7 @@ Result<void> ProxyCore::command(const std::string& id, const Scheduler::Command&
 }
 
 Result<void> ProxyCore::remove_job(const std::string& id) {
+    MILLRACE_TRY(check_leads());
     MILLRACE_TRY_ASSIGN(LiveJob removed, scheduler_.remove(id));
     const auto written = flush();
     if (written) return {};
@@ -546,6 +669,18 @@ ProxyCore::LargeBody ProxyCore::large_body() {
     return place;
 }
 
+Result<std::size_t> ProxyCore::remove_jobs_older_than(milliseconds age) {
+    MILLRACE_TRY(check_leads());
+    const std::int64_t before = unix_now_ns() - std::chrono::nanoseconds(age).count();
+    std::vector<std::string> old;
+    for (const auto& [id, live] : scheduler_.jobs()) {
+        if (is_terminal(live.job.state) && live.job.finished_unix_ns < before) old.push_back(id);
+    }
+    for (const std::string& id : old) MILLRACE_TRY(scheduler_.remove(id));
+    MILLRACE_TRY(flush());
+    return old.size();
+}
+
 // ---- who and where
 
 IsOnline ProxyCore::is_online() const {
@@ -560,6 +695,10 @@ std::vector<TargetId> ProxyCore::target_ids() const {
 
 Result<http::Endpoint> ProxyCore::endpoint_of(const std::string& target) const {
     const auto found = membership_.members().find(target);
+    MILLRACE_TRY(check_leads());
+    if (found != membership_.members().end() && !found->second.online && !found->second.problem.empty()) {
+        return fail(Code::unavailable, found->second.problem);
+    }
     if (found == membership_.members().end() || !found->second.online) {
         return fail(Code::unavailable, "target " + target + " is offline; start it with: millrace target --config FILE");
     }

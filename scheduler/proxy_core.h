@@ -15,6 +15,7 @@
 #include "http/client.h"
 #include "scheduler/desired_catalog.h"
 #include "scheduler/job_request.h"
+#include "scheduler/leadership.h"
 #include "scheduler/membership.h"
 #include "scheduler/scheduler.h"
 #include "state/metadata_store.h"
@@ -27,13 +28,16 @@ public:
     // Reads what was written down. A damaged record names itself.
     static Result<std::unique_ptr<ProxyCore>> open(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata);
     ~ProxyCore();  // requires stop()
+    // It was started in spite of a loss: should targets know more than it does, it is accepted at once.
+    void accept_loss() { accepts_loss_ = true; }
 
     // Binds the control endpoint, writes it to <dir>/control_endpoint, and begins to answer.
     // http_port: where the proxy's HTTP server listens.
     Result<void> start(std::uint16_t http_port);
     Task<void> stop();
 
-    // ---- buckets and transforms; each returns when every online target has applied it
+    // ---- buckets and transforms; each returns when every online target has applied it. Code::unavailable, with the target and its reason,
+    // when one has not: the change is made all the same, and the target goes on trying.
     Task<Result<void>> create_bucket(std::string name, std::uint64_t small_object_bytes_max);
     // Both are Code::conflict while a job that has not ended uses the bucket.
     Task<Result<void>> destroy_bucket(std::string name);
@@ -47,11 +51,20 @@ public:
     // this text; where that is empty, a number that follows the present one.
     Task<Result<void>> restart_transform(std::string name, std::optional<std::string> new_version);
 
+    // A node whose folder is an older copy, or another, is believed from now on: a target's id, or this proxy's. What was done, as a sentence.
+    Result<std::string> accept(const std::string& node);
+    // What is wrong with the cluster's nodes, a sentence each with what to do. Empty when all is well.
+    std::vector<std::string> problems() const;
+    // Not empty: targets know a newer state of this proxy than it has, so it leads nobody.
+    const std::string& outdated() const { return leadership_.outdated(); }
+
     // ---- jobs
     // The job's id. A repeated idempotency key gives the first job; with another request it is Code::conflict. Writes down a list aside.
     Task<Result<std::string>> submit(JobRequest request, std::string idempotency_key);
     Result<void> command(const std::string& id, const Scheduler::Command& change);
     Result<void> remove_job(const std::string& id);
+    // Those that ended longer ago. How many.
+    Result<std::size_t> remove_jobs_older_than(milliseconds age);
     // Returns when something about jobs or members may have changed, or at the deadline.
     Task<void> wait_for_change(Instant deadline);
 
@@ -77,13 +90,18 @@ public:
     BlockingPool& aside() { return aside_; }
 
 private:
-    ProxyCore(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata, wire::Catalog catalog, std::string proxy_id,
-              std::string cluster_id, std::vector<std::string> targets, std::uint64_t map_version);
+    struct Restored;
+    ProxyCore(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata, Restored restored);
     Result<void> restore_jobs();
-    void receive(const std::string& target, wire::Message message);
-    void receive_hello(const std::string& target, const wire::Hello& hello);
-    void receive_heartbeat(const std::string& target, const wire::Heartbeat& heartbeat);
-    void receive_transforms(const std::string& target, const wire::TransformStatus& status);
+    void receive(const std::string& route, wire::Message message);
+    void receive_hello(const std::string& route, const wire::Hello& hello);
+    void receive_heartbeat(const std::string& route, const wire::Heartbeat& heartbeat);
+    void receive_transforms(const std::string& target, wire::TransformStatus status);
+    void welcome(const std::string& route, const wire::Hello& hello, bool is_new_process);
+    Result<void> accept_self();
+    // An error while this proxy leads nobody.
+    Result<void> check_leads() const;
+    void housekeep(Instant now);
     Task<void> run();
     void tick();
     Task<Result<std::string>> accept(JobRequest request, std::string idempotency_key, std::string id, ListedObjects objects);
@@ -96,13 +114,18 @@ private:
     Error not_done(const Error& error, const std::string& what) const;
     Result<void> refuse_if_used(const std::string& bucket) const;
     Result<void> commit_catalog(const DesiredCatalog& changed);
+    Result<void> write_catalog(const DesiredCatalog& changed);
     Result<void> commit_members();
+    Result<void> commit_lineage(const wire::OwnLineage& own);
+    void send_catalog(const std::string& target, Instant now);
     void broadcast(const wire::Message& message);
     void send(const std::string& target, const wire::Message& message);
+    void send_to(const std::string& route, const wire::Message& message);
     void pulse();
     bool sealed() const { return !catalog_.wire().buckets.empty(); }
-    Task<void> wait_until_applied(Duration patience);
-    Task<void> wait_until_stopped(const std::string& transform, Duration patience);
+    // The entry of the catalog as it is now.
+    Task<Result<void>> wait_until_applied(std::string entry, Duration patience);
+    Task<Result<void>> wait_until_stopped(std::string transform, Duration patience);
     Task<Result<void>> wait_until_running(const std::string& transform, Duration patience);
 
     Loop& control_;
@@ -123,6 +146,16 @@ private:
     std::set<std::string> unerased_;         // and those that are to go
     bool is_catalog_unsure_ = false;         // a change was refused: it is written as it is once more
     bool cannot_write_ = false;
+    Leadership leadership_;
+    bool accepts_loss_ = false;
+    wire::Catalog newest_catalog_;     // that a target has, while this proxy leads nobody
+    struct CatalogSent {
+        std::uint64_t version = 0;
+        Instant at{};
+        Duration pause{};              // until it is told again
+    };
+    std::map<std::string, CatalogSent> catalog_sent_;  // by member
+    Instant next_housekeeping_{};
     TaskGroup tasks_;
     Event changed_;
     Event stop_;

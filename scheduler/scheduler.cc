@@ -88,9 +88,10 @@ void Scheduler::receive(const std::string& target, const wire::SliceStatus& stat
     ++live.changes;
     if (!is_terminal(live.job.state)) live.rates[target].observe(status.counters.settled(), status.counters.bytes_in, now);
     if (news == News::decisive && advance(live.job, is_online_, now_unix_ns)) changed(live, now);
+    if (settle_loss(live.job, target, true, now_unix_ns)) changed(live, now);
 }
 
-void Scheduler::receive(const std::string& target, const wire::DirectiveAck& ack, Instant now) {
+void Scheduler::receive(const std::string& target, const wire::DirectiveAck& ack, Instant now, std::int64_t now_unix_ns) {
     const auto found = jobs_.find(ack.job);
     if (found == jobs_.end()) {
         const auto told = forgets_.find({ack.job, target});
@@ -98,18 +99,63 @@ void Scheduler::receive(const std::string& target, const wire::DirectiveAck& ack
         return;
     }
     LiveJob& live = found->second;
-    if (ack.needs_spec) {
-        // A request that was doubled, or crossed with a repetition, has been answered; each further answer would be doubled on.
-        const auto needed = live.needs_spec.find(target);
-        const auto told = live.untold.find(target);
-        const bool is_answered = needed != live.needs_spec.end() && needed->second == ack.part && told != live.untold.end() && now - told->second < kResend;
-        if (is_answered) return;
-        live.needs_spec[target] = ack.part;
-        tell(live, target, now);
-        return;
-    }
+    if (ack.needs_spec) return take_needs_spec(live, target, ack.part, now, now_unix_ns);
     live.needs_spec.erase(target);
     if (ack.revision >= live.job.revision) live.untold.erase(target);
+}
+
+// The target does not have the job: it never heard of it, lost it, or has removed it.
+void Scheduler::take_needs_spec(LiveJob& live, const std::string& target, std::uint32_t part, Instant now, std::int64_t now_unix_ns) {
+    if (!live.job.slices.contains(target)) return;
+    const bool told_already = live.needs_spec.contains(target);
+    if (!told_already && !live.job.slices.at(target).loss.empty() && is_terminal(live.job.state)) {
+        live.untold.erase(target);  // nothing is to be done there any more
+        if (settle_loss(live.job, target, false, now_unix_ns)) changed(live, now);
+        return;
+    }
+    if (!told_already && fail_removed(live.job, target, now_unix_ns)) return changed(live, now);
+    // A request that was doubled, or crossed with a repetition, has been answered; each further answer would be doubled on.
+    const auto needed = live.needs_spec.find(target);
+    const auto told = live.untold.find(target);
+    const bool is_answered = needed != live.needs_spec.end() && needed->second == part && told != live.untold.end() && now - told->second < kResend;
+    if (is_answered) return;
+    live.needs_spec[target] = part;
+    tell(live, target, now);
+}
+
+void Scheduler::target_accepted(const std::string& target, const std::string& why, Instant now) {
+    for (auto& [id, live] : jobs_) {
+        if (!live.job.slices.contains(target)) continue;
+        lose_slice(live.job, target, why);
+        live.needs_spec.erase(target);
+        live.rates.erase(target);
+        changed(live, now);
+    }
+}
+
+void Scheduler::overtake(Instant now) {
+    for (auto& [id, live] : jobs_) {
+        scheduler::overtake(live.job);
+        changed(live, now);
+    }
+}
+
+void Scheduler::expire(Instant now, milliseconds retention, std::size_t ended_max) {
+    const auto uptime_ms = static_cast<std::uint64_t>(uptime(now).count());
+    std::multimap<std::uint64_t, std::string> ended;  // by when
+    for (auto& [id, live] : jobs_) {
+        if (!is_terminal(live.job.state)) continue;
+        if (live.job.finished_uptime_ms == 0) changed(live, now);  // of a time before there was a retention: it begins now
+        ended.emplace(live.job.finished_uptime_ms, id);
+    }
+    std::size_t left = ended.size();
+    for (const auto& [at, id] : ended) {
+        const bool is_old = retention.count() > 0 && at + static_cast<std::uint64_t>(retention.count()) < uptime_ms;
+        if (!is_old && left <= ended_max) return;
+        log::info("old job forgotten", {{"job", id}});
+        (void)remove(id);
+        --left;
+    }
 }
 
 void Scheduler::target_joined(const std::string& target, Instant now, std::int64_t now_unix_ns) {
@@ -152,6 +198,11 @@ void Scheduler::forget(const std::string& job, const std::string& target, std::u
 
 void Scheduler::changed(LiveJob& live, Instant now) {
     ++live.changes;
+    if (!is_terminal(live.job.state)) {
+        live.job.finished_uptime_ms = 0;
+    } else if (live.job.finished_uptime_ms == 0) {
+        live.job.finished_uptime_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(1, uptime(now).count()));
+    }
     effects_.push_back(PersistJob{live.job.id});
     log::info("job state", {{"job", live.job.id}, {"state", job_state_name(live.job.state)}, {"revision", live.job.revision}, {"reason", live.job.reason}});
     if (is_terminal(live.job.state)) live.rates.clear();

@@ -67,7 +67,17 @@ public:
     Result<LiveJob> remove(const std::string& id);
 
     void receive(const std::string& target, const wire::SliceStatus& status, Instant now, std::int64_t now_unix_ns);
-    void receive(const std::string& target, const wire::DirectiveAck& ack, Instant now);
+    void receive(const std::string& target, const wire::DirectiveAck& ack, Instant now, std::int64_t now_unix_ns);
+    // A copy of its folder was accepted (job_machine.h: lose_slice).
+    void target_accepted(const std::string& target, const std::string& why, Instant now);
+    // This proxy was accepted although its folder is an older copy.
+    void overtake(Instant now);
+    // Forgets jobs that ended longer ago than retention, in time that the proxy ran, and the oldest of more than ended_max. 0 for retention: none
+    // for their age.
+    void expire(Instant now, milliseconds retention, std::size_t ended_max);
+    // How long the proxy has run before `now`, over all its starts: what is kept for a time is kept by this clock, which nobody sets.
+    void set_uptime(milliseconds uptime, Instant now) { uptime_ = uptime, uptime_at_ = now; }
+    milliseconds uptime(Instant now) const { return uptime_ + std::chrono::duration_cast<milliseconds>(now - uptime_at_); }
     // A target came (back): it is told everything again.
     void target_joined(const std::string& target, Instant now, std::int64_t now_unix_ns);
     // Repeats what was not acknowledged, the news that a job was removed included.
@@ -88,10 +98,13 @@ private:
     static void start_telling(LiveJob& live);
     void forget(const std::string& job, const std::string& target, std::uint64_t revision);
     void changed(LiveJob& live, Instant now);
+    void take_needs_spec(LiveJob& live, const std::string& target, std::uint32_t part, Instant now, std::int64_t now_unix_ns);
     static void add_spec(wire::Directive& directive, const LiveJob& live, const std::string& target, std::uint32_t part);
     std::optional<std::string> unfinished(const std::function<bool(const wire::JobSpec&)>& uses) const;
 
     IsOnline is_online_;
+    milliseconds uptime_{0};
+    Instant uptime_at_{};
     std::map<std::string, LiveJob> jobs_;
     std::map<std::string, std::string> keys_;  // idempotency key → job
     std::vector<Effect> effects_;

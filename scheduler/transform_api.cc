@@ -1,5 +1,6 @@
 #include "core/hash.h"
 #include "core/json.h"
+#include "core/names.h"
 #include "spec/transform_spec.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
@@ -9,7 +10,6 @@ namespace millrace::scheduler {
 namespace {
 
 using nlohmann::json;
-constexpr std::size_t kSpecMax = 1 << 20;
 
 std::string kind_of(const wire::TransformEntry& entry) {
     const auto parsed = spec::parse_spec(entry.spec_json, entry.name);
@@ -48,7 +48,7 @@ void TransformApi::add_routes(http::Router& router) {
 }
 
 Task<void> TransformApi::add(http::Request& request, http::Response& response) {
-    const auto body = co_await request.read_all(kSpecMax);
+    const auto body = co_await request.read_all(kSpecBytesMax);
     auto parsed = body ? spec::parse_spec(*body, "request body") : Result<spec::ParsedSpec>(body.error());
     if (!parsed) {
         (void)co_await response.send_error(parsed.error());

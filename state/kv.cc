@@ -261,6 +261,12 @@ struct Kv::Impl {
             "': it belongs to another kind of node or another version of millrace");
     }
 
+    void durable_up_to(std::uint64_t age) {
+        std::uint64_t known = durable_age.load(std::memory_order_relaxed);
+        while (known < age && !durable_age.compare_exchange_weak(known, age, std::memory_order_relaxed)) {
+        }
+    }
+
     // Runs the call; if the database had stopped writing after an error that may have passed, resumes it and tries once more.
     template <class Call>
     rocksdb::Status run(Call call) {
@@ -323,6 +329,8 @@ struct Kv::Impl {
     std::vector<rocksdb::ColumnFamilyHandle*> all_handles;  // families of other versions included
     std::unique_ptr<BlobCollection> blob_collection;
     const std::shared_ptr<BackgroundErrors> errors = std::make_shared<BackgroundErrors>();
+    std::uint64_t age_at_opening = 0;
+    std::atomic<std::uint64_t> durable_age = 0;
     std::mutex resume_mutex;
     std::atomic<std::uint64_t> resume_attempts = 0;
     rocksdb::Status resume_outcome;  // guarded by resume_mutex
@@ -380,6 +388,7 @@ Result<std::unique_ptr<Kv>> Kv::open(const std::string& folder, const std::vecto
         if (family.blobs && impl->handles.back() != nullptr) with_blobs.push_back(impl->handles.back());
     }
     impl->blob_collection = std::make_unique<BlobCollection>(*impl->db, std::move(with_blobs));
+    impl->age_at_opening = impl->db->GetLatestSequenceNumber();
     return std::unique_ptr<Kv>(new Kv(std::move(impl)));
 }
 
@@ -414,14 +423,18 @@ Result<void> Kv::write(Batch&& batch, bool sync) {
     }
     rocksdb::WriteOptions options;
     options.sync = sync;
+    const std::uint64_t before = impl_->db->GetLatestSequenceNumber();
     const rocksdb::Status status = impl_->run([&] { return impl_->db->Write(options, &to); });
     if (!status.ok()) return kv_error("write", impl_->folder, status);
+    if (sync) impl_->durable_up_to(before + to.Count());
     return MILLRACE_FAULT_POINT("kv.after_write");
 }
 
 Result<void> Kv::sync() {
+    const std::uint64_t before = impl_->db->GetLatestSequenceNumber();
     const rocksdb::Status status = impl_->run([&] { return impl_->db->FlushWAL(true); });
     if (!status.ok()) return kv_error("sync", impl_->folder, status);
+    impl_->durable_up_to(before);
     impl_->blob_collection->adjust();
     return {};
 }
@@ -436,6 +449,9 @@ std::optional<KvObstacle> Kv::obstacle() {
     if (resumed.ok()) return std::nullopt;
     return KvObstacle{kv_error("write", impl_->folder, resumed).context, !resumed.IsNoSpace() && impl_->errors->age() > kRecoveryTimeMax};
 }
+
+std::uint64_t Kv::age_at_opening() const { return impl_->age_at_opening; }
+std::uint64_t Kv::durable_age() const { return impl_->durable_age.load(std::memory_order_relaxed); }
 
 Cursor Kv::cursor(FamilyIndex family, std::string_view upper_bound) const {
     auto impl = std::make_unique<Cursor::Impl>();

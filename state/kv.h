@@ -98,6 +98,10 @@ public:
     // Why nothing can be written now, nullopt when it can; found out without a write. Takes up again what had stopped at an error that
     // passed. One thread at a time.
     std::optional<KvObstacle> obstacle();
+    // How many changes this database has seen: as it was opened, and those that are known to be durable now. Neither is ever smaller
+    // again, unless the folder is an older copy of itself.
+    std::uint64_t age_at_opening() const;
+    std::uint64_t durable_age() const;
     // upper_bound: keys from there on are not seen (empty: no bound).
     Cursor cursor(FamilyIndex family, std::string_view upper_bound = {}) const;
 

@@ -46,6 +46,9 @@ public:
         return MILLRACE_FAULT_POINT("metadata.after_commit");
     }
 
+    std::uint64_t age_at_opening() const override { return kv_.age_at_opening(); }
+    std::uint64_t durable_age() const override { return kv_.durable_age(); }
+
 private:
     Kv& kv_;
 };

@@ -25,6 +25,9 @@ public:
     virtual Result<std::vector<std::string>> keys(const std::string& prefix) const = 0;
     // All or nothing, durable on return. Blocks for about a millisecond.
     virtual Result<void> commit(const MetadataChanges& changes) = 0;
+    // As Kv says.
+    virtual std::uint64_t age_at_opening() const = 0;
+    virtual std::uint64_t durable_age() const = 0;
 };
 
 std::unique_ptr<MetadataStore> make_embedded_metadata_store(Kv& kv);

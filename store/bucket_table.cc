@@ -62,8 +62,8 @@ Result<void> BucketTable::load() {
 
 Result<void> BucketTable::create(const std::string& name, std::uint64_t small_object_bytes_max) {
     MILLRACE_TRY(validate_bucket_name(name));
-    if (small_object_bytes_max > kSmallObjectBytesLimit) {
-        return fail(Code::invalid_argument, "bucket '" + name + "': objects of more than " + std::to_string(kSmallObjectBytesLimit) +
+    if (small_object_bytes_max > kSmallObjectBytesMax) {
+        return fail(Code::invalid_argument, "bucket '" + name + "': objects of more than " + std::to_string(kSmallObjectBytesMax) +
             " bytes are always files; choose a smaller small_object_bytes_max");
     }
     const std::lock_guard one_at_a_time(admin_mutex_);

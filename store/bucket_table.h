@@ -23,8 +23,6 @@
 
 namespace millrace::store {
 
-inline constexpr std::uint64_t kSmallObjectBytesLimit = 4ull << 20;
-
 class Bucket {
 public:
     Bucket(std::string key, BucketRecord record, const Mountpaths& mountpaths, Sequence& sequence);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <deque>
 #include <mutex>
@@ -23,15 +24,44 @@ struct Outgoing {
     std::string bytes;
 };
 
+// What was received and the owner's loop has not taken yet, and how the socket's thread is woken. Shared with what waits in that loop.
+class Backlog {
+public:
+    Backlog() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { MILLRACE_CHECK(wake_ >= 0); }
+    ~Backlog() { ::close(wake_); }
+    Backlog(const Backlog&) = delete;
+    Backlog& operator=(const Backlog&) = delete;
+
+    int descriptor() const { return wake_; }
+    void wake() {
+        const std::uint64_t one = 1;
+        (void)!::write(wake_, &one, sizeof one);
+    }
+    bool is_full() const { return messages_ >= kUntakenMessagesMax || bytes_ >= kUntakenBytesMax; }
+    void add(std::size_t bytes) {
+        ++messages_;
+        bytes_ += bytes;
+    }
+    void take(std::size_t bytes) {
+        const bool was_full = is_full();
+        --messages_;
+        bytes_ -= bytes;
+        if (was_full && !is_full()) wake();
+    }
+
+private:
+    const int wake_;
+    std::atomic<std::size_t> messages_ = 0;
+    std::atomic<std::size_t> bytes_ = 0;
+};
+
 // The thread that owns one socket: sends what is queued, hands on what arrives.
 class SocketThread {
 public:
     using Deliver = std::function<void(std::string peer, Message message)>;
 
     SocketThread(zmq::socket_type type, Executor executor, Deliver deliver)
-        : type_(type), socket_(context_, type), executor_(std::move(executor)), deliver_(std::make_shared<Deliver>(std::move(deliver))),
-          wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-        MILLRACE_CHECK(wake_ >= 0);
+        : type_(type), socket_(context_, type), executor_(std::move(executor)), deliver_(std::make_shared<Deliver>(std::move(deliver))) {
         socket_.set(zmq::sockopt::linger, 200);
         socket_.set(zmq::sockopt::sndhwm, static_cast<int>(kQueuedMessagesMax));
         socket_.set(zmq::sockopt::rcvhwm, static_cast<int>(kQueuedMessagesMax));
@@ -41,10 +71,7 @@ public:
         socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
     }
 
-    ~SocketThread() {
-        stop();
-        ::close(wake_);
-    }
+    ~SocketThread() { stop(); }
 
     zmq::socket_t& socket() { return socket_; }  // before run() only
 
@@ -76,18 +103,17 @@ public:
     }
 
 private:
-    void wake() {
-        const std::uint64_t one = 1;
-        (void)!::write(wake_, &one, sizeof one);
-    }
+    void wake() { backlog_->wake(); }
 
     void loop() {
         for (;;) {
-            zmq::pollitem_t items[] = {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_, ZMQ_POLLIN, 0}};
+            // While the owner takes nothing, nothing is received: it waits in ZeroMQ, and then with the peers.
+            const short receives = backlog_->is_full() ? 0 : ZMQ_POLLIN;
+            zmq::pollitem_t items[] = {{socket_.handle(), 0, receives, 0}, {nullptr, backlog_->descriptor(), ZMQ_POLLIN, 0}};
             try {
                 zmq::poll(items, 2, std::chrono::milliseconds(1000));
                 std::uint64_t count = 0;
-                (void)!::read(wake_, &count, sizeof count);
+                (void)!::read(backlog_->descriptor(), &count, sizeof count);
                 if (!send_queued()) return;
                 receive_all();
             } catch (const zmq::error_t& failure) {
@@ -122,6 +148,7 @@ private:
 
     void receive_all() {
         for (int count = 0; count < 1000; ++count) {
+            if (backlog_->is_full()) return;  // take() wakes
             std::string peer;
             zmq::message_t frame;
             if (!socket_.recv(frame, zmq::recv_flags::dontwait)) return;
@@ -138,7 +165,10 @@ private:
                 report_garbage(message.error());
                 continue;
             }
-            boost::asio::post(executor_, [deliver = deliver_, peer = std::move(peer), body = std::move(*message)]() mutable {
+            const std::size_t bytes = frame.size();
+            backlog_->add(bytes);
+            boost::asio::post(executor_, [deliver = deliver_, backlog = backlog_, bytes, peer = std::move(peer), body = std::move(*message)]() mutable {
+                backlog->take(bytes);
                 (*deliver)(std::move(peer), std::move(body));
             });
         }
@@ -158,7 +188,7 @@ private:
     zmq::message_t rest_;
     Executor executor_;
     std::shared_ptr<Deliver> deliver_;
-    const int wake_;
+    const std::shared_ptr<Backlog> backlog_ = std::make_shared<Backlog>();
     metrics::Counter garbage_ = metrics::counter("millrace_control_messages_dropped_total", "Control messages that could not be decoded");
     Instant next_report_{};
     std::thread thread_;
@@ -174,6 +204,9 @@ Error socket_error(const std::string& action, const zmq::error_t& failure) {
 }
 
 }  // namespace
+
+std::string route_of(const std::string& target_id, const std::string& boot_id) { return target_id + '\0' + boot_id; }
+std::string target_of(const std::string& route) { return route.substr(0, route.find('\0')); }
 
 struct RouterBus::Impl {
     SocketThread thread;
@@ -212,10 +245,10 @@ DealerBus::DealerBus(Executor executor, Receive receive)
                                   [receive = std::move(receive)](const std::string&, Message message) { receive(std::move(message)); })}) {}
 DealerBus::~DealerBus() = default;
 
-Result<void> DealerBus::connect(const std::string& endpoint, const std::string& target_id) {
+Result<void> DealerBus::connect(const std::string& endpoint, const std::string& route) {
     try {
         zmq::socket_t& socket = impl_->thread.socket();
-        socket.set(zmq::sockopt::routing_id, target_id);
+        socket.set(zmq::sockopt::routing_id, route);
         socket.set(zmq::sockopt::immediate, true);  // while the proxy is away messages are dropped, not piled up
         socket.connect(endpoint);
         impl_->thread.run("dealer-bus");

@@ -13,8 +13,16 @@
 namespace millrace::wire {
 
 inline constexpr std::size_t kQueuedMessagesMax = 100'000;
+// Received, and not taken by the owner's loop: beyond, the socket is not read until it has taken some.
+inline constexpr std::size_t kUntakenMessagesMax = 10'000;
+inline constexpr std::size_t kUntakenBytesMax = 64ull << 20;
 
-// Proxy side. `peer` is the target id, which a target's socket announces as its routing id.
+// What a target's socket announces as its routing id: target and process, so that two processes of one id do not take each other's
+// connection over, and each gets what is meant for it. (A Millrace from before announces its id alone.)
+std::string route_of(const std::string& target_id, const std::string& boot_id);
+std::string target_of(const std::string& route);
+
+// Proxy side. `peer` is a route.
 class RouterBus {
 public:
     using Receive = std::function<void(const std::string& peer, Message message)>;
@@ -42,7 +50,7 @@ public:
     DealerBus(Executor executor, Receive receive);
     ~DealerBus();  // calls stop()
 
-    Result<void> connect(const std::string& endpoint, const std::string& target_id);
+    Result<void> connect(const std::string& endpoint, const std::string& route);
     Result<void> send(const Message& message);
     void stop();
 

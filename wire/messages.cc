@@ -99,24 +99,37 @@ Result<void> Hello::validate() const {
     MILLRACE_TRY(check_id("target id", target_id));
     MILLRACE_TRY(check_id("boot id", boot_id));
     if (endpoint.empty() || endpoint.size() > 512) return bad("hello without an endpoint");
-    return {};
+    MILLRACE_TRY(lineage.validate());
+    return proxy.validate();
 }
 
 Result<void> Welcome::validate() const {
     MILLRACE_TRY(check_id("proxy id", proxy_id));
     MILLRACE_TRY(check_id("boot id", boot_id));
+    if (new_branch.size() > kIdBytesMax) return bad("a branch is not an id");
+    MILLRACE_TRY(lineage.validate());
     return map.validate();
 }
 
 Result<void> Heartbeat::validate() const { return check_id("boot id", boot_id); }
 
+Result<void> check(const BucketEntry& bucket) {
+    MILLRACE_TRY(validate_bucket_name(bucket.name));
+    MILLRACE_TRY(check_id("bucket uid", bucket.uid));
+    if (bucket.small_object_bytes_max <= kSmallObjectBytesMax) return {};
+    return bad("'small_object_max' must be at most " + std::to_string(kSmallObjectBytesMax) + ": larger objects are always files");
+}
+
+Result<void> check(const TransformEntry& transform) {
+    MILLRACE_TRY(validate_transform_name(transform.name));
+    if (transform.spec_json.size() <= kSpecBytesMax) return {};
+    return bad("the specification of transform '" + transform.name + "' is larger than " + std::to_string(kSpecBytesMax) + " bytes");
+}
+
+// Structure only: an entry that check() refuses must not hold up the others.
 Result<void> Catalog::validate() const {
-    for (const BucketEntry& bucket : buckets) {
-        MILLRACE_TRY(validate_bucket_name(bucket.name));
-        MILLRACE_TRY(check_id("bucket uid", bucket.uid));
-    }
+    for (const BucketEntry& bucket : buckets) MILLRACE_TRY(check_id("bucket uid", bucket.uid));
     for (const std::string& uid : destroyed_uids) MILLRACE_TRY(check_id("bucket uid", uid));
-    for (const TransformEntry& transform : transforms) MILLRACE_TRY(validate_transform_name(transform.name));
     return {};
 }
 

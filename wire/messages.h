@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "wire/lineage.h"
 
 namespace millrace::wire {
 
@@ -76,7 +77,10 @@ struct Hello {
     std::string endpoint;    // of its HTTP server
     std::string cluster_id;  // of the cluster it belongs to; empty at its first start
     std::uint64_t catalog_version = 0;
-    MSGPACK_DEFINE_MAP(version, compat_version, target_id, boot_id, endpoint, cluster_id, catalog_version)
+    Lineage lineage;         // of the target's folder
+    Lineage proxy;           // what the target remembers of the proxy that it belongs to
+    bool accepts_loss = false;  // it was started in spite of a loss that its operator knows of: the proxy need not be told to accept it
+    MSGPACK_DEFINE_MAP(version, compat_version, target_id, boot_id, endpoint, cluster_id, catalog_version, lineage, proxy, accepts_loss)
     Result<void> validate() const;
 };
 
@@ -90,7 +94,10 @@ struct Welcome {
     std::string refused;  // not empty: why the target may not join
     ClusterMap map;
     std::uint16_t http_port = 0;  // of the proxy's HTTP server, on the host of its control endpoint; 0: not told
-    MSGPACK_DEFINE_MAP(version, compat_version, proxy_id, boot_id, cluster_id, refused, map, http_port)
+    Lineage lineage;              // of the proxy's folder
+    std::string new_branch;       // not empty: the target was accepted as it is; it adds this to its branches
+    bool wants_catalog = false;   // with a refusal: the target sends the catalog that it has
+    MSGPACK_DEFINE_MAP(version, compat_version, proxy_id, boot_id, cluster_id, refused, map, http_port, lineage, new_branch, wants_catalog)
     Result<void> validate() const;
 };
 
@@ -100,7 +107,8 @@ struct Heartbeat {
     std::uint64_t catalog_version = 0;  // what the sender has
     std::uint64_t map_version = 0;
     std::uint32_t running_slices = 0;   // from targets
-    MSGPACK_DEFINE_MAP(boot_id, catalog_version, map_version, running_slices)
+    std::uint64_t age = 0;              // durable changes of the sender's folder
+    MSGPACK_DEFINE_MAP(boot_id, catalog_version, map_version, running_slices, age)
     Result<void> validate() const;
 };
 
@@ -120,7 +128,12 @@ struct TransformEntry {
     MSGPACK_DEFINE_MAP(name, spec_json, enabled, image)
 };
 
-// proxy → target: the whole desired catalog; a target with an older version applies it. Data is removed only for buckets
+// What both sides say of an entry: the proxy before it takes it, a target before it applies it.
+Result<void> check(const BucketEntry& bucket);
+Result<void> check(const TransformEntry& transform);
+
+// proxy → target: the whole desired catalog; a target with an older version applies it, entry by entry. Target → proxy: what a target
+// has, for a proxy that runs from an older copy. Data is removed only for buckets
 // whose uid is listed as destroyed, never because an entry is missing.
 struct Catalog {
     std::uint64_t version = 0;
@@ -129,6 +142,14 @@ struct Catalog {
     std::vector<TransformEntry> transforms;
     MSGPACK_DEFINE_MAP(version, buckets, destroyed_uids, transforms)
     Result<void> validate() const;
+};
+
+// An entry of the catalog that a target could not apply (yet).
+struct CatalogProblem {
+    std::string name;    // of the bucket or transform
+    std::string reason;
+    MSGPACK_DEFINE_MAP(name, reason)
+    friend bool operator==(const CatalogProblem&, const CatalogProblem&) = default;
 };
 
 struct TransformReport {
@@ -154,7 +175,8 @@ struct TransformReport {
 struct TransformStatus {
     std::uint64_t catalog_version = 0;  // that was applied
     std::vector<TransformReport> transforms;
-    MSGPACK_DEFINE_MAP(catalog_version, transforms)
+    std::vector<CatalogProblem> problems;  // what of this catalog is not applied; it tries again
+    MSGPACK_DEFINE_MAP(catalog_version, transforms, problems)
     Result<void> validate() const;
 };
 

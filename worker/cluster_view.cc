@@ -54,4 +54,30 @@ Result<http::Endpoint> ClusterView::proxy() const {
 
 std::uint64_t ClusterView::version() const { return snapshot()->version; }
 
+void ClusterView::set_joined() {
+    is_refused_ = false;
+    joined_ = true;
+}
+
+void ClusterView::set_refused(std::string reason) {
+    const std::lock_guard lock(mutex_);
+    refused_ = std::move(reason);
+    is_refused_ = true;
+    joined_ = false;
+}
+
+bool ClusterView::joined() const { return joined_; }
+
+Result<void> ClusterView::may_change() const {
+    if (!is_refused_) return {};
+    const std::lock_guard lock(mutex_);
+    return fail(Code::unavailable, "the proxy refuses this target, so it takes no changes: " + refused_);
+}
+
+Result<void> ClusterView::may_take_outputs() const {
+    MILLRACE_TRY(may_change());
+    if (joined_) return {};
+    return fail(Code::unavailable, "target " + self_.str() + " has not joined its proxy yet");
+}
+
 }  // namespace millrace::worker

@@ -1,5 +1,6 @@
 // The cluster map as the data path sees it: who owns a name, and where that target is. Any thread.
 #pragma once
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,14 @@ public:
     // Where the proxy that this target belongs to serves HTTP; Code::unavailable until it is known.
     void set_proxy(http::Endpoint endpoint);
     Result<http::Endpoint> proxy() const;
+    // How this process stands with its proxy. joined() stays true while the proxy is merely silent.
+    void set_joined();
+    void set_refused(std::string reason);
+    bool joined() const;
+    // Code::unavailable while the proxy refuses this process: what it stored would be lost with the wrong folder.
+    Result<void> may_change() const;
+    // Of a job; Code::unavailable also before it has joined: it may be the wrong folder.
+    Result<void> may_take_outputs() const;
     const TargetId& self() const { return self_; }
     std::uint64_t version() const;
 
@@ -42,6 +51,9 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<const Snapshot> current_ = std::make_shared<Snapshot>();  // guarded by mutex_
     std::optional<http::Endpoint> proxy_;                                     // guarded by mutex_
+    std::string refused_;                                                     // guarded by mutex_
+    std::atomic<bool> joined_ = false;
+    std::atomic<bool> is_refused_ = false;
 };
 
 }  // namespace millrace::worker

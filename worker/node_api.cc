@@ -186,11 +186,15 @@ Task<void> NodeApi::health(http::Request&, http::Response& response) {
     std::string reason;
     {
         const std::lock_guard lock(mutex_);
-        reason = obstacle_;
+        reason = !obstacle_.empty() ? obstacle_ : not_ready_;
     }
-    if (reason.empty() && !ready_) reason = "not joined to a proxy";
     const json document = reason.empty() ? json{{"ready", true}} : json{{"ready", false}, {"reason", reason}};
     (void)co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
+}
+
+void NodeApi::set_ready(std::string reason_not) {
+    const std::lock_guard lock(mutex_);
+    not_ready_ = std::move(reason_not);
 }
 
 Task<void> NodeApi::metrics(http::Request&, http::Response& response) {

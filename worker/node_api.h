@@ -10,7 +10,7 @@
 //   GET  /v1/daemon                                           AIStore's clients ask any node for the cluster map: on to the proxy
 //   GET  /v1/worker/logs?transform=   GET /v1/worker/inline_errors?transform=
 #pragma once
-#include <atomic>
+#include <mutex>
 #include <string>
 
 #include "core/loop.h"
@@ -30,8 +30,8 @@ public:
             const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id);
 
     void add_routes(http::Router& router);
-    // Any thread: whether /health answers 200.
-    void set_ready(bool ready) { ready_ = ready; }
+    // Any thread: whether /health answers 200, and why not.
+    void set_ready(std::string reason_not);
     // Any thread: why it does not, though it has joined; empty: nothing does.
     void set_obstacle(std::string reason);
 
@@ -55,9 +55,9 @@ private:
     const ClusterView& cluster_;
     JobVerification verification_;
     const std::string boot_id_;
-    std::atomic<bool> ready_ = false;
     std::mutex mutex_;
-    std::string obstacle_;  // guarded by mutex_
+    std::string not_ready_ = "not joined to a proxy";  // empty: ready; guarded by mutex_
+    std::string obstacle_;                             // guarded by mutex_
 };
 
 }  // namespace millrace::worker

@@ -66,6 +66,7 @@ Task<void> ObjectApi::answer(http::Request& request, http::Response& response, c
                              Handler handler) {
     Result<void> outcome = validate_object_name(name);
     if (outcome && co_await redirected(request, response, name, redirect_status)) co_return;
+    if (outcome && request.method != "GET" && request.method != "HEAD") outcome = cluster_.may_change();
     if (outcome && !store_.has_bucket(bucket)) outcome = unknown_bucket(bucket);
     if (outcome) outcome = co_await (this->*handler)(request, response, bucket, name);
     // Once the object has begun, returning without finish() cuts the connection.
@@ -116,6 +117,7 @@ Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, co
     options.sync = sync_puts_ && !job;  // a job's outputs are made durable by its checkpoints
     std::optional<Fences::Pass> pass;
     if (job) {
+        MILLRACE_CO_TRY(cluster_.may_take_outputs());
         MILLRACE_CO_TRY_ASSIGN(pass, fences_.admit(job->job, job->slice, job->fence));
         options.guard = &*pass;
         options.provenance = job->provenance;

@@ -12,6 +12,7 @@ constexpr auto kBeat = milliseconds(500);
 constexpr auto kHelloPause = milliseconds(100);
 constexpr auto kRefusedPause = milliseconds(2000);
 constexpr auto kProxySilence = std::chrono::seconds(3);
+constexpr auto kAgeFlushPause = std::chrono::seconds(10);
 constexpr std::uint64_t kTransformReportBeats = 8;
 }  // namespace
 
@@ -47,7 +48,7 @@ void ProxyLink::follow_address() {
     const Result<std::string> address = resolve();
     if (!address || *address == address_) return;
     auto bus = std::make_unique<wire::DealerBus>(control_.executor(), [this](wire::Message message) { receive(std::move(message)); });
-    if (auto connected = bus->connect(*address, state_.id().str()); !connected) {
+    if (auto connected = bus->connect(*address, wire::route_of(state_.id().str(), boot_id_)); !connected) {
         log::error("cannot reach the proxy", {{"error", connected.error()}});
         return;
     }
@@ -78,11 +79,16 @@ void ProxyLink::beat() {
     if (!bus_) return;
     if (!welcomed_) {
         send(wire::Hello{.target_id = state_.id().str(), .boot_id = boot_id_, .endpoint = endpoint_, .cluster_id = state_.cluster_id(),
-                         .catalog_version = state_.catalog().version});
+                         .catalog_version = state_.catalog().version, .lineage = state_.lineage(boot_id_), .proxy = state_.proxy(),
+                         .accepts_loss = state_.accepts_loss()});
         return;
     }
     send(wire::Heartbeat{.boot_id = boot_id_, .catalog_version = state_.catalog().version, .map_version = map_version_,
-                         .running_slices = handlers_.running_slices()});
+                         .running_slices = handlers_.running_slices(), .age = state_.age()});
+    if (const Instant now = steady_now(); now >= next_age_flush_) {
+        next_age_flush_ = now + kAgeFlushPause;
+        if (auto written = state_.flush_proxy_age(); !written) log::warn("the proxy's age could not be written down", {{"error", written.error()}});
+    }
     if (++heartbeats_ % kTransformReportBeats == 0) report_transforms();
 }
 
@@ -92,7 +98,7 @@ void ProxyLink::send(const wire::Message& message) {
 }
 
 void ProxyLink::report_transforms() {
-    if (welcomed_) send(wire::TransformStatus{state_.catalog().version, handlers_.transforms()});
+    if (welcomed_) send(wire::TransformStatus{state_.catalog().version, handlers_.transforms(), handlers_.problems()});
 }
 
 void ProxyLink::receive(wire::Message message) {
@@ -114,18 +120,18 @@ void ProxyLink::receive(wire::Message message) {
             } else if constexpr (std::is_same_v<Body, wire::StatusAck>) {
                 handlers_.status_ack(body);
             } else if constexpr (std::is_same_v<Body, wire::Heartbeat>) {
-                if (body.boot_id != proxy_boot_id_) welcomed_ = false;  // another process: it must get to know this target
+                if (body.boot_id != proxy_boot_id_) {
+                    welcomed_ = false;  // another process, or one that does not know this target: it must hear hello
+                } else {
+                    state_.proxy_grew_older(body.age);
+                }
             }
         },
         message);
 }
 
 void ProxyLink::receive_welcome(const wire::Welcome& welcome) {
-    if (!welcome.refused.empty()) {
-        if (refused_ != welcome.refused) log::error("the proxy refuses this target", {{"reason", welcome.refused}});
-        refused_ = welcome.refused;
-        return;
-    }
+    if (!welcome.refused.empty()) return refused(welcome);
     refused_.clear();
     if (state_.cluster_id().empty()) {
         if (auto written = state_.set_cluster_id(welcome.cluster_id); !written) {
@@ -137,6 +143,13 @@ void ProxyLink::receive_welcome(const wire::Welcome& welcome) {
         log::error("this target belongs to another cluster", {{"cluster", state_.cluster_id()}, {"proxy_cluster", welcome.cluster_id}});
         return;
     }
+    const Result<bool> met = state_.met(welcome.new_branch);
+    const Result<void> remembered = met ? state_.remember_proxy(welcome.lineage) : Result<void>(met.error());
+    if (!remembered) {
+        log::error("the proxy could not be written down", {{"error", remembered.error()}});
+        return;
+    }
+    if (*met) return;  // the proxy hears of the branch with the next hello
     map_version_ = welcome.map.version;
     handlers_.map(welcome.map);
     if (welcomed_ && proxy_boot_id_ == welcome.boot_id) return;
@@ -149,7 +162,18 @@ void ProxyLink::receive_welcome(const wire::Welcome& welcome) {
     beat_now_.set();
 }
 
+void ProxyLink::refused(const wire::Welcome& welcome) {
+    if (refused_ != welcome.refused) {
+        log::error("the proxy refuses this target", {{"reason", welcome.refused}});
+        handlers_.refused(welcome.refused);
+    }
+    refused_ = welcome.refused;
+    welcomed_ = false;
+    if (welcome.wants_catalog) send(state_.catalog());
+}
+
 void ProxyLink::receive_catalog(const wire::Catalog& catalog) {
+    if (!welcomed_) return;
     if (catalog.version > state_.catalog().version) handlers_.catalog(catalog);
     report_transforms();
     beat_now_.set();  // the proxy waits to hear that it was applied

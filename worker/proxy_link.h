@@ -24,7 +24,9 @@ public:
         std::function<void(http::Endpoint)> proxy;          // where it serves HTTP
         std::function<void()> joined;                       // by a proxy, or by a new process of it
         std::function<void()> lost;                         // the proxy is silent
+        std::function<void(std::string reason)> refused;    // by the proxy
         std::function<std::vector<wire::TransformReport>()> transforms;
+        std::function<std::vector<wire::CatalogProblem>()> problems;
         std::function<std::uint32_t()> running_slices;
     };
 
@@ -43,6 +45,7 @@ private:
     void follow_address();
     void receive(wire::Message message);
     void receive_welcome(const wire::Welcome& welcome);
+    void refused(const wire::Welcome& welcome);
     void receive_catalog(const wire::Catalog& catalog);
     Result<std::string> resolve() const;
     static std::string host_of(const std::string& address);
@@ -64,6 +67,7 @@ private:
     Instant last_heard_{};
     std::uint64_t map_version_ = 0;
     std::uint64_t heartbeats_ = 0;
+    Instant next_age_flush_{};
 };
 
 }  // namespace millrace::worker

@@ -156,12 +156,18 @@ void SliceTable::report_all() {
     for (const auto& [job, runner] : runners_) runner->report_again();
 }
 
+void SliceTable::release() {
+    released_ = true;
+    share_places();
+}
+
 void SliceTable::kick_all() {
     for (const auto& [job, runner] : runners_) runner->kick();
 }
 
 // A slice that gets or loses its place may change the claims of others.
 void SliceTable::share_places() {
+    if (!released_) return;
     share_again_ = true;
     if (std::exchange(sharing_, true)) return;
     for (std::size_t rounds = 0; std::exchange(share_again_, false) && rounds < kSharingRoundsMax; ++rounds) share_places_once();

@@ -21,6 +21,8 @@ public:
     Result<void> restore();
     Task<void> receive(wire::Directive directive);
     void receive(const wire::StatusAck& ack);
+    // Until then no slice runs: this process may have started from the wrong folder, and only the proxy knows.
+    void release();
     // The proxy may know nothing: everything is reported again.
     void report_all();
     // A transform or the cluster changed.
@@ -48,6 +50,7 @@ private:
     bool share_again_ = false;
     std::uint32_t forgotten_ = 0;
     std::uint64_t arrivals_ = 0;
+    bool released_ = false;
 };
 
 }  // namespace millrace::worker

@@ -15,6 +15,7 @@
 #include "store/local_store.h"
 #include "wire/bus.h"
 #include "worker/callback_api.h"
+#include "worker/catalog_keeper.h"
 #include "worker/node_api.h"
 #include "worker/object_api.h"
 #include "worker/proxy_link.h"
@@ -42,6 +43,7 @@ struct TargetService::Impl {
     std::unique_ptr<Lanes> client_lanes;
     std::unique_ptr<TransformTable> transforms;
     std::unique_ptr<SliceTable> slices;
+    std::unique_ptr<CatalogKeeper> catalog;
     std::unique_ptr<InlineTransform> inline_transform;
     std::unique_ptr<ObjectApi> object_api;
     std::unique_ptr<NodeApi> node_api;
@@ -59,7 +61,7 @@ struct TargetService::Impl {
     void build();
     runtime::InstanceEnvironment instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts);
     Result<void> begin();
-    void apply_catalog(const wire::Catalog& catalog);
+    Task<void> keep_catalog();
     Task<void> expire_drafts();
     Task<void> watch_store();
     void stop();
@@ -127,6 +129,7 @@ void TargetService::Impl::build() {
     slices = std::make_unique<SliceTable>(slice_environment, [this](const wire::Message& message) {
         if (link) link->send(message);
     });
+    catalog = std::make_unique<CatalogKeeper>(*store, *state, [this](const auto& wanted) { transforms->apply(wanted); });
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
     object_api = std::make_unique<ObjectApi>(*store, store->drafts(), *cluster, *fences, *inline_transform, config, boot_id);
     node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, *cluster, boot_id);
@@ -167,7 +170,8 @@ Result<void> TargetService::Impl::begin() {
     ProxyLink::Handlers handlers;
     handlers.directive = [this](wire::Directive directive) { return slices->receive(std::move(directive)); };
     handlers.status_ack = [this](const wire::StatusAck& ack) { slices->receive(ack); };
-    handlers.catalog = [this](const wire::Catalog& catalog) { apply_catalog(catalog); };
+    handlers.catalog = [this](const wire::Catalog& wanted) { catalog->take(wanted, steady_now()); };
+    handlers.problems = [this] { return catalog->problems(); };
     handlers.map = [this](const wire::ClusterMap& map) {
         cluster->update(map);
         if (auto written = state->set_map(map); !written) log::error("members could not be written down", {{"error", written.error()}});
@@ -175,10 +179,16 @@ Result<void> TargetService::Impl::begin() {
     };
     handlers.proxy = [this](http::Endpoint proxy) { cluster->set_proxy(std::move(proxy)); };
     handlers.joined = [this] {
-        node_api->set_ready(true);
+        cluster->set_joined();
+        node_api->set_ready("");
         slices->report_all();
+        slices->release();
     };
-    handlers.lost = [this] { node_api->set_ready(false); };
+    handlers.lost = [this] { node_api->set_ready("the proxy is silent"); };
+    handlers.refused = [this](std::string reason) {
+        node_api->set_ready("the proxy refuses this target: " + reason);
+        cluster->set_refused(std::move(reason));
+    };
     handlers.transforms = [this] { return transforms->report(); };
     handlers.running_slices = [this] { return slices->running(); };
     link = std::make_unique<ProxyLink>(control, config, *state, boot_id, endpoint, std::move(handlers));
@@ -189,6 +199,7 @@ Result<void> TargetService::Impl::begin() {
         MILLRACE_CO_TRY(slices->restore());
         housekeeping.spawn(expire_drafts());
         housekeeping.spawn(watch_store());
+        housekeeping.spawn(keep_catalog());
         co_return link->start();
     };
     MILLRACE_TRY(run_blocking(control, boot()));
@@ -210,54 +221,12 @@ Task<void> TargetService::Impl::watch_store() {
     }
 }
 
-// Buckets go only when the catalog says that this very bucket was destroyed; data is never removed because an entry is missing.
-void TargetService::Impl::apply_catalog(const wire::Catalog& catalog) {
-    wire::Catalog known = state->catalog();
-    const auto is_destroyed = [&](const wire::BucketEntry& bucket) {
-        return std::ranges::find(catalog.destroyed_uids, bucket.uid) != catalog.destroyed_uids.end();
-    };
-    for (const wire::BucketEntry& bucket : known.buckets) {
-        const std::string name = store->renamed_bucket(bucket.uid).value_or(bucket.name);
-        if (!is_destroyed(bucket) || !store->has_bucket(name)) continue;
-        if (auto destroyed = store->destroy_bucket(name); !destroyed) {
-            log::error("bucket could not be destroyed", {{"bucket", name}, {"error", destroyed.error()}});
-            return;  // the catalog stays at its old version, and comes again
-        }
-        log::info("bucket destroyed", {{"bucket", name}});
+// What of the catalog could not be applied is tried again.
+Task<void> TargetService::Impl::keep_catalog() {
+    constexpr auto kPause = milliseconds(500);
+    while (!co_await stopping.wait_until(steady_now() + kPause)) {
+        if (catalog->tick(steady_now())) link->report_transforms();
     }
-    bool differs = std::erase_if(known.buckets, is_destroyed) > 0;
-    std::vector<store::BucketRenaming> renamings;
-    for (wire::BucketEntry& bucket : known.buckets) {
-        const auto wanted = std::ranges::find(catalog.buckets, bucket.uid, &wire::BucketEntry::uid);
-        if (wanted == catalog.buckets.end() || wanted->name == bucket.name) continue;
-        renamings.push_back({bucket.uid, std::exchange(bucket.name, wanted->name), wanted->name});
-    }
-    if (auto renamed = store->rename_buckets(renamings); !renamed) {
-        log::error("buckets could not be renamed", {{"error", renamed.error()}});
-        return;
-    }
-    for (const store::BucketRenaming& renaming : renamings) log::info("bucket renamed", {{"bucket", renaming.from}, {"name", renaming.to}});
-    differs = differs || !renamings.empty();
-    // Known as gone, or under its new name, before a bucket of the same name comes: a crash in between must not take that one for it.
-    if (differs) {
-        if (auto written = state->set_catalog(known); !written) {
-            log::error("catalog could not be written down", {{"error", written.error()}});
-            return;
-        }
-    }
-    for (const wire::BucketEntry& bucket : catalog.buckets) {
-        if (store->has_bucket(bucket.name)) continue;
-        if (auto created = store->create_bucket(bucket.name, bucket.small_object_bytes_max); !created) {
-            log::error("bucket could not be created", {{"bucket", bucket.name}, {"error", created.error()}});
-            return;
-        }
-        log::info("bucket created", {{"bucket", bucket.name}});
-    }
-    if (auto written = state->set_catalog(catalog); !written) {
-        log::error("catalog could not be written down", {{"error", written.error()}});
-        return;
-    }
-    transforms->apply(catalog.transforms);
 }
 
 void TargetService::Impl::stop() {

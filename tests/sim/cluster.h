@@ -20,6 +20,7 @@ struct Settings {
     std::uint32_t put_late_permille = 0;     // puts that take seconds, and may land after their sender has died
     std::uint32_t feed_fails_permille = 0;
     std::uint32_t read_fails_permille = 0;
+    bool copies = false;                     // folders are restored from older copies
 };
 
 class Cluster {

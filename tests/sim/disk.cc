@@ -44,6 +44,7 @@ bool Disk::remove(const std::string& name, std::uint64_t created_seq_end) {
 }
 
 void Disk::sync(const std::string& job, const std::string& slice) {
+    ++age;
     sync_removals();
     for (auto& [where, stored] : outputs) {
         if (stored.newest && stored.newest->job == job && stored.newest->slice == slice) stored.durable = stored.newest;
@@ -52,6 +53,7 @@ void Disk::sync(const std::string& job, const std::string& slice) {
 
 Result<void> Disk::write_checkpoint(SliceDisk& slice, const worker::CheckpointWork& work) {
     if (full) return fail(Code::no_space, "the disk is full");
+    ++age;
     sync_removals();
     slice.checkpoint = work.progress;
     for (const auto& [name, row] : work.changes) {

@@ -41,6 +41,7 @@ struct SliceDisk {
     std::uint64_t incarnation = 0;
     std::uint64_t created_seq_end = 0;
     wire::JobSpec spec;
+    std::map<std::string, std::uint64_t> selection;  // what the truth knows as selected
     std::optional<worker::Progress> checkpoint;
     std::map<std::string, worker::FailedObject> ledger;
 };
@@ -75,6 +76,10 @@ public:
     void sync_removals() { removed_.clear(); }
     Result<void> write_checkpoint(SliceDisk& slice, const worker::CheckpointWork& work);
 
+    std::string store = "store-1";
+    std::uint64_t age = 0;     // durable changes
+    wire::OwnLineage lineage;
+    wire::Lineage proxy;       // what is remembered of it
     std::uint64_t next_seq = 1;
     bool full = false;
     std::map<std::string, Source> sources;

@@ -14,8 +14,8 @@ void Network::schedule(const std::string& from, const std::string& to, std::stri
     Random& random = world_.random();
     const milliseconds delay = random.chance(weather.late_permille) ? random.between_ms(0, weather.late_ms_max)
                                                                    : random.between_ms(0, weather.delay_ms_max);
-    world_.after(delay, [this, from, to, bytes = std::move(bytes)] {
-        if (!reaches(from, to)) return;
+    world_.after(delay, [this, from, to, at_from = connections_[from], at_to = connections_[to], bytes = std::move(bytes)] {
+        if (!reaches(from, to) || connections_[from] != at_from || connections_[to] != at_to) return;
         auto message = wire::decode(bytes);
         if (!message) throw Broken("a message of our own cannot be decoded: " + message.error().context);
         nodes_.at(to)(from, std::move(*message));

@@ -28,6 +28,9 @@ public:
     void attach(const std::string& node, Deliver deliver) { nodes_[node] = std::move(deliver); }
     void send(const std::string& from, const std::string& to, const wire::Message& message);
 
+    // What is under way from and to the node never arrives: another process has its name.
+    void cut_connections(const std::string& node) { ++connections_[node]; }
+
     Weather weather;
     // Nodes that nobody can reach, on either plane.
     std::set<std::string> cut_off;
@@ -40,6 +43,7 @@ private:
 
     World& world_;
     std::map<std::string, Deliver> nodes_;
+    std::map<std::string, std::uint64_t> connections_;
 };
 
 }  // namespace millrace::sim

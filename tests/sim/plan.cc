@@ -31,6 +31,7 @@ Plan draw_plan(Random& random) {
                         .late_permille = static_cast<std::uint32_t>(random.between(0, 100)),
                         .delay_ms_max = random.between(1, 200)};
     }
+    plan.settings.copies = random.chance(150);
     return plan;
 }
 

@@ -1,5 +1,7 @@
 #include "tests/sim/proxy.h"
 
+#include <algorithm>
+
 #include "tests/sim/cluster.h"
 
 namespace millrace::sim {
@@ -24,11 +26,13 @@ void Proxy::start() {
     seen_.clear();
     std::vector<std::string> known;
     for (const TargetId& id : cluster_.target_ids()) known.push_back(id.str());
-    membership_ = std::make_unique<scheduler::Membership>("sim", known, boot_ * 1000, kSilenceMax);
+    folder_.lineage = wire::next_start(folder_.lineage, folder_.age++);
+    leadership_ = std::make_unique<scheduler::Leadership>("proxy", "sim", boot_id(), folder_.lineage);
+    membership_ = std::make_unique<scheduler::Membership>("sim", known, boot_ * 1000, kSilenceMax, folder_.known);
     scheduler_ = std::make_unique<scheduler::Scheduler>([this](const std::string& target) { return membership_->is_online(target); });
-    for (const auto& [id, bytes] : jobs_) {
+    for (const auto& [id, bytes] : folder_.jobs) {
         scheduler_->restore(msgpack::unpack(bytes.data(), bytes.size()).get().as<scheduler::Job>(),
-                            scheduler::ListedObjects(objects_[id], known, kPartBytesMax));
+                            scheduler::ListedObjects(folder_.objects[id], known, kPartBytesMax));
     }
     tick();
 }
@@ -40,15 +44,50 @@ void Proxy::kill() {
     membership_.reset();
 }
 
+void Proxy::restore() {
+    if (is_up() || !snapshot_) return;
+    cluster_.world.trace("proxy gets an older copy of its folder");
+    folder_ = *snapshot_;
+    cluster_.network.cut_connections(kProxy);
+}
+
+bool Proxy::has_problems() const {
+    if (!is_up()) return true;
+    const auto& members = membership_->members();
+    return !leadership_->outdated().empty() || std::ranges::any_of(members, [](const auto& item) { return !item.second.online; });
+}
+
+void Proxy::accept_what_is_refused() {
+    if (!is_up()) return;
+    const std::string branch = "br-" + std::to_string(++branches_);
+    if (auto own = leadership_->accepted(branch)) {
+        cluster_.world.trace("operator accepts the proxy");
+        scheduler_->overtake(cluster_.world.now());
+        carry_out();
+        if (!is_up()) return;
+        folder_.lineage = *own;
+        leadership_->accept(std::move(*own));
+        return;
+    }
+    for (const TargetId& id : cluster_.target_ids()) {
+        if (!membership_->accept(id.str(), branch)) continue;
+        cluster_.world.trace("operator accepts " + id.str());
+        folder_.known = membership_->known();
+        std::erase_if(seen_, [&](const auto& item) { return item.first.second == id.str(); });
+        scheduler_->target_accepted(id.str(), "target " + id.str() + " was accepted", cluster_.world.now());
+        return carry_out();
+    }
+}
+
 bool Proxy::submit(const scheduler::Job& job, const std::vector<std::string>& objects) {
     if (!is_up()) return false;
     std::vector<std::string> targets;
     for (const TargetId& id : cluster_.target_ids()) targets.push_back(id.str());
-    objects_[job.id] = objects;
+    folder_.objects[job.id] = objects;
     cluster_.world.trace("user submits " + job.id);
     scheduler_->submit(job, scheduler::ListedObjects(objects, targets, kPartBytesMax), targets, cluster_.world.now());
     carry_out();
-    return jobs_.contains(job.id);
+    return folder_.jobs.contains(job.id);
 }
 
 bool Proxy::command(const std::string& job, const scheduler::Scheduler::Command& change) {
@@ -74,7 +113,10 @@ void Proxy::tick() {
     membership_->tick(cluster_.world.now());
     scheduler_->tick(cluster_.world.now(), cluster_.world.unix_now_ns());
     if (++ticks_ % 5 == 0) {
-        for (const auto& [target, member] : membership_->members()) cluster_.network.send(kProxy, target, wire::Heartbeat{.boot_id = boot_id()});
+        const wire::Heartbeat beat{.boot_id = boot_id(), .age = folder_.age};
+        for (const auto& [target, member] : membership_->members()) cluster_.network.send(kProxy, target, beat);
+        folder_.known = membership_->known();
+        ++folder_.age;
     }
     carry_out();
     cluster_.world.after(kTick, [this, boot = boot_] {
@@ -84,17 +126,20 @@ void Proxy::tick() {
 
 void Proxy::receive(const std::string& from, const wire::Message& message) {
     const Instant now = cluster_.world.now();
+    const scheduler::Member* member = membership_->find(from);
     if (const auto* hello = std::get_if<wire::Hello>(&message)) {
         receive_hello(from, *hello);
     } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
         receive_heartbeat(from, *heartbeat);
+    } else if (cluster_.settings.copies && (member == nullptr || !member->online)) {
+        return;  // it must say hello first
     } else if (const auto* goodbye = std::get_if<wire::Goodbye>(&message)) {
         membership_->goodbye(from, *goodbye);
     } else if (const auto* status = std::get_if<wire::SliceStatus>(&message)) {
         scheduler_->receive(from, *status, now, cluster_.world.unix_now_ns());
         check_progress(status->job, from);
     } else if (const auto* ack = std::get_if<wire::DirectiveAck>(&message)) {
-        scheduler_->receive(from, *ack, now);
+        scheduler_->receive(from, *ack, now, cluster_.world.unix_now_ns());
     }
     carry_out();
 }
@@ -103,9 +148,21 @@ void Proxy::receive_hello(const std::string& from, const wire::Hello& hello) {
     const Instant now = cluster_.world.now();
     const bool was_online = membership_->is_online(from);
     const std::string old_boot = membership_->find(from)->boot_id;
+    if (!leadership_->hear(hello)) {
+        membership_->part();
+        return cluster_.network.send(kProxy, from, wire::Welcome{.proxy_id = kProxy, .boot_id = boot_id(), .cluster_id = "sim",
+                                     .refused = leadership_->outdated()});
+    }
     const Result<void> joined = membership_->hello(hello, true, now);
+    if (!joined && joined.error().code == Code::unavailable) return;
+    leadership_->set_met(true);
+    folder_.lineage.met = true;
+    wire::Lineage lineage = leadership_->lineage();
+    lineage.age = folder_.age;
     cluster_.network.send(kProxy, from, wire::Welcome{.proxy_id = kProxy, .boot_id = boot_id(), .cluster_id = "sim",
-                          .refused = joined ? "" : joined.error().context, .map = membership_->map()});
+                          .refused = joined ? "" : joined.error().context, .map = membership_->map(),
+                          .lineage = lineage, .new_branch = membership_->find(from)->known.new_branch});
+    if (!joined) return;
     if (!was_online || old_boot != hello.boot_id) scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
 }
 
@@ -125,8 +182,8 @@ void Proxy::carry_out() {
         if (const auto* write = std::get_if<scheduler::PersistJob>(&effect)) {
             persist(write->job);
         } else if (const auto* erase = std::get_if<scheduler::EraseJob>(&effect)) {
-            jobs_.erase(erase->job);
-            objects_.erase(erase->job);
+            folder_.jobs.erase(erase->job);
+            folder_.objects.erase(erase->job);
         } else {
             const auto& message = std::get<scheduler::SendMessage>(effect);
             cluster_.network.send(kProxy, message.target, message.message);
@@ -136,12 +193,14 @@ void Proxy::carry_out() {
 
 void Proxy::persist(const std::string& id) {
     const scheduler::Job& job = scheduler_->find(id)->job;
+    ++folder_.age;
     msgpack::sbuffer buffer;
     msgpack::pack(buffer, job);
-    jobs_[id] = {buffer.data(), buffer.size()};
+    folder_.jobs[id] = {buffer.data(), buffer.size()};
     cluster_.world.trace("proxy: " + id + " " + std::string(scheduler::job_state_name(job.state)) + " revision " + std::to_string(job.revision) +
                          (job.reason.empty() ? "" : ": " + job.reason));
-    const bool ended = job.state == scheduler::JobState::completed || job.state == scheduler::JobState::completed_with_errors;
+    const bool may_check = !cluster_.settings.copies;  // a folder may have been exchanged that nobody has looked at yet
+    const bool ended = may_check && (job.state == scheduler::JobState::completed || job.state == scheduler::JobState::completed_with_errors);
     if (ended && job.spec.dry_run == wire::DryRun::no) cluster_.truth.check_completed(job, cluster_.disks());
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "scheduler/leadership.h"
 #include "scheduler/membership.h"
 #include "scheduler/scheduler.h"
 
@@ -21,6 +22,12 @@ public:
 
     void start();
     void kill();
+    void take_snapshot() { snapshot_ = folder_; }
+    // The folder as it was at the snapshot. While it is down.
+    void restore();
+    // What an operator who reads its problems does.
+    void accept_what_is_refused();
+    bool has_problems() const;
     // Dies after so many further effects.
     void kill_after(std::uint64_t effects) { effects_left_ = effects; }
     bool is_up() const { return scheduler_ != nullptr; }
@@ -48,12 +55,20 @@ private:
     std::uint64_t ticks_ = 0;
     std::optional<std::uint64_t> effects_left_;
     std::unique_ptr<scheduler::Membership> membership_;
+    std::unique_ptr<scheduler::Leadership> leadership_;
     std::unique_ptr<scheduler::Scheduler> scheduler_;
     std::map<std::pair<std::string, std::string>, wire::Counters> seen_;  // by job and target, since the last start
 
-    // On disk.
-    std::map<std::string, std::string> jobs_;
-    std::map<std::string, std::vector<std::string>> objects_;
+    struct Folder {
+        std::map<std::string, std::string> jobs;
+        std::map<std::string, std::vector<std::string>> objects;
+        wire::OwnLineage lineage;
+        std::map<std::string, scheduler::KnownMember> known;
+        std::uint64_t age = 0;
+    };
+    Folder folder_;
+    std::optional<Folder> snapshot_;
+    std::uint64_t branches_ = 0;
 };
 
 }  // namespace millrace::sim

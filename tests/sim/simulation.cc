@@ -15,6 +15,12 @@ constexpr std::uint64_t kRestMsMax = 600'000;
 // Nothing that a user can do makes two listed names one.
 bool is_hopeless(const scheduler::Job& job) { return job.spec.has_list && job.reason.find("the same name") != std::string::npos; }
 
+// It has ended, and a target that was accepted has not said whether it still has its part.
+bool waits_for_a_loss(const scheduler::Job& job) {
+    if (job.state != JobState::completed && job.state != JobState::completed_with_errors) return false;
+    return std::ranges::any_of(job.slices, [](const auto& item) { return !item.second.loss.empty(); });
+}
+
 }  // namespace
 
 Simulation::Simulation(std::uint64_t seed) : Simulation(Random(seed ^ 0x9e3779b97f4a7c15), seed) {}
@@ -62,6 +68,7 @@ void Simulation::make_job(std::size_t number) {
     wire::JobSpec& spec = planned.job.spec;
     spec.operation = random.chance(150) ? wire::Operation::copy : random.chance(120) ? wire::Operation::remove : wire::Operation::transform;
     if (spec.operation == wire::Operation::transform) spec.transform = "transform";
+    if (plan_.settings.copies && spec.operation == wire::Operation::remove) spec.operation = wire::Operation::copy;
     spec.source = "source";
     if (spec.operation != wire::Operation::remove) spec.destination = "destination-" + std::to_string(number + 1);
     if (random.chance(200)) {
@@ -77,8 +84,9 @@ void Simulation::make_job(std::size_t number) {
     const bool has_results = spec.operation != wire::Operation::remove;
     if (has_results && random.chance(500)) spec.ext = {{"flac", "opus"}, {"txt", "md"}};
     if (has_results && random.chance(400)) spec.prepend = random.chance(500) ? "out/" : "x-";
+    if (plan_.settings.copies) spec.prepend.clear();  // outputs of others that a copy lacks are told, but not made again
     spec.attempts = static_cast<std::uint32_t>(random.between(1, 4));
-    if (random.chance(50)) spec.dry_run = wire::DryRun::plan;
+    if (random.chance(50) && !plan_.settings.copies) spec.dry_run = wire::DryRun::plan;
     if (random.chance(150)) {
         spec.on_error = random.chance(500) ? wire::OnError::abort_after_count : wire::OnError::abort_after_percent;
         spec.on_error_limit = random.between(0, 10);
@@ -163,6 +171,33 @@ void Simulation::kill_somebody() {
     world().after(down, [&target] { target.start(); });
 }
 
+// A folder in the place of the one that there was, or a copy of it for later.
+void Simulation::restore_somebody() {
+    Random& random = world().random();
+    Target& target = *random.pick(cluster_.targets()).get();
+    const bool all_submitted = std::ranges::all_of(jobs_, &PlannedJob::submitted);
+    switch (random.below(5)) {
+        case 0: return target.take_snapshot();
+        case 1: return all_submitted ? cluster_.proxy.take_snapshot() : void();
+        case 2:
+            cluster_.proxy.kill();
+            cluster_.proxy.restore();
+            return world().after(random.between_ms(10, 3000), [this] { cluster_.proxy.start(); });
+        default:
+            target.kill(false);
+            target.restore(random.chance(300));
+            return world().after(random.between_ms(10, 3000), [&target] { target.start(); });
+    }
+}
+
+// An operator who looks at the cluster now and then.
+void Simulation::next_look() {
+    world().after(world().random().between_ms(500, 5000), [this] {
+        cluster_.proxy.accept_what_is_refused();
+        next_look();
+    });
+}
+
 void Simulation::change_weather() {
     Random& random = world().random();
     if (random.chance(500)) {
@@ -180,6 +215,7 @@ void Simulation::change_weather() {
 
 void Simulation::fault() {
     Random& random = world().random();
+    if (plan_.settings.copies && random.chance(300)) return restore_somebody();
     Target& target = *random.pick(cluster_.targets()).get();
     switch (random.below(6)) {
         case 0:
@@ -221,7 +257,11 @@ void Simulation::run() {
     for (const auto& target : cluster_.targets()) target->start();
     submit_all();
     next_fault();
-    next_change();
+    if (plan_.settings.copies) {
+        next_look();
+    } else {
+        next_change();
+    }
     if (plan_.commands) next_command();
     run_for(plan_.faults_ms);
     calm_down();
@@ -265,6 +305,7 @@ void Simulation::run_to_rest(const std::string& what) {
 bool Simulation::at_rest(const PlannedJob& planned) {
     const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
     if (job == nullptr) return false;
+    if (plan_.settings.copies && (cluster_.proxy.has_problems() || waits_for_a_loss(*job))) return false;
     if (job->state == JobState::completed || job->state == JobState::completed_with_errors) return true;
     const bool may_stay_failed = job->state == JobState::failed && (!mended_ || is_hopeless(*job));
     if (planned.wanted && !may_stay_failed) return false;
@@ -287,7 +328,7 @@ void Simulation::nudge(const PlannedJob& planned) {
         for (const std::string& name : names_) {
             if (name.ends_with(".opus")) cluster_.remove_source(name);
         }
-    } else if (job->reason.find("objects failed") == std::string::npos) {
+    } else if (job->reason.find("objects failed") == std::string::npos && !plan_.settings.copies) {
         throw Broken(job->id + " failed for no good reason: " + job->reason);
     }
     resume(*job);
@@ -301,6 +342,7 @@ void Simulation::resume(const scheduler::Job& job) {
 // Every object of a job that completed is in the class that its behaviour leads to.
 void Simulation::check_classes(const PlannedJob& planned) {
     const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
+    if (plan_.settings.copies && !job->reason.empty()) return;  // it says what a copy lacked
     if (job->spec.dry_run != wire::DryRun::no || (job->state != JobState::completed && job->state != JobState::completed_with_errors)) return;
     cluster_.truth.check_completed(*job, cluster_.disks());
     for (const std::string& name : names_) {

@@ -52,6 +52,8 @@ private:
     void next_command();
     void fault();
     void kill_somebody();
+    void restore_somebody();
+    void next_look();
     void change_weather();
     void calm_down();
 

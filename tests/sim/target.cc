@@ -25,6 +25,7 @@ void Target::start() {
     cluster_.world.trace(id_ + " starts, boot " + std::to_string(boot_));
     restart_instance();
     disk.sync_removals();
+    disk.lineage = wire::next_start(disk.lineage, disk.age++);
     for (auto& [job, slice] : disk.slices) {
         ++slice.incarnation;
         disk.begin(job, id_, make_fence(slice.epoch, slice.incarnation));
@@ -38,13 +39,26 @@ void Target::kill(bool power_cut) {
     if (!up_) return;
     cluster_.world.trace(id_ + (power_cut ? " loses power" : " is killed"));
     up_ = false;
-    instance_up_ = false;
+    instance_up_ = joined_ = false;
     slices_.clear();
     lists_ = {};
     in_instance_.clear();
     proxy_boot_.reset();
     last_heard_ = last_hello_ = {};
     if (power_cut) disk.lose_power();
+}
+
+void Target::restore(bool empty) {
+    if (up_ || (!empty && !snapshot_)) return;
+    cluster_.world.trace(id_ + (empty ? " gets an empty folder" : " gets an older copy of its folder"));
+    if (!empty) {
+        disk = *snapshot_;
+    } else {
+        disk = {};
+        disk.store = "store-" + std::to_string(++stores_);
+    }
+    cluster_.network.cut_connections(id_);
+    cluster_.truth.kept(id_, disk);
 }
 
 void Target::shut_down() {
@@ -145,10 +159,11 @@ void Target::tick() {
     const Instant now = cluster_.world.now();
     if (proxy_boot_ && now - last_heard_ > kSilenceMax) proxy_boot_.reset();
     if (proxy_boot_) {
-        send(wire::Heartbeat{.boot_id = boot_id()});
+        send(wire::Heartbeat{.boot_id = boot_id(), .age = disk.age});
     } else if (now - last_hello_ >= kTick) {
         last_hello_ = now;
-        send(wire::Hello{.target_id = id_, .boot_id = boot_id(), .endpoint = "http://" + id_});
+        send(wire::Hello{.target_id = id_, .boot_id = boot_id(), .endpoint = "http://" + id_, .cluster_id = "sim",
+                         .lineage = {disk.store, disk.lineage.branches, disk.lineage.generation, disk.lineage.age, boot_id()}, .proxy = disk.proxy});
     }
     cluster_.world.after(kTick, [this, boot = boot_] {
         if (up_ && boot == boot_) tick();
@@ -159,7 +174,11 @@ void Target::receive(const std::string&, const wire::Message& message) {
     last_heard_ = cluster_.world.now();
     if (const auto* welcome = std::get_if<wire::Welcome>(&message)) return take_welcome(*welcome);
     if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
-        if (proxy_boot_ != heartbeat->boot_id) proxy_boot_.reset();
+        if (proxy_boot_ != heartbeat->boot_id) {
+            proxy_boot_.reset();
+        } else {
+            disk.proxy.age = std::max(disk.proxy.age, heartbeat->age);
+        }
     } else if (const auto* directive = std::get_if<wire::Directive>(&message)) {
         take_directive(*directive);
     } else if (const auto* ack = std::get_if<wire::StatusAck>(&message)) {
@@ -168,7 +187,25 @@ void Target::receive(const std::string&, const wire::Message& message) {
 }
 
 void Target::take_welcome(const wire::Welcome& welcome) {
-    if (!welcome.refused.empty()) throw Broken(id_ + " was refused: " + welcome.refused);
+    if (!welcome.refused.empty()) {
+        if (!cluster_.settings.copies) throw Broken(id_ + " was refused: " + welcome.refused);
+        proxy_boot_.reset();
+        joined_ = false;
+        return;
+    }
+    disk.lineage.met = true;
+    auto& branches = disk.lineage.branches;
+    const bool is_new_branch = !welcome.new_branch.empty() && (branches.empty() || branches.back() != welcome.new_branch);
+    if (is_new_branch) wire::add_branch(branches, welcome.new_branch);
+    if (disk.proxy.boot_id != welcome.boot_id || disk.proxy.branches != welcome.lineage.branches) disk.proxy = welcome.lineage;
+    ++disk.age;
+    if (is_new_branch) {
+        last_hello_ = {};  // it says so
+        return;
+    }
+    if (!std::exchange(joined_, true)) {
+        for (auto& [job, slice] : slices_) slice->transform_changed();
+    }
     if (proxy_boot_ == welcome.boot_id) return;
     proxy_boot_ = welcome.boot_id;
     for (auto& [job, slice] : slices_) slice->start_over();
@@ -204,6 +241,7 @@ void Target::take_directive(const wire::Directive& directive) {
 
 void Target::adopt(const wire::Directive& directive) {
     disk.sync_removals();
+    ++disk.age;
     const bool is_new = !disk.slices.contains(directive.job);
     SliceDisk& slice = disk.slices[directive.job];
     slice.revision = directive.revision;
@@ -237,6 +275,7 @@ void Target::select(const std::string& job, SliceDisk& slice) {
             if (name.starts_with(slice.spec.prefix)) selection[name] = source.version;
         }
     }
+    slice.selection = selection;
     cluster_.truth.selected(job, id_, std::move(selection));
 }
 

@@ -22,6 +22,9 @@ public:
 
     void start();
     void kill(bool power_cut);
+    // The folder as it was at the snapshot, or an empty one, is put in the place of the one that there is. While it is down.
+    void take_snapshot() { snapshot_ = disk; }
+    void restore(bool empty);
     // Stops on purpose, and says so.
     void shut_down();
     bool is_up() const { return up_; }
@@ -31,7 +34,8 @@ public:
     // The transform of this target: a user's switch, and death by accident.
     void enable_transform(bool enabled);
     void crash_instance();
-    bool transform_takes_objects() const { return enabled_ && instance_up_; }
+    // Before its proxy knows that it is the right folder nothing runs.
+    bool transform_takes_objects() const { return enabled_ && instance_up_ && joined_; }
     // An object is in the shared instance from enter to leave; a crash takes all of them.
     void enter_instance(const std::string& job, std::uint64_t ticket) { in_instance_.emplace(job, ticket); }
     void leave_instance(const std::string& job, std::uint64_t ticket) { in_instance_.erase({job, ticket}); }
@@ -68,12 +72,15 @@ private:
     bool up_ = false;
     std::uint64_t boot_ = 0;
     bool enabled_ = true;
+    std::optional<Disk> snapshot_;
+    std::uint64_t stores_ = 1;
 
     // Of the running process.
     std::map<std::string, std::unique_ptr<Slice>> slices_;
     worker::ListAssembly lists_;
     std::set<std::pair<std::string, std::uint64_t>> in_instance_;
     bool instance_up_ = false;
+    bool joined_ = false;
     std::uint64_t instance_ = 0;
     std::optional<std::string> proxy_boot_;  // while welcomed
     Instant last_heard_{};

@@ -34,6 +34,11 @@ void Truth::selected(const std::string& job, const std::string& target, std::map
     require(selections_.emplace(std::pair(job, target), std::move(versions)).second, job + " " + target, "selected twice");
 }
 
+void Truth::kept(const std::string& target, const Disk& disk) {
+    std::erase_if(selections_, [&](const auto& item) { return item.first.second == target; });
+    for (const auto& [job, slice] : disk.slices) selections_[{job, target}] = slice.selection;
+}
+
 void Truth::removed(const std::string& name) {
     for (const auto& [slice, names] : selections_) {
         if (names.contains(name)) removed_.emplace(slice.first, name);

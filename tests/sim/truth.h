@@ -36,6 +36,8 @@ public:
     // A slice was heard of for the first time: these are its objects, with their versions.
     void selected(const std::string& job, const std::string& target, std::map<std::string, std::uint64_t> versions);
     void forgotten(const std::string& job, const std::string& target) { selections_.erase({job, target}); }
+    // The target has this folder from now on: what is not there was not selected there.
+    void kept(const std::string& target, const Disk& disk);
     void removed(const std::string& name);
     void removed_by(const std::string& job, const std::string& target, const std::string& name) { removals_[{job, target}].insert(name); }
     // A checkpoint says that the object is done, from this version.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/names.h"
+
 namespace millrace::scheduler {
 namespace {
 
@@ -48,6 +50,42 @@ TEST(DesiredCatalog, TheImageOfATransformIsTheFirstThatATargetRan) {
     EXPECT_EQ(catalog.wire().version, version + 2);
     EXPECT_EQ(catalog.set_image("nobody", "sha256:a").error().code, Code::not_found);
     EXPECT_EQ(catalog.set_specification("nobody", "{}").error().code, Code::not_found);
+}
+
+TEST(DesiredCatalogLimits, WhatTargetsWouldRefuseIsRefused) {
+    DesiredCatalog catalog{wire::Catalog{}};
+    EXPECT_EQ(catalog.create_bucket("huge", kSmallObjectBytesMax + 1, 1).error().code, Code::invalid_argument);
+    EXPECT_TRUE(catalog.create_bucket("large", kSmallObjectBytesMax, 1));
+    EXPECT_EQ(catalog.add_transform("to-wav-of-all", std::string(kSpecBytesMax + 1, ' ')).error().code, Code::invalid_argument);
+    EXPECT_EQ(catalog.wire().buckets.size(), 1u);
+    EXPECT_EQ(catalog.wire().version, 1u);
+}
+
+TEST(DestroyedUids, GoOnceEveryMemberHasAppliedTheirCatalog) {
+    DesiredCatalog catalog{wire::Catalog{.version = 5, .destroyed_uids = {"u-old"}}};
+    ASSERT_TRUE(catalog.create_bucket("one", 1, 1));   // 6
+    ASSERT_TRUE(catalog.destroy_bucket("one"));        // 7
+    ASSERT_TRUE(catalog.create_bucket("two", 1, 1));   // 8
+    EXPECT_FALSE(catalog.drop_destroyed(4)) << "a target that was away may still have the bucket";
+    EXPECT_TRUE(catalog.drop_destroyed(6));
+    EXPECT_EQ(catalog.wire().destroyed_uids.size(), 1u) << "not of version 7";
+    DesiredCatalog restarted(catalog.wire(), catalog.destroyed_at());
+    EXPECT_FALSE(restarted.drop_destroyed(6));
+    EXPECT_TRUE(restarted.drop_destroyed(7));
+    EXPECT_TRUE(restarted.wire().destroyed_uids.empty());
+    EXPECT_EQ(restarted.wire().version, 8u);
+}
+
+TEST(DesiredCatalogOvertakes, TheNewerCatalogOfTargetsComesBackBeyondAllNumbers) {
+    DesiredCatalog catalog{wire::Catalog{.version = 3}};
+    const wire::Catalog newer{.version = 9, .buckets = {{"kept", "u-1", 1, 1}}, .destroyed_uids = {"u-0"}, .transforms = {}};
+    catalog.overtake(newer, 12);
+    EXPECT_NE(catalog.bucket("kept"), nullptr);
+    EXPECT_GT(catalog.wire().version, 12u);
+    const std::uint64_t version = catalog.wire().version;
+    catalog.overtake(wire::Catalog{}, 0);
+    EXPECT_NE(catalog.bucket("kept"), nullptr) << "what is newer stays";
+    EXPECT_GT(catalog.wire().version, version);
 }
 
 }  // namespace

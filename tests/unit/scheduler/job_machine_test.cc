@@ -321,5 +321,112 @@ TEST(JobMachine, AJobReadsBackFromItsRecord) {
     EXPECT_EQ(again.slices.at("t1").status.counters, kSomeFailed);
 }
 
+// ---- what a target lost
+
+constexpr auto kWhy = "target t1 was accepted";
+
+Job completed_job() {
+    Job job = running_job();
+    hear_all(job, SliceState::finished, {.done = 10});
+    EXPECT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::completed);
+    return job;
+}
+
+// What the target says next, with the numbers of its copy.
+void hear_copy(Job& job, SliceState state, wire::Counters counters, std::uint64_t total = 10) {
+    wire::SliceStatus status = status_of(job, "t1", state, counters, total);
+    status.incarnation = 1;
+    status.seq = 1;
+    EXPECT_NE(absorb(job, "t1", status), News::none) << "smaller numbers are taken";
+}
+
+TEST(Losses, ASliceOfARunningJobBeginsAgainFromWhatItsTargetSays) {
+    Job job = running_job();
+    wire::SliceStatus far = status_of(job, "t1", SliceState::running, {.done = 7});
+    far.incarnation = 9;
+    far.seq = 500;
+    ASSERT_NE(absorb(job, "t1", far), News::none);
+    const Job before = job;
+    lose_slice(job, "t1", kWhy);
+    EXPECT_GT(job.epoch, before.epoch) << "or fences elsewhere refuse the older incarnation";
+    EXPECT_GT(job.revision, before.revision);
+    EXPECT_EQ(job.state, JobState::running);
+    hear_copy(job, SliceState::running, {.done = 3});
+    EXPECT_EQ(job.slices.at("t1").status.counters.done, 3u);
+    hear(job, "t1", SliceState::finished, {.done = 10});
+    hear(job, "t2", SliceState::finished, {.done = 10});
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::completed) << "everything that was selected was there: " << job.reason;
+}
+
+TEST(Losses, ObjectsThatAreNotThereAnyMoreAreCounted) {
+    Job job = running_job();
+    hear(job, "t1", SliceState::running, {.done = 7});
+    lose_slice(job, "t1", kWhy);
+    wire::SliceStatus empty = status_of(job, "t1", SliceState::finished, {}, 0);
+    ASSERT_NE(absorb(job, "t1", empty), News::none);
+    hear(job, "t2", SliceState::finished, {.done = 10});
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::completed_with_errors);
+    EXPECT_NE(job.reason.find("10 of its 10 selected objects"), std::string::npos) << job.reason;
+}
+
+TEST(Losses, OutputsThatBelongElsewhereMayBeMissing) {
+    Job job = running_job();
+    job.spec.prepend = "x/";
+    lose_slice(job, "t1", kWhy);
+    hear_all(job, SliceState::finished, {.done = 10});
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::completed_with_errors) << job.reason;
+}
+
+TEST(Losses, ACompletedJobStaysSoIfItsTargetStillHasItAll) {
+    Job job = completed_job();
+    lose_slice(job, "t1", kWhy);
+    EXPECT_EQ(job.state, JobState::completed);
+    EXPECT_EQ(job.desired, wire::Desired::stop) << "it is over: nothing of it runs because a copy is older";
+    EXPECT_FALSE(settle_loss(job, "t1", true, kNow)) << "nothing was heard yet";
+    hear_copy(job, SliceState::finished, {.done = 10});
+    EXPECT_TRUE(settle_loss(job, "t1", true, kNow));
+    EXPECT_EQ(job.state, JobState::completed);
+    EXPECT_TRUE(job.slices.at("t1").loss.empty());
+}
+
+TEST(Losses, ACompletedJobWhoseTargetLacksResultsIsFailedAndCanBeResumed) {
+    Job job = completed_job();
+    lose_slice(job, "t1", kWhy);
+    hear_copy(job, SliceState::stopped, {.done = 4});
+    ASSERT_TRUE(settle_loss(job, "t1", true, kNow));
+    EXPECT_EQ(job.state, JobState::failed);
+    EXPECT_NE(job.reason.find("resume"), std::string::npos) << job.reason;
+    ASSERT_TRUE(resume(job));
+    hear_all(job, SliceState::finished, {.done = 10});
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    EXPECT_EQ(job.state, JobState::completed) << job.reason;
+}
+
+TEST(Losses, ATargetThatDoesNotKnowACompletedJobHasLostItsResults) {
+    Job job = completed_job();
+    lose_slice(job, "t1", kWhy);
+    ASSERT_TRUE(settle_loss(job, "t1", false, kNow));
+    EXPECT_EQ(job.state, JobState::failed);
+}
+
+TEST(Overtaking, NumbersGoBeyondWhatTargetsHaveSeen) {
+    Job job = running_job();
+    const Job before = job;
+    overtake(job);
+    EXPECT_GE(job.revision, before.revision + 1'000'000);
+    EXPECT_GE(job.epoch, before.epoch + 1'000'000);
+    ASSERT_TRUE(fail_removed(job, "t1", kNow)) << "it was removed since, so it does not start anew by itself";
+    EXPECT_EQ(job.state, JobState::failed);
+    ASSERT_TRUE(resume(job));
+    EXPECT_FALSE(fail_removed(job, "t1", kNow)) << "but by a command";
+    ASSERT_TRUE(pause(job));
+    ASSERT_TRUE(retry(job, kNow));
+    EXPECT_GT(job.pass, 1'000'000u) << "targets may have seen passes, too";
+}
+
 }  // namespace
 }  // namespace millrace::scheduler

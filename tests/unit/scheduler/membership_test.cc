@@ -106,10 +106,112 @@ TEST_F(Cluster, ARestartForgetsWhatTheOldProcessReported) {
     ASSERT_TRUE(membership_.hello(hello("t1", "b1"), true, kStart));
     membership_.find("t1")->transforms = {{.name = "to-wav", .state = "running"}};
     membership_.find("t1")->transforms_of_catalog = 3;
-    ASSERT_TRUE(membership_.hello(hello("t1", "b2"), true, kStart + milliseconds(1)));
+    ASSERT_TRUE(membership_.hello(hello("t1", "b2"), true, kStart + milliseconds(1250)));
     EXPECT_TRUE(membership_.find("t1")->transforms.empty());
     EXPECT_EQ(membership_.find("t1")->transforms_of_catalog, 0u);
     EXPECT_TRUE(membership_.is_online("t1"));
+}
+
+// ---- copies
+
+class Copies : public Cluster {
+protected:
+    wire::Hello says(const std::string& boot, std::uint64_t generation, std::uint64_t age, std::vector<std::string> branches = {}) {
+        wire::Hello message = hello("t1", boot);
+        message.lineage = {.store_id = "store-1", .branches = std::move(branches), .generation = generation, .age = age, .boot_id = boot};
+        return message;
+    }
+    // Start 3 of the target, with 200 changes; it is gone again.
+    void SetUp() override {
+        ASSERT_TRUE(membership_.hello(says("b3", 3, 100), true, kStart));
+        ASSERT_TRUE(membership_.heartbeat("t1", {.boot_id = "b3", .age = 200}, kStart));
+        membership_.goodbye("t1", {"b3"});
+        (void)membership_.take_known_changed();
+    }
+    std::string problem() { return membership_.find("t1")->problem; }
+    bool says_what_to_do() { return problem().find("millrace cluster accept t1") != std::string::npos; }
+};
+
+TEST_F(Copies, AnOlderFolderDoesNotJoinAndTheReasonSaysWhatToDo) {
+    const auto joined = membership_.hello(says("c1", 3, 100), true, kStart);
+    ASSERT_FALSE(joined);
+    EXPECT_EQ(joined.error().code, Code::conflict);
+    EXPECT_FALSE(membership_.is_online("t1"));
+    EXPECT_TRUE(says_what_to_do()) << problem();
+    EXPECT_TRUE(membership_.hello(says("b4", 4, 200), true, kStart)) << "the newest folder is brought back";
+    EXPECT_EQ(problem(), "");
+}
+
+TEST_F(Copies, AnEmptyFolderDoesNotJoin) {
+    wire::Hello empty = says("c1", 1, 5);
+    empty.lineage.store_id = "store-2";
+    EXPECT_FALSE(membership_.hello(empty, true, kStart));
+    EXPECT_TRUE(says_what_to_do()) << problem();
+}
+
+TEST_F(Copies, WhatIsRememberedSurvivesTheProxy) {
+    const auto known = membership_.known();
+    Membership restarted("cluster-1", {"t1", "t2"}, 10, kSilence, known);
+    EXPECT_FALSE(restarted.hello(says("c1", 3, 100), true, kStart));
+    EXPECT_TRUE(restarted.hello(says("b4", 4, 200), true, kStart));
+}
+
+TEST_F(Copies, AcceptedACopyJoinsUnderANewBranchAndTheOriginalDoesNot) {
+    EXPECT_EQ(membership_.accept("t1", "br-1").error().code, Code::conflict) << "nobody waits";
+    EXPECT_EQ(membership_.accept("t9", "br-1").error().code, Code::not_found);
+    ASSERT_FALSE(membership_.hello(says("c1", 3, 100), true, kStart));
+    ASSERT_TRUE(membership_.accept("t1", "br-1"));
+    EXPECT_TRUE(membership_.take_known_changed());
+    ASSERT_TRUE(membership_.hello(says("c1", 3, 100), true, kStart));
+    EXPECT_EQ(membership_.find("t1")->known.new_branch, "br-1") << "it is told until it says it";
+    ASSERT_TRUE(membership_.hello(says("c1", 3, 100, {"br-1"}), true, kStart));
+    EXPECT_EQ(membership_.find("t1")->known.new_branch, "");
+    ASSERT_TRUE(membership_.heartbeat("t1", {.boot_id = "c1", .age = 110}, kStart));
+    membership_.goodbye("t1", {"c1"});
+    EXPECT_FALSE(membership_.hello(says("b4", 4, 200), true, kStart)) << "the original, found again";
+    EXPECT_TRUE(membership_.hello(says("c2", 4, 110, {"br-1"}), true, kStart));
+}
+
+TEST_F(Copies, OfTwoProcessesOfOneIdTheFirstStays) {
+    ASSERT_TRUE(membership_.hello(says("b4", 4, 200), true, kStart));
+    Instant now = kStart;
+    const auto second = [&] {
+        auto message = says("c1", 4, 200);
+        message.endpoint = "http://elsewhere";
+        return membership_.hello(message, true, now);
+    };
+    EXPECT_EQ(second().error().code, Code::unavailable) << "the first may be about to be found dead";
+    for (int i = 0; i < 12; ++i) {
+        now += milliseconds(500);
+        ASSERT_TRUE(membership_.heartbeat("t1", {.boot_id = "b4", .age = 200}, now));
+        EXPECT_FALSE(second());
+    }
+    EXPECT_FALSE(problem().empty());
+    EXPECT_EQ(membership_.find("t1")->endpoint, "http://t1");
+    now += std::chrono::seconds(11);
+    ASSERT_TRUE(membership_.heartbeat("t1", {.boot_id = "b4", .age = 200}, now));
+    membership_.tick(now);
+    EXPECT_EQ(problem(), "") << "the second is gone";
+}
+
+TEST_F(Copies, AProcessIsFollowedByItsSuccessorAsSoonAsItIsSilent) {
+    ASSERT_TRUE(membership_.hello(says("b4", 4, 200), true, kStart));
+    EXPECT_FALSE(membership_.hello(says("b5", 5, 210), true, kStart + milliseconds(500)));
+    EXPECT_TRUE(membership_.hello(says("b5", 5, 210), true, kStart + milliseconds(1250)));
+}
+
+TEST_F(Copies, RecordsFromBeforeThereWereGenerationsAreAccepted) {
+    Membership old("cluster-1", {"t1", "t2"}, 10, kSilence);
+    EXPECT_TRUE(old.hello(says("b4", 4, 200), true, kStart));
+    EXPECT_TRUE(old.hello(hello("t2"), true, kStart)) << "a target that says nothing of its folder";
+}
+
+TEST_F(Copies, StrangersAreNamedAndForgotten) {
+    EXPECT_FALSE(membership_.hello(hello("t3"), true, kStart));
+    ASSERT_EQ(membership_.strangers().size(), 1u);
+    EXPECT_FALSE(membership_.strangers().at("t3").reason.empty());
+    membership_.tick(kStart + std::chrono::seconds(11));
+    EXPECT_TRUE(membership_.strangers().empty());
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ protected:
     }
 
     void acknowledge(const std::string& target) {
-        scheduler_.receive(target, wire::DirectiveAck{"job-1", job().revision, false}, now_);
+        scheduler_.receive(target, wire::DirectiveAck{"job-1", job().revision, false}, now_, kNow);
     }
 
     void report(const std::string& target, SliceState state, wire::Counters counters = {}) {
@@ -91,7 +91,7 @@ TEST_F(Scheduling, ATargetThatLostTheSpecGetsItAgain) {
     submit();
     acknowledge("t1");
     (void)directives();
-    scheduler_.receive("t1", wire::DirectiveAck{"job-1", 1, true}, now_);
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", 1, true}, now_, kNow);
     EXPECT_TRUE(directives().at("t1").has_spec);
 }
 
@@ -115,7 +115,7 @@ TEST_F(Scheduling, AnAcknowledgementOfAnOlderRevisionIsNotEnough) {
     acknowledge("t1");
     ASSERT_TRUE(scheduler_.command("job-1", [](Job& live) { return pause(live); }, now_, kNow));
     (void)directives();
-    scheduler_.receive("t1", wire::DirectiveAck{"job-1", 1, false}, now_);
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", 1, false}, now_, kNow);
     tick(milliseconds(500));
     EXPECT_EQ(directives().at("t1").desired, Desired::pause);
 }
@@ -248,7 +248,7 @@ TEST_F(Scheduling, TargetsAreToldToForgetARemovedJobUntilTheySayTheyDid) {
     EXPECT_EQ(told.at("t1").desired, Desired::forget);
     tick(milliseconds(500));
     EXPECT_TRUE(directives().contains("t1")) << "it may have been lost";
-    scheduler_.receive("t1", wire::DirectiveAck{"job-1", told.at("t1").revision, false}, now_);
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", told.at("t1").revision, false}, now_, kNow);
     online_ = {"t1", "t2"};
     tick(milliseconds(500));
     told = directives();
@@ -290,6 +290,58 @@ TEST_F(Scheduling, WatchersSeeEveryChange) {
     EXPECT_GT(scheduler_.find("job-1")->changes, std::exchange(changes, scheduler_.find("job-1")->changes));
     report("t1", SliceState::preparing, {.done = 2});
     EXPECT_GT(scheduler_.find("job-1")->changes, changes);
+}
+
+TEST_F(Scheduling, AnAcceptedTargetIsToldANewEpochAndGetsTheSpecificationIfItAsks) {
+    submit();
+    for (const char* target : {"t1", "t2"}) acknowledge(target);
+    for (const char* target : {"t1", "t2"}) report(target, SliceState::ready);
+    for (const char* target : {"t1", "t2"}) report(target, SliceState::running);
+    const std::uint64_t epoch = job().epoch;
+    (void)directives();
+    scheduler_.target_accepted("t1", "why", now_);
+    const auto told = directives();
+    EXPECT_GT(told.at("t1").epoch, epoch);
+    EXPECT_GT(told.at("t2").epoch, epoch) << "one epoch for all slices of a job";
+    EXPECT_FALSE(told.at("t1").has_spec);
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", told.at("t1").revision, true}, now_, kNow);
+    EXPECT_TRUE(directives().at("t1").has_spec);
+    EXPECT_EQ(job().state, JobState::running);
+}
+
+TEST_F(Scheduling, ATargetThatKnewAJobAndAsksForItHasRemovedIt) {
+    submit();
+    for (const char* target : {"t1", "t2"}) acknowledge(target);
+    for (const char* target : {"t1", "t2"}) report(target, SliceState::ready);
+    (void)directives();
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", job().revision, true}, now_, kNow);
+    EXPECT_EQ(job().state, JobState::failed) << "it is not run once more from the beginning";
+}
+
+TEST_F(Scheduling, EndedJobsGoAfterTheTimeThatTheProxyRanNotTheWallClock) {
+    submit();
+    ASSERT_TRUE(scheduler_.command("job-1", [](Job& job) { return cancel(job, kNow + 1'000'000'000'000'000'000); }, now_, kNow));
+    const milliseconds retention = std::chrono::hours(24);
+    scheduler_.expire(now_ + std::chrono::hours(23), retention, 100);
+    EXPECT_NE(scheduler_.find("job-1"), nullptr);
+    scheduler_.expire(now_ + std::chrono::hours(1000), milliseconds(0), 100);
+    EXPECT_NE(scheduler_.find("job-1"), nullptr) << "no retention: kept";
+    scheduler_.expire(now_ + std::chrono::hours(25), retention, 100);
+    EXPECT_EQ(scheduler_.find("job-1"), nullptr);
+}
+
+TEST_F(Scheduling, TheOldestOfTooManyEndedJobsGoFirst) {
+    for (int i = 1; i <= 3; ++i) {
+        Job job = make_job();
+        job.id = "job-" + std::to_string(i);
+        scheduler_.submit(std::move(job), {}, {"t1"}, now_);
+        now_ += std::chrono::minutes(1);
+        if (i < 3) ASSERT_TRUE(scheduler_.command("job-" + std::to_string(i), [](Job& live) { return cancel(live, kNow); }, now_, kNow));
+    }
+    scheduler_.expire(now_, std::chrono::hours(24), 1);
+    EXPECT_EQ(scheduler_.find("job-1"), nullptr);
+    EXPECT_NE(scheduler_.find("job-2"), nullptr);
+    EXPECT_NE(scheduler_.find("job-3"), nullptr) << "it has not ended";
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "core/fault.h"
 #include "tests/unit/state/temp_folder.h"
 
@@ -223,6 +225,31 @@ TEST(PrefixEnd, IsTheFirstKeyBehindThePrefix) {
     EXPECT_EQ(prefix_end("\xff\xff"), "");
     EXPECT_EQ(prefix_end(""), "");
     EXPECT_EQ(prefix_end(std::string("a\0", 2)), "a\x01");
+}
+
+TEST(Kv, ItsAgeRisesWithEveryChangeAndOnlyACopyIsYounger) {
+    TempFolder folder;
+    std::uint64_t told = 0;
+    {
+        const auto kv = open_kv(folder / "db");
+        put(*kv, 0, "a", "1");
+        EXPECT_EQ(kv->durable_age(), 0u) << "nothing is durable yet";
+        put(*kv, 0, "b", "1", true);
+        EXPECT_EQ(kv->durable_age(), kv->age_at_opening() + 2);
+        put(*kv, 0, "c", "1");
+        ASSERT_TRUE(kv->sync());
+        told = kv->durable_age();
+        EXPECT_EQ(told, kv->age_at_opening() + 3);
+    }
+    std::filesystem::copy(folder / "db", folder / "copy", std::filesystem::copy_options::recursive);
+    {
+        const auto kv = open_kv(folder / "db");
+        EXPECT_GE(kv->age_at_opening(), told);
+        put(*kv, 0, "d", "1", true);
+        told = kv->durable_age();
+    }
+    EXPECT_GE(open_kv(folder / "db")->age_at_opening(), told);
+    EXPECT_LT(open_kv(folder / "copy")->age_at_opening(), told);
 }
 
 }  // namespace

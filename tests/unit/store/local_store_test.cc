@@ -235,7 +235,7 @@ TEST_F(LocalStoreTest, LongNamesAndEqualBasenamesGetFilesOfTheirOwn) {
 
 TEST_F(LocalStoreTest, BucketsAreCreatedListedAndDestroyed) {
     EXPECT_EQ(code_of(store_->create_bucket("photos", 1)), Code::already_exists);
-    EXPECT_EQ(code_of(store_->create_bucket("huge", kSmallObjectBytesLimit + 1)), Code::invalid_argument);
+    EXPECT_EQ(code_of(store_->create_bucket("huge", kSmallObjectBytesMax + 1)), Code::invalid_argument);
     ASSERT_TRUE(store_->create_bucket("photos2", 0));
     EXPECT_EQ(store_->buckets(), (std::vector<std::string>{"photos", "photos2"}));
     ASSERT_TRUE(put("small", content(10)));

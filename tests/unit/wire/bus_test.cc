@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <zmq.hpp>
@@ -189,6 +190,39 @@ TEST_F(Bus, StopCanBeCalledTwiceAndWithoutAStart) {
     const auto bound = router();
     bound->stop();
     bound->stop();
+}
+
+TEST_F(Bus, ProcessesOfOneIdAreToldApart) {
+    const auto bus = router();
+    const auto first = dealer(route_of("t1", "b1"), at_first_);
+    const auto second = dealer(route_of("t1", "b2"), at_second_);
+    const auto heard_first = say_until_heard(*first, "b1");
+    const auto heard_second = say_until_heard(*second, "b2");
+    ASSERT_TRUE(heard_first && heard_second);
+    EXPECT_EQ(target_of(heard_first->first), "t1");
+    EXPECT_EQ(target_of(heard_second->first), "t1");
+    EXPECT_EQ(target_of("t1"), "t1") << "of a Millrace from before";
+    ASSERT_TRUE(bus->send(heard_first->first, Goodbye{"to the first"}));
+    const auto answer = at_first_.next();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(std::get<Goodbye>(answer->second).boot_id, "to the first") << "the second did not take its connection over";
+}
+
+TEST_F(Bus, WhatTheOwnerDoesNotTakeWaitsWithThePeers) {
+    const auto bus = router();
+    const auto sender = dealer("t1", at_first_);
+    ASSERT_TRUE(say_until_heard(*sender, "hello"));
+    std::promise<void> go_on;
+    loop_.post([waits = go_on.get_future().share()] { waits.wait(); });
+    constexpr std::size_t kMessages = kUntakenMessagesMax + 2000;
+    for (std::size_t i = 0; i < kMessages; ++i) ASSERT_TRUE(sender->send(Goodbye{"b" + std::to_string(i)}));
+    go_on.set_value();
+    for (std::size_t i = 0; i < kMessages; ++i) {
+        auto heard = at_router_.next();
+        ASSERT_TRUE(heard) << i;
+        while (std::get<Goodbye>(heard->second).boot_id == "hello") heard = at_router_.next();
+        ASSERT_EQ(std::get<Goodbye>(heard->second).boot_id, "b" + std::to_string(i)) << "all of them, in order";
+    }
 }
 
 }  // namespace

@@ -17,20 +17,23 @@ JobSpec part_of_a_list() {
     part.objects = {"b", "a"};
     return part;
 }
+Lineage lineage() { return {.store_id = "store-1", .branches = {"br-1"}, .generation = 3, .age = 400, .boot_id = "b1"}; }
 
 }  // namespace
 
 std::vector<Sample> samples() {
     return {
         {"Hello", Hello{.version = 1, .compat_version = 1, .target_id = "t1", .boot_id = "b1", .endpoint = "http://a:1",
-                        .cluster_id = "c1", .catalog_version = 7}},
+                        .cluster_id = "c1", .catalog_version = 7, .lineage = lineage(), .proxy = {.store_id = "p1", .generation = 2},
+                        .accepts_loss = true}},
         {"Welcome", Welcome{.version = 1, .compat_version = 1, .proxy_id = "p1", .boot_id = "b2", .cluster_id = "c1", .refused = "no",
-                            .map = map(), .http_port = 8080}},
-        {"Heartbeat", Heartbeat{.boot_id = "b1", .catalog_version = 7, .map_version = 300, .running_slices = 2}},
+                            .map = map(), .http_port = 8080, .lineage = lineage(), .new_branch = "br-2", .wants_catalog = true}},
+        {"Heartbeat", Heartbeat{.boot_id = "b1", .catalog_version = 7, .map_version = 300, .running_slices = 2, .age = 500}},
         {"Catalog", Catalog{.version = 7, .buckets = {{"in", "u1", 65536, 1'700'000'000'000'000'000}}, .destroyed_uids = {"u0"},
                             .transforms = {{"to-wav", "{}", true, "sha256:1"}}}},
         {"TransformStatus", TransformStatus{.catalog_version = 7,
-                                            .transforms = {{"to-wav", "running", "why", "d1", 42, 1, 100, 3, "died", "log", 1500, 4096, "forked", "sha256:1"}}}},
+                                            .transforms = {{"to-wav", "running", "why", "d1", 42, 1, 100, 3, "died", "log", 1500, 4096, "forked", "sha256:1"}},
+                                            .problems = {{"in", "why"}}}},
         {"Directive", Directive{.job = "job-1", .revision = 9, .desired = Desired::run, .epoch = 2, .pass = 3, .has_spec = true,
                                 .spec = part_of_a_list(), .part = 1, .parts = 3}},
         {"DirectiveAck", DirectiveAck{.job = "job-1", .revision = 9, .needs_spec = true, .part = 2}},

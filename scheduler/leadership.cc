@@ -1,0 +1,41 @@
+#include "scheduler/leadership.h"
+
+#include <algorithm>
+
+#include "core/log.h"
+
+namespace millrace::scheduler {
+
+bool Leadership::hear(const wire::Hello& hello) {
+    if (hello.cluster_id != cluster_id_) return outdated_.empty();
+    catalog_seen_ = std::max(catalog_seen_, hello.catalog_version);
+    const wire::Kinship kinship = wire::compare(hello.proxy, lineage());
+    if (kinship == wire::Kinship::same) return outdated_.empty();
+    if (newest_.generation <= hello.proxy.generation) newest_ = hello.proxy;
+    if (!outdated_.empty()) return false;
+    outdated_ = wire::describe(kinship, "proxy " + proxy_id_, hello.proxy, lineage()) + ", as target " + hello.target_id +
+                " says; start it from the newest folder it had, or, if that is lost: millrace cluster accept " + proxy_id_;
+    log::error("this proxy leads nobody", {{"reason", outdated_}});
+    return false;
+}
+
+Result<wire::OwnLineage> Leadership::accepted(const std::string& branch) const {
+    if (outdated_.empty()) return fail(Code::conflict, "no target knows a newer state of this proxy, so there is nothing to accept");
+    wire::OwnLineage own = own_;
+    own.generation = std::max(own.generation, newest_.generation) + 1;
+    own.met = true;
+    for (const std::string& known : newest_.branches) {
+        if (std::ranges::find(own.branches, known) == own.branches.end()) wire::add_branch(own.branches, known);
+    }
+    wire::add_branch(own.branches, branch);
+    return own;
+}
+
+void Leadership::accept(wire::OwnLineage own) {
+    log::warn("this proxy was accepted with an older copy of its folder", {{"reason", outdated_}});
+    own_ = std::move(own);
+    outdated_.clear();
+    newest_ = {};
+}
+
+}  // namespace millrace::scheduler
