@@ -37,6 +37,13 @@ struct SliceTally {
     std::size_t failed = 0;
 };
 
+// What the job is about from an epoch on, until a later one.
+struct PinnedEpoch {
+    std::uint64_t epoch = 1;
+    wire::Pins pins;
+    MSGPACK_DEFINE_MAP(epoch, pins)
+};
+
 struct Job {
     std::string id;
     wire::JobSpec spec;            // without the objects of a list
@@ -53,9 +60,10 @@ struct Job {
     std::int64_t started_unix_ns = 0;
     std::int64_t finished_unix_ns = 0;
     std::map<std::string, Slice> slices;  // by target id: one per target of the map it was submitted under
+    std::vector<PinnedEpoch> pins;  // newest last; more than one after a resume or retry with what was there then. None: of a job from before pins
     SliceTally tally;              // of `slices`; kept by absorb(), not written down
     MSGPACK_DEFINE_MAP(id, spec, request_json, idempotency_key, state, reason, revision, desired, epoch, pass, prepared,
-                       created_unix_ns, started_unix_ns, finished_unix_ns, slices)
+                       created_unix_ns, started_unix_ns, finished_unix_ns, slices, pins)
 };
 
 // Sums over the slices.
@@ -64,6 +72,7 @@ struct JobTotals {
     std::uint64_t total_objects = 0;
     std::uint64_t total_bytes = 0;
     bool total_known = false;
+    std::uint64_t outputs_lost = 0;
 };
 JobTotals totals(const Job& job);
 

@@ -13,6 +13,7 @@
 #include "scheduler/desired_catalog.h"
 #include "scheduler/job_request.h"
 #include "scheduler/membership.h"
+#include "scheduler/pins.h"
 #include "scheduler/scheduler.h"
 #include "state/metadata_store.h"
 #include "wire/bus.h"
@@ -43,8 +44,11 @@ public:
     Task<Result<void>> restart_transform(std::string name);
 
     // ---- jobs
-    // The job's id. A repeated idempotency key gives the first job; with another request it is Code::conflict.
+    // The job's id, once every online target knows what was there; after a few seconds without that, too.
+    // A repeated idempotency key gives the first job; with another request it is Code::conflict.
     Task<Result<std::string>> submit(JobRequest request, std::string idempotency_key);
+    // Resume or retry: scheduler/pins.h.
+    Result<void> start_again(const std::string& id, Again how, bool with_current);
     Result<void> command(const std::string& id, const Scheduler::Command& change);
     Result<void> remove_job(const std::string& id);
     // Returns when something about jobs or members may have changed, or at the deadline.
@@ -75,6 +79,9 @@ private:
     Result<void> flush();
     Result<void> refuse_if_used(const std::string& bucket) const;
     Result<void> commit_catalog(const DesiredCatalog& changed);
+    // Jobs that run end when what they are about is there no more.
+    void check_jobs();
+    Task<void> wait_until_accepted(const std::string& job);
     Result<void> commit_members();
     void broadcast(const wire::Message& message);
     void send(const std::string& target, const wire::Message& message);

@@ -114,6 +114,9 @@ Result<void> TransformStatus::validate() const {
 Result<void> Directive::validate() const {
     MILLRACE_TRY(check_id("job id", job));
     if (!in_range(desired, Desired::prepare, Desired::forget)) return bad("directive with an unknown desired state");
+    if (pins.source_uid.size() > kIdBytesMax || pins.destination_uid.size() > kIdBytesMax || pins.transforms.size() > kPipelineMax + 1) {
+        return bad("directive with impossible pins");
+    }
     if (has_spec) return spec.validate();
     return {};
 }

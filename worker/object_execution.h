@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/rename.h"
+#include "state/slice_store.h"
 #include "store/object_store.h"
 #include "wire/messages.h"
 #include "worker/cluster_view.h"
@@ -32,6 +33,10 @@ struct SliceContext {
     const SpoolFolder& spool;
     const TransformTable& transforms;
     const ClusterView& cluster;
+    state::SlicePins pins{};  // of the epoch: what has the names otherwise is waited out, never used
+
+    store::BucketRef source() const { return {spec.source, pins.source_uid}; }
+    store::BucketRef destination() const { return {spec.destination, pins.destination_uid}; }
 };
 
 struct ExecutionResult {

@@ -22,6 +22,7 @@ struct QueuedObject {
 struct Completion {
     std::uint64_t ticket = 0;
     std::expected<ExecutionResult, Failure> result;
+    std::shared_ptr<const SliceContext> context{};  // under which it ran
 };
 
 class RunQueue {

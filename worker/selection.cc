@@ -13,8 +13,9 @@ Selection::Selection(const JobId& job, const wire::JobSpec& spec, std::uint64_t 
     : job_(job), spec_(spec), rename_{spec.ext, spec.prepend}, created_seq_end_(created_seq_end), prefix_(spec.prefix), store_(store), slices_(slices) {}
 
 Result<Selection> Selection::make(const JobId& job, const wire::JobSpec& spec, std::uint64_t created_seq_end, store::ObjectStore& store,
-                                  state::SliceStore& slices) {
+                                  state::SliceStore& slices, const std::string& source_uid) {
     Selection selection(job, spec, created_seq_end, store, slices);
+    selection.source_uid_ = source_uid;
     if (!spec.name_template.empty()) {
         MILLRACE_TRY_ASSIGN(selection.template_, NameTemplate::parse(spec.name_template));
         selection.prefix_ = selection.template_->prefix();
@@ -32,7 +33,7 @@ Result<void> Selection::check_collision(const std::string& name) const {
         if (spec_.has_list) {
             selected = std::ranges::binary_search(spec_.objects, rival);
         } else if (rival.starts_with(prefix_)) {
-            const auto info = store_.stat(spec_.source, rival);
+            const auto info = store_.stat(source(), rival);
             if (!info && info.error().code != Code::not_found) return info.error();
             selected = info && contains(rival, *info);
         }
@@ -46,7 +47,7 @@ Result<void> Selection::check_collision(const std::string& name) const {
 
 Result<Selection::SurveyPage> Selection::survey(const std::string& after) const {
     if (spec_.has_list) return survey_list();
-    MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(spec_.source, prefix_, after, kSurveyPage));
+    MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(source(), prefix_, after, kSurveyPage));
     SurveyPage counted{.last = after, .at_end = page.at_end};
     for (const store::ListedObject& object : page.objects) {
         counted.last = object.name;
@@ -61,8 +62,8 @@ Result<Selection::SurveyPage> Selection::survey(const std::string& after) const 
 Result<Selection::SurveyPage> Selection::survey_list() const {
     SurveyPage counted{.objects = spec_.objects.size(), .last = spec_.objects.empty() ? "" : spec_.objects.back(), .at_end = true};
     for (const std::string& name : spec_.objects) {
-        const auto info = store_.stat(spec_.source, name);
-        if (info) counted.bytes += info->size;
+        const auto info = store_.stat(source(), name);
+        if (info && info->created_seq < created_seq_end_) counted.bytes += info->size;
         if (!info && info.error().code != Code::not_found) return info.error();
         if (rename_.can_collide()) MILLRACE_TRY(check_collision(name));
     }
@@ -75,7 +76,7 @@ Result<Selection::Fed> Selection::feed(const FeedRequest& request) const {
     Fed fed{.scanned_to = request.after};
     for (int pages = 0; pages < kFeedPagesMax && fed.objects.empty(); ++pages) {
         const std::size_t rows = std::min(kFeedScanPage, template_ ? kFeedScanPage : request.names_max);
-        MILLRACE_TRY_ASSIGN(store::ScanPage page, store_.scan(spec_.source, prefix_, fed.scanned_to, rows));
+        MILLRACE_TRY_ASSIGN(store::ScanPage page, store_.scan(source(), prefix_, fed.scanned_to, rows));
         for (store::ListedObject& object : page.objects) {
             if (fed.objects.size() == request.names_max) return fed;
             if (!request.up_to.empty() && object.name > request.up_to) {

@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "runtime/stream_communicator.h"
+#include "worker/lookback.h"
 #include "worker/progress_record.h"
 
 namespace millrace::worker {
@@ -105,7 +106,8 @@ wire::SliceState to_wire(SliceState state) {
 
 Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec) {
     const JobId job(order.job);
-    MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, spec, order.created_seq_end, environment.store, environment.slices));
+    MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, spec, order.created_seq_end, environment.store, environment.slices,
+                                                             order.pins.source_uid));
     MILLRACE_TRY_ASSIGN(const std::optional<state::SliceCheckpoint> checkpoint, environment.slices.checkpoint(job));
     Progress progress = checkpoint ? from_record(*checkpoint) : Progress{};
     return std::unique_ptr<SliceRunner>(new SliceRunner(environment, std::move(order), std::move(spec), std::move(selection), std::move(progress)));
@@ -134,14 +136,32 @@ void SliceRunner::make_context() {
     context_ = std::make_shared<SliceContext>(SliceContext{
         JobId(order_.job), spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order_.epoch,
         make_fence(order_.epoch, order_.incarnation), order_.created_seq_end, environment_.store, environment_.spool, environment_.transforms,
-        environment_.cluster});
+        environment_.cluster, order_.pins});
 }
 
 void SliceRunner::adopt(const state::SliceOrder& order) {
+    const bool is_again = order.epoch > order_.epoch;
     order_ = order;
     make_context();
     machine_.order(desired_of(order_), order_.pass, true);
     log::info("slice ordered", {{"job", order_.job}, {"revision", order_.revision}, {"desired", order_.desired}, {"epoch", order_.epoch}});
+    if (is_again) look_back();
+    kick();
+}
+
+void SliceRunner::look_back() {
+    const bool nothing_settled = durable_.phase == Phase::main && durable_.watermark.empty();
+    if (order_.epoch == 1 || nothing_settled || !spec_.writes() || desired_of(order_) != Desired::run) return;
+    tasks_.spawn(run_lookback(durable_.phase == Phase::main ? durable_.watermark : ""));
+}
+
+Task<void> SliceRunner::run_lookback(std::string settled_to) {
+    const std::shared_ptr<const SliceContext> context = context_;
+    auto count = [this, context, &settled_to] { return count_lost_outputs(*context, selection_, environment_.slices, settled_to); };
+    const Result<std::uint64_t> lost = co_await environment_.blocking.run(std::move(count));
+    if (!lost || *lost == outputs_lost_) co_return;  // what cannot be read meets the slice elsewhere
+    outputs_lost_ = *lost;
+    log::warn("outputs of settled objects are not there any more", {{"job", order_.job}, {"outputs", outputs_lost_}});
     kick();
 }
 
@@ -190,7 +210,7 @@ void SliceRunner::pump() {
             machine_.rewind(durable_);
         }
         if (!rewind_) {
-            if (machine_.wants_survey() && !surveying_) tasks_.spawn(run_survey());
+            if (machine_.wants_survey() && !surveying_ && buckets_ready()) tasks_.spawn(run_survey());
             feed(now);
             start_objects(machine_.dispatch(now));
         }
@@ -216,14 +236,24 @@ void SliceRunner::feed(Instant now) {
     post_kick(environment_.control, door_);  // the loop's other work gets its turn
 }
 
+Result<void> SliceRunner::buckets_ready() const {
+    if (!order_.pins.source_uid.empty()) MILLRACE_TRY(environment_.store.check_bucket(context_->source()));
+    if (!order_.pins.destination_uid.empty()) MILLRACE_TRY(environment_.store.check_bucket(context_->destination()));
+    return {};
+}
+
 Result<void> SliceRunner::transforms_ready() const {
-    for (const std::string& transform : context_->chain) MILLRACE_TRY(environment_.transforms.ready(transform));
+    const auto& pinned = order_.pins.transforms;
+    for (std::size_t i = 0; i < context_->chain.size(); ++i) {
+        MILLRACE_TRY(environment_.transforms.ready(context_->chain[i], i < pinned.size() ? pinned[i].digest : 0));
+    }
     return {};
 }
 
 void SliceRunner::check_transform() {
     waits_for_transform_ = false;
-    const Result<void> ready = transforms_ready();
+    Result<void> ready = buckets_ready();
+    if (ready) ready = transforms_ready();
     if (!ready && ready.error().code == Code::conflict && desired_of(order_) != Desired::stop) {
         machine_.give_up(ready.error().context);  // nobody starts it again by himself
     } else if (!ready) {
@@ -252,7 +282,7 @@ void SliceRunner::launch_worker(Lane& lane) {
     auto work = [](std::shared_ptr<RunQueue> queue, std::shared_ptr<Door> door, Loop& control, Lane& here) -> Task<void> {
         while (auto object = queue->next(here.index)) {
             auto result = co_await execute(*object->context, here, std::move(object->dispatch.name), object->dispatch.isolated);
-            if (queue->completed({object->dispatch.ticket, std::move(result)})) post_kick(control, door);
+            if (queue->completed({object->dispatch.ticket, std::move(result), std::move(object->context)})) post_kick(control, door);
             co_await next_turn();  // the lane's other objects get their turn
         }
     };
@@ -265,6 +295,11 @@ void SliceRunner::collect() {
 }
 
 void SliceRunner::land(Completion& completion, Instant now) {
+    const bool is_former = completion.context && completion.context != context_ && completion.context->pins != order_.pins;
+    if (completion.result && is_former) {
+        const Error error = fail(Code::unavailable, "it was made with what the job was about before");
+        completion.result = std::unexpected(Failure{Blame::sink, error, {}});
+    }
     if (!completion.result) {
         const Failure& failure = completion.result.error();
         log::debug("object attempt failed", {{"job", order_.job}, {"ticket", completion.ticket}, {"error", failure.error}});
@@ -293,8 +328,8 @@ Task<void> SliceRunner::run_survey() {
         auto survey = [this, after] { return selection_.survey(after); };
         const Result<Selection::SurveyPage> page = co_await environment_.blocking.run(std::move(survey));
         if (!page) {
-            machine_.give_up(page.error().context);
-            break;
+            if (page.error().code != Code::unavailable) machine_.give_up(page.error().context);
+            break;  // else the bucket is not here at the moment
         }
         machine_.surveyed(page->objects, page->bytes, page->last, page->at_end);
         kick();
@@ -362,6 +397,7 @@ wire::SliceStatus SliceRunner::status() const {
     status.in_flight = static_cast<std::uint32_t>(machine_.in_flight() - std::min(machine_.in_flight(), queue_->waiting()));
     status.checkpoint_bytes = checkpoint_bytes_;
     status.failures_forgiven = machine_.failures_forgiven();
+    status.outputs_lost = outputs_lost_;
     return status;
 }
 

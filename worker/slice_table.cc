@@ -6,6 +6,15 @@
 #include "state/record.h"
 
 namespace millrace::worker {
+namespace {
+
+state::SlicePins to_record(const wire::Pins& pins) {
+    state::SlicePins record{pins.source_uid, pins.destination_uid, {}};
+    for (const wire::PinnedTransform& pinned : pins.transforms) record.transforms.push_back({pinned.name, pinned.digest});
+    return record;
+}
+
+}  // namespace
 
 SliceTable::SliceTable(SliceEnvironment environment, Fences& fences, std::function<void(const wire::Message&)> send)
     : environment_(std::move(environment)), fences_(fences), send_(std::move(send)) {
@@ -32,7 +41,7 @@ Result<void> SliceTable::restore() {
             continue;
         }
         log::info("slice restored", {{"job", job}, {"incarnation", order.incarnation}, {"revision", order.revision}});
-        runners_.emplace(job, std::move(*runner));
+        runners_.emplace(job, std::move(*runner)).first->second->look_back();
     }
     share_places();
     kick_all();
@@ -87,6 +96,7 @@ Result<void> SliceTable::adopt(const wire::Directive& directive) {
     order.desired = static_cast<int>(directive.desired);
     order.epoch = directive.epoch;
     order.pass = directive.pass;
+    if (!directive.pins.empty()) order.pins = to_record(directive.pins);  // a proxy from before pins tells none
     if (directive.desired == wire::Desired::stop) MILLRACE_TRY(fences_.stop(job, directive.epoch));
     if (found != runners_.end()) {
         MILLRACE_TRY(environment_.slices.put_order(order, nullptr));

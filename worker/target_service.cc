@@ -91,6 +91,7 @@ Result<void> TargetService::Impl::open() {
     slice_store = std::make_unique<state::SliceStore>(*kv);
     MILLRACE_TRY_ASSIGN(TargetState loaded, TargetState::open(*kv, config.id));
     state = std::make_unique<TargetState>(std::move(loaded));
+    for (const wire::BucketEntry& bucket : state->catalog().buckets) store->identify_bucket(bucket.name, bucket.uid);
     runtime::remove_leftovers(config.dir + "/run");
     MILLRACE_TRY_ASSIGN(SpoolFolder opened, SpoolFolder::open(config.dir + "/spool"));
     spool = std::make_unique<SpoolFolder>(std::move(opened));
@@ -202,13 +203,13 @@ void TargetService::Impl::apply_catalog(const wire::Catalog& catalog) {
         return std::ranges::find(catalog.destroyed_uids, bucket.uid) != catalog.destroyed_uids.end();
     };
     for (const wire::BucketEntry& bucket : known.buckets) {
-        const std::string name = store->renamed_bucket(bucket.uid).value_or(bucket.name);
-        if (!is_destroyed(bucket) || !store->has_bucket(name)) continue;
-        if (auto destroyed = store->destroy_bucket(name); !destroyed) {
-            log::error("bucket could not be destroyed", {{"bucket", name}, {"error", destroyed.error()}});
+        const auto name = store->bucket_of_uid(bucket.uid);
+        if (!is_destroyed(bucket) || !name) continue;
+        if (auto destroyed = store->destroy_bucket(*name); !destroyed) {
+            log::error("bucket could not be destroyed", {{"bucket", *name}, {"error", destroyed.error()}});
             return;  // the catalog stays at its old version, and comes again
         }
-        log::info("bucket destroyed", {{"bucket", name}});
+        log::info("bucket destroyed", {{"bucket", *name}});
     }
     bool differs = std::erase_if(known.buckets, is_destroyed) > 0;
     std::vector<store::BucketRenaming> renamings;
@@ -232,7 +233,7 @@ void TargetService::Impl::apply_catalog(const wire::Catalog& catalog) {
     }
     for (const wire::BucketEntry& bucket : catalog.buckets) {
         if (store->has_bucket(bucket.name)) continue;
-        if (auto created = store->create_bucket(bucket.name, bucket.small_object_bytes_max); !created) {
+        if (auto created = store->create_bucket(bucket.name, bucket.small_object_bytes_max, bucket.uid); !created) {
             log::error("bucket could not be created", {{"bucket", bucket.name}, {"error", created.error()}});
             return;
         }

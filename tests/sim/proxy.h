@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "scheduler/membership.h"
+#include "scheduler/pins.h"
 #include "scheduler/scheduler.h"
 
 namespace millrace::sim {
@@ -26,8 +27,15 @@ public:
     bool is_up() const { return scheduler_ != nullptr; }
 
     // The commands of a user. False when the proxy is down or the job's state does not allow it.
-    bool submit(const scheduler::Job& job, const std::vector<std::string>& objects);
+    bool submit(scheduler::Job job, const std::vector<std::string>& objects);
     bool command(const std::string& job, const scheduler::Scheduler::Command& change);
+    bool start_again(const std::string& job, scheduler::Again how, bool with_current);
+    // False when the proxy is down, or a job that has not ended uses what would change.
+    bool destroy_bucket(const std::string& bucket);
+    bool rename_bucket(const std::string& from, const std::string& to);
+    bool create_bucket(const std::string& bucket);
+    // Another one under its name.
+    bool replace_transform(const std::string& transform);
     bool remove(const std::string& job);
     // As it is known now; nullptr when the proxy is down or does not know it.
     const scheduler::Job* find(const std::string& job) const;
@@ -39,6 +47,7 @@ private:
     std::string boot_id() const { return "proxy-" + std::to_string(boot_); }
     void tick();
     void carry_out();
+    bool change_catalog(const scheduler::DesiredCatalog& changed);
     void persist(const std::string& job);
     // Acknowledged progress never goes back.
     void check_progress(const std::string& job, const std::string& target);
@@ -52,6 +61,8 @@ private:
     std::map<std::pair<std::string, std::string>, wire::Counters> seen_;  // by job and target, since the last start
 
     // On disk.
+    scheduler::DesiredCatalog catalog_{wire::Catalog{}};
+    std::uint64_t programs_ = 0;
     std::map<std::string, std::string> jobs_;
     std::map<std::string, std::vector<std::string>> objects_;
 };

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/sim/disk.h"
+#include "tests/sim/truth.h"
 #include "worker/slice_machine.h"
 #include "worker/slice_reporter.h"
 
@@ -37,6 +38,9 @@ private:
         std::uint64_t number = 0;  // tells it from an earlier attempt with the same ticket
         std::uint64_t version = 0;
         std::uint64_t bytes = 0;
+        wire::Pins pins{};
+        std::uint64_t epoch = 0;
+        std::uint64_t digest = 0;
     };
     struct Page {
         std::vector<std::string> names;
@@ -47,6 +51,8 @@ private:
     void later(Duration delay, std::function<void()> action);
     Page scan(const std::string& after, const std::string& up_to, std::size_t entries_max) const;
     bool selects(const std::string& name) const;
+    // The buckets and the transform that the job pins are those that have the names here.
+    bool pins_hold() const;
     void survey_page();
     void feed();
     void start(const worker::Dispatch& dispatch);
@@ -78,11 +84,11 @@ private:
 
     // Outputs that are not durable yet: by target, the boot that took the first of them.
     std::map<std::string, std::uint64_t> touched_;
-    std::map<std::string, std::uint64_t> done_;  // object → version, since the last checkpoint
+    std::map<std::string, DoneAs> done_;  // objects since the last checkpoint
     struct Barrier {
         worker::CheckpointWork work;
         std::map<std::string, std::uint64_t> touched;
-        std::map<std::string, std::uint64_t> done;
+        std::map<std::string, DoneAs> done;
         std::size_t waits_for = 0;
         bool failed = false;
         bool lost = false;  // a target lost outputs

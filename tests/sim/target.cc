@@ -111,6 +111,8 @@ void Target::put(const std::string& to, Put put, const PutDone& done) {
             result = fail(Code::unavailable, "target " + to + " does not answer");
         } else if (auto stored = receiver.disk.put(put); !stored) {
             result = stored.error();
+        } else {
+            cluster_.truth.check_put(put, receiver.disk.uid_of(put.bucket));
         }
         const Slice* slice = find(put.output.job);
         if (slice != nullptr && slice->id() == id) answer(put.output.job, done, result);  // else it landed after its sender's death
@@ -136,10 +138,10 @@ void Target::tick() {
     const Instant now = cluster_.world.now();
     if (proxy_boot_ && now - last_heard_ > kSilenceMax) proxy_boot_.reset();
     if (proxy_boot_) {
-        send(wire::Heartbeat{.boot_id = boot_id()});
+        send(wire::Heartbeat{.boot_id = boot_id(), .catalog_version = disk.catalog.version});
     } else if (now - last_hello_ >= kTick) {
         last_hello_ = now;
-        send(wire::Hello{.target_id = id_, .boot_id = boot_id(), .endpoint = "http://" + id_});
+        send(wire::Hello{.target_id = id_, .boot_id = boot_id(), .endpoint = "http://" + id_, .catalog_version = disk.catalog.version});
     }
     cluster_.world.after(kTick, [this, boot = boot_] {
         if (up_ && boot == boot_) tick();
@@ -151,6 +153,8 @@ void Target::receive(const std::string&, const wire::Message& message) {
     if (const auto* welcome = std::get_if<wire::Welcome>(&message)) return take_welcome(*welcome);
     if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
         if (proxy_boot_ != heartbeat->boot_id) proxy_boot_.reset();
+    } else if (const auto* catalog = std::get_if<wire::Catalog>(&message)) {
+        take_catalog(*catalog);
     } else if (const auto* directive = std::get_if<wire::Directive>(&message)) {
         take_directive(*directive);
     } else if (const auto* ack = std::get_if<wire::StatusAck>(&message)) {
@@ -163,6 +167,17 @@ void Target::take_welcome(const wire::Welcome& welcome) {
     if (proxy_boot_ == welcome.boot_id) return;
     proxy_boot_ = welcome.boot_id;
     for (auto& [job, slice] : slices_) slice->start_over();
+}
+
+void Target::take_catalog(const wire::Catalog& catalog) {
+    const auto before = disk.digests;
+    disk.apply(catalog);
+    if (disk.digests != before) {  // another instance
+        restart_instance();
+        const auto held = std::exchange(in_instance_, {});
+        for (const auto& [job, ticket] : held) find(job)->instance_gone(ticket, fail(Code::unavailable, "the transform was stopped"));
+    }
+    for (auto& [job, slice] : slices_) slice->transform_changed();
 }
 
 void Target::take_directive(const wire::Directive& directive) {
@@ -194,6 +209,7 @@ void Target::adopt(const wire::Directive& directive) {
     slice.desired = directive.desired;
     slice.epoch = directive.epoch;
     slice.pass = directive.pass;
+    if (!directive.pins.empty()) slice.pins = directive.pins;
     if (directive.desired == wire::Desired::stop) disk.stop(directive.job, directive.epoch);
     cluster_.world.trace(id_ + " adopts " + directive.job + " revision " + std::to_string(directive.revision) + " desired " +
                          std::to_string(static_cast<int>(directive.desired)) + " pass " + std::to_string(directive.pass));

@@ -41,7 +41,8 @@ void expect_pinned(const Record& record, const std::string& pinned) {
 }
 
 SliceOrder order() {
-    return {.job = "job-1", .revision = 300, .desired = 2, .epoch = 3, .pass = 4, .incarnation = 5, .created_seq_end = 70'000};
+    return {.job = "job-1", .revision = 300, .desired = 2, .epoch = 3, .pass = 4, .incarnation = 5, .created_seq_end = 70'000,
+            .pins = {"bck-1", "bck-2", {{"upper-case", 300}}}};
 }
 
 SliceCheckpoint checkpoint() {
@@ -76,6 +77,13 @@ wire::JobSpec spec() {
 TEST(SliceRecords, BytesOfAnOrder) {
     expect_pinned(order(), "0187a36a6f62a56a6f622d31a87265766973696f6ecd012ca76465736972656402a565706f636803a47061737304ab696e636172"
                   "6e6174696f6e05af637265617465645f7365715f656e64ce00011170");
+    // As it was before there were pins.
+    const std::string earlier = unhex("0187a36a6f62a56a6f622d31a87265766973696f6ecd012ca76465736972656402a565706f636803a47061737304ab696e636172"
+                                      "6e6174696f6e05af637265617465645f7365715f656e64ce00011170");
+    const Result<SliceOrder> decoded = decode_record<SliceOrder>("it", earlier);
+    ASSERT_TRUE(decoded) << decoded.error().context;
+    EXPECT_EQ(decoded->created_seq_end, 70'000u);
+    EXPECT_TRUE(decoded->pins.source_uid.empty());
 }
 
 TEST(SliceRecords, BytesOfACheckpoint) {
