@@ -21,7 +21,9 @@ void add_names(CLI::App* command, JobSubmit& to) {
     flag(command, kResults, "--ext", to.extensions, "OLD:NEW", "Change an extension, such as flac:wav; may be repeated")
         ->allow_extra_args(false);
     flag(command, kResults, "--prepend", to.prepend, "TEXT", "Put this in front of each name");
-    flag(command, kResults, "--overwrite", to.overwrite, "always|never|changed", "Where the result exists; default: always")
+    flag(command, kResults, "--overwrite", to.overwrite, "always|never|changed",
+         "Where the result exists; default: always. changed: make it unless it is there from the same version of the source, the same "
+         "specification and the same arguments (a program that changed behind the same words is not seen)")
         ->check(CLI::IsMember({"always", "never", "changed"}));
     if (to.operation.empty()) flag(command, kResults, "--args", to.arguments, "TEXT", "Arguments for the transform");
 }
@@ -131,8 +133,11 @@ void Grammar::add_jobs() {
                                             {"retry", "Try the failed objects of a finished job again, and only those"},
                                             {"cancel", "End a job; its finished outputs stay, and it can be resumed"}}) {
         auto control = verb<JobControl>(job, word, description,
-                                        std::string("  millrace job ") + word + " job-7k2m0q9xw4", {word, ""});
+                                        std::string("  millrace job ") + word + " job-7k2m0q9xw4", {word, "", false});
         add_job(control.app, control.verb->job);
+        if (control.verb->verb != "resume" && control.verb->verb != "retry") continue;
+        control.app->add_flag("--with-current", control.verb->with_current,
+                              "Go on with the destination and the transforms that have the names by now, where they are not those of before");
     }
 
     auto errors = verb<JobErrors>(

@@ -68,6 +68,19 @@ void print_slices(std::ostream& out, const json& slices) {
     table.print(out);
 }
 
+// Empty unless the job went on with another bucket or transform than it began with.
+std::string pins_line(const json& job) {
+    const json& pins = member(job, "pins");
+    if (pins.size() < 2) return "";
+    return "went on with other buckets or transforms of the names since epoch " + std::to_string(count_of(pins.back(), "from_epoch")) + " (job report)";
+}
+
+std::string lost_line(const json& job) {
+    const std::uint64_t lost = count_of(job, "outputs_lost");
+    if (lost == 0) return "";
+    return std::to_string(lost) + " outputs of objects that are done were not there any more when it started again (of the first 1,000 of each target)";
+}
+
 // Rows of the errors of a job as they are printed: a table per page, or one JSON array.
 class ErrorPrinter {
 public:
@@ -174,6 +187,8 @@ int run(Context& context, const JobShow& verb) {
               {"bytes", size_text(count_of(bytes, "in")) + " of " + size_text(count_of(bytes, "total")) + " in, " +
                             size_text(count_of(bytes, "out")) + " out, " + size_text(moved) + " moved between targets"},
               {"attempts", std::to_string(count_of(*job, "attempts"))},
+              {"pins", pins_line(*job)},
+              {"lost", lost_line(*job)},
               {"created", text_of(*job, "created_at")},
               {"started", text_of(*job, "started_at")},
               {"finished", text_of(*job, "finished_at")},
@@ -189,7 +204,7 @@ int run(Context& context, const JobWait& verb) { return follow(context, "wait", 
 int run(Context& context, const JobControl& verb) {
     Call call;
     call.method = "POST";
-    call.target = job_path(verb.job, "/" + verb.verb);
+    call.target = job_path(verb.job, "/" + verb.verb + (verb.with_current ? "?with_current=true" : ""));
     const auto job = context.session.request(std::move(call));
     if (!job) return context.fail("job " + verb.verb + " " + verb.job, job.error());
     if (context.json) {

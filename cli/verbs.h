@@ -128,6 +128,7 @@ struct JobWait {
 struct JobControl {
     std::string verb;  // "pause", "resume", "retry" or "cancel"
     std::string job;
+    bool with_current = false;  // resume and retry: with the destination and transforms that are there now
 };
 struct JobErrors {
     std::string job;

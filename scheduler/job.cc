@@ -45,6 +45,7 @@ JobTotals totals(const Job& job) {
         sum.counters.bytes_moved += counters.bytes_moved;
         sum.total_objects += slice.status.total_objects;
         sum.total_bytes += slice.status.total_bytes;
+        sum.outputs_lost += slice.status.outputs_lost;
         sum.total_known = sum.total_known && slice.heard && slice.status.total_known;
     }
     return sum;

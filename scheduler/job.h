@@ -39,6 +39,13 @@ struct SliceTally {
     std::size_t failed = 0;
 };
 
+// What the job is about from an epoch on, until a later one.
+struct PinnedEpoch {
+    std::uint64_t epoch = 1;
+    wire::Pins pins;
+    MSGPACK_DEFINE_MAP(epoch, pins)
+};
+
 struct Job {
     std::string id;
     wire::JobSpec spec;            // without the objects of a list
@@ -57,9 +64,10 @@ struct Job {
     std::map<std::string, Slice> slices;  // by target id: one per target of the map it was submitted under
     bool overtaken = false;        // it is known from an older copy of the proxy's folder: targets may have removed it since
     std::uint64_t finished_uptime_ms = 0;  // of the proxy, summed over its starts, when the job ended; 0: it did not
+    std::vector<PinnedEpoch> pins;  // newest last; more than one after a resume or retry with what was there then. None: of a job from before pins
     SliceTally tally;              // of `slices`; kept by absorb(), not written down
     MSGPACK_DEFINE_MAP(id, spec, request_json, idempotency_key, state, reason, revision, desired, epoch, pass, prepared,
-                       created_unix_ns, started_unix_ns, finished_unix_ns, slices, overtaken, finished_uptime_ms)
+                       created_unix_ns, started_unix_ns, finished_unix_ns, slices, overtaken, finished_uptime_ms, pins)
 };
 
 // Sums over the slices.
@@ -68,6 +76,7 @@ struct JobTotals {
     std::uint64_t total_objects = 0;
     std::uint64_t total_bytes = 0;
     bool total_known = false;
+    std::uint64_t outputs_lost = 0;
 };
 JobTotals totals(const Job& job);
 

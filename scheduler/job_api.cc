@@ -73,8 +73,13 @@ void JobApi::add_routes(http::Router& router) {
         });
     };
     add_command("pause", [](Job& job) { return pause(job); });
-    add_command("resume", [](Job& job) { return resume(job); });
-    add_command("retry", [](Job& job) { return retry(job, unix_now_ns()); });
+    const auto add_again = [&](const char* verb, Again how) {
+        router.add("POST", std::string("/v1/jobs/{id}/") + verb, [this, id, how](http::Request& request, http::Response& response, const Parameters& path) {
+            return start_again(request, response, id(path), how);
+        });
+    };
+    add_again("resume", Again::resume);
+    add_again("retry", Again::retry);
     add_command("cancel", [](Job& job) { return cancel(job, unix_now_ns()); });
 }
 
@@ -128,6 +133,21 @@ Task<void> JobApi::list(http::Request& request, http::Response& response) {
         text += job_document(*live, core_.is_online(), Detail::summary, unix_now_ns());
     }
     (void)co_await response.send_json(200, text + "]");
+}
+
+Task<void> JobApi::start_again(http::Request& request, http::Response& response, const std::string& id, Again how) {
+    const std::string with_current = request.query.get("with_current");
+    Result<void> done;
+    if (!with_current.empty() && with_current != "true" && with_current != "false") {
+        done = fail(Code::invalid_argument, "with_current is true or false");
+    } else {
+        done = core_.start_again(id, how, with_current == "true");
+    }
+    if (!done) {
+        (void)co_await response.send_error(done.error());
+        co_return;
+    }
+    co_await show(response, id, 200);
 }
 
 Task<void> JobApi::command(http::Response& response, const std::string& id, Scheduler::Command change) {

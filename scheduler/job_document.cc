@@ -1,5 +1,6 @@
 #include "scheduler/job_document.h"
 
+#include "core/hash.h"
 #include "core/json.h"
 namespace millrace::scheduler {
 namespace {
@@ -42,7 +43,21 @@ json describe_slice(const std::string& target, const Slice& slice, bool online) 
     return {{"target", target}, {"online", online}, {"state", slice_state_name(slice, online)}, {"reason", reason},
             {"objects", object_counts(status.counters, status.total_objects, status.total_known)},
             {"bytes", byte_counts(status.counters, status.total_bytes)}, {"attempts", status.counters.attempts},
-            {"in_flight", status.in_flight}, {"checkpoint_bytes", status.checkpoint_bytes}};
+            {"in_flight", status.in_flight}, {"checkpoint_bytes", status.checkpoint_bytes}, {"outputs_lost", status.outputs_lost}};
+}
+
+// What it was about, by epoch: more than one entry after a resume or retry with what was there then.
+json describe_pins(const Job& job) {
+    json pins = json::array();
+    for (const PinnedEpoch& pinned : job.pins) {
+        json transforms = json::array();
+        for (const wire::PinnedTransform& transform : pinned.pins.transforms) {
+            transforms.push_back({{"name", transform.name}, {"digest", checksum_text(transform.digest)}});
+        }
+        pins.push_back({{"from_epoch", pinned.epoch}, {"source_uid", pinned.pins.source_uid}, {"destination_uid", pinned.pins.destination_uid},
+                        {"transforms", std::move(transforms)}});
+    }
+    return pins;
 }
 
 struct Outlook {
@@ -103,7 +118,8 @@ std::string job_document(const LiveJob& live, const IsOnline& is_online, Detail 
                   {"objects", object_counts(sum.counters, sum.total_objects, sum.total_known)},
                   {"bytes", byte_counts(sum.counters, sum.total_bytes)}, {"attempts", sum.counters.attempts},
                   {"rate", {{"objects_per_second", outlook.objects_per_second}, {"bytes_per_second", outlook.bytes_per_second}}},
-                  {"eta_seconds", outlook.eta_seconds ? json(*outlook.eta_seconds) : json()}, {"slowest_target", outlook.slowest_target}};
+                  {"eta_seconds", outlook.eta_seconds ? json(*outlook.eta_seconds) : json()}, {"slowest_target", outlook.slowest_target},
+                  {"outputs_lost", sum.outputs_lost}, {"pins", describe_pins(job)}};
     if (detail == Detail::full) {
         json slices = json::array();
         for (const auto& [target, slice] : job.slices) slices.push_back(describe_slice(target, slice, is_online(target)));

@@ -62,13 +62,6 @@ bool all_in(const Job& job, const IsOnline& is_online, std::initializer_list<Sli
     });
 }
 
-bool fail_job(Job& job, std::string reason, std::int64_t now_unix_ns) {
-    job.reason = std::move(reason);
-    direct(job, JobState::failed, Desired::stop);
-    job.finished_unix_ns = now_unix_ns;
-    return true;
-}
-
 std::uint64_t failures(const wire::Counters& counters) { return counters.failed + counters.quarantined; }
 
 // Those that count towards the limit: of attempts since the last resume or retry.
@@ -164,6 +157,12 @@ Result<void> cancel(Job& job, std::int64_t now_unix_ns) {
     return {};
 }
 
+void give_up(Job& job, std::string reason, std::int64_t now_unix_ns) {
+    job.reason = std::move(reason);
+    direct(job, JobState::failed, Desired::stop);
+    job.finished_unix_ns = now_unix_ns;
+}
+
 News absorb(Job& job, const std::string& target, const wire::SliceStatus& status) {
     const auto found = job.slices.find(target);
     if (found == job.slices.end() || status.revision > job.revision) return News::none;
@@ -237,7 +236,10 @@ bool fail_removed(Job& job, const std::string& target, std::int64_t now_unix_ns)
 
 bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns) {
     if (job.state != JobState::preparing && job.state != JobState::running) return false;
-    if (std::string why = verdict(job); !why.empty()) return fail_job(job, std::move(why), now_unix_ns);
+    if (std::string why = verdict(job); !why.empty()) {
+        give_up(job, std::move(why), now_unix_ns);
+        return true;
+    }
     if (job.state == JobState::preparing) {
         const bool plan = job.spec.dry_run == wire::DryRun::plan;
         if (!all_in(job, is_online, {SliceState::ready, SliceState::running, SliceState::finished}, plan)) return false;

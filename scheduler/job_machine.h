@@ -21,6 +21,8 @@ Result<void> pause(Job& job);
 Result<void> resume(Job& job);
 Result<void> retry(Job& job, std::int64_t now_unix_ns);
 Result<void> cancel(Job& job, std::int64_t now_unix_ns);
+// Requires a job that has not ended: it fails, for this reason.
+void give_up(Job& job, std::string reason, std::int64_t now_unix_ns);
 
 // What a status said: nothing new (older and foreign ones are ignored), how far its slice is, or that the job may move on. With a thousand
 // slices, to look at all of them for every status would be most of a proxy's work. That a target went away is for a later advance().

@@ -47,6 +47,7 @@ private:
     Task<void> list(http::Request& request, http::Response& response);
     Task<void> show(http::Response& response, const std::string& id, int status);
     Task<void> command(http::Response& response, const std::string& id, Scheduler::Command change);
+    Task<void> start_again(http::Request& request, http::Response& response, const std::string& id, Again how);
     Task<void> remove(http::Response& response, const std::string& id);
     Task<void> remove_old(http::Request& request, http::Response& response);
     Task<void> errors(http::Request& request, http::Response& response, const std::string& id);

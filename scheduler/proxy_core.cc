@@ -22,6 +22,7 @@ constexpr auto kApplyPatience = std::chrono::seconds(10);
 constexpr auto kCatalogPatience = std::chrono::seconds(20);
 constexpr std::size_t kCatalogBytesMax = 64 << 20;  // half of a message
 constexpr auto kCatalogPauseMax = std::chrono::seconds(30);
+constexpr auto kAcceptPatience = std::chrono::seconds(3);
 constexpr auto kStopPatience = std::chrono::seconds(30);
 constexpr auto kStartPatience = std::chrono::minutes(5);
 
@@ -121,6 +122,7 @@ Result<void> ProxyCore::restore_jobs() {
     }
     if (!useless.empty()) MILLRACE_TRY(metadata_.commit(useless));
     if (!records.empty()) log::info("jobs restored", {{"jobs", records.size()}});
+    check_jobs();
     return {};
 }
 
@@ -372,6 +374,8 @@ Result<void> ProxyCore::commit_catalog(const DesiredCatalog& changed) {
     for (const auto& [target, member] : membership_.members()) {
         if (member.online) send_catalog(target, now);
     }
+    check_jobs();
+    (void)flush();
     return {};
 }
 
@@ -382,6 +386,11 @@ Result<void> ProxyCore::write_catalog(const DesiredCatalog& changed) {
     if (!written) return not_done(written.error(), "the change could not be written down, and everything stays as it was");
     catalog_ = changed;
     return {};
+}
+
+void ProxyCore::check_jobs() {
+    const auto check = [this](const Job& job) { return check_pins(job, catalog_, "resume"); };
+    scheduler_.check_unfinished(check, steady_now(), unix_now_ns());
 }
 
 Result<void> ProxyCore::commit_members() {
@@ -617,16 +626,17 @@ Task<Result<std::string>> ProxyCore::accept(JobRequest request, std::string idem
     }
     if (catalog_.bucket(request.spec.source) == nullptr) co_return unknown_bucket(request.spec.source);
     if (membership_.members().empty()) co_return fail(Code::unavailable, "no target has joined yet");
-    const bool writes = request.spec.operation != wire::Operation::remove && request.spec.dry_run == wire::DryRun::no;
-    if (writes && catalog_.bucket(request.spec.destination) == nullptr) {
+    if (request.spec.writes() && catalog_.bucket(request.spec.destination) == nullptr) {
         const std::uint64_t small_max = catalog_.bucket(request.spec.source)->small_object_bytes_max;
         const Result<void> created = co_await create_bucket(request.spec.destination, small_max);
         if (!created && created.error().code != Code::already_exists) co_return created.error();
         // Others went on meanwhile: look at everything again, now that the bucket exists.
         co_return co_await accept(std::move(request), std::move(idempotency_key), std::move(id), std::move(objects));
     }
+    MILLRACE_CO_TRY_ASSIGN(wire::Pins pins, pins_of(request.spec, catalog_));
     Job job{.id = id, .spec = std::move(request.spec), .request_json = std::move(request.json),
             .idempotency_key = std::move(idempotency_key), .created_unix_ns = unix_now_ns()};
+    job.pins.push_back({job.epoch, std::move(pins)});
     std::vector<std::string> targets;
     for (const auto& [target, member] : membership_.members()) targets.push_back(target);
     scheduler_.submit(std::move(job), std::move(objects), targets, steady_now());
@@ -636,7 +646,18 @@ Task<Result<std::string>> ProxyCore::accept(JobRequest request, std::string idem
         unerased_.insert(id);
         co_return not_done(written.error(), "the job could not be written down and was not accepted");
     }
+    co_await wait_until_accepted(id);
     co_return id;
+}
+
+// What its client stores from now on is not part of the job.
+Task<void> ProxyCore::wait_until_accepted(const std::string& job) {
+    const Instant deadline = steady_now() + kAcceptPatience;
+    while (scheduler_.is_being_accepted(job) && steady_now() < deadline) co_await wait_for_change(deadline);
+}
+
+Result<void> ProxyCore::start_again(const std::string& id, Again how, bool with_current) {
+    return command(id, [&](Job& job) { return scheduler::start_again(job, how, with_current, catalog_, unix_now_ns()); });
 }
 
 Result<void> ProxyCore::command(const std::string& id, const Scheduler::Command& change) {

@@ -17,6 +17,7 @@
 #include "scheduler/job_request.h"
 #include "scheduler/leadership.h"
 #include "scheduler/membership.h"
+#include "scheduler/pins.h"
 #include "scheduler/scheduler.h"
 #include "state/metadata_store.h"
 #include "wire/bus.h"
@@ -59,8 +60,11 @@ public:
     const std::string& outdated() const { return leadership_.outdated(); }
 
     // ---- jobs
-    // The job's id. A repeated idempotency key gives the first job; with another request it is Code::conflict. Writes down a list aside.
+    // The job's id, once every online target knows what was there; after a few seconds without that, too.
+    // A repeated idempotency key gives the first job; with another request it is Code::conflict. Writes down a list aside.
     Task<Result<std::string>> submit(JobRequest request, std::string idempotency_key);
+    // Resume or retry: scheduler/pins.h.
+    Result<void> start_again(const std::string& id, Again how, bool with_current);
     Result<void> command(const std::string& id, const Scheduler::Command& change);
     Result<void> remove_job(const std::string& id);
     // Those that ended longer ago. How many.
@@ -115,6 +119,9 @@ private:
     Result<void> refuse_if_used(const std::string& bucket) const;
     Result<void> commit_catalog(const DesiredCatalog& changed);
     Result<void> write_catalog(const DesiredCatalog& changed);
+    // Jobs that run end when what they are about is there no more.
+    void check_jobs();
+    Task<void> wait_until_accepted(const std::string& job);
     Result<void> commit_members();
     Result<void> commit_lineage(const wire::OwnLineage& own);
     void send_catalog(const std::string& target, Instant now);

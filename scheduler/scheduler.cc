@@ -42,6 +42,16 @@ Result<void> Scheduler::command(const std::string& id, const Command& change, In
     return {};
 }
 
+void Scheduler::check_unfinished(const std::function<Result<void>(const Job&)>& check, Instant now, std::int64_t now_unix_ns) {
+    for (auto& [id, live] : jobs_) {
+        if (is_terminal(live.job.state)) continue;
+        const Result<void> passed = check(live.job);
+        if (passed) continue;
+        give_up(live.job, passed.error().context, now_unix_ns);
+        changed(live, now);
+    }
+}
+
 void Scheduler::drop(const std::string& id) {
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) return;
@@ -224,6 +234,7 @@ void Scheduler::tell_all(LiveJob& live, Instant now) {
 void Scheduler::tell(LiveJob& live, const std::string& target, Instant now) {
     wire::Directive directive{.job = live.job.id, .revision = live.job.revision, .desired = live.job.desired, .epoch = live.job.epoch,
                               .pass = live.job.pass};
+    if (!live.job.pins.empty()) directive.pins = live.job.pins.back().pins;
     const auto needed = live.needs_spec.find(target);
     if (needed != live.needs_spec.end()) add_spec(directive, live, target, needed->second);
     live.untold[target] = now;
@@ -243,6 +254,12 @@ void Scheduler::add_spec(wire::Directive& directive, const LiveJob& live, const 
 const LiveJob* Scheduler::find(const std::string& id) const {
     const auto found = jobs_.find(id);
     return found == jobs_.end() ? nullptr : &found->second;
+}
+
+bool Scheduler::is_being_accepted(const std::string& id) const {
+    const LiveJob* live = find(id);
+    if (live == nullptr || live->job.revision > 1) return false;
+    return std::ranges::any_of(live->untold, [this](const auto& item) { return is_online_(item.first); });
 }
 
 std::optional<std::string> Scheduler::job_of_key(const std::string& idempotency_key) const {

@@ -59,6 +59,8 @@ public:
     using Command = std::function<Result<void>(Job&)>;
     // Applies pause, resume, retry or cancel. Code::not_found for an unknown job.
     Result<void> command(const std::string& id, const Command& change, Instant now, std::int64_t now_unix_ns);
+    // Gives up each job that has not ended and does not pass, for the error's reason.
+    void check_unfinished(const std::function<Result<void>(const Job&)>& check, Instant now, std::int64_t now_unix_ns);
     // Undoes a submit, a command or a remove that could not be written down; nobody may have been told of it.
     void drop(const std::string& id);
     void take_back_command(const Job& before);
@@ -87,6 +89,8 @@ public:
 
     const LiveJob* find(const std::string& id) const;
     const std::map<std::string, LiveJob>& jobs() const { return jobs_; }
+    // Whether an online target has not written the job down yet, and so not what was there at the submit.
+    bool is_being_accepted(const std::string& id) const;
     std::optional<std::string> job_of_key(const std::string& idempotency_key) const;
     // A job that is not terminal and uses the transform, or reads or writes the bucket.
     std::optional<std::string> user_of_transform(const std::string& transform) const;

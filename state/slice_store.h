@@ -16,6 +16,21 @@
 
 namespace millrace::state {
 
+// What the names in the specification of a job meant when it was submitted.
+struct PinnedDigest {
+    std::string name;
+    std::uint64_t digest = 0;
+    MSGPACK_DEFINE_MAP(name, digest)
+    friend bool operator==(const PinnedDigest&, const PinnedDigest&) = default;
+};
+struct SlicePins {
+    std::string source_uid;  // empty: nothing is pinned
+    std::string destination_uid;
+    std::vector<PinnedDigest> transforms;
+    MSGPACK_DEFINE_MAP(source_uid, destination_uid, transforms)
+    friend bool operator==(const SlicePins&, const SlicePins&) = default;
+};
+
 // What the scheduler last asked for, and what was fixed when the slice was first heard of.
 struct SliceOrder {
     std::string job;
@@ -26,7 +41,8 @@ struct SliceOrder {
     std::uint64_t incarnation = 0;
     std::uint64_t created_seq_end = 0;  // objects created from there on are not selected
     std::uint64_t arrival = 0;          // of slices on this target, in the order in which they were first heard of
-    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, incarnation, created_seq_end, arrival)
+    SlicePins pins;
+    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, incarnation, created_seq_end, arrival, pins)
 };
 
 struct SliceCheckpoint {

@@ -15,8 +15,13 @@ namespace {
 
 constexpr auto kBuckets = state::target_family::buckets;
 
-Error no_bucket(const std::string& name) {
-    return fail(Code::not_found, "bucket \"ais://" + name + "\" does not exist");
+Error no_bucket(std::string_view name) {
+    return fail(Code::not_found, "bucket \"ais://" + std::string(name) + "\" does not exist");
+}
+
+Error another_bucket(const BucketRef& wanted, bool is_taken) {
+    return fail(Code::unavailable, "bucket \"ais://" + std::string(wanted.name) + "\" with uid " + std::string(wanted.uid) +
+        " is not on this target" + (is_taken ? "; another has its name" : ""));
 }
 
 }  // namespace
@@ -55,12 +60,12 @@ Result<void> BucketTable::load() {
         }
         MILLRACE_TRY_ASSIGN(const BucketRecord record, decode_bucket(cursor.value(), "bucket '" + name + "'"));
         buckets_.emplace(name, std::make_shared<Bucket>(record.key.empty() ? name : record.key, record, mountpaths_, sequence_));
-        if (!record.uid.empty()) renamed_[record.uid] = name;
+        if (!record.uid.empty()) names_[record.uid] = name;
     }
     return cursor.status();
 }
 
-Result<void> BucketTable::create(const std::string& name, std::uint64_t small_object_bytes_max) {
+Result<void> BucketTable::create(const std::string& name, std::uint64_t small_object_bytes_max, const std::string& uid) {
     MILLRACE_TRY(validate_bucket_name(name));
     if (small_object_bytes_max > kSmallObjectBytesMax) {
         return fail(Code::invalid_argument, "bucket '" + name + "': objects of more than " + std::to_string(kSmallObjectBytesMax) +
@@ -69,7 +74,7 @@ Result<void> BucketTable::create(const std::string& name, std::uint64_t small_ob
     const std::lock_guard one_at_a_time(admin_mutex_);
     if (find(name)) return fail(Code::already_exists, "bucket \"ais://" + name + "\" exists already");
     MILLRACE_TRY_ASSIGN(const std::uint64_t generation, sequence_.take());
-    BucketRecord record{small_object_bytes_max, unix_now_ns(), generation};
+    BucketRecord record{small_object_bytes_max, unix_now_ns(), generation, uid};
     // A bucket that had this name before may still be found by it. No name contains a '~'.
     if (has_key(name)) record.key = name + '~' + std::to_string(generation);
     state::Batch batch;
@@ -77,7 +82,19 @@ Result<void> BucketTable::create(const std::string& name, std::uint64_t small_ob
     MILLRACE_TRY(kv_.write(std::move(batch), true));
     const std::unique_lock lock(mutex_);
     buckets_.emplace(name, std::make_shared<Bucket>(record.key.empty() ? name : record.key, record, mountpaths_, sequence_));
+    if (!uid.empty()) names_[uid] = name;
     return {};
+}
+
+// In memory only: who calls it has it written down.
+void BucketTable::identify(const std::string& name, const std::string& uid) {
+    const std::unique_lock lock(mutex_);
+    const auto found = buckets_.find(name);
+    if (found == buckets_.end() || !found->second->record().uid.empty() || names_.contains(uid)) return;
+    BucketRecord record = found->second->record();
+    record.uid = uid;
+    found->second = std::make_shared<Bucket>(found->second->key(), std::move(record), mountpaths_, sequence_);
+    names_[uid] = name;
 }
 
 bool BucketTable::has_key(const std::string& key) const {
@@ -85,16 +102,16 @@ bool BucketTable::has_key(const std::string& key) const {
     return std::ranges::any_of(buckets_, [&](const auto& item) { return item.second->key() == key; });
 }
 
-std::optional<std::string> BucketTable::find_renamed(const std::string& uid) const {
+std::optional<std::string> BucketTable::name_of_uid(const std::string& uid) const {
     const std::shared_lock lock(mutex_);
-    const auto found = renamed_.find(uid);
-    return found == renamed_.end() ? std::nullopt : std::optional(found->second);
+    const auto found = names_.find(uid);
+    return found == names_.end() ? std::nullopt : std::optional(found->second);
 }
 
 Result<void> BucketTable::rename(const std::vector<BucketRenaming>& renamings) {
     const std::lock_guard one_at_a_time(admin_mutex_);
     auto buckets = buckets_;  // nobody else changes it meanwhile
-    auto renamed = renamed_;
+    auto names = names_;
     struct Moving {
         std::string uid, name;
         std::shared_ptr<Bucket> bucket;
@@ -103,13 +120,13 @@ Result<void> BucketTable::rename(const std::vector<BucketRenaming>& renamings) {
     state::Batch batch;
     for (const BucketRenaming& renaming : renamings) {
         MILLRACE_TRY(validate_bucket_name(renaming.to));
-        const auto known = renamed.find(renaming.uid);
-        const std::string from = known == renamed.end() ? renaming.from : known->second;
+        const auto known = names.find(renaming.uid);
+        const std::string from = known == names.end() ? renaming.from : known->second;
         const auto bucket = buckets.find(from);
         if (from == renaming.to || bucket == buckets.end()) continue;
         batch.erase(kBuckets, from);
         moving.push_back({renaming.uid, renaming.to, std::move(bucket->second)});
-        renamed[renaming.uid] = renaming.to;
+        names[renaming.uid] = renaming.to;
         buckets.erase(bucket);
     }
     if (moving.empty()) return {};
@@ -123,7 +140,7 @@ Result<void> BucketTable::rename(const std::vector<BucketRenaming>& renamings) {
     MILLRACE_TRY(kv_.write(std::move(batch), true));
     const std::unique_lock lock(mutex_);
     buckets_ = std::move(buckets);
-    renamed_ = std::move(renamed);
+    names_ = std::move(names);
     return {};
 }
 
@@ -144,16 +161,17 @@ Result<void> BucketTable::destroy(const std::string& name) {
         }
         const std::unique_lock lock(mutex_);
         buckets_.erase(name);
-        std::erase_if(renamed_, [&](const auto& item) { return item.second == name; });
+        std::erase_if(names_, [&](const auto& item) { return item.second == name; });
     }
     remover_.remove_bucket(bucket->folder());
     return {};
 }
 
-Result<std::shared_ptr<Bucket>> BucketTable::find(const std::string& name) const {
+Result<std::shared_ptr<Bucket>> BucketTable::find(const BucketRef& bucket) const {
     const std::shared_lock lock(mutex_);
-    const auto found = buckets_.find(name);
-    if (found == buckets_.end()) return no_bucket(name);
+    const auto found = buckets_.find(bucket.name);
+    if (found == buckets_.end()) return bucket.uid.empty() ? no_bucket(bucket.name) : another_bucket(bucket, false);
+    if (!bucket.uid.empty() && bucket.uid != found->second->record().uid) return another_bucket(bucket, true);
     return found->second;
 }
 

@@ -41,7 +41,7 @@ private:
     friend class BucketTable;
 
     const std::string key_;
-    const BucketRecord record_;  // its uid and key are those of the time when it was loaded
+    const BucketRecord record_;  // its key is that of the time when it was loaded
     std::map<std::string, std::unique_ptr<Shelves>, std::less<>> shelves_;  // by the mountpath's id; fixed
     std::shared_mutex changes_;
     std::atomic<bool> destroyed_ = false;  // set before changes_ is locked for good, so that new writers do not delay that
@@ -54,15 +54,17 @@ public:
 
     // Reads the buckets. Once, before the others.
     Result<void> load();
-    Result<void> create(const std::string& name, std::uint64_t small_object_bytes_max);
+    Result<void> create(const std::string& name, std::uint64_t small_object_bytes_max, const std::string& uid);
+    // See LocalStore::identify_bucket().
+    void identify(const std::string& name, const std::string& uid);
     // Gone at once, and for good; its files go in the background, also over a restart.
     Result<void> destroy(const std::string& name);
     // See ObjectStore::rename_buckets().
     Result<void> rename(const std::vector<BucketRenaming>& renamings);
-    std::optional<std::string> find_renamed(const std::string& uid) const;
+    std::optional<std::string> name_of_uid(const std::string& uid) const;
 
-    // Code::not_found when there is none.
-    Result<std::shared_ptr<Bucket>> find(const std::string& name) const;
+    // Code::not_found when there is none, Code::unavailable when it is not the one that the uid tells.
+    Result<std::shared_ptr<Bucket>> find(const BucketRef& bucket) const;
     // The same by its generation, whatever its name is by now.
     Result<std::shared_ptr<Bucket>> find_generation(std::uint64_t generation) const;
     std::vector<std::string> names() const;
@@ -76,8 +78,8 @@ private:
     FolderRemover& remover_;
     std::mutex admin_mutex_;           // one creation or destruction at a time
     mutable std::shared_mutex mutex_;  // guards buckets_; held for lookups only
-    std::map<std::string, std::shared_ptr<Bucket>> buckets_;  // by name
-    std::map<std::string, std::string> renamed_;              // uid → name
+    std::map<std::string, std::shared_ptr<Bucket>, std::less<>> buckets_;  // by name
+    std::map<std::string, std::string> names_;                             // uid → name
 };
 
 }  // namespace millrace::store

@@ -14,8 +14,8 @@ namespace {
 constexpr std::size_t kPageObjectsMax = 10'000;
 
 // By the bucket's name: its key may be another.
-Error no_object(const std::string& bucket, const std::string& name) {
-    return fail(Code::not_found, object_label(object_key(bucket, name)) + " does not exist");
+Error no_object(const BucketRef& bucket, const std::string& name) {
+    return fail(Code::not_found, object_label(object_key(bucket.name, name)) + " does not exist");
 }
 
 }  // namespace
@@ -42,8 +42,8 @@ Result<std::unique_ptr<LocalStore>> LocalStore::open(const LocalStoreOptions& op
     return store;
 }
 
-Result<void> LocalStore::create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max) {
-    return buckets_.create(bucket, small_object_bytes_max);
+Result<void> LocalStore::create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max, const std::string& uid) {
+    return buckets_.create(bucket, small_object_bytes_max, uid);
 }
 
 Result<void> LocalStore::destroy_bucket(const std::string& bucket) {
@@ -51,17 +51,21 @@ Result<void> LocalStore::destroy_bucket(const std::string& bucket) {
     return buckets_.destroy(bucket);
 }
 
-bool LocalStore::has_bucket(const std::string& bucket) const { return buckets_.find(bucket).has_value(); }
+Result<void> LocalStore::check_bucket(const BucketRef& bucket) const {
+    MILLRACE_TRY(buckets_.find(bucket));
+    return {};
+}
+
 std::vector<std::string> LocalStore::buckets() const { return buckets_.names(); }
 
-Result<std::string> LocalStore::key_of(const std::string& bucket, const std::string& name) const {
-    MILLRACE_TRY(validate_bucket_name(bucket));
+Result<std::string> LocalStore::key_of(const BucketRef& bucket, const std::string& name) const {
+    MILLRACE_TRY(validate_bucket_name(bucket.name));
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
     return object_key(found->key(), name);
 }
 
-Result<std::unique_ptr<ObjectReader>> LocalStore::open(const std::string& bucket, const std::string& name) {
+Result<std::unique_ptr<ObjectReader>> LocalStore::open(const BucketRef& bucket, const std::string& name) {
     return open_part(bucket, name, {});
 }
 
@@ -70,9 +74,9 @@ Result<std::unique_ptr<ObjectReader>> LocalStore::open_range(const std::string& 
     return open_part(bucket, name, {offset, length});
 }
 
-Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const std::string& bucket, const std::string& name, Part part) {
+Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const BucketRef& bucket, const std::string& name, Part part) {
     MILLRACE_TRY_ASSIGN(const std::string key, key_of(bucket, name));
-    const std::string label = object_label(object_key(bucket, name));
+    const std::string label = object_label(object_key(bucket.name, name));
     auto reader = open_object(index_, mountpaths_, key, label, part);
     if (reader || reader.error().code != Code::corrupt) return reader;
     // Perhaps an overwrite came between reading the record and opening its content: look again while nothing changes.
@@ -80,15 +84,15 @@ Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const std::string& b
     return open_object(index_, mountpaths_, key, label, part);
 }
 
-Result<ObjectInfo> LocalStore::stat(const std::string& bucket, const std::string& name) {
+Result<ObjectInfo> LocalStore::stat(const BucketRef& bucket, const std::string& name) {
     MILLRACE_TRY_ASSIGN(const std::string key, key_of(bucket, name));
     MILLRACE_TRY_ASSIGN(auto record, index_.find(key));
     if (!record) return no_object(bucket, name);
     return std::move(record->info);
 }
 
-Result<std::unique_ptr<ObjectWriter>> LocalStore::begin_write(const std::string& bucket, const std::string& name, WriteOptions options) {
-    MILLRACE_TRY(validate_bucket_name(bucket));
+Result<std::unique_ptr<ObjectWriter>> LocalStore::begin_write(const BucketRef& bucket, const std::string& name, WriteOptions options) {
+    MILLRACE_TRY(validate_bucket_name(bucket.name));
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY(validate_custom(options.custom));
     MILLRACE_TRY_ASSIGN(auto found, buckets_.find(bucket));
@@ -100,9 +104,9 @@ Result<void> LocalStore::erase(const std::string& bucket, const std::string& nam
     return {};
 }
 
-Result<ObjectInfo> LocalStore::erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end,
+Result<ObjectInfo> LocalStore::erase_created_before(const BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end,
                                                     const ChangeGuard* guard) {
-    MILLRACE_TRY(validate_bucket_name(bucket));
+    MILLRACE_TRY(validate_bucket_name(bucket.name));
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
     auto erased = publisher_.erase(*found, name, created_seq_end, guard);
@@ -120,8 +124,8 @@ Result<ObjectInfo> LocalStore::set_custom(const std::string& bucket, const std::
     return changed;
 }
 
-Result<ScanPage> LocalStore::scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) {
-    MILLRACE_TRY(validate_bucket_name(bucket));
+Result<ScanPage> LocalStore::scan(const BucketRef& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) {
+    MILLRACE_TRY(validate_bucket_name(bucket.name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
     const auto too_long = [](const std::string& text) { return text.size() > kObjectNameBytesMax || text.find('\0') != text.npos; };
     if (too_long(prefix) || too_long(after) || objects_max == 0) {

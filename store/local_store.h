@@ -37,27 +37,29 @@ public:
     // and it outlives the store; readers and writers do not outlive the store.
     static Result<std::unique_ptr<LocalStore>> open(const LocalStoreOptions& options, state::Kv& kv);
 
-    Result<void> create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max) override;
+    Result<void> create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max, const std::string& uid = "") override;
     Result<void> destroy_bucket(const std::string& bucket) override;
     Result<void> rename_buckets(const std::vector<BucketRenaming>& renamings) override { return buckets_.rename(renamings); }
-    std::optional<std::string> renamed_bucket(const std::string& uid) const override { return buckets_.find_renamed(uid); }
-    bool has_bucket(const std::string& bucket) const override;
+    std::optional<std::string> bucket_of_uid(const std::string& uid) const override { return buckets_.name_of_uid(uid); }
+    // Tells the uid of a bucket that was created before uids were written down. At the start, before anything else.
+    void identify_bucket(const std::string& bucket, const std::string& uid) { buckets_.identify(bucket, uid); }
+    Result<void> check_bucket(const BucketRef& bucket) const override;
     std::vector<std::string> buckets() const override;
 
-    Result<std::unique_ptr<ObjectReader>> open(const std::string& bucket, const std::string& name) override;
+    Result<std::unique_ptr<ObjectReader>> open(const BucketRef& bucket, const std::string& name) override;
     Result<std::unique_ptr<ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset,
                                                      std::uint64_t length) override;
-    Result<ObjectInfo> stat(const std::string& bucket, const std::string& name) override;
+    Result<ObjectInfo> stat(const BucketRef& bucket, const std::string& name) override;
     // custom: at most 256 entries and 16 KiB in all, else Code::too_large.
-    Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) override;
+    Result<std::unique_ptr<ObjectWriter>> begin_write(const BucketRef& bucket, const std::string& name, WriteOptions options) override;
     Result<void> erase(const std::string& bucket, const std::string& name) override;
-    Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end,
+    Result<ObjectInfo> erase_created_before(const BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end,
         const ChangeGuard* guard = nullptr) override;
     Result<ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
                                   bool replace, bool sync) override;
 
     // A page never has more than 10,000 objects. A damaged record is Code::corrupt and names its object.
-    Result<ScanPage> scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) override;
+    Result<ScanPage> scan(const BucketRef& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) override;
     std::uint64_t next_created_seq() const override { return sequence_->lowest_unfinished(); }
 
     Result<void> sync() override { return durability_.sync(); }
@@ -76,8 +78,8 @@ public:
 private:
     LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, const LocalStoreOptions& options);
     // Validated; Code::not_found when the bucket does not exist.
-    Result<std::string> key_of(const std::string& bucket, const std::string& name) const;
-    Result<std::unique_ptr<ObjectReader>> open_part(const std::string& bucket, const std::string& name, Part part);
+    Result<std::string> key_of(const BucketRef& bucket, const std::string& name) const;
+    Result<std::unique_ptr<ObjectReader>> open_part(const BucketRef& bucket, const std::string& name, Part part);
 
     const Mountpaths mountpaths_;
     const std::unique_ptr<Sequence> sequence_;

@@ -3,12 +3,14 @@
 // Any thread; calls on one reader or writer come from one task at a time. Small calls run in place (microseconds);
 // sync() blocks for milliseconds (use a BlockingPool).
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/body.h"
@@ -35,6 +37,18 @@ struct ObjectInfo {
     std::int64_t written_unix_ns = 0;
     std::map<std::string, std::string> custom;
     std::optional<Provenance> provenance;
+};
+
+// A bucket by its name. With a uid only that very bucket: while another has the name, or none has, it is Code::unavailable.
+// Views: for the time of a call.
+struct BucketRef {
+    template <class Text>
+        requires std::convertible_to<const Text&, std::string_view>
+    BucketRef(const Text& bucket) : name(bucket) {}  // implicit: most callers mean whatever has the name
+    BucketRef(std::string_view bucket, std::string_view bucket_uid) : name(bucket), uid(bucket_uid) {}
+
+    std::string_view name;
+    std::string_view uid;
 };
 
 // One bucket's new name. uid: what tells it from others of the same name; by it a renaming is known that was done already.
@@ -97,28 +111,30 @@ class ObjectStore {
 public:
     virtual ~ObjectStore() = default;
 
-    // small_object_bytes_max: contents up to that size are kept inside the database.
-    virtual Result<void> create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max) = 0;
+    // small_object_bytes_max: contents up to that size are kept inside the database. uid: what tells it from others of its name.
+    virtual Result<void> create_bucket(const std::string& bucket, std::uint64_t small_object_bytes_max, const std::string& uid) = 0;
     // Removes the bucket and every object. Code::not_found when there is none.
     virtual Result<void> destroy_bucket(const std::string& bucket) = 0;
     // All at once, so names may be exchanged; durable on return. What has its new name already, or does not exist, is passed over.
     // Code::already_exists when another bucket keeps the name.
     virtual Result<void> rename_buckets(const std::vector<BucketRenaming>& renamings) = 0;
-    // The name of the bucket, if it was renamed.
-    virtual std::optional<std::string> renamed_bucket(const std::string& uid) const = 0;
-    virtual bool has_bucket(const std::string& bucket) const = 0;
+    // The name that it has now, if such a bucket is here.
+    virtual std::optional<std::string> bucket_of_uid(const std::string& uid) const = 0;
+    // Code::not_found or Code::unavailable when it is not here.
+    virtual Result<void> check_bucket(const BucketRef& bucket) const = 0;
+    bool has_bucket(const BucketRef& bucket) const { return check_bucket(bucket).has_value(); }
     virtual std::vector<std::string> buckets() const = 0;
 
     // A damaged object (file gone or of another size) is Code::corrupt and names itself.
-    virtual Result<std::unique_ptr<ObjectReader>> open(const std::string& bucket, const std::string& name) = 0;
+    virtual Result<std::unique_ptr<ObjectReader>> open(const BucketRef& bucket, const std::string& name) = 0;
     // Part of it. The range must lie inside.
     virtual Result<std::unique_ptr<ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset,
         std::uint64_t length) = 0;
-    virtual Result<ObjectInfo> stat(const std::string& bucket, const std::string& name) = 0;
-    virtual Result<std::unique_ptr<ObjectWriter>> begin_write(const std::string& bucket, const std::string& name, WriteOptions options) = 0;
+    virtual Result<ObjectInfo> stat(const BucketRef& bucket, const std::string& name) = 0;
+    virtual Result<std::unique_ptr<ObjectWriter>> begin_write(const BucketRef& bucket, const std::string& name, WriteOptions options) = 0;
     virtual Result<void> erase(const std::string& bucket, const std::string& name) = 0;
     // The same, but what has this created_seq or a later one stays: Code::not_found. What the object was.
-    virtual Result<ObjectInfo> erase_created_before(const std::string& bucket, const std::string& name, std::uint64_t created_seq_end,
+    virtual Result<ObjectInfo> erase_created_before(const BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end,
         const ChangeGuard* guard = nullptr) = 0;
     // Adds to an object's custom metadata, or replaces all of it. Content, version and times stay as they are: a version
     // stands for a content. The object as it is afterwards.
@@ -126,7 +142,7 @@ public:
         bool replace, bool sync) = 0;
 
     // Objects after a name (exclusive) whose names start with prefix; at most objects_max.
-    virtual Result<ScanPage> scan(const std::string& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) = 0;
+    virtual Result<ScanPage> scan(const BucketRef& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) = 0;
     // The counter that the next created object will get: objects with a smaller created_seq exist by now.
     virtual std::uint64_t next_created_seq() const = 0;
 

@@ -141,6 +141,9 @@ Result<void> TransformStatus::validate() const {
 Result<void> Directive::validate() const {
     MILLRACE_TRY(check_id("job id", job));
     if (!in_range(desired, Desired::prepare, Desired::forget)) return bad("directive with an unknown desired state");
+    if (pins.source_uid.size() > kIdBytesMax || pins.destination_uid.size() > kIdBytesMax || pins.transforms.size() > kPipelineMax + 1) {
+        return bad("directive with impossible pins");
+    }
     if (parts == 0 || parts > kPartsMax || part >= parts) return bad("directive with an impossible part of a list");
     if (has_spec) return parts > 1 ? spec.validate_part() : spec.validate();
     return {};

@@ -52,6 +52,26 @@ struct JobSpec {
     Result<void> validate_part() const;  // the objects are a part of a list, and descend
     // Those that every object passes through, in order; none when it is copied or removed.
     std::vector<std::string> transforms() const;
+    // Whether it makes objects in the destination.
+    bool writes() const { return operation != Operation::remove && dry_run == DryRun::no; }
+};
+
+struct PinnedTransform {
+    std::string name;
+    std::uint64_t digest = 0;  // of what it computes: spec::digest()
+    MSGPACK_DEFINE_MAP(name, digest)
+    friend bool operator==(const PinnedTransform&, const PinnedTransform&) = default;
+};
+
+// What the names in a JobSpec meant when the job was submitted: another bucket or transform of the name is not it. Empty, as of a job
+// from before there were pins: whatever has the name.
+struct Pins {
+    std::string source_uid;
+    std::string destination_uid;              // empty when nothing is written
+    std::vector<PinnedTransform> transforms;  // those of JobSpec::transforms(), in order
+    MSGPACK_DEFINE_MAP(source_uid, destination_uid, transforms)
+    bool empty() const { return source_uid.empty(); }
+    friend bool operator==(const Pins&, const Pins&) = default;
 };
 
 struct Node {
@@ -193,7 +213,8 @@ struct Directive {
     // knows nothing of parts drops the message instead of taking one for the whole.
     std::uint32_t part = 0;
     std::uint32_t parts = 1;
-    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, has_spec, spec, part, parts)
+    Pins pins;                   // of this epoch
+    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, has_spec, spec, part, parts, pins)
     Result<void> validate() const;
 };
 
@@ -235,8 +256,9 @@ struct SliceStatus {
     std::uint32_t in_flight = 0;
     std::uint64_t checkpoint_bytes = 0;
     std::uint64_t failures_forgiven = 0;  // of attempts that began before this directive: they do not count towards the job's limit
+    std::uint64_t outputs_lost = 0;  // of settled objects: not there any more when the job started again; of the first thousand of a slice
     MSGPACK_DEFINE_MAP(job, revision, incarnation, seq, state, reason, counters, total_objects, total_bytes, total_known,
-                       in_flight, checkpoint_bytes, failures_forgiven)
+                       in_flight, checkpoint_bytes, failures_forgiven, outputs_lost)
     Result<void> validate() const;
 };
 

@@ -72,13 +72,13 @@ void CatalogKeeper::destroy(Change& change) {
     std::erase_if(change.known.buckets, [&](const wire::BucketEntry& bucket) {
         const auto& gone = change.wanted.destroyed_uids;
         if (std::ranges::find(gone, bucket.uid) == gone.end()) return false;
-        const std::string name = store_.renamed_bucket(bucket.uid).value_or(bucket.name);
-        if (!store_.has_bucket(name)) return true;
-        if (auto destroyed = store_.destroy_bucket(name); !destroyed) {
-            change.problems.push_back({name, "it could not be destroyed: " + destroyed.error().context});
+        const auto name = store_.bucket_of_uid(bucket.uid);
+        if (!name) return true;
+        if (auto destroyed = store_.destroy_bucket(*name); !destroyed) {
+            change.problems.push_back({*name, "it could not be destroyed: " + destroyed.error().context});
             return false;
         }
-        log::info("bucket destroyed", {{"bucket", name}});
+        log::info("bucket destroyed", {{"bucket", *name}});
         return true;
     });
 }
@@ -124,7 +124,7 @@ void CatalogKeeper::create(Change& change, const wire::BucketEntry& bucket) {
     if (named != known.end() && named->uid != bucket.uid) return problem("another bucket still has the name here");
     if (same != known.end() && same->name != bucket.name) return;  // its renaming is the problem
     if (!store_.has_bucket(bucket.name)) {
-        if (auto created = store_.create_bucket(bucket.name, bucket.small_object_bytes_max); !created) return problem(created.error().context);
+        if (auto created = store_.create_bucket(bucket.name, bucket.small_object_bytes_max, bucket.uid); !created) return problem(created.error().context);
         log::info("bucket created", {{"bucket", bucket.name}});
     }
     if (same == known.end()) {

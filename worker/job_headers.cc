@@ -31,6 +31,7 @@ void add_job_headers(http::Headers& headers, const JobPut& put) {
     headers.set("Millrace-Source-Version", std::to_string(made.source_version));
     headers.set("Millrace-Source-Checksum", std::to_string(made.source_checksum));
     headers.set("Millrace-Transform-Digest", std::to_string(made.transform_digest));
+    if (!put.bucket_uid.empty()) headers.set("Millrace-Bucket-Uid", put.bucket_uid);
     if (put.checksum) {
         headers.set("Ais-Checksum-Type", "xxhash2");
         headers.set("Ais-Checksum-Value", checksum_text(*put.checksum));
@@ -48,6 +49,7 @@ Result<std::optional<JobPut>> read_job_headers(const http::Headers& headers) {
     put.job = JobId(std::string(*job));
     put.slice = TargetId(std::string(headers.find("Millrace-Slice").value_or("")));
     MILLRACE_TRY_ASSIGN(put.fence, number(headers, "Millrace-Fence"));
+    put.bucket_uid = headers.find("Millrace-Bucket-Uid").value_or("");
     put.provenance.job = put.job.str();
     MILLRACE_TRY_ASSIGN(put.provenance.epoch, number(headers, "Millrace-Epoch"));
     put.provenance.source_bucket = headers.find("Millrace-Source-Bucket").value_or("");

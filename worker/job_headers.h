@@ -16,6 +16,7 @@ struct JobPut {
     std::uint64_t fence = 0;  // fences.h
     store::Provenance provenance;
     std::map<std::string, std::string> custom{};  // metadata that a copy keeps
+    std::string bucket_uid{};                     // of the destination; empty: whatever has its name
     std::optional<std::uint64_t> checksum{};      // of the content, where it is known before; goes out as for any put
 };
 

@@ -41,11 +41,12 @@ Task<void> LaneWorkers::work(std::shared_ptr<LaneWorkers> self, std::size_t plac
     Lane& lane = self->lanes_.at(place);
     while (auto object = self->queue_->next(place)) {
         const std::atomic<bool>& over = *object->context->over;
-        worker.running = object->context;
+        const std::shared_ptr<const SliceContext> context = object->context;
+        worker.running = context;
         auto result = over ? not_begun() : co_await execute(*object->context, lane, std::move(object->dispatch.name), object->dispatch.isolated);
         worker.running.reset();
         const bool interrupted = !result && over;
-        if (self->queue_->completed({object->dispatch.ticket, std::move(result), interrupted})) self->tell_();
+        if (self->queue_->completed({object->dispatch.ticket, std::move(result), interrupted, context})) self->tell_();
         if (over) co_await asio::this_coro::reset_cancellation_state();  // what was cancelled was the attempt
         co_await next_turn();  // the lane's other objects get their turn
     }

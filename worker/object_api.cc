@@ -67,7 +67,8 @@ Task<void> ObjectApi::answer(http::Request& request, http::Response& response, c
     Result<void> outcome = validate_object_name(name);
     if (outcome && co_await redirected(request, response, name, redirect_status)) co_return;
     if (outcome && request.method != "GET" && request.method != "HEAD") outcome = cluster_.may_change();
-    if (outcome && !store_.has_bucket(bucket)) outcome = unknown_bucket(bucket);
+    const bool is_pinned = request.headers.find("Millrace-Bucket-Uid").has_value();  // then it is not known here yet, or no more
+    if (outcome && !is_pinned && !store_.has_bucket(bucket)) outcome = unknown_bucket(bucket);
     if (outcome) outcome = co_await (this->*handler)(request, response, bucket, name);
     // Once the object has begun, returning without finish() cuts the connection.
     if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error());
@@ -110,6 +111,7 @@ Task<Result<void>> ObjectApi::copy(http::Request& request, http::Response& respo
 
 Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, const std::string& bucket, const std::string& name) {
     MILLRACE_CO_TRY_ASSIGN(const std::optional<JobPut> job, read_job_headers(request.headers));
+    const store::BucketRef destination(bucket, job ? std::string_view(job->bucket_uid) : std::string_view());
     store::WriteOptions options;
     options.size = request.size();
     MILLRACE_CO_TRY_ASSIGN(options.expected_checksum, expected_checksum(request.headers));
@@ -123,7 +125,7 @@ Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, co
         options.provenance = job->provenance;
         options.custom = job->custom;
     }
-    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectWriter> writer, store_.begin_write(bucket, name, std::move(options)));
+    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectWriter> writer, store_.begin_write(destination, name, std::move(options)));
     MILLRACE_CO_TRY(co_await pump(request, *writer));
     co_return co_await writer->commit();
 }
@@ -135,8 +137,9 @@ Task<Result<void>> ObjectApi::get(http::Request& request, http::Response& respon
     co_return Result<void>{};
 }
 
-Task<Result<void>> ObjectApi::head(http::Request&, http::Response& response, const std::string& bucket, const std::string& name) {
-    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, store_.stat(bucket, name));
+Task<Result<void>> ObjectApi::head(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    const store::BucketRef meant(bucket, request.headers.find("Millrace-Bucket-Uid").value_or(""));
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, store_.stat(meant, name));
     http::Headers headers = object_headers(info, cluster_.self());
     add_place_headers(headers, cluster_.self(), bucket, name);
     co_return co_await response.send_head(200, std::move(headers), info.size);

@@ -38,12 +38,24 @@ bool same_origin(const store::Provenance& a, const store::Provenance& b) {
 // What was created after the job was submitted is not part of it, though it has the name of an object that is.
 Outcome remove(const SliceContext& slice, const std::string& name) {
     const bool is_dry = slice.spec.dry_run != wire::DryRun::no;
-    auto removed = is_dry ? slice.store.stat(slice.spec.source, name)
-                          : slice.store.erase_created_before(slice.spec.source, name, slice.created_seq_end, slice.guard.get());
+    auto removed = is_dry ? slice.store.stat(slice.source(), name)
+                          : slice.store.erase_created_before(slice.source(), name, slice.created_seq_end, slice.guard.get());
     const bool is_gone = removed ? removed->created_seq >= slice.created_seq_end : removed.error().code == Code::not_found;
     if (is_gone) return ExecutionResult{.skipped = true};
     if (!removed) return failed(Blame::sink, removed.error());
     return ExecutionResult{.bytes_in = removed->size};
+}
+
+// The object as it is now; one that was created after the submit is as good as gone, whatever was there before.
+Result<std::unique_ptr<store::ObjectReader>> open_selected(const SliceContext& slice, const std::string& name) {
+    MILLRACE_TRY_ASSIGN(std::unique_ptr<store::ObjectReader> reader, slice.store.open(slice.source(), name));
+    if (reader->info().created_seq < slice.created_seq_end) return reader;
+    return fail(Code::not_found, "object \"ais://" + slice.spec.source + "/" + name + "\"" + " was stored after the job was submitted, and is not part of it");
+}
+
+// That the source bucket is not here (yet) is not the object's fault.
+std::unexpected<Failure> not_opened(const Error& error) {
+    return failed(error.code == Code::unavailable ? Blame::sink : Blame::source, error);
 }
 
 // Whether the policy leaves what is there. An output of this very job never counts as there: it may be being made again.
@@ -56,13 +68,14 @@ bool keeps_existing(const SliceContext& slice, const store::Provenance& wanted, 
 // What is known of the destination, wherever it is; nullopt when it does not exist.
 Task<Result<std::optional<store::ObjectInfo>>> find_existing(const SliceContext& slice, Lane& lane, const TargetId& owner, const std::string& name) {
     if (owner == slice.cluster.self()) {
-        auto info = slice.store.stat(slice.spec.destination, name);
+        auto info = slice.store.stat(slice.destination(), name);
         if (info) co_return std::optional(std::move(*info));
         if (info.error().code == Code::not_found) co_return std::optional<store::ObjectInfo>();
         co_return info.error();
     }
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, slice.cluster.endpoint(owner));
     http::ClientRequest request{.method = "HEAD", .target = "/v1/objects/" + slice.spec.destination + "/" + encode_object_path(name)};
+    if (!slice.pins.destination_uid.empty()) request.headers.set("Millrace-Bucket-Uid", slice.pins.destination_uid);
     request.deadline = steady_now() + std::chrono::seconds(10);
     MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch(*lane.client, endpoint, request));
     if (reply.status == 404) co_return std::optional<store::ObjectInfo>();
@@ -92,7 +105,7 @@ struct Work {
 
 private:
     bool changed_meanwhile() const {
-        const auto now = slice.store.stat(run.bucket, run.name);
+        const auto now = slice.store.stat(slice.source(), run.name);
         return !now || now->version != reader.info().version;
     }
 };
@@ -100,6 +113,7 @@ private:
 // A copy is checked against the content that was read, and keeps the metadata.
 JobPut put_of(const Work& work, const store::Provenance& provenance) {
     JobPut put{work.slice.job, work.slice.cluster.self(), work.slice.fence, provenance};
+    put.bucket_uid = work.slice.pins.destination_uid;
     if (!work.transforms.empty()) return put;
     put.checksum = work.reader.info().checksum;
     put.custom = work.reader.info().custom;
@@ -122,7 +136,7 @@ Task<Outcome> make_here(Work& work, const std::string& destination, const store:
     options.custom = std::move(put.custom);
     options.provenance = std::move(put.provenance);
     options.guard = work.slice.guard.get();
-    auto writer = work.slice.store.begin_write(work.slice.spec.destination, destination, std::move(options));
+    auto writer = work.slice.store.begin_write(work.slice.destination(), destination, std::move(options));
     if (!writer) co_return failed(Blame::sink, writer.error());
     const runtime::RunResult ran = co_await work.feed(**writer);
     if (!ran) co_return failed(ran.error());
@@ -153,10 +167,10 @@ Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::strin
 Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, bool isolated) {
     const wire::JobSpec& spec = slice.spec;
     if (spec.operation == wire::Operation::remove) co_return remove(slice, name);
-    const auto transforms = TransformChain::find(slice.transforms, slice.spool, slice.chain);
+    const auto transforms = TransformChain::find(slice.transforms, slice.spool, slice.chain, slice.pins.transforms);
     if (!transforms) co_return failed(Blame::transform, transforms.error());
-    auto reader = slice.store.open(spec.source, name);
-    if (!reader) co_return failed(Blame::source, reader.error());
+    auto reader = open_selected(slice, name);
+    if (!reader) co_return not_opened(reader.error());
 
     const std::string destination = slice.rename.apply(name);
     if (auto valid = validate_object_name(destination); !valid) co_return failed(Blame::sink, valid.error().during("output name"));

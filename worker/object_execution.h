@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/rename.h"
+#include "state/slice_store.h"
 #include "store/object_store.h"
 #include "wire/messages.h"
 #include "worker/cluster_view.h"
@@ -36,6 +37,10 @@ struct SliceContext {
     std::shared_ptr<const store::ChangeGuard> guard{};  // every change is made under it
     // Set when what runs under this context is to end: it was paused, stopped or ordered anew.
     std::shared_ptr<std::atomic<bool>> over = std::make_shared<std::atomic<bool>>(false);
+    state::SlicePins pins{};  // of the epoch: what has the names otherwise is waited out, never used
+
+    store::BucketRef source() const { return {spec.source, pins.source_uid}; }
+    store::BucketRef destination() const { return {spec.destination, pins.destination_uid}; }
 };
 
 struct ExecutionResult {

@@ -23,6 +23,7 @@ struct Completion {
     std::uint64_t ticket = 0;
     std::expected<ExecutionResult, Failure> result;
     bool interrupted = false;  // failed under a context that is over: nothing is known of the object
+    std::shared_ptr<const SliceContext> context{};  // under which it ran
 };
 
 class RunQueue {

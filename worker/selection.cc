@@ -15,8 +15,9 @@ Selection::Selection(const JobId& job, wire::JobSpec spec, std::uint64_t created
       slices_(slices) {}
 
 Result<Selection> Selection::make(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, store::ObjectStore& store,
-                                  state::SliceStore& slices) {
+                                  state::SliceStore& slices, const std::string& source_uid) {
     Selection selection(job, std::move(spec), created_seq_end, store, slices);
+    selection.source_uid_ = source_uid;
     if (!selection.spec_.name_template.empty()) {
         MILLRACE_TRY_ASSIGN(selection.template_, NameTemplate::parse(selection.spec_.name_template));
         selection.prefix_ = selection.template_->prefix();
@@ -34,7 +35,7 @@ Result<void> Selection::check_collision(const std::string& name) const {
         if (spec_.has_list) {
             selected = std::ranges::binary_search(spec_.objects, rival);
         } else if (rival.starts_with(prefix_)) {
-            const auto info = store_.stat(spec_.source, rival);
+            const auto info = store_.stat(source(), rival);
             if (!info && info.error().code != Code::not_found) return info.error();
             selected = info && contains(rival, *info);
         }
@@ -50,7 +51,7 @@ Result<Selection::SurveyPage> Selection::survey(const std::string& after) const 
     // Each name is looked at once more for each extension that may give it a rival.
     const std::size_t names_max = kSurveyPage / (1 + spec_.ext.size()) + 1;
     if (spec_.has_list) return survey_list(after, names_max);
-    MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(spec_.source, prefix_, after, names_max));
+    MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(source(), prefix_, after, names_max));
     SurveyPage counted{.last = after, .at_end = page.at_end};
     for (const store::ListedObject& object : page.objects) {
         counted.last = object.name;
@@ -66,8 +67,8 @@ Result<Selection::SurveyPage> Selection::survey_list(const std::string& after, s
     SurveyPage counted{.last = after};
     auto next = std::ranges::upper_bound(spec_.objects, after);
     for (; next != spec_.objects.end() && counted.objects < names_max; ++next) {
-        const auto info = store_.stat(spec_.source, *next);
-        if (info) counted.bytes += info->size;
+        const auto info = store_.stat(source(), *next);
+        if (info && info->created_seq < created_seq_end_) counted.bytes += info->size;
         if (!info && info.error().code != Code::not_found) return info.error();
         if (rename_.can_collide()) MILLRACE_TRY(check_collision(*next));
         ++counted.objects;
@@ -84,7 +85,7 @@ Result<Selection::Fed> Selection::feed(const FeedRequest& request) const {
     const Instant begun = steady_now();
     for (int pages = 0; pages < kFeedPagesMax && fed.objects.empty() && steady_now() - begun < kFeedTimeMax; ++pages) {
         const std::size_t rows = std::min(kFeedScanPage, template_ ? kFeedScanPage : request.names_max);
-        MILLRACE_TRY_ASSIGN(store::ScanPage page, store_.scan(spec_.source, prefix_, fed.scanned_to, rows));
+        MILLRACE_TRY_ASSIGN(store::ScanPage page, store_.scan(source(), prefix_, fed.scanned_to, rows));
         for (store::ListedObject& object : page.objects) {
             if (fed.objects.size() == request.names_max) return fed;
             if (!request.up_to.empty() && object.name > request.up_to) {

@@ -18,8 +18,9 @@ namespace millrace::worker {
 class Selection {
 public:
     // created_seq_end: objects created from there on are not part of the job.
+    // source_uid: of the bucket; while another has its name, calls are Code::unavailable. Empty: any.
     static Result<Selection> make(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, store::ObjectStore& store,
-                                  state::SliceStore& slices);
+                                  state::SliceStore& slices, const std::string& source_uid = "");
 
     struct SurveyPage {
         std::uint64_t objects = 0;
@@ -39,6 +40,7 @@ public:
 
 private:
     Selection(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, store::ObjectStore& store, state::SliceStore& slices);
+    store::BucketRef source() const { return {spec_.source, source_uid_}; }
     bool contains(const std::string& name, const store::ObjectInfo& info) const;
     Result<void> check_collision(const std::string& name) const;
     Result<SurveyPage> survey_list(const std::string& after, std::size_t names_max) const;
@@ -49,6 +51,7 @@ private:
     wire::JobSpec spec_;
     RenameRule rename_;
     std::uint64_t created_seq_end_;
+    std::string source_uid_;
     std::string prefix_;
     std::optional<NameTemplate> template_;
     store::ObjectStore& store_;

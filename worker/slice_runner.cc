@@ -9,6 +9,7 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "runtime/stream_communicator.h"
+#include "worker/lookback.h"
 #include "worker/progress_record.h"
 
 namespace millrace::worker {
@@ -108,7 +109,8 @@ Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& e
     std::vector<std::string> objects = std::exchange(spec.objects, {});
     wire::JobSpec without_list = spec;
     spec.objects = std::move(objects);
-    MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, std::move(spec), order.created_seq_end, environment.store, environment.slices));
+    MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, std::move(spec), order.created_seq_end, environment.store, environment.slices,
+                                                             order.pins.source_uid));
     MILLRACE_TRY_ASSIGN(const std::optional<state::SliceCheckpoint> checkpoint, environment.slices.checkpoint(job));
     Progress progress = checkpoint ? from_record(*checkpoint) : Progress{};
     std::unique_ptr<SliceRunner> runner(
@@ -141,12 +143,15 @@ Result<std::shared_ptr<SliceContext>> SliceRunner::make_context(const state::Sli
     const JobId job(order.job);
     const std::uint64_t fence = make_fence(order.epoch, order.incarnation);
     MILLRACE_TRY_ASSIGN(Fences::Pass pass, environment_.fences.begin(job, environment_.cluster.self(), fence));
-    return std::make_shared<SliceContext>(SliceContext{
+    auto context = std::make_shared<SliceContext>(SliceContext{
         job, spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order.epoch, fence, order.created_seq_end, environment_.store,
         environment_.spool, environment_.transforms, environment_.cluster, std::make_shared<const Fences::Pass>(std::move(pass))});
+    context->pins = order.pins;
+    return context;
 }
 
 Result<void> SliceRunner::adopt(const state::SliceOrder& order) {
+    const bool is_again = order.epoch > order_.epoch;
     MILLRACE_TRY_ASSIGN(std::shared_ptr<SliceContext> context, make_context(order));
     const bool goes_on = order.epoch == order_.epoch && desired_of(order) == Desired::run && !*context_->over;
     if (goes_on) {
@@ -158,6 +163,25 @@ Result<void> SliceRunner::adopt(const state::SliceOrder& order) {
     context_ = std::move(context);
     machine_.order(desired_of(order_), order_.pass, true);
     log::info("slice ordered", {{"job", order_.job}, {"revision", order_.revision}, {"desired", order_.desired}, {"epoch", order_.epoch}});
+    if (is_again) look_back();
+    kick();
+    return {};
+}
+
+void SliceRunner::look_back() {
+    const bool nothing_settled = durable_.phase == Phase::main && durable_.watermark.empty();
+    if (order_.epoch == 1 || nothing_settled || !spec_.writes() || desired_of(order_) != Desired::run) return;
+    tasks_.spawn(run_lookback(durable_.phase == Phase::main ? durable_.watermark : ""));
+}
+
+Task<void> SliceRunner::run_lookback(std::string settled_to) {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    const std::shared_ptr<const SliceContext> context = context_;
+    auto count = [this, context, &settled_to] { return count_lost_outputs(*context, selection_, environment_.slices, settled_to); };
+    const Result<std::uint64_t> lost = co_await environment_.blocking.run(std::move(count));
+    if (!lost || *lost == outputs_lost_) co_return;  // what cannot be read meets the slice elsewhere
+    outputs_lost_ = *lost;
+    log::warn("outputs of settled objects are not there any more", {{"job", order_.job}, {"outputs", outputs_lost_}});
     kick();
     return {};
 }
@@ -214,7 +238,7 @@ void SliceRunner::pump() {
             machine_.rewind(durable_);
         }
         if (!rewind_) {
-            if (machine_.wants_survey() && !surveying_) tasks_.spawn(run_survey());
+            if (machine_.wants_survey() && !surveying_ && buckets_ready()) tasks_.spawn(run_survey());
             feed(now);
             start_objects(machine_.dispatch(now));
         }
@@ -248,14 +272,24 @@ void SliceRunner::feed(Instant now) {
     post_kick(environment_.control, door_);  // the loop's other work gets its turn
 }
 
+Result<void> SliceRunner::buckets_ready() const {
+    if (!order_.pins.source_uid.empty()) MILLRACE_TRY(environment_.store.check_bucket(context_->source()));
+    if (!order_.pins.destination_uid.empty()) MILLRACE_TRY(environment_.store.check_bucket(context_->destination()));
+    return {};
+}
+
 Result<void> SliceRunner::transforms_ready() const {
-    for (const std::string& transform : context_->chain) MILLRACE_TRY(environment_.transforms.ready(transform));
+    const auto& pinned = order_.pins.transforms;
+    for (std::size_t i = 0; i < context_->chain.size(); ++i) {
+        MILLRACE_TRY(environment_.transforms.ready(context_->chain[i], i < pinned.size() ? pinned[i].digest : 0));
+    }
     return {};
 }
 
 void SliceRunner::check_transform() {
     waits_for_transform_ = false;
-    const Result<void> ready = transforms_ready();
+    Result<void> ready = buckets_ready();
+    if (ready) ready = transforms_ready();
     if (!ready && ready.error().code == Code::conflict && desired_of(order_) != Desired::stop) {
         machine_.give_up(ready.error().context);  // nobody starts it again by himself
     } else if (!ready) {
@@ -285,7 +319,9 @@ void SliceRunner::collect() {
 }
 
 void SliceRunner::land(Completion& completion, Instant now) {
-    if (completion.interrupted) return machine_.not_started(completion.ticket);
+    // What was made with what the job was about before is made again.
+    const bool is_former = completion.context && completion.context != context_ && completion.context->pins != order_.pins;
+    if (completion.interrupted || is_former) return machine_.not_started(completion.ticket);
     if (!completion.result) {
         const Failure& failure = completion.result.error();
         log::debug("object attempt failed", {{"job", order_.job}, {"ticket", completion.ticket}, {"error", failure.error}});
@@ -314,8 +350,8 @@ Task<void> SliceRunner::run_survey() {
         auto survey = [this, after] { return selection_.survey(after); };
         const Result<Selection::SurveyPage> page = co_await environment_.blocking.run(std::move(survey));
         if (!page) {
-            machine_.give_up(page.error().context);
-            break;
+            if (page.error().code != Code::unavailable) machine_.give_up(page.error().context);
+            break;  // else the bucket is not here at the moment
         }
         machine_.surveyed(page->objects, page->bytes, page->last, page->at_end);
         kick();
@@ -384,6 +420,7 @@ wire::SliceStatus SliceRunner::status() const {
     status.in_flight = static_cast<std::uint32_t>(machine_.in_flight() - std::min(machine_.in_flight(), queue_->waiting()));
     status.checkpoint_bytes = checkpoint_bytes_;
     status.failures_forgiven = machine_.failures_forgiven();
+    status.outputs_lost = outputs_lost_;
     return status;
 }
 

@@ -51,6 +51,8 @@ public:
 
     // A newer order, written down already. What runs ends, unless it goes on as it was.
     Result<void> adopt(const state::SliceOrder& order);
+    // A job that started again: looks whether what it had settled is still there, and reports it.
+    void look_back();
     const state::SliceOrder& order() const { return order_; }
 
     // Looks at what is to be done now; called after every event that may matter (a transform's or a target's change).
@@ -83,6 +85,8 @@ private:
     void feed(Instant now);
     static void post_kick(Loop& control, const std::shared_ptr<Door>& door);
     void check_transform();
+    // Code::unavailable while one of them that the job pins is not here.
+    Result<void> buckets_ready() const;
     // Code::conflict when one was given up until somebody starts it again.
     Result<void> transforms_ready() const;
     void start_objects(const std::vector<Dispatch>& chosen);
@@ -91,6 +95,7 @@ private:
     void land(Completion& completion, Instant now);
     Task<void> run_survey();
     Task<void> run_checkpoint(CheckpointWork work);
+    Task<void> run_lookback(std::string settled_to);
     Task<Result<void>> confirm_remote(const RemoteOutputs::ByTarget& outputs);
     void report();
     void arm_timer();
@@ -123,6 +128,7 @@ private:
     Progress durable_;                  // the last checkpoint
     RemoteOutputs remote_outputs_;      // since the last checkpoint
     std::uint64_t checkpoint_bytes_ = 0;
+    std::uint64_t outputs_lost_ = 0;
     metrics::Counter done_metric_;
     metrics::Counter failed_metric_;
     metrics::Counter moved_bytes_metric_;

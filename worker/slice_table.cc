@@ -12,6 +12,13 @@ constexpr std::size_t kNamesInPlaceMax = 10'000;  // the list of a job is writte
 constexpr auto kForgottenFencesKept = std::chrono::hours(24 * 30);
 constexpr std::uint32_t kForgottenPerCleaning = 1000;
 constexpr std::size_t kSharingRoundsMax = 8;
+
+state::SlicePins to_record(const wire::Pins& pins) {
+    state::SlicePins record{pins.source_uid, pins.destination_uid, {}};
+    for (const wire::PinnedTransform& pinned : pins.transforms) record.transforms.push_back({pinned.name, pinned.digest});
+    return record;
+}
+
 }  // namespace
 
 SliceTable::SliceTable(SliceEnvironment environment, std::function<void(const wire::Message&)> send)
@@ -39,7 +46,7 @@ Result<void> SliceTable::restore() {
             continue;
         }
         log::info("slice restored", {{"job", job}, {"incarnation", order.incarnation}, {"revision", order.revision}});
-        runners_.emplace(job, std::move(*runner));
+        runners_.emplace(job, std::move(*runner)).first->second->look_back();
     }
     share_places();
     kick_all();
@@ -108,6 +115,7 @@ Task<Result<void>> SliceTable::adopt(wire::Directive directive) {
     order.desired = static_cast<int>(directive.desired);
     order.epoch = directive.epoch;
     order.pass = directive.pass;
+    if (!directive.pins.empty()) order.pins = to_record(directive.pins);  // a proxy from before pins tells none
     if (directive.desired == wire::Desired::stop) MILLRACE_CO_TRY(environment_.fences.stop(job, directive.epoch));
     if (found != runners_.end()) {
         MILLRACE_CO_TRY(environment_.slices.put_order(order, nullptr));

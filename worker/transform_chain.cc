@@ -41,12 +41,15 @@ runtime::RunResult copy_failed(const Error& error) {
 
 }  // namespace
 
-Result<TransformChain> TransformChain::find(const TransformTable& transforms, const SpoolFolder& spool, std::span<const std::string> names) {
+Result<TransformChain> TransformChain::find(const TransformTable& transforms, const SpoolFolder& spool, std::span<const std::string> names,
+                                            std::span<const state::PinnedDigest> pinned) {
     TransformChain chain(spool);
-    for (const std::string& name : names) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const std::string& name = names[i];
+        const std::uint64_t digest = i < pinned.size() ? pinned[i].digest : 0;
         std::shared_ptr<const Transform> transform = transforms.find(name);
-        if (!transform) {
-            MILLRACE_TRY(transforms.ready(name));
+        if (!transform || (digest != 0 && transform->digest != digest)) {
+            MILLRACE_TRY(transforms.ready(name, digest));
             return fail(Code::unavailable, "transform '" + name + "' is not running here");
         }
         chain.transforms_.push_back(std::move(transform));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "state/slice_store.h"
 #include "store/object_store.h"
 #include "worker/lanes.h"
 #include "worker/spool.h"
@@ -17,8 +18,10 @@ namespace millrace::worker {
 
 class TransformChain {
 public:
-    // Code::unavailable, with the reason, while one of them is not here.
-    static Result<TransformChain> find(const TransformTable& transforms, const SpoolFolder& spool, std::span<const std::string> names);
+    // Code::unavailable, with the reason, while one of them is not here. pinned: nothing, or a digest for each of the names, while another
+    // has the name it is not here.
+    static Result<TransformChain> find(const TransformTable& transforms, const SpoolFolder& spool, std::span<const std::string> names,
+                                       std::span<const state::PinnedDigest> pinned = {});
 
     // Whether it leaves objects as they are.
     bool empty() const { return transforms_.empty(); }

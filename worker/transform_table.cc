@@ -111,13 +111,17 @@ std::shared_ptr<const Transform> TransformTable::find(const std::string& name) c
     return found == held_.end() ? nullptr : found->second.transform;
 }
 
-Result<void> TransformTable::ready(const std::string& name) const {
+Result<void> TransformTable::ready(const std::string& name, std::uint64_t digest) const {
     const std::lock_guard lock(mutex_);
     const auto found = held_.find(name);
     if (found == held_.end()) {
         return fail(Code::unavailable, "transform '" + name + "' does not exist; register it with: millrace etl init");
     }
     if (!found->second.transform) return fail(Code::unavailable, found->second.problem);
+    if (digest != 0 && digest != found->second.transform->digest) {
+        return fail(Code::unavailable, "transform '" + name + "' on this target has digest " + checksum_text(found->second.transform->digest) +
+            " instead of " + checksum_text(digest) + ": it is another than the one that is meant");
+    }
     const runtime::InstanceStatus status = found->second.transform->instance->status();
     if (status.state == runtime::InstanceState::running) {
         if (found->second.image.empty() && !status.image.empty()) {

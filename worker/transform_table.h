@@ -34,8 +34,8 @@ public:
     // nullptr when there is none that is enabled.
     std::shared_ptr<const Transform> find(const std::string& name) const;
     // Success when objects can be fed to it now, else the reason: Code::unavailable, or Code::conflict when it was given up and
-    // waits for somebody to start it again.
-    Result<void> ready(const std::string& name) const;
+    // waits for somebody to start it again. digest: of the one that is meant, while there is another it is not ready; 0: any.
+    Result<void> ready(const std::string& name, std::uint64_t digest = 0) const;
     std::vector<wire::TransformReport> report() const;
     // Brings what is measured of each, rather than counted, up to date.
     void measure() const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "spec/transform_spec.h"
+
 namespace millrace::sim {
 
 void Disk::lose_power() {
@@ -11,13 +13,33 @@ void Disk::lose_power() {
     for (auto& [where, stored] : outputs) stored.newest = stored.durable;
 }
 
+std::string Disk::uid_of(const std::string& bucket) const {
+    const auto found = std::ranges::find(catalog.buckets, bucket, &wire::BucketEntry::name);
+    return found == catalog.buckets.end() ? "" : found->uid;
+}
+
+std::uint64_t Disk::digest_of(const std::string& transform) const {
+    const auto found = digests.find(transform);
+    return found == digests.end() ? 0 : found->second;
+}
+
+void Disk::apply(const wire::Catalog& newer) {
+    if (newer.version <= catalog.version) return;
+    catalog = newer;
+    std::erase_if(outputs, [&](const auto& item) { return std::ranges::find(newer.destroyed_uids, item.first.first) != newer.destroyed_uids.end(); });
+    digests.clear();
+    for (const wire::TransformEntry& entry : newer.transforms) digests[entry.name] = spec::digest(spec::parse_spec(entry.spec_json, entry.name)->spec);
+}
+
 Result<void> Disk::put(const Put& put) {
     if (!welcomes(put.output.job, put.output.slice, put.fence)) {
         return fail(Code::stale_epoch, "this output is from a run that was stopped or started again");
     }
     if (full) return fail(Code::no_space, "the disk is full");
+    const std::string uid = uid_of(put.bucket);
+    if (uid.empty() || uid != put.bucket_uid) return fail(Code::unavailable, "the bucket is not here");
     begin(put.output.job, put.output.slice, put.fence);
-    outputs[{put.bucket, put.name}].newest = put.output;
+    outputs[{uid, put.name}].newest = put.output;
     return {};
 }
 

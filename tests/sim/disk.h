@@ -26,6 +26,8 @@ struct Output {
     std::uint64_t version = 0;  // of the source it was made from
     std::string job;
     std::string slice;          // the target that made it
+    std::uint64_t epoch = 0;
+    std::uint64_t digest = 0;   // of the transform; of a copy 0
 };
 
 struct StoredOutput {
@@ -42,12 +44,14 @@ struct SliceDisk {
     std::uint64_t created_seq_end = 0;
     wire::JobSpec spec;
     std::map<std::string, std::uint64_t> selection;  // what the truth knows as selected
+    wire::Pins pins;
     std::optional<worker::Progress> checkpoint;
     std::map<std::string, worker::FailedObject> ledger;
 };
 
 struct Put {
     std::string bucket;
+    std::string bucket_uid;
     std::string name;
     Output output;
     std::uint64_t fence = 0;
@@ -61,6 +65,11 @@ public:
     // What is not durable is gone.
     void lose_power();
 
+    // The uid of the bucket that has the name here; empty: none has.
+    std::string uid_of(const std::string& bucket) const;
+    std::uint64_t digest_of(const std::string& transform) const;
+    // The newest wins. What was destroyed is gone for good.
+    void apply(const wire::Catalog& newer);
     // Refuses a put from an earlier run of the slice than the newest seen, or from one that was stopped, and any while the disk
     // is full.
     Result<void> put(const Put& put);
@@ -83,7 +92,9 @@ public:
     std::uint64_t next_seq = 1;
     bool full = false;
     std::map<std::string, Source> sources;
-    std::map<std::pair<std::string, std::string>, StoredOutput> outputs;         // by bucket and name
+    wire::Catalog catalog;
+    std::map<std::string, std::uint64_t> digests;                                // of the catalog's transforms
+    std::map<std::pair<std::string, std::string>, StoredOutput> outputs;         // by the bucket's uid and name
     std::map<std::pair<std::string, std::string>, std::uint64_t> fences;         // by job and slice; "*": every slice
     std::map<std::string, SliceDisk> slices;                                     // by job
 

@@ -25,6 +25,7 @@ Plan draw_plan(Random& random) {
     plan.fault_gap_ms_max = random.pick(std::vector<std::uint64_t>{300, 1000, 4000, 20'000});
     plan.change_gap_ms_max = random.pick(std::vector<std::uint64_t>{50, 300, 2000});
     plan.commands = random.chance(700);
+    plan.replacements = plan.commands && random.chance(500);
     if (random.chance(700)) {
         plan.weather = {.lost_permille = static_cast<std::uint32_t>(random.between(0, 300)),
                         .doubled_permille = static_cast<std::uint32_t>(random.between(0, 200)),

@@ -10,12 +10,17 @@ constexpr auto kTick = milliseconds(100);
 constexpr auto kSilenceMax = milliseconds(3000);
 const std::string kProxy = "proxy";
 constexpr std::size_t kPartBytesMax = 40;  // so that lists come in parts
+
+std::string program(std::uint64_t number) { return "{\"name\": \"transform\", \"cmd\": \"cat " + std::to_string(number) + "\"}"; }
+
 }  // namespace
 
 Proxy::Proxy(Cluster& cluster) : cluster_(cluster) {
     cluster_.network.attach(kProxy, [this](const std::string& from, const wire::Message& message) {
         if (is_up()) receive(from, message);
     });
+    for (const char* bucket : {"source", "destination-1", "destination-2"}) (void)catalog_.create_bucket(bucket, 0, 0);
+    (void)catalog_.add_transform("transform", program(0));
 }
 
 void Proxy::start() {
@@ -79,8 +84,11 @@ void Proxy::accept_what_is_refused() {
     }
 }
 
-bool Proxy::submit(const scheduler::Job& job, const std::vector<std::string>& objects) {
+bool Proxy::submit(scheduler::Job job, const std::vector<std::string>& objects) {
     if (!is_up()) return false;
+    auto pins = scheduler::pins_of(job.spec, catalog_);
+    if (!pins) return false;
+    job.pins = {{job.epoch, std::move(*pins)}};
     std::vector<std::string> targets;
     for (const TargetId& id : cluster_.target_ids()) targets.push_back(id.str());
     folder_.objects[job.id] = objects;
@@ -95,6 +103,52 @@ bool Proxy::command(const std::string& job, const scheduler::Scheduler::Command&
     const bool accepted = scheduler_->command(job, change, cluster_.world.now(), cluster_.world.unix_now_ns()).has_value();
     carry_out();
     return accepted;
+}
+
+bool Proxy::start_again(const std::string& job, scheduler::Again how, bool with_current) {
+    const std::int64_t now = cluster_.world.unix_now_ns();
+    return command(job, [&](scheduler::Job& live) { return scheduler::start_again(live, how, with_current, catalog_, now); });
+}
+
+bool Proxy::change_catalog(const scheduler::DesiredCatalog& changed) {
+    catalog_ = changed;
+    for (const std::string& uid : catalog_.wire().destroyed_uids) cluster_.truth.destroyed(uid);
+    for (const auto& [target, member] : membership_->members()) cluster_.network.send(kProxy, target, catalog_.wire());
+    scheduler_->check_unfinished([this](const scheduler::Job& job) { return scheduler::check_pins(job, catalog_, "resume"); },
+                                 cluster_.world.now(), cluster_.world.unix_now_ns());
+    carry_out();
+    return true;
+}
+
+bool Proxy::destroy_bucket(const std::string& bucket) {
+    if (!is_up() || scheduler_->user_of_bucket(bucket)) return false;
+    scheduler::DesiredCatalog changed = catalog_;
+    if (!changed.destroy_bucket(bucket)) return false;
+    cluster_.world.trace("user destroys " + bucket);
+    return change_catalog(changed);
+}
+
+bool Proxy::rename_bucket(const std::string& from, const std::string& to) {
+    if (!is_up() || scheduler_->user_of_bucket(from)) return false;
+    scheduler::DesiredCatalog changed = catalog_;
+    if (!changed.rename_bucket(from, to)) return false;
+    cluster_.world.trace("user renames " + from + " to " + to);
+    return change_catalog(changed);
+}
+
+bool Proxy::create_bucket(const std::string& bucket) {
+    scheduler::DesiredCatalog changed = catalog_;
+    if (!is_up() || !changed.create_bucket(bucket, 0, 0)) return false;
+    cluster_.world.trace("user creates " + bucket);
+    return change_catalog(changed);
+}
+
+bool Proxy::replace_transform(const std::string& transform) {
+    if (!is_up() || scheduler_->user_of_transform(transform)) return false;
+    scheduler::DesiredCatalog changed = catalog_;
+    if (!changed.remove_transform(transform) || !changed.add_transform(transform, program(++programs_))) return false;
+    cluster_.world.trace("user registers another " + transform);
+    return change_catalog(changed);
 }
 
 bool Proxy::remove(const std::string& job) {
@@ -163,6 +217,7 @@ void Proxy::receive_hello(const std::string& from, const wire::Hello& hello) {
                           .refused = joined ? "" : joined.error().context, .map = membership_->map(),
                           .lineage = lineage, .new_branch = membership_->find(from)->known.new_branch});
     if (!joined) return;
+    if (hello.catalog_version < catalog_.wire().version) cluster_.network.send(kProxy, from, catalog_.wire());
     if (!was_online || old_boot != hello.boot_id) scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
 }
 
@@ -171,9 +226,10 @@ void Proxy::receive_heartbeat(const std::string& from, const wire::Heartbeat& he
     const bool was_online = membership_->is_online(from);
     if (!membership_->heartbeat(from, heartbeat, now)) {
         cluster_.network.send(kProxy, from, wire::Heartbeat{.boot_id = "nobody"});  // unknown here: this makes it say hello
-    } else if (!was_online) {
-        scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
+        return;
     }
+    if (!was_online) scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
+    if (heartbeat.catalog_version < catalog_.wire().version) cluster_.network.send(kProxy, from, catalog_.wire());
 }
 
 void Proxy::carry_out() {
@@ -197,6 +253,7 @@ void Proxy::persist(const std::string& id) {
     msgpack::sbuffer buffer;
     msgpack::pack(buffer, job);
     folder_.jobs[id] = {buffer.data(), buffer.size()};
+    cluster_.truth.pinned(job);
     cluster_.world.trace("proxy: " + id + " " + std::string(scheduler::job_state_name(job.state)) + " revision " + std::to_string(job.revision) +
                          (job.reason.empty() ? "" : ": " + job.reason));
     const bool may_check = !cluster_.settings.copies;  // a folder may have been exchanged that nobody has looked at yet

@@ -10,6 +10,7 @@
 
 #include "scheduler/leadership.h"
 #include "scheduler/membership.h"
+#include "scheduler/pins.h"
 #include "scheduler/scheduler.h"
 
 namespace millrace::sim {
@@ -33,8 +34,15 @@ public:
     bool is_up() const { return scheduler_ != nullptr; }
 
     // The commands of a user. False when the proxy is down or the job's state does not allow it.
-    bool submit(const scheduler::Job& job, const std::vector<std::string>& objects);
+    bool submit(scheduler::Job job, const std::vector<std::string>& objects);
     bool command(const std::string& job, const scheduler::Scheduler::Command& change);
+    bool start_again(const std::string& job, scheduler::Again how, bool with_current);
+    // False when the proxy is down, or a job that has not ended uses what would change.
+    bool destroy_bucket(const std::string& bucket);
+    bool rename_bucket(const std::string& from, const std::string& to);
+    bool create_bucket(const std::string& bucket);
+    // Another one under its name.
+    bool replace_transform(const std::string& transform);
     bool remove(const std::string& job);
     // As it is known now; nullptr when the proxy is down or does not know it.
     const scheduler::Job* find(const std::string& job) const;
@@ -46,6 +54,7 @@ private:
     std::string boot_id() const { return "proxy-" + std::to_string(boot_); }
     void tick();
     void carry_out();
+    bool change_catalog(const scheduler::DesiredCatalog& changed);
     void persist(const std::string& job);
     // Acknowledged progress never goes back.
     void check_progress(const std::string& job, const std::string& target);
@@ -69,6 +78,9 @@ private:
     Folder folder_;
     std::optional<Folder> snapshot_;
     std::uint64_t branches_ = 0;
+    // Never of an older copy: what becomes of a catalog then is told by its own tests.
+    scheduler::DesiredCatalog catalog_{wire::Catalog{}};
+    std::uint64_t programs_ = 0;
 };
 
 }  // namespace millrace::sim

@@ -130,20 +130,32 @@ void Simulation::next_command() {
     world().after(world().random().between_ms(100, 6000), [this] {
         if (!faulty_) return;
         Random& random = world().random();
+        if (plan_.replacements && random.chance(300)) change_what_a_job_is_about();
         const std::string& job = random.pick(jobs_).job.id;
         const std::int64_t now = world().unix_now_ns();
         static const std::vector<std::string> kNames{"pause", "resume", "retry", "cancel"};
         const std::uint64_t which = random.below(10);
         const std::string& name = which < 3 ? kNames[0] : which < 7 ? kNames[1] : which < 9 ? kNames[2] : kNames[3];
-        const bool accepted = cluster_.proxy.command(job, [&](scheduler::Job& live) -> Result<void> {
-            if (name == "pause") return scheduler::pause(live);
-            if (name == "resume") return scheduler::resume(live);
-            if (name == "retry") return scheduler::retry(live, now);
-            return scheduler::cancel(live, now);
-        });
+        const bool with_current = random.chance(300);
+        const bool again = name == "resume" || name == "retry";
+        const scheduler::Again how = name == "retry" ? scheduler::Again::retry : scheduler::Again::resume;
+        const auto stop = [&](scheduler::Job& live) { return name == "pause" ? scheduler::pause(live) : scheduler::cancel(live, now); };
+        const bool accepted = again ? cluster_.proxy.start_again(job, how, with_current) : cluster_.proxy.command(job, stop);
         if (accepted) world().trace("user: " + name + " " + job);
         next_command();
     });
+}
+
+// Nothing of it is possible while a job that has not ended uses it.
+void Simulation::change_what_a_job_is_about() {
+    Random& random = world().random();
+    const std::string bucket = "destination-" + std::to_string(random.between(1, 2));
+    switch (random.below(4)) {
+        case 0: (void)cluster_.proxy.replace_transform("transform"); return;
+        case 1: (void)cluster_.proxy.rename_bucket(bucket, "renamed-" + std::to_string(++renamings_)); break;
+        default: (void)cluster_.proxy.destroy_bucket(bucket); break;
+    }
+    if (random.chance(700)) (void)cluster_.proxy.create_bucket(bucket);
 }
 
 void Simulation::kill_somebody() {
@@ -322,7 +334,7 @@ bool Simulation::at_rest(const PlannedJob& planned) {
 void Simulation::nudge(const PlannedJob& planned) {
     const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
     if (job == nullptr || !planned.wanted) return;
-    if (job->state == JobState::paused || job->state == JobState::cancelled) return resume(*job);
+    if (job->state == JobState::paused || job->state == JobState::cancelled) return start_again(job->id, scheduler::Again::resume);
     if (job->state != JobState::failed || !mended_) return;
     if (job->reason.find("the same name") != std::string::npos) {
         for (const std::string& name : names_) {
@@ -331,12 +343,14 @@ void Simulation::nudge(const PlannedJob& planned) {
     } else if (job->reason.find("objects failed") == std::string::npos && !plan_.settings.copies) {
         throw Broken(job->id + " failed for no good reason: " + job->reason);
     }
-    resume(*job);
+    start_again(job->id, scheduler::Again::resume);
 }
 
-void Simulation::resume(const scheduler::Job& job) {
-    world().trace("user: resume " + job.id);
-    (void)cluster_.proxy.command(job.id, [](scheduler::Job& live) { return scheduler::resume(live); });
+void Simulation::start_again(const std::string& job, scheduler::Again how) {
+    const std::string destination = cluster_.proxy.find(job)->spec.destination;
+    if (!destination.empty()) (void)cluster_.proxy.create_bucket(destination);
+    const bool accepted = cluster_.proxy.start_again(job, how, false) || cluster_.proxy.start_again(job, how, true);
+    if (accepted) world().trace(std::string("user: ") + (how == scheduler::Again::resume ? "resume " : "retry ") + job);
 }
 
 // Every object of a job that completed is in the class that its behaviour leads to.
@@ -373,9 +387,7 @@ void Simulation::retry_all() {
     mended_ = true;
     for (PlannedJob& planned : jobs_) {
         planned.wanted = true;
-        const std::int64_t now = world().unix_now_ns();
-        const bool accepted = cluster_.proxy.command(planned.job.id, [&](scheduler::Job& live) { return scheduler::retry(live, now); });
-        if (accepted) world().trace("user: retry " + planned.job.id);
+        start_again(planned.job.id, scheduler::Again::retry);
     }
     run_to_rest("after a retry");
 }

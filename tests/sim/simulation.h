@@ -20,6 +20,7 @@ struct Plan {
     std::uint64_t faults_ms = 10'000;
     std::uint64_t fault_gap_ms_max = 1000;  // between two faults
     std::uint64_t change_gap_ms_max = 300;  // between two changes of the sources
+    bool replacements = false;              // and destroy, rename and replace what jobs are about
     bool commands = true;                   // users pause, resume, cancel and retry
     Weather weather;
 };
@@ -50,6 +51,7 @@ private:
     void next_fault();
     void next_change();
     void next_command();
+    void change_what_a_job_is_about();
     void fault();
     void kill_somebody();
     void restore_somebody();
@@ -64,13 +66,15 @@ private:
     void nudge(const PlannedJob& planned);
     void check_classes(const PlannedJob& planned);
     void retry_all();
-    void resume(const scheduler::Job& job);
+    // With what is there now, when that is another than before.
+    void start_again(const std::string& job, scheduler::Again how);
     void remove_all();
 
     Plan plan_;
     Cluster cluster_;
     std::vector<std::string> names_;  // ever used
     std::vector<PlannedJob> jobs_;
+    std::size_t renamings_ = 0;
     bool faulty_ = true;
     bool mended_ = false;  // users have removed what made objects and jobs fail, and insist
 };

@@ -56,7 +56,7 @@ void Slice::order(bool fresh) {
 }
 
 void Slice::transform_changed() {
-    const bool ready = disk_.spec.transforms().empty() || target_.transform_takes_objects();
+    const bool ready = pins_hold() && (disk_.spec.transforms().empty() || target_.transform_takes_objects());
     machine_.transform_ready(ready, ready ? "" : "the transform does not run");
     pump();
 }
@@ -128,6 +128,14 @@ void Slice::pump() {
     report();
     check();
     wake();
+}
+
+bool Slice::pins_hold() const {
+    const Disk& disk = target_.disk;
+    const wire::Pins& pins = disk_.pins;
+    if (disk.uid_of(disk_.spec.source) != pins.source_uid) return false;
+    if (!pins.destination_uid.empty() && disk.uid_of(disk_.spec.destination) != pins.destination_uid) return false;
+    return std::ranges::all_of(pins.transforms, [&](const auto& pinned) { return disk.digest_of(pinned.name) == pinned.digest; });
 }
 
 bool Slice::selects(const std::string& name) const {
@@ -202,7 +210,8 @@ void Slice::feed() {
 
 void Slice::start(const worker::Dispatch& dispatch) {
     if (!Truth::may_run(disk_, dispatch.name)) throw Broken(job_ + " on " + target_.id() + ": runs " + dispatch.name + " again, which is settled");
-    attempts_[dispatch.ticket] = {dispatch.name, dispatch.isolated, make_fence(disk_.epoch, disk_.incarnation), ++attempts_begun_};
+    attempts_[dispatch.ticket] = {dispatch.name, dispatch.isolated, make_fence(disk_.epoch, disk_.incarnation), ++attempts_begun_,
+                                  0, 0, disk_.pins, disk_.epoch};
     const bool removes = disk_.spec.operation == wire::Operation::remove;
     later(target_.cluster().world.random().between_ms(0, 3), dispatch.ticket, removes ? &Slice::remove : &Slice::read);
 }
@@ -231,7 +240,7 @@ void Slice::read(std::uint64_t ticket) {
     Attempt& attempt = attempts_.at(ticket);
     const auto source = target_.disk.sources.find(attempt.name);
     if (source == target_.disk.sources.end()) return failed(ticket, Blame::source, fail(Code::not_found, "the object is gone"));
-    if (!disk_.spec.has_list && source->second.created_seq >= disk_.created_seq_end) {
+    if (source->second.created_seq >= disk_.created_seq_end) {
         return failed(ticket, Blame::source, fail(Code::not_found, "the object is a new one"));
     }
     if (cluster.world.random().chance(cluster.settings.read_fails_permille)) {
@@ -244,7 +253,10 @@ void Slice::read(std::uint64_t ticket) {
 }
 
 void Slice::transform(std::uint64_t ticket) {
-    const Attempt& attempt = attempts_.at(ticket);
+    Attempt& attempt = attempts_.at(ticket);
+    const wire::PinnedTransform& pinned = attempt.pins.transforms.front();
+    attempt.digest = target_.disk.digest_of(pinned.name);
+    if (attempt.digest != pinned.digest) return failed(ticket, Blame::transform, fail(Code::unavailable, "another transform has the name"));
     if (!target_.transform_takes_objects()) return failed(ticket, Blame::transform, fail(Code::unavailable, "the transform does not run"));
     if (!attempt.isolated) target_.enter_instance(job_, ticket);
     Cluster& cluster = target_.cluster();
@@ -271,16 +283,19 @@ void Slice::put(std::uint64_t ticket) {
     const Attempt& attempt = attempts_.at(ticket);
     const std::string name = RenameRule{disk_.spec.ext, disk_.spec.prepend}.apply(attempt.name);
     const std::string to = owner_of(name, target_.cluster().target_ids()).str();
-    Put put{disk_.spec.destination, name, {transformed(attempt.name, attempt.version), attempt.version, job_, target_.id()}, attempt.fence};
+    Output output{transformed(attempt.name, attempt.version), attempt.version, job_, target_.id(), attempt.epoch, attempt.digest};
+    Put put{disk_.spec.destination, attempt.pins.destination_uid, name, std::move(output), attempt.fence};
     target_.put(to, std::move(put), [ticket, to, number = attempt.number](Slice& self, const Result<std::uint64_t>& boot) {
         if (!self.is_on(ticket, number)) return;  // it was interrupted: whether its output is there is not known
         if (!boot) {
             self.failed(ticket, Blame::sink, boot.error());
+        } else if (self.attempts_.at(ticket).pins != self.disk_.pins) {
+            self.failed(ticket, Blame::sink, fail(Code::unavailable, "it was made with what the job was about before"));
         } else {
             const Attempt attempt_done = self.attempts_.at(ticket);
             self.attempts_.erase(ticket);
             self.touched(to, *boot);
-            self.done_[attempt_done.name] = attempt_done.version;
+            self.done_[attempt_done.name] = {attempt_done.version, attempt_done.pins.destination_uid};
             self.machine_.settle(ticket, Settled::done, attempt_done.bytes, attempt_done.bytes, to == self.target_.id() ? 0 : attempt_done.bytes,
                                  self.target_.cluster().world.now());
         }
@@ -336,7 +351,7 @@ void Slice::write_checkpoint() {
                std::to_string(progress.counters.done) + ", settled " + std::to_string(progress.counters.settled()) + ", watermark '" +
                progress.watermark + "', ahead" + ahead;
     });
-    for (const auto& [name, version] : barrier_->done) target_.cluster().truth.done(job_, name, version);
+    for (const auto& [name, as] : barrier_->done) target_.cluster().truth.done(job_, name, as);
     target_.cluster().truth.check_slice(job_, target_.id(), target_.cluster().disks(), target_.cluster().settings.slice.window_objects_max);
     later(world.random().between_ms(0, 3), [this] { end_checkpoint(true, ""); });
 }

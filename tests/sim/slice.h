@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/sim/disk.h"
+#include "tests/sim/truth.h"
 #include "worker/remote_outputs.h"
 #include "worker/slice_machine.h"
 #include "worker/slice_reporter.h"
@@ -38,6 +39,9 @@ private:
         std::uint64_t number = 0;  // tells it from an earlier attempt with the same ticket
         std::uint64_t version = 0;
         std::uint64_t bytes = 0;
+        wire::Pins pins{};
+        std::uint64_t epoch = 0;
+        std::uint64_t digest = 0;
     };
     struct Page {
         std::vector<std::string> names;
@@ -48,6 +52,8 @@ private:
     void later(Duration delay, std::function<void()> action);
     Page scan(const std::string& after, const std::string& up_to, std::size_t entries_max) const;
     bool selects(const std::string& name) const;
+    // The buckets and the transform that the job pins are those that have the names here.
+    bool pins_hold() const;
     void survey_page();
     void feed();
     void start(const worker::Dispatch& dispatch);
@@ -86,11 +92,11 @@ private:
     Instant wake_at_ = Instant::max();
 
     worker::RemoteOutputs touched_;  // here and elsewhere: outputs that are not durable yet
-    std::map<std::string, std::uint64_t> done_;  // object → version, since the last checkpoint
+    std::map<std::string, DoneAs> done_;  // objects since the last checkpoint
     struct Barrier {
         worker::CheckpointWork work;
         worker::RemoteOutputs::ByTarget touched;
-        std::map<std::string, std::uint64_t> done;
+        std::map<std::string, DoneAs> done;
         std::size_t waits_for = 0;
         bool failed = false;
         bool lost = false;  // a target lost outputs

@@ -129,6 +129,7 @@ void Target::put(const std::string& to, Put put, const PutDone& done) {
             result = stored.error();
         } else {
             cluster_.truth.made_visible(put.output.job, id_, to, put.fence, to == id_ ? current_fence(put.output.job) : 0);
+            cluster_.truth.check_put(put, receiver.disk.uid_of(put.bucket));
         }
         const Slice* slice = find(put.output.job);
         if (slice != nullptr && slice->id() == id) answer(put.output.job, done, result);  // else it landed after its sender's death
@@ -159,10 +160,10 @@ void Target::tick() {
     const Instant now = cluster_.world.now();
     if (proxy_boot_ && now - last_heard_ > kSilenceMax) proxy_boot_.reset();
     if (proxy_boot_) {
-        send(wire::Heartbeat{.boot_id = boot_id(), .age = disk.age});
+        send(wire::Heartbeat{.boot_id = boot_id(), .catalog_version = disk.catalog.version, .age = disk.age});
     } else if (now - last_hello_ >= kTick) {
         last_hello_ = now;
-        send(wire::Hello{.target_id = id_, .boot_id = boot_id(), .endpoint = "http://" + id_, .cluster_id = "sim",
+        send(wire::Hello{.target_id = id_, .boot_id = boot_id(), .endpoint = "http://" + id_, .cluster_id = "sim", .catalog_version = disk.catalog.version,
                          .lineage = {disk.store, disk.lineage.branches, disk.lineage.generation, disk.lineage.age, boot_id()}, .proxy = disk.proxy});
     }
     cluster_.world.after(kTick, [this, boot = boot_] {
@@ -179,6 +180,8 @@ void Target::receive(const std::string&, const wire::Message& message) {
         } else {
             disk.proxy.age = std::max(disk.proxy.age, heartbeat->age);
         }
+    } else if (const auto* catalog = std::get_if<wire::Catalog>(&message)) {
+        take_catalog(*catalog);
     } else if (const auto* directive = std::get_if<wire::Directive>(&message)) {
         take_directive(*directive);
     } else if (const auto* ack = std::get_if<wire::StatusAck>(&message)) {
@@ -209,6 +212,17 @@ void Target::take_welcome(const wire::Welcome& welcome) {
     if (proxy_boot_ == welcome.boot_id) return;
     proxy_boot_ = welcome.boot_id;
     for (auto& [job, slice] : slices_) slice->start_over();
+}
+
+void Target::take_catalog(const wire::Catalog& catalog) {
+    const auto before = disk.digests;
+    disk.apply(catalog);
+    if (disk.digests != before) {  // another instance
+        restart_instance();
+        const auto held = std::exchange(in_instance_, {});
+        for (const auto& [job, ticket] : held) find(job)->instance_gone(ticket, fail(Code::unavailable, "the transform was stopped"));
+    }
+    for (auto& [job, slice] : slices_) slice->transform_changed();
 }
 
 void Target::take_directive(const wire::Directive& directive) {
@@ -248,6 +262,7 @@ void Target::adopt(const wire::Directive& directive) {
     slice.desired = directive.desired;
     slice.epoch = directive.epoch;
     slice.pass = directive.pass;
+    if (!directive.pins.empty()) slice.pins = directive.pins;
     if (directive.desired == wire::Desired::stop) {
         disk.stop(directive.job, directive.epoch);
         cluster_.truth.stopped(directive.job, id_, make_fence(directive.epoch + 1, 0));

@@ -61,6 +61,7 @@ private:
     void receive(const std::string& from, const wire::Message& message);
     void tick();
     void take_welcome(const wire::Welcome& welcome);
+    void take_catalog(const wire::Catalog& catalog);
     void take_directive(const wire::Directive& directive);
     void adopt(const wire::Directive& directive);
     void select(const std::string& job, SliceDisk& slice);

@@ -45,9 +45,24 @@ void Truth::removed(const std::string& name) {
     }
 }
 
-void Truth::done(const std::string& job, const std::string& name, std::uint64_t version) {
-    std::uint64_t& known = done_versions_[{job, name}];
-    known = std::max(known, version);
+void Truth::done(const std::string& job, const std::string& name, const DoneAs& as) {
+    DoneAs& known = done_[{job, name}];
+    known.version = known.bucket_uid == as.bucket_uid ? std::max(known.version, as.version) : as.version;
+    known.bucket_uid = as.bucket_uid;
+}
+
+void Truth::pinned(const scheduler::Job& job) { pins_[job.id] = job.pins; }
+
+void Truth::check_put(const Put& put, const std::string& bucket_uid) const {
+    const std::string where = put.output.job + " " + put.name + " epoch " + std::to_string(put.output.epoch);
+    const wire::Pins* pins = nullptr;
+    for (const scheduler::PinnedEpoch& pinned : pins_.at(put.output.job)) {
+        if (pinned.epoch <= put.output.epoch) pins = &pinned.pins;
+    }
+    require(pins != nullptr, where, "nothing is pinned");
+    require(pins->destination_uid == bucket_uid, where, "its output is in " + bucket_uid + ", the job pinned " + pins->destination_uid);
+    const std::uint64_t digest = pins->transforms.empty() ? 0 : pins->transforms.front().digest;
+    require(digest == put.output.digest, where, "another transform made it than the job pinned");
 }
 
 void Truth::stopped(const std::string& job, const std::string& target, std::uint64_t fence) {
@@ -75,15 +90,16 @@ void Truth::check_output(const std::string& job, const std::string& name, const 
     for (const auto& [id, disk] : disks) targets.emplace_back(id);
     const std::string destination = RenameRule{slice.spec.ext, slice.spec.prepend}.apply(name);
     const Disk& disk = *disks.at(owner_of(destination, targets).str());
-    const auto found = disk.outputs.find({slice.spec.destination, destination});
     const std::string where = job + " " + name;
+    const auto settled_as = done_.find({job, name});
+    require(settled_as != done_.end(), where, "is settled as if done, but never was");
+    if (destroyed_.contains(settled_as->second.bucket_uid)) return;
+    const auto found = disk.outputs.find({settled_as->second.bucket_uid, destination});
     require(found != disk.outputs.end() && found->second.durable.has_value(), where, "is done, but its output is not durable");
     for (const Output& output : {*found->second.durable, *found->second.newest}) {
         require(output.job == job, where, "its output is that of " + output.job);
         require(output.content == transformed(name, output.version), where, "its output is " + output.content);
-        const auto settled_as = done_versions_.find({job, name});
-        require(settled_as != done_versions_.end(), where, "is settled as if done, but never was");
-        require(output.version >= settled_as->second, where, "an older version replaced its output: " + output.content);
+        require(output.version >= settled_as->second.version, where, "an older version replaced its output: " + output.content);
     }
 }
 

@@ -21,6 +21,12 @@ struct Behaviour {
     std::uint32_t transient_failures_left = 0;
 };
 
+// An object is done: from this version, in the bucket with this uid.
+struct DoneAs {
+    std::uint64_t version = 0;
+    std::string bucket_uid;
+};
+
 using JobAndName = std::pair<std::string, std::string>;
 using Disks = std::map<std::string, const Disk*>;  // by target
 
@@ -40,8 +46,13 @@ public:
     void kept(const std::string& target, const Disk& disk);
     void removed(const std::string& name);
     void removed_by(const std::string& job, const std::string& target, const std::string& name) { removals_[{job, target}].insert(name); }
-    // A checkpoint says that the object is done, from this version.
-    void done(const std::string& job, const std::string& name, std::uint64_t version);
+    // A checkpoint says that the object is done.
+    void done(const std::string& job, const std::string& name, const DoneAs& as);
+    // What the job is about by now.
+    void pinned(const scheduler::Job& job);
+    void destroyed(const std::string& bucket_uid) { destroyed_.insert(bucket_uid); }
+    // An output came to be: it must be in the bucket, and from the transform, that its job pinned. Throws Broken.
+    void check_put(const Put& put, const std::string& bucket_uid) const;
 
     // A target has acknowledged a stop, or a removal, of the job: nothing below this fence may become visible there any more.
     void stopped(const std::string& job, const std::string& target, std::uint64_t fence);
@@ -68,7 +79,9 @@ private:
     std::map<std::pair<std::string, std::string>, std::map<std::string, std::uint64_t>> selections_;  // by job and target
     std::set<JobAndName> removed_;                                                                   // since they were selected
     std::map<std::pair<std::string, std::string>, std::set<std::string>> removals_;  // of each job that removes, by job and target
-    std::map<JobAndName, std::uint64_t> done_versions_;
+    std::map<JobAndName, DoneAs> done_;
+    std::map<std::string, std::vector<scheduler::PinnedEpoch>> pins_;  // by job
+    std::set<std::string> destroyed_;                                  // uids of buckets
     std::map<std::pair<std::string, std::string>, std::uint64_t> stopped_;             // by job and target
     std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t> seen_;  // newest, by job, slice and target
 };

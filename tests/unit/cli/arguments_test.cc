@@ -149,6 +149,9 @@ TEST(Arguments, WordsThatNameVerbsMayBeOperands) {
 
 TEST(Arguments, ControlVerbsCarryTheirName) {
     EXPECT_EQ(parsed<JobControl>({"job", "resume", "job-1"}).verb, "resume");
+    EXPECT_FALSE(parsed<JobControl>({"job", "retry", "job-1"}).with_current);
+    EXPECT_TRUE(parsed<JobControl>({"job", "retry", "job-1", "--with-current"}).with_current);
+    EXPECT_FALSE(refused({"job", "cancel", "job-1", "--with-current"}).message.empty());
     EXPECT_EQ(parsed<EtlControl>({"etl", "rm", "squeeze"}).verb, "rm");
     EXPECT_EQ(parsed<EtlControl>({"etl", "rm", "squeeze"}).name, "squeeze");
     EXPECT_EQ(parsed<EtlControl>({"etl", "stop", "-f", "x.yaml"}).file, "x.yaml");

@@ -136,8 +136,10 @@ TEST(Job, ListAndShow) {
 
 TEST(Job, ControlSaysTheNewState) {
     FakeNode proxy(script({{"POST /v1/jobs/job-1/pause", {{200, R"({"id":"job-1","state":"paused"})"}}},
+                           {"POST /v1/jobs/job-1/resume?with_current=true", {{200, R"({"id":"job-1","state":"running"})"}}},
                            {"DELETE /v1/jobs/job-1", {{200, ""}}}}));
     EXPECT_EQ(proxy.run({"job", "pause", "job-1"}).out, "job-1 paused\n");
+    EXPECT_EQ(proxy.run({"job", "resume", "job-1", "--with-current"}).out, "job-1 running\n");
     EXPECT_EQ(proxy.run({"job", "cancel", "job-2"}).status, kExitNotFound);
     EXPECT_EQ(proxy.run({"job", "rm", "job-1"}).status, kExitDone);
 }

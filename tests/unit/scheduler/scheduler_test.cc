@@ -215,6 +215,39 @@ TEST_F(Scheduling, ARestoredJobGoesOnWhereItWas) {
     EXPECT_FALSE(directive.has_spec) << "the target asks for it if it does not know the job";
 }
 
+TEST_F(Scheduling, EveryDirectiveTellsWhatTheJobIsAbout) {
+    Job job = make_job();
+    job.pins = {{1, {"bck-1", "bck-2", {{"to-wav", 7}}}}, {3, {"bck-1", "bck-3", {{"to-wav", 8}}}}};
+    scheduler_.restore(job, {});
+    tick(milliseconds(500));
+    EXPECT_EQ(directives().at("t1").pins, job.pins.back().pins);
+}
+
+TEST_F(Scheduling, AJobWhoseSubjectIsGoneIsGivenUpUnlessItHasEnded) {
+    submit();
+    (void)scheduler_.take_effects();
+    const auto check = [](const Job&) -> Result<void> { return fail(Code::conflict, "its bucket was destroyed"); };
+    scheduler_.check_unfinished(check, now_, kNow);
+    EXPECT_EQ(job().state, JobState::failed);
+    EXPECT_EQ(job().reason, "its bucket was destroyed");
+    EXPECT_EQ(directives().at("t1").desired, Desired::stop);
+    scheduler_.check_unfinished(check, now_, kNow);
+    EXPECT_TRUE(scheduler_.take_effects().empty());
+}
+
+TEST_F(Scheduling, AJobIsBeingAcceptedUntilEveryOnlineTargetHasIt) {
+    submit();
+    EXPECT_TRUE(scheduler_.is_being_accepted("job-1"));
+    acknowledge("t1");
+    EXPECT_TRUE(scheduler_.is_being_accepted("job-1"));
+    online_.erase("t2");
+    EXPECT_FALSE(scheduler_.is_being_accepted("job-1"));
+    online_.insert("t2");
+    acknowledge("t2");
+    EXPECT_FALSE(scheduler_.is_being_accepted("job-1"));
+    EXPECT_FALSE(scheduler_.is_being_accepted("job-x"));
+}
+
 TEST_F(Scheduling, UnknownJobsAreErrors) {
     EXPECT_EQ(scheduler_.command("job-x", [](Job& live) { return pause(live); }, now_, kNow).error().code, Code::not_found);
     EXPECT_EQ(scheduler_.remove("job-x").error().code, Code::not_found);

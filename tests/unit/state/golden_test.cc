@@ -41,7 +41,8 @@ void expect_pinned(const Record& record, const std::string& pinned) {
 }
 
 SliceOrder order() {
-    return {.job = "job-1", .revision = 300, .desired = 2, .epoch = 3, .pass = 4, .incarnation = 5, .created_seq_end = 70'000, .arrival = 6};
+    return {.job = "job-1", .revision = 300, .desired = 2, .epoch = 3, .pass = 4, .incarnation = 5, .created_seq_end = 70'000, .arrival = 6,
+            .pins = {"bck-1", "bck-2", {{"upper-case", 300}}}};
 }
 
 SliceCheckpoint checkpoint() {
@@ -74,13 +75,17 @@ wire::JobSpec spec() {
 }
 
 TEST(SliceRecords, BytesOfAnOrder) {
-    const std::string before_arrivals = "a36a6f62a56a6f622d31a87265766973696f6ecd012ca76465736972656402a565706f636803a47061737304ab696e636172"
-                                        "6e6174696f6e05af637265617465645f7365715f656e64ce00011170";
-    expect_pinned(order(), "0188" + before_arrivals + "a76172726976616c06");
-    const Result<SliceOrder> earlier = decode_record<SliceOrder>("it", unhex("0187" + before_arrivals));
+    const std::string at_first = "a36a6f62a56a6f622d31a87265766973696f6ecd012ca76465736972656402a565706f636803a47061737304ab696e636172"
+                                 "6e6174696f6e05af637265617465645f7365715f656e64ce00011170";
+    expect_pinned(order(), "0189" + at_first + "a76172726976616c06"
+                           "a470696e7383aa736f757263655f756964a562636b2d31af64657374696e6174696f6e5f756964a562636b2d32"
+                           "aa7472616e73666f726d739182a46e616d65aa75707065722d63617365a6646967657374cd012c");
+    // As it was before there were arrivals and pins.
+    const Result<SliceOrder> earlier = decode_record<SliceOrder>("it", unhex("0187" + at_first));
     ASSERT_TRUE(earlier) << earlier.error().context;
     EXPECT_EQ(earlier->created_seq_end, 70'000u);
     EXPECT_EQ(earlier->arrival, 0u);
+    EXPECT_TRUE(earlier->pins.source_uid.empty());
 }
 
 TEST(SliceRecords, BytesOfACheckpoint) {

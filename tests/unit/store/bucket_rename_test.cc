@@ -24,7 +24,7 @@ TEST_F(BucketRename, ObjectsAreFoundUnderTheNewNameAlsoAfterARestart) {
     ASSERT_TRUE(store_->rename_buckets({{"uid-1", "photos", "pictures"}}));
     for (int opened = 0; opened < 2; ++opened) {
         EXPECT_FALSE(store_->has_bucket("photos"));
-        EXPECT_EQ(store_->renamed_bucket("uid-1"), "pictures");
+        EXPECT_EQ(store_->bucket_of_uid("uid-1"), "pictures");
         EXPECT_EQ(*get_from("pictures", "small"), content(10));
         EXPECT_EQ(*get_from("pictures", "large"), content(5000));
         EXPECT_EQ((*store_->open("pictures", "large"))->file_path(), file) << "nothing moves";
@@ -57,7 +57,7 @@ TEST_F(BucketRename, TheOldNameIsFreeForAnotherBucket) {
     ASSERT_TRUE(store_->destroy_bucket("pictures"));
     store_->wait_for_removals();
     EXPECT_EQ(files_on_disk(), 0u);
-    EXPECT_EQ(store_->renamed_bucket("uid-1"), std::nullopt);
+    EXPECT_EQ(store_->bucket_of_uid("uid-1"), std::nullopt);
 }
 
 TEST_F(BucketRename, NamesAreExchangedAtOnceAndOnlyOnce) {
@@ -73,6 +73,41 @@ TEST_F(BucketRename, NamesAreExchangedAtOnceAndOnlyOnce) {
     EXPECT_EQ(*get_from("photos", "m"), content(2));
 }
 
+TEST_F(BucketRename, WhoNamesAUidNeverGetsAnotherBucketOfThatName) {
+    ASSERT_TRUE(store_->create_bucket("music", kSmallMax, "uid-1"));
+    const BucketRef first("music", "uid-1");
+    ASSERT_TRUE(put_into("music", "m", content(2)));
+    EXPECT_TRUE(store_->open(first, "m"));
+    auto begun = store_->begin_write(first, "late", {});
+    ASSERT_TRUE(begun);
+    ASSERT_TRUE(store_->destroy_bucket("music"));
+    EXPECT_EQ(store_->stat(first, "m").error().code, Code::unavailable) << "not an object that is gone";
+    ASSERT_TRUE(store_->create_bucket("music", kSmallMax, "uid-2"));
+    ASSERT_TRUE(put_into("music", "m", content(2)));
+    for (int opened = 0; opened < 2; ++opened) {
+        EXPECT_TRUE(store_->has_bucket(BucketRef("music", "uid-2")));
+        EXPECT_FALSE(store_->has_bucket(first));
+        EXPECT_EQ(store_->open(first, "m").error().code, Code::unavailable);
+        EXPECT_EQ(store_->stat(first, "m").error().code, Code::unavailable);
+        EXPECT_EQ(store_->scan(first, "", "", 10).error().code, Code::unavailable);
+        EXPECT_EQ(store_->begin_write(first, "m", {}).error().code, Code::unavailable);
+        EXPECT_EQ(store_->erase_created_before(first, "m", UINT64_MAX).error().code, Code::unavailable);
+        EXPECT_EQ(store_->bucket_of_uid("uid-1"), std::nullopt);
+        if (begun) EXPECT_FALSE(commit(**begun)) << "begun in the one that was destroyed";
+        begun = fail(Code::cancelled, "");
+        open_store();
+    }
+    EXPECT_EQ(count("music"), 1u);
+}
+
+TEST_F(BucketRename, ABucketFromBeforeUidsIsToldItsOwn) {
+    store_->identify_bucket("photos", "uid-p");
+    store_->identify_bucket("photos", "uid-another");
+    EXPECT_TRUE(store_->has_bucket(BucketRef("photos", "uid-p")));
+    ASSERT_TRUE(store_->rename_buckets({{"uid-p", "photos", "pictures"}}));
+    EXPECT_TRUE(store_->has_bucket(BucketRef("pictures", "uid-p")));
+}
+
 TEST_F(BucketRename, ANameThatIsTakenOrImpossibleChangesNothing) {
     ASSERT_TRUE(store_->create_bucket("music", kSmallMax));
     EXPECT_EQ(code_of(store_->rename_buckets({{"uid-1", "photos", "music"}})), Code::already_exists);
@@ -80,7 +115,7 @@ TEST_F(BucketRename, ANameThatIsTakenOrImpossibleChangesNothing) {
     EXPECT_TRUE(store_->rename_buckets({{"uid-2", "nobody", "other"}})) << "what does not exist is passed over";
     EXPECT_TRUE(store_->has_bucket("photos"));
     EXPECT_FALSE(store_->has_bucket("other"));
-    EXPECT_EQ(store_->renamed_bucket("uid-1"), std::nullopt);
+    EXPECT_EQ(store_->bucket_of_uid("uid-1"), std::nullopt);
 }
 
 TEST_F(BucketRename, AWriteThatHadBegunEndsInTheSameBucket) {

@@ -5,6 +5,7 @@
 
 #include "tests/unit/store/store_fixture.h"
 #include "worker/job_headers.h"
+#include "worker/lookback.h"
 
 namespace millrace::worker {
 namespace {
@@ -26,11 +27,23 @@ protected:
         StoreFixture::TearDown();
     }
 
-    Outcome run(wire::JobSpec spec, const std::string& name) {
+    SliceContext slice_of(const wire::JobSpec& spec) {
         EXPECT_TRUE(spec.validate());
-        const SliceContext slice{JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 2, 33,
-                                 created_seq_end_.value_or(store_->next_created_seq()), *store_, *spool_, transforms_, cluster_};
+        return {JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 2, 33,
+                created_seq_end_.value_or(store_->next_created_seq()), *store_, *spool_, transforms_, cluster_, pins_};
+    }
+    Outcome run(const wire::JobSpec& spec, const std::string& name) {
+        const SliceContext slice = slice_of(spec);
         return run_blocking(lane_.loop, execute(slice, lane_, name, false));
+    }
+    std::uint64_t lost(const wire::JobSpec& spec, const std::string& settled_to, const state::LedgerChanges& ledger = {}) {
+        state::SliceStore slices(*kv_);
+        EXPECT_TRUE(slices.put_checkpoint(JobId("job-1"), {}, ledger));
+        const SliceContext slice = slice_of(spec);
+        const auto selection = Selection::make(slice.job, spec, slice.created_seq_end, *store_, slices);
+        const auto count = count_lost_outputs(slice, *selection, slices, settled_to);
+        EXPECT_TRUE(count) << count.error().context;
+        return count.value_or(UINT64_MAX);
     }
     static wire::JobSpec copy() { return {.source = "photos", .destination = "copies", .operation = wire::Operation::copy}; }
     static wire::JobSpec removal() { return {.source = "photos", .operation = wire::Operation::remove}; }
@@ -67,6 +80,7 @@ protected:
     TransformTable transforms_{{lane_.loop.executor(), {lane_.loop.executor()}, folder_ / "run"}, [] {}};
     ClusterView cluster_{TargetId("t1")};
     std::optional<std::uint64_t> created_seq_end_;
+    state::SlicePins pins_;
 };
 
 TEST_F(Execution, ACopyKeepsContentChecksumAndMetadataAndHasProvenance) {
@@ -179,6 +193,93 @@ TEST_F(Execution, WhatWasStoredAfterTheSubmitIsNotRemoved) {
     EXPECT_EQ(stat("photos", "x")->size, 20u);
 }
 
+TEST_F(Execution, WhatWasStoredAfterTheSubmitIsAsGoodAsGone) {
+    ASSERT_TRUE(put("x", store::content(10)));
+    ASSERT_TRUE(put("overwritten", store::content(10)));
+    created_seq_end_ = store_->next_created_seq();
+    ASSERT_TRUE(store_->erase("photos", "x"));
+    ASSERT_TRUE(put("x", store::content(20)));
+    ASSERT_TRUE(put("overwritten", store::content(20)));
+    for (const bool listed : {false, true}) {
+        auto spec = copy();
+        spec.has_list = listed;
+        const Outcome gone = run(spec, "x");
+        ASSERT_FALSE(gone);
+        EXPECT_EQ(gone.error().blame, Blame::source);
+        EXPECT_EQ(gone.error().error.code, Code::not_found);
+        EXPECT_EQ(judge(gone.error(), {.listed = listed}), judge(run(spec, "never there").error(), {.listed = listed}));
+        EXPECT_FALSE(stat("copies", "x"));
+        EXPECT_EQ(run(spec, "overwritten")->bytes_in, 20u) << "it was there";
+    }
+}
+
+TEST_F(Execution, AnotherBucketOfTheNameIsNeverReadNorWrittenNorEmptied) {
+    ASSERT_TRUE(store_->create_bucket("pinned", store::kSmallMax, "bck-1"));
+    ASSERT_TRUE(store_->create_bucket("filled", store::kSmallMax, "bck-2"));
+    auto writer = store_->begin_write("pinned", "x", {});
+    ASSERT_TRUE(writer && write(**writer, store::content(10)) && commit(**writer));
+    auto spec = copy();
+    spec.source = "pinned";
+    spec.destination = "filled";
+    auto emptied = removal();
+    emptied.source = "pinned";
+    const auto expect_to_wait = [&](const wire::JobSpec& tried) {
+        const Outcome waits = run(tried, "x");
+        ASSERT_FALSE(waits);
+        EXPECT_EQ(judge(waits.error(), {.listed = true}), Verdict::wait) << waits.error().error.context;
+        EXPECT_FALSE(stat("filled", "x"));
+        EXPECT_TRUE(stat("pinned", "x"));
+    };
+    pins_ = {"bck-0", "bck-2", {}};
+    for (const wire::DryRun dry : {wire::DryRun::no, wire::DryRun::run}) {
+        spec.dry_run = emptied.dry_run = dry;
+        expect_to_wait(spec);
+        expect_to_wait(emptied);
+    }
+    spec.dry_run = wire::DryRun::no;
+    for (const wire::Overwrite policy : {wire::Overwrite::always, wire::Overwrite::never, wire::Overwrite::changed}) {
+        pins_ = {"bck-1", "bck-0", {}};
+        spec.overwrite = policy;
+        expect_to_wait(spec);
+    }
+    spec.source = "not-here-yet";
+    expect_to_wait(spec);
+    spec.source = "pinned";
+    pins_ = {"bck-1", "bck-2", {}};
+    EXPECT_TRUE(run(spec, "x"));
+}
+
+TEST_F(Execution, AnotherTransformOfTheNameIsNotHere) {
+    const std::string spec = R"({"name": "same", "cmd": "cat"})";
+    transforms_.apply({{"same", spec, true}});
+    const std::uint64_t digest = transforms_.find("same")->digest;
+    const std::vector<std::string> chain{"same", "same"};
+    const auto find = [&](std::vector<state::PinnedDigest> pinned) { return TransformChain::find(transforms_, *spool_, chain, pinned); };
+    EXPECT_TRUE(find({}));
+    EXPECT_TRUE(find({{"same", digest}, {"same", digest}}));
+    const auto other = find({{"same", digest}, {"same", digest + 1}});
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().code, Code::unavailable);
+    EXPECT_NE(transforms_.ready("same", digest + 1).error().context.find("digest"), std::string::npos);
+}
+
+TEST_F(Execution, OutputsThatWentOrWereReplacedAreFoundWhenTheJobStartsAgain) {
+    auto spec = copy();
+    spec.prepend = "made-";
+    for (const char* name : {"a", "b", "c", "d", "e"}) ASSERT_TRUE(put(name, store::content(10)));
+    for (const char* name : {"a", "b", "c", "d"}) ASSERT_TRUE(run(spec, name));
+    EXPECT_EQ(lost(spec, "d"), 0u);
+    ASSERT_TRUE(store_->erase("copies", "made-a"));
+    auto replaced = store_->begin_write("copies", "made-b", {});
+    ASSERT_TRUE(replaced && write(**replaced, store::content(10)) && commit(**replaced));
+    EXPECT_EQ(lost(spec, "d"), 2u);
+    EXPECT_EQ(lost(spec, "a"), 1u) << "what is beyond is not settled";
+    EXPECT_EQ(lost(spec, ""), 3u) << "everything is settled";
+    EXPECT_EQ(lost(spec, "", {{"a", state::LedgerRow{}}, {"e", state::LedgerRow{}}}), 1u) << "what failed has no output";
+    spec.overwrite = wire::Overwrite::never;
+    EXPECT_EQ(lost(spec, "d", {{"e", std::nullopt}, {"a", std::nullopt}}), 1u) << "somebody else's may have been left";
+}
+
 TEST_F(Execution, ADryRemovalCountsAndRemovesNothing) {
     ASSERT_TRUE(put("x", store::content(10)));
     auto dry = removal();
@@ -193,6 +294,7 @@ TEST(JobHeaders, MetadataAndChecksumOfACopyTravel) {
     JobPut put{JobId("job-1"), TargetId("t1"), 33, {"job-1", 2, "photos", "a b", 3, 4, 0}};
     put.custom = {{"colour", "green & blue"}, {"ä=", "%\n"}};
     put.checksum = 255;
+    put.bucket_uid = "bck-1";
     http::Headers headers;
     add_job_headers(headers, put);
     EXPECT_EQ(headers.find("Ais-Checksum-Value"), "00000000000000ff");
@@ -200,6 +302,7 @@ TEST(JobHeaders, MetadataAndChecksumOfACopyTravel) {
     ASSERT_TRUE(read && *read) << read.error().context;
     EXPECT_EQ((*read)->custom, put.custom);
     EXPECT_EQ((*read)->provenance.source_name, "a b");
+    EXPECT_EQ((*read)->bucket_uid, "bck-1");
     headers.set("Millrace-Custom", "k=%zz");
     EXPECT_FALSE(read_job_headers(headers));
 }
