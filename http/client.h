@@ -2,6 +2,7 @@
 //
 // A Client belongs to one executor (one lane) and is used there only.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,8 @@ struct ClientRequest {
     bool expect_continue = false;
     // The whole exchange, reply body included, must be over by then: Code::timed_out. The epoch: 60 s from send().
     Instant deadline{};
+    // When the deadline has passed, it is asked for another one: a later one goes on. For a deadline that moves; lives as `body`.
+    std::function<Instant()> due{};
     // A connect that takes longer is Code::unavailable.
     Duration connect_timeout = std::chrono::seconds(5);
 };

@@ -199,7 +199,10 @@ Task<void> ClientExchange::stop_sending() {
 Error ClientExchange::reason(Error error) const {
     if (sending_->body_error) return *sending_->body_error;
     const std::string server = server_.text();
-    if (sending_->connection().expired()) return fail(Code::timed_out, server + " did not answer in full before the deadline");
+    if (sending_->connection().expired()) {
+        pool_->forget(server_);  // others to it may swallow what is sent as well
+        return fail(Code::timed_out, server + " did not answer in full before the deadline");
+    }
     return error.during("talking to " + server);
 }
 
@@ -240,6 +243,7 @@ Task<Result<void>> ClientExchange::begin(const ClientRequest& request, Instant d
         co_return written;
     }
     sending.connection().set_deadline(Side::read, deadline);
+    if (request.due) sending.connection().set_due(request.due);
     start_sending(request);
     Result<void> replied = cancelled();
     try {
@@ -267,6 +271,7 @@ bool ClientExchange::settle_at_once() {
     over_ = true;
     if (keep_alive_ && !sending.channel->reader.has_input() && sending.connection().is_open()) {
         sending.connection().set_deadline(Side::read, Instant::max());
+        sending.connection().set_due({});
         pool_->give_back(server_, std::move(sending.channel));
     } else {
         sending.connection().close();

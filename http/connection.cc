@@ -70,7 +70,9 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
 
     void look() {
         armed_for = Instant::max();
-        if (!socket.is_open() || steady_now() < next_deadline()) return arm();
+        const Instant now = steady_now();
+        if (socket.is_open() && due && deadlines[0] <= now) deadlines[0] = due();
+        if (!socket.is_open() || now < next_deadline()) return arm();
         expired = true;
         cut();
     }
@@ -92,6 +94,7 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
     asio::generic::stream_protocol::socket socket;
     asio::steady_timer timer;
     std::array<Instant, 2> deadlines{Instant::max(), Instant::max()};
+    std::function<Instant()> due;
     Instant armed_for = Instant::max();
     bool expired = false;
 };
@@ -149,6 +152,8 @@ void Connection::set_deadline(Side side, Instant deadline) {
     impl_->deadlines[static_cast<std::size_t>(side)] = deadline;
     impl_->arm();
 }
+
+void Connection::set_due(std::function<Instant()> due) { impl_->due = std::move(due); }
 
 void Connection::expect_progress(Side side) {
     if (stall_limit_ > Duration::zero()) set_deadline(side, steady_now() + stall_limit_);

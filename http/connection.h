@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <boost/system/error_code.hpp>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -53,6 +54,8 @@ public:
 
     // The connection is cut when a side's deadline passes; Instant::max() is none. Moving a deadline later is cheap.
     void set_deadline(Side side, Instant deadline);
+    // Asked when the deadline of its read side has passed: a later one goes on. Null: none. Not called once the connection is closed.
+    void set_due(std::function<Instant()> due);
     // With a limit, expect_progress() gives a side that long from now, and rest() takes its deadline away. Without: no-ops.
     void set_stall_limit(Duration limit) { stall_limit_ = limit; }
     void expect_progress(Side side);

@@ -141,7 +141,7 @@ Task<void> FilterRun::supervise() {
         if (cause_ && !killed_) kill();
         if (exit_ && (collected_ || cause_)) co_return;
         wake_.clear();
-        Instant until = killed_ ? steady_now() + std::chrono::seconds(1) : object_.deadline;
+        Instant until = killed_ ? steady_now() + std::chrono::seconds(1) : object_.due();
         if (exit_ && !killed_) until = std::min(until, held_output_since() + kHeldOutputGrace);
         (void)co_await wake_.wait_until(until);
     }
@@ -150,7 +150,7 @@ Task<void> FilterRun::supervise() {
 void FilterRun::check_time() {
     const Instant now = steady_now();
     if (exit_ && collected_) return;
-    if (now >= object_.deadline) fail_with(timed_out_failure(started_, object_.deadline));
+    if (now >= object_.due()) fail_with(timed_out_failure(object_, started_));
     if (exit_ && now >= held_output_since() + kHeldOutputGrace) {
         fail_with(transform_failure(Code::rejected, exit_->text() + ", but a process that it left behind holds its output open; "
                                                     "the filter must wait for the processes it starts"));

@@ -76,7 +76,7 @@ Task<RunResult> ServerInstance::run(std::size_t lane, const ObjectRun& object, S
     const auto pass = gate_.enter();
     if (!pass) co_return std::unexpected(stopped_failure(spec_.name));
     ++runs_;
-    const auto server = co_await wait_running(std::min(object.deadline, steady_now() + kWaitRunningMax));
+    const auto server = co_await wait_running(std::min(object.due(), steady_now() + kWaitRunningMax));
     if (!server) co_return count(std::unexpected(not_running()));
     const std::shared_ptr<Communicator> communicator = co_await this->communicator(lanes_.at(lane), server);
     const std::uint64_t served_before = server->served;
@@ -92,7 +92,7 @@ Task<RunResult> ServerInstance::run_isolated(std::size_t lane, const ObjectRun& 
     const auto pass = gate_.enter();
     if (!pass) co_return std::unexpected(stopped_failure(spec_.name));
     ++runs_;
-    const Duration allowed = object.deadline - steady_now();
+    const Duration allowed = object.allowed();
     std::shared_ptr<ScratchServer> scratch;
     {
         const std::lock_guard lock(mutex_);
@@ -104,6 +104,7 @@ Task<RunResult> ServerInstance::run_isolated(std::size_t lane, const ObjectRun& 
     if (!turn.has_value()) co_return count(std::unexpected(transform_failure(Code::unavailable, turn.error().context)));
     ObjectRun alone = object;
     alone.deadline = steady_now() + allowed;  // the time before its turn is not the object's
+    if (alone.clock != nullptr) alone.clock->restart(steady_now());
     const CommunicatorOptions options{lanes_.at(lane).executor, environment_.direct_puts};
     const std::shared_ptr<Communicator> communicator = make_communicator(spec_, options, turn->server());
     RunResult result = co_await communicator->run(alone, source, sink);

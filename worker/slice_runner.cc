@@ -281,7 +281,8 @@ void SliceRunner::land(Completion& completion, Instant now) {
         const auto [noted, fresh] = remote_outputs_.try_emplace(done.moved_to, done.boot_id);
         if (!fresh && noted->second != done.boot_id) rewind_ = true;  // it started anew in between
     }
-    machine_.settle(completion.ticket, done.skipped ? Settled::skipped : Settled::done, done.bytes_in, done.bytes_out, moved, now);
+    machine_.settle(completion.ticket, done.skipped ? Settled::skipped : Settled::done, done.bytes_in, done.bytes_out, moved, now,
+                    done.moved_to.str(), done.boot_id);
 }
 
 // ---- survey, checkpoint
@@ -337,11 +338,8 @@ Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
 
 Task<Result<void>> SliceRunner::confirm_remote(const std::map<TargetId, std::string>& outputs) {
     for (const auto& [target, boot_id] : outputs) {
-        MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, environment_.cluster.endpoint(target));
-        http::ClientRequest request{.method = "POST", .target = "/v1/worker/sync"};
-        request.deadline = steady_now() + std::chrono::seconds(30);
-        MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch_ok(environment_.client, endpoint, request));
-        if (reply.headers.find("Millrace-Boot").value_or("") != boot_id) {
+        MILLRACE_CO_TRY_ASSIGN(const std::string synced, co_await environment_.syncs->sync(target));
+        if (synced != boot_id) {
             rewind_ = true;  // what it had not synced may be gone: run again from the last checkpoint
             co_return fail(Code::unavailable, "target " + target.str() + " was restarted before it had synced; running again what it may have lost");
         }

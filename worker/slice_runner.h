@@ -15,6 +15,7 @@
 #include "core/metrics.h"
 #include "state/slice_store.h"
 #include "worker/object_execution.h"
+#include "worker/remote_syncs.h"
 #include "worker/run_queue.h"
 #include "worker/selection.h"
 #include "worker/slice_machine.h"
@@ -35,6 +36,7 @@ struct SliceEnvironment {
     const ClusterView& cluster;
     const TargetConfig& config;
     std::function<void(const wire::SliceStatus&)> report;
+    std::shared_ptr<RemoteSyncs> syncs{};  // of all slices
 };
 
 class SliceRunner {

@@ -9,6 +9,7 @@ namespace millrace::worker {
 
 SliceTable::SliceTable(SliceEnvironment environment, Fences& fences, std::function<void(const wire::Message&)> send)
     : environment_(std::move(environment)), fences_(fences), send_(std::move(send)) {
+    environment_.syncs = std::make_shared<RemoteSyncs>(environment_.control.executor(), environment_.client, environment_.cluster);
     environment_.report = [this](const wire::SliceStatus& status) {
         send_(status);
         share_places();
