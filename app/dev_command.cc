@@ -65,7 +65,7 @@ int run_dev(int argc, char** argv) {
                "A second start on the same folder comes back with all its data.");
     app.add_option("--targets", targets, "number of targets (3 in a new folder; later as many as it has)")->check(CLI::Range(1, 64));
     app.add_option("--dir", folder, "folder of the cluster")->capture_default_str();
-    app.add_option("--port", port, "HTTP port of the proxy; 0 for any free one")->capture_default_str();
+    app.add_option("--port", port, "HTTP port of the proxy; 0 for any free one, kept from then on")->capture_default_str();
     app.add_flag("--supervise", supervise, "start nodes again when they end");
     app.add_flag("--no-fork-server", no_fork_server, "start every process of a filter anew, instead of loading its program once");
     app.add_flag("--accept-loss", accept_loss, "start nodes although the log of their store is damaged: see millrace target --help");

@@ -155,7 +155,7 @@ void Grammar::add_etl_init(CLI::App* etl) {
         ->needs(name);
     init.app->add_option("--comm-type", values.communication, "hpush, hpull, ws or stream, instead of what is in FILE")->type_name("TYPE");
     init.app->add_option("--init-timeout", values.init_timeout, "How long it may take to start")->type_name("DURATION");
-    init.app->add_option("--object-timeout", values.object_timeout, "How long an object may take")->type_name("DURATION");
+    init.app->add_option("--object-timeout", values.object_timeout, "How long an object may move nothing; grows with its size")->type_name("DURATION");
 }
 
 void Grammar::add_etls() {

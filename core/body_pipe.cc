@@ -5,7 +5,7 @@
 
 namespace millrace {
 
-BodyPipe::BodyPipe(Executor executor, Instant deadline) : deadline_(deadline), readable_(executor), consumed_(executor) {}
+BodyPipe::BodyPipe(Executor executor, Duration patience) : patience_(patience), readable_(executor), consumed_(executor) {}
 
 void BodyPipe::finish() {
     ended_ = true;
@@ -29,7 +29,7 @@ Task<Result<void>> BodyPipe::PipeSink::write(std::span<const std::byte> bytes) {
     pipe.offered_ = bytes;
     pipe.consumed_.clear();
     pipe.readable_.set();
-    const bool consumed = co_await pipe.consumed_.wait_until(pipe.deadline_);
+    const bool consumed = co_await pipe.consumed_.wait_until(steady_now() + pipe.patience_);
     pipe.offered_ = {};
     if (pipe.read_error_) co_return *pipe.read_error_;
     if (!consumed) co_return millrace::fail(Code::timed_out, "the receiver did not take the bytes in time");
@@ -39,7 +39,8 @@ Task<Result<void>> BodyPipe::PipeSink::write(std::span<const std::byte> bytes) {
 Task<Result<std::size_t>> BodyPipe::PipeSource::read(std::span<std::byte> buffer) {
     if (pipe.offered_.empty() && !pipe.ended_) {
         pipe.readable_.clear();
-        if (!co_await pipe.readable_.wait_until(pipe.deadline_)) co_return millrace::fail(Code::timed_out, "no bytes came in time");
+        // Not set: the task was cancelled.
+        if (!co_await pipe.readable_.wait_until(Instant::max())) co_return millrace::fail(Code::cancelled, "nobody reads any more");
     }
     if (pipe.write_error_) co_return *pipe.write_error_;
     const std::size_t count = std::min(buffer.size(), pipe.offered_.size());

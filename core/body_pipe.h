@@ -7,8 +7,9 @@ namespace millrace {
 
 class BodyPipe {
 public:
-    // Every wait ends at the deadline with Code::timed_out.
-    BodyPipe(Executor executor, Instant deadline);
+    // A write that is not read for so long ends with Code::timed_out. A read waits as long as it takes the writer: it must come to
+    // finish() or fail().
+    BodyPipe(Executor executor, Duration patience);
 
     Sink& sink() { return sink_; }
     Source& source() { return source_; }
@@ -32,7 +33,7 @@ private:
         BodyPipe& pipe;
     };
 
-    Instant deadline_;
+    const Duration patience_;
     PipeSink sink_{*this};
     PipeSource source_{*this};
     std::span<const std::byte> offered_;

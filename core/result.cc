@@ -54,6 +54,12 @@ Error errno_error(std::string_view action, int errno_value) {
         case EACCES:
         case EPERM:
         case EROFS: code = Code::permission; break;
+        case EFBIG: code = Code::too_large; break;
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+        case ENOBUFS:
+        case EAGAIN: code = Code::overloaded; break;
         default: break;
     }
     return {code, std::string(action) + ": " + std::strerror(errno_value)};

@@ -58,8 +58,9 @@ public:
 
 inline Error fail(Code code, std::string context) { return {code, std::move(context)}; }
 
-// Error with the text of errno, mapped to a code (ENOSPC and EDQUOT to no_space, ENOENT to not_found, EACCES, EPERM and
-// EROFS to permission, else io).
+// Error with the text of errno, mapped to a code, which says whose fault it is: no_space (ENOSPC, EDQUOT), not_found (ENOENT),
+// permission (EACCES, EPERM, EROFS), too_large (EFBIG), overloaded where the node has no descriptor, memory or process left
+// (EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN), else io.
 Error errno_error(std::string_view action, int errno_value);
 
 }  // namespace millrace

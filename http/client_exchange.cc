@@ -199,7 +199,10 @@ Task<void> ClientExchange::stop_sending() {
 Error ClientExchange::reason(Error error) const {
     if (sending_->body_error) return *sending_->body_error;
     const std::string server = server_.text();
-    if (sending_->connection().expired()) return fail(Code::timed_out, server + " did not answer in full before the deadline");
+    if (sending_->connection().expired()) {
+        pool_->forget(server_);  // others to it may swallow what is sent as well
+        return fail(Code::timed_out, server + " did not answer in full before the deadline");
+    }
     return error.during("talking to " + server);
 }
 

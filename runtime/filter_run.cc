@@ -169,7 +169,7 @@ Task<void> FilterRun::supervise() {
         if (cause_ && !killed_) end_child();
         if (exit_ && (collected_ || cause_)) co_return;
         wake_.clear();
-        Instant until = cause_ ? steady_now() + kTermGrace : object_.deadline;
+        Instant until = cause_ ? steady_now() + kTermGrace : object_.due();
         if (exit_ && !cause_) until = std::min(until, held_output_since() + kHeldOutputGrace);
         (void)co_await wake_.wait_until(until);
     }
@@ -178,7 +178,7 @@ Task<void> FilterRun::supervise() {
 void FilterRun::check_time() {
     const Instant now = steady_now();
     if (exit_ && collected_) return;
-    if (now >= object_.deadline) fail_with(timed_out_failure(started_, object_.deadline));
+    if (now >= object_.due()) fail_with(timed_out_failure(object_, started_));
     if (exit_ && now >= held_output_since() + kHeldOutputGrace) {
         fail_with(held_output_failure(exit_->text()));
     }

@@ -73,7 +73,7 @@ private:
         for (Duration pause = kRetryPauseMin;; pause = std::min(2 * pause, kRetryPauseMax)) {
             asked_again_ = false;
             RunResult result = co_await try_once();
-            const bool may_repeat = asked_again_ && (!sends_body() || source_.whole()) && steady_now() + pause < object_.deadline;
+            const bool may_repeat = asked_again_ && (!sends_body() || source_.whole()) && steady_now() + pause < object_.due();
             if (result.has_value() || !may_repeat || co_await is_cancelled()) co_return result;
             co_await sleep_for(pause);
         }
@@ -92,7 +92,8 @@ private:
         request.method = pulls() ? "GET" : "PUT";
         request.target = target();
         if (sends_body()) request.body = &source_;
-        request.deadline = object_.deadline;
+        request.deadline = object_.due();
+        if (object_.clock != nullptr) request.due = [this] { return object_.due(); };
         request.trusts_end_of_connection = true;  // up to a point: take_result()
         broken_off_before_ = server_->processes.broken_off();
         if (direct != nullptr) request.headers.set("Ais-Node-Url", direct_put_url(*server_, object_.destination, direct->token()));
@@ -202,7 +203,8 @@ private:
     Task<RunFailure> exchange_failure(Error error) {
         if (source_.error()) co_return source_failure(*source_.error());
         if (co_await is_cancelled()) co_return cancelled();
-        if (error.code == Code::timed_out) co_return timed_out_failure(started_, object_.deadline);
+        if (error.code == Code::overloaded) co_return transform_failure(error.code, error.context);  // no descriptor, say
+        if (error.code == Code::timed_out) co_return timed_out_failure(object_, started_);
         const auto death = co_await server_->wait_death(kDeathNewsMax);
         if (death) co_return transform_failure(Code::crashed, *death);
         const bool is_answer = error.code != Code::unavailable && error.code != Code::incomplete_body;

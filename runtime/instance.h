@@ -13,6 +13,7 @@
 
 #include "core/body.h"
 #include "core/loop.h"
+#include "core/object_clock.h"
 #include "core/task.h"
 #include "http/server.h"
 #include "runtime/direct_put.h"
@@ -29,10 +30,16 @@ struct ObjectRun {
     std::string bucket;
     std::string name;
     std::string args;    // opaque text of the job or the request
-    Instant deadline{};  // the object timeout: Code::timed_out when it passes
+    Instant deadline{};  // of a run without a clock: Code::timed_out when it passes
     std::string file_path{};  // where the content lies as a file, for a transform that reads files; empty: it comes as a body
     std::string destination{};  // "bucket/name" of the result where it may be delivered by direct put; empty: in the reply only
     bool is_stored = true;    // false: a result of an earlier transform of a chain, which nobody can ask this target for
+    ObjectClock* clock = nullptr;  // its time, told by whoever owns its source and sink what moves
+
+    // When its time is up, as far as can be said now: to be asked again then.
+    Instant due() const { return clock != nullptr ? clock->deadline(steady_now()) : deadline; }
+    // From when it is its turn.
+    Duration allowed() const { return clock != nullptr ? clock->allowed() : deadline - steady_now(); }
 };
 
 struct RunStats {

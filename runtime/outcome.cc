@@ -12,11 +12,18 @@ RunFailure source_failure(Error error) { return {Blame::source, std::move(error)
 
 RunFailure sink_failure(Error error) { return {Blame::sink, std::move(error), {}}; }
 
-RunFailure timed_out_failure(Instant started, Instant deadline, std::string stderr_tail) {
-    auto allowed = std::chrono::round<milliseconds>(std::max(deadline - started, Duration::zero()));
-    // The deadline was computed a little before the run started.
+RunFailure timed_out_failure(const ObjectRun& object, Instant started, std::string stderr_tail) {
+    const ObjectClock* const clock = object.clock;
+    const Duration limit = clock != nullptr ? clock->allowed() : std::max(object.deadline - started, Duration::zero());
+    auto allowed = std::chrono::round<milliseconds>(limit);
+    // A deadline was computed a little before the run started.
     if (allowed >= std::chrono::seconds(1)) allowed = std::chrono::round<std::chrono::duration<std::int64_t, std::deci>>(allowed);
-    return transform_failure(Code::timed_out, "no result within " + duration_text(allowed), std::move(stderr_tail));
+    std::string text = "no result within " + duration_text(allowed);
+    if (clock != nullptr) {
+        text += ", after " + size_text(clock->bytes_taken()) + " in and " + size_text(clock->bytes_given()) +
+                " out; obj_timeout of the transform, or --object-timeout of the job, gives it longer";
+    }
+    return transform_failure(Code::timed_out, std::move(text), std::move(stderr_tail));
 }
 
 RunFailure stopped_failure(const std::string& name) {

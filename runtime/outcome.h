@@ -9,8 +9,8 @@ namespace millrace::runtime {
 RunFailure transform_failure(Code code, std::string text, std::string stderr_tail = {});
 RunFailure source_failure(Error error);
 RunFailure sink_failure(Error error);
-// "no result within 10s", the time from started to deadline.
-RunFailure timed_out_failure(Instant started, Instant deadline, std::string stderr_tail = {});
+// "no result within 10s", how far it got, and what gives it longer. started: of a run without a clock.
+RunFailure timed_out_failure(const ObjectRun& object, Instant started, std::string stderr_tail = {});
 RunFailure stopped_failure(const std::string& name);
 
 // "transform 'x': command not found: gzipp; install it on this target or correct the specification".

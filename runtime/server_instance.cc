@@ -100,7 +100,7 @@ Task<RunResult> ServerInstance::run_shared(std::size_t lane, const ObjectRun& ob
     const auto pass = gate_.enter();
     if (!pass) co_return std::unexpected(stopped_failure(spec_.name));
     ++runs_;
-    const auto server = co_await wait_running(std::min(object.deadline, steady_now() + kWaitRunningMax));
+    const auto server = co_await wait_running(std::min(object.due(), steady_now() + kWaitRunningMax));
     if (co_await is_cancelled()) co_return std::unexpected(transform_failure(Code::cancelled, "the run was cancelled"));
     if (!server) co_return count(std::unexpected(not_running()));
     const std::shared_ptr<Communicator> communicator = co_await this->communicator(lanes_.at(lane), server);
@@ -117,7 +117,7 @@ Task<RunResult> ServerInstance::run_alone(std::size_t lane, const ObjectRun& obj
     const auto pass = gate_.enter();
     if (!pass) co_return std::unexpected(stopped_failure(spec_.name));
     ++runs_;
-    const Duration allowed = object.deadline - steady_now();
+    const Duration allowed = object.allowed();
     std::shared_ptr<ScratchServer> scratch;
     {
         const std::lock_guard lock(mutex_);
@@ -131,6 +131,7 @@ Task<RunResult> ServerInstance::run_alone(std::size_t lane, const ObjectRun& obj
     }
     ObjectRun alone = object;
     alone.deadline = steady_now() + allowed;  // the time before its turn is not the object's
+    if (alone.clock != nullptr) alone.clock->restart(steady_now());
     const CommunicatorOptions options{lanes_.at(lane).executor, environment_.direct_puts};
     const std::shared_ptr<Communicator> communicator = make_communicator(spec_, options, turn->server());
     RunResult result = co_await communicator->run(alone, source, sink);

@@ -31,7 +31,7 @@ Task<RunResult> StreamCommunicator::run(const ObjectRun& object, Source& source,
 
 Task<RunResult> StreamCommunicator::run_to_end(const ObjectRun& object, Source& source, Sink& sink) {
     if (!is_connected()) {
-        co_await wait_connected(object.deadline);
+        co_await wait_connected(object.due());
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) {
             co_return std::unexpected(transform_failure(Code::cancelled, "the run was cancelled"));

@@ -15,6 +15,7 @@ constexpr std::size_t kArrivedBytesMax = 1 << 20;    // of one object, until its
 constexpr std::size_t kArrivedBytesWake = 256 << 10;
 constexpr std::size_t kReadBytes = kFrameHeaderBytes + kFramePayloadBytesMax;
 constexpr Duration kConnectTimeMax = std::chrono::seconds(5);
+constexpr int kAnsweringTimes = 10;
 
 }  // namespace
 
@@ -209,6 +210,7 @@ Task<bool> StreamConnection::deliver_all(std::string_view& bytes) {
         const auto self = std::ranges::find(unanswered_, frame.id, &StreamObject::id);
         if (self == unanswered_.end()) continue;  // it has ended already
         const std::shared_ptr<StreamObject> object = *self;
+        note_progress(*object);
         if (!object->is_abandoned && frame.type == FrameType::result) object->arrived.append(frame.payload);
         if (frame.is_last) {
             finish(static_cast<std::size_t>(self - unanswered_.begin()), frame);
@@ -218,6 +220,12 @@ Task<bool> StreamConnection::deliver_all(std::string_view& bytes) {
             if (!is_open_) co_return false;
         }
     }
+}
+
+void StreamConnection::note_progress(StreamObject& object) {
+    if (oldest() != &object || object.answered_for >= kAnsweringTimes * object.allowed) return;
+    object.answered_for += last_answer_ - oldest_since_;
+    oldest_since_ = last_answer_;
 }
 
 // What does not fit stays in the socket, and the transform waits with it.

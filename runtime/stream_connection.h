@@ -26,7 +26,8 @@ struct StreamObject {
     StreamObject(const Executor& lane, Duration time) : allowed(time), changed(lane) {}
 
     std::uint64_t id = 0;          // 0: not begun
-    const Duration allowed;        // from when it is the oldest unanswered object to its end
+    Duration allowed;              // while it is the oldest unanswered object and nothing of its answer comes
+    Duration answered_for{};       // for how long its answer has been coming: at most ten times that
     std::uint64_t held_bytes = 0;  // that it counts for while it is unanswered
     bool is_whole = false;         // all of it was sent, or an abort instead of the rest
     bool is_abandoned = false;     // nobody wants its answer
@@ -79,6 +80,7 @@ private:
     Task<void> write();
     Task<void> read();
     Task<bool> deliver_all(std::string_view& bytes);
+    void note_progress(StreamObject& object);
     Task<void> wait_taken(std::shared_ptr<StreamObject> object);
     void finish(std::size_t index, const AnswerFrame& frame);
     Task<void> watch();

@@ -20,7 +20,7 @@ using End = StreamObject::End;
 StreamRun::StreamRun(StreamConnection& connection, Executor lane, ServerFacts& server, const ObjectRun& object, Source& source, Sink& sink)
     : connection_(connection), server_(server), object_(object), source_(source), sink_(sink),
       head_{object.bucket, object.name, object.args, source.size().value_or(kSizeUnknown)},
-      streamed_(std::make_shared<StreamObject>(lane, std::max(object.deadline - started_, Duration::zero()))), feeder_(lane) {}
+      streamed_(std::make_shared<StreamObject>(lane, std::max(object.allowed(), Duration::zero()))), feeder_(lane) {}
 
 Task<RunResult> StreamRun::run() {
     if (const auto checked = check_object_head(head_); !checked.has_value()) {
@@ -28,7 +28,7 @@ Task<RunResult> StreamRun::run() {
     }
     const auto whole = source_.whole();
     if (whole && whole->size() <= kStreamPieceBytes) {
-        if (!connection_.has_room(whole->size()) && !co_await connection_.wait_room(whole->size(), object_.deadline)) {
+        if (!connection_.has_room(whole->size()) && !co_await connection_.wait_room(whole->size(), object_.due())) {
             const auto state = co_await asio::this_coro::cancellation_state;
             if (state.cancelled() == asio::cancellation_type::none) co_return std::unexpected(no_room());
             co_return std::unexpected(transform_failure(Code::cancelled, "the run was cancelled"));
@@ -58,7 +58,7 @@ Task<void> StreamRun::feed_all() {
     if (!piece) co_return;
     bool is_last = stats_.bytes_in == source_.size() || piece->empty();
     const std::uint64_t bytes = source_.size().value_or(piece->size());
-    if (!connection_.has_room(bytes) && !co_await connection_.wait_room(bytes, object_.deadline)) {
+    if (!connection_.has_room(bytes) && !co_await connection_.wait_room(bytes, object_.due())) {
         fail_with(no_room());
         co_return;
     }
@@ -101,6 +101,7 @@ Task<std::optional<std::string_view>> StreamRun::next_piece() {
         if (*count == 0) break;
         filled += *count;
         stats_.bytes_in += *count;
+        if (object_.clock != nullptr) streamed_->allowed = object_.allowed();  // it grows with what was taken
     }
     co_return std::string_view(reinterpret_cast<const char*>(piece_.get()), filled);
 }
@@ -138,9 +139,9 @@ void StreamRun::check_time() {
     if (!connection_.is_open()) {
         fail_with(no_room());
     } else if (connection_.is_written()) {  // the source is slow
-        fail_with(timed_out_failure(started_, object_.deadline));
+        fail_with(timed_out_failure(object_, started_));
     } else if (!connection_.has_whole_object()) {  // the transform does not read
-        fail_with(timed_out_failure(started_, object_.deadline));
+        fail_with(timed_out_failure(object_, started_));
         connection_.cut("the connection was cut before its answer, as the transform did not read");
     }
 }
@@ -148,7 +149,7 @@ void StreamRun::check_time() {
 Task<RunResult> StreamRun::result() {
     if (failure_) co_return std::unexpected(*std::move(failure_));
     switch (streamed_->end) {
-        case End::timed_out: co_return std::unexpected(timed_out_failure(started_, object_.deadline));
+        case End::timed_out: co_return std::unexpected(timed_out_failure(object_, started_));
         case End::failed: {
             const Code code = streamed_->may_retry ? Code::transient : Code::rejected;
             co_return std::unexpected(transform_failure(code, one_line(streamed_->text.empty() ? "failed without a reason" : streamed_->text)));

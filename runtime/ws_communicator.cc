@@ -67,7 +67,7 @@ Task<void> WsCommunicator::find_way(Passage& passage) {
         return closed_ || link;
     };
     while (!passage.settled.is_set()) {
-        const bool has_turn = co_await room_.wait(is_free, passage.object.deadline);
+        const bool has_turn = co_await room_.wait(is_free, passage.object.due());
         if (has_turn && link) {
             co_await link->carry(passage);
             room_.look_again();

@@ -142,7 +142,8 @@ Task<bool> WsLink::connect(Passage& passage) {
         passage.settle(std::unexpected(transform_failure(Code::unavailable, death.value_or("the connection was given up"))));
     } else {
         const Error error = connected.error();
-        passage.settle(std::unexpected(transform_failure(error.code == Code::rejected ? error.code : Code::transient, error.context)));
+        const bool is_meant = error.code == Code::rejected || error.code == Code::overloaded;
+        passage.settle(std::unexpected(transform_failure(is_meant ? error.code : Code::transient, error.context)));
     }
     co_return false;
 }
@@ -167,6 +168,7 @@ Task<Result<void>> WsLink::send_content(Passage& passage) {
         const std::span<const std::byte> piece(content_.data(), *count);
         const bool is_last = piece.empty() || passage.bytes_sent == passage.source.size();
         Result<void> written = co_await socket_->write(piece, is_last);
+        moved(passage);
         if (!written || is_last) co_return written;
     }
 }
@@ -196,7 +198,7 @@ Task<Error> WsLink::read_until_broken() {
         const Result<void> taken = co_await take_answer(passage, *piece);
         if (!taken) co_return taken.error();
         // The next object goes behind this one, however early the answer to it came.
-        (void)co_await passage.sent.wait_until(passage.head_since + passage.allowed);
+        (void)co_await passage.sent.wait_until(passage.due());
         const bool was_sent = passage.sent.is_set();
         if (!was_sent) cut();
         unanswered_.pop_front();
@@ -220,7 +222,9 @@ Task<Result<void>> WsLink::take_answer(Passage& passage, Piece piece) {
         if (piece.is_text) {
             text.append(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kTextBytesMax - text.size()));
         } else if (!has_put && !sink_error && !bytes.empty()) {
+            socket_->set_deadline(Instant::max());  // the sink is waited for
             const Result<void> written = co_await passage.sink.write(bytes);
+            moved(passage);
             if (!written) sink_error = written.error();
             bytes_out += bytes.size();
         }
@@ -244,9 +248,15 @@ void WsLink::begin_next() {
     if (!unanswered_.empty()) {
         Passage& head = *unanswered_.front();
         head.head_since = steady_now();
-        deadline = head.head_since + head.allowed;
+        if (head.object.clock != nullptr) head.object.clock->restart(head.head_since);
+        deadline = head.due();
     }
     socket_->set_deadline(deadline);
+}
+
+// Some of it: the time of the first one that is unanswered may be later by that.
+void WsLink::moved(const Passage& passage) {
+    if (!unanswered_.empty() && unanswered_.front() == &passage) socket_->set_deadline(passage.due());
 }
 
 Task<void> WsLink::settle_rest(Error why) {
@@ -266,7 +276,7 @@ Task<void> WsLink::settle_rest(Error why) {
         if (passage.is_cancelled) {
             failure = transform_failure(Code::cancelled, "the run was cancelled");
         } else if (is_head && why.code == Code::timed_out) {
-            failure = timed_out_failure(passage.head_since, passage.head_since + passage.allowed);
+            failure = timed_out_failure(passage.object, passage.head_since);
         } else if (is_head && why.code == Code::transient) {
             failure = transform_failure(why.code, why.context);
         }

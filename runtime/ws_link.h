@@ -21,11 +21,13 @@ namespace millrace::runtime {
 struct Passage {
     Passage(const Executor& lane, const ObjectRun& run, Source& from, Sink& to, DirectPut* expected, std::string message)
         : object(run), source(from), sink(to), direct(expected), control(std::move(message)),
-          allowed(run.deadline - steady_now()), sent(lane), settled(lane) {}
+          allowed(run.allowed()), sent(lane), settled(lane) {}
     void settle(RunResult outcome);
     // Whether all of it can be sent once more, and nothing of an answer has come.
     bool can_go_again() const;
     void go_again();
+    // When the time of the first one that is unanswered is up.
+    Instant due() const { return object.clock != nullptr ? object.due() : head_since + allowed; }
 
     const ObjectRun& object;
     Source& source;
@@ -70,6 +72,7 @@ private:
     Task<Result<void>> take_answer(Passage& passage, http::WebSocket::Piece piece);
     void begin_next();
     void let_go(Passage& passage);
+    void moved(const Passage& passage);
     Task<void> settle_rest(Error why);
     void cut();
 

@@ -1,5 +1,7 @@
 #include "scheduler/job_document.h"
 
+#include <algorithm>
+
 #include "core/hash.h"
 #include "core/json.h"
 namespace millrace::scheduler {
@@ -108,7 +110,8 @@ std::string job_document(const LiveJob& live, const IsOnline& is_online, Detail 
     const Outlook outlook = look_ahead(live, is_online);
     static constexpr const char* kDryRun[] = {"", "plan", "run"};
     const std::int64_t end = job.finished_unix_ns > 0 ? job.finished_unix_ns : now_unix_ns;
-    const double elapsed = static_cast<double>(end - (job.started_unix_ns > 0 ? job.started_unix_ns : job.created_unix_ns)) / 1e9;
+    const std::int64_t begin = job.started_unix_ns > 0 ? job.started_unix_ns : job.created_unix_ns;
+    const double elapsed = static_cast<double>(std::max<std::int64_t>(end - begin, 0)) / 1e9;  // the machine's clock may have jumped
     json document{{"id", job.id}, {"operation", operation_name(job.spec.operation)}, {"kind", job.spec.kind}, {"transform", job.spec.transform},
                   {"pipeline", job.spec.pipeline}, {"source", bucket_uri(job.spec.source)}, {"destination", bucket_uri(job.spec.destination)},
                   {"state", job_state_name(job.state)}, {"reason", job.reason}, {"epoch", job.epoch}, {"pass", job.pass},

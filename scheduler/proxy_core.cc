@@ -1,6 +1,7 @@
 #include "scheduler/proxy_core.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <set>
 #include <type_traits>
@@ -8,6 +9,7 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "core/hash.h"
+#include "core/kept_port.h"
 #include "core/log.h"
 #include "core/placement.h"
 #include "spec/transform_spec.h"
@@ -25,6 +27,11 @@ constexpr auto kCatalogPauseMax = std::chrono::seconds(30);
 constexpr auto kAcceptPatience = std::chrono::seconds(3);
 constexpr auto kStopPatience = std::chrono::seconds(30);
 constexpr auto kStartPatience = std::chrono::minutes(5);
+
+// Of "tcp://HOST:PORT".
+std::uint16_t port_of(const std::string& endpoint) {
+    return static_cast<std::uint16_t>(std::strtoul(endpoint.c_str() + endpoint.rfind(':') + 1, nullptr, 10));
+}
 
 struct ProxyIdentity {
     std::string proxy_id;
@@ -131,7 +138,10 @@ Result<void> ProxyCore::start(std::uint16_t http_port) {
     bus_ = std::make_unique<wire::RouterBus>(control_.executor(), [this](const std::string& peer, wire::Message message) {
         receive(peer, std::move(message));
     });
-    MILLRACE_TRY_ASSIGN(const std::string bound, bus_->bind("tcp://" + config_.host + ":" + std::to_string(config_.control_port)));
+    const auto bind = [this](std::uint16_t port) { return bus_->bind("tcp://" + config_.host + ":" + std::to_string(port)); };
+    const std::string port_file = config_.dir + "/control_port";
+    MILLRACE_TRY_ASSIGN(const std::string bound, listen_on_kept_port(port_file, config_.control_port, bind));
+    MILLRACE_TRY(keep_port(port_file, port_of(bound)));
     MILLRACE_TRY(write_file(config_.dir + "/control_endpoint", bound + "\n"));
     log::info("control endpoint", {{"endpoint", bound}, {"cluster", cluster_id_}});
     tasks_.spawn(run());

@@ -1,6 +1,7 @@
 #include "scheduler/proxy_service.h"
 
 #include "core/file.h"
+#include "core/kept_port.h"
 #include "core/log.h"
 #include "scheduler/proxy_api.h"
 #include "state/families.h"
@@ -75,7 +76,9 @@ Result<void> ProxyService::Impl::begin() {
     options.stall_time_max = config.body_idle_max_ms;
     const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
     server = std::make_unique<http::Server>(std::vector<Executor>{control.executor()}, handle, options);
-    MILLRACE_TRY_ASSIGN(const std::uint16_t port, server->listen(config.host, config.port));
+    const auto listen = [this](std::uint16_t port) { return server->listen(config.host, port); };
+    MILLRACE_TRY_ASSIGN(const std::uint16_t port, listen_on_kept_port(config.dir + "/port", config.port, listen));
+    MILLRACE_TRY(keep_port(config.dir + "/port", port));
     auto begin_control = [this, port]() -> Task<Result<void>> {
         housekeeping.spawn(watch_store());
         co_return core->start(port);

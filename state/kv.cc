@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <mutex>
 
@@ -100,6 +101,8 @@ Error kv_error(const std::string& action, const std::string& folder, const rocks
     if (locked) return fail(Code::conflict, folder + " is in use by another millrace process; stop it or use another folder");
     if (status.IsNoSpace()) return no_space(action, folder);
     if (status.IsCorruption()) return fail(Code::corrupt, where + "the database is damaged: " + text);
+    const auto says = [&text](int errno_value) { return text.find(std::strerror(errno_value)) != text.npos; };
+    if (says(EMFILE) || says(ENFILE) || says(ENOMEM)) return fail(Code::overloaded, where + text);
     if (text.find("Permission denied") != text.npos) return fail(Code::permission, where + text);
     if (status.severity() >= rocksdb::Status::Severity::kFatalError) {
         return fail(Code::io, where + text + "; the database takes no more writes until this node is restarted");

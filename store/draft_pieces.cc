@@ -123,7 +123,7 @@ Result<std::uint64_t> Drafts::Writer::commit() {
     piece_.size_before = offset_;
     piece_.size = offset_ + added_;
     piece_.checksum = running_.value();
-    draft_->touched_unix_ns = unix_now_ns();
+    draft_->touched_ns = drafts_.clock_->now_ns();
     if (const auto saved = drafts_.save_piece(*draft_, number_, options_.sync); !saved) {
         piece_.recorded = before.recorded;
         piece_.size = before.size;

@@ -71,13 +71,13 @@ private:
 Result<DraftName> Drafts::begin(const std::string& bucket, const std::string& object) {
     MILLRACE_TRY(validate_bucket_name(bucket));
     MILLRACE_TRY(validate_object_name(object));
-    expire(unix_now_ns());
+    expire();
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
     auto draft = std::make_shared<Draft>();
     draft->name = {random_id("draft-"), bucket, object};
     draft->generation = found->record().generation;
     draft->mountpath = mountpaths_.choose(object_key(found->key(), object)).id;
-    draft->touched_unix_ns = unix_now_ns();
+    draft->touched_ns = clock_->now_ns();
     const std::lock_guard lock(mutex_);
     MILLRACE_TRY(make_room());
     MILLRACE_TRY(save(*draft));
@@ -130,11 +130,12 @@ Result<void> Drafts::discard(const DraftName& name) {
     return remove(draft);
 }
 
-void Drafts::expire(std::int64_t now_unix_ns) {
+void Drafts::expire(std::int64_t now_ns) {
+    if (const auto saved = clock_->save(); !saved) log::warn("the node's clock could not be written down", {{"error", saved.error()}});
     const std::lock_guard lock(mutex_);
     std::vector<std::shared_ptr<Draft>> over;
     for (const auto& [id, draft] : drafts_) {
-        if (draft->users == 0 && is_over(*draft, now_unix_ns)) over.push_back(draft);
+        if (draft->users == 0 && is_over(*draft, now_ns)) over.push_back(draft);
     }
     for (const auto& draft : over) {
         const auto removed = remove(draft);
@@ -165,9 +166,9 @@ Result<std::shared_ptr<Drafts::Draft>> Drafts::find(const DraftName& name) const
     return found->second;
 }
 
-bool Drafts::is_over(const Draft& draft, std::int64_t now_unix_ns) const {
+bool Drafts::is_over(const Draft& draft, std::int64_t now_ns) const {
     const auto lifetime_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(limits_.lifetime).count();
-    return now_unix_ns - draft.touched_unix_ns > lifetime_ns || !buckets_.find_generation(draft.generation);
+    return now_ns - draft.touched_ns > lifetime_ns || !buckets_.find_generation(draft.generation);
 }
 
 // Published ones are kept for the sake of repeated requests only.
@@ -176,7 +177,7 @@ Result<void> Drafts::make_room() {
     std::shared_ptr<Draft> oldest;
     for (const auto& [id, draft] : drafts_) {
         if (draft->published_version == 0 || draft->users > 0) continue;
-        if (!oldest || draft->touched_unix_ns < oldest->touched_unix_ns) oldest = draft;
+        if (!oldest || draft->touched_ns < oldest->touched_ns) oldest = draft;
     }
     if (oldest) return remove(oldest);
     return fail(Code::overloaded, "this target has " + std::to_string(limits_.drafts_max) +
@@ -185,7 +186,7 @@ Result<void> Drafts::make_room() {
 
 Result<void> Drafts::save(const Draft& draft) {
     state::Batch batch;
-    batch.put(kMeta, draft_key(draft.name.id), encode(DraftRecord{draft.name.bucket, draft.generation, draft.name.object, draft.touched_unix_ns,
+    batch.put(kMeta, draft_key(draft.name.id), encode(DraftRecord{draft.name.bucket, draft.generation, draft.name.object, draft.touched_ns,
                                                                   draft.mountpath, draft.published_version}));
     return kv_.write(std::move(batch), false);
 }
@@ -195,7 +196,7 @@ Result<void> Drafts::save_piece(const Draft& draft, std::uint32_t number, bool s
     const Piece& piece = draft.pieces.at(number);
     state::Batch batch;
     const std::string key = piece_key(draft.name.id, number);
-    if (piece.recorded) batch.put(kMeta, key, encode(PieceRecord{piece.size, piece.checksum, piece.size_before, draft.touched_unix_ns}));
+    if (piece.recorded) batch.put(kMeta, key, encode(PieceRecord{piece.size, piece.checksum, piece.size_before, draft.touched_ns}));
     else batch.erase(kMeta, key);
     return kv_.write(std::move(batch), sync);
 }
@@ -270,9 +271,9 @@ Result<ObjectInfo> Drafts::published_object(const Draft& draft) const {
 void Drafts::finish(Draft& draft, std::uint64_t version) {
     const std::lock_guard lock(mutex_);
     draft.published_version = version;
-    draft.touched_unix_ns = unix_now_ns();
+    draft.touched_ns = clock_->now_ns();
     state::Batch batch;
-    batch.put(kMeta, draft_key(draft.name.id), encode(DraftRecord{draft.name.bucket, draft.generation, draft.name.object, draft.touched_unix_ns,
+    batch.put(kMeta, draft_key(draft.name.id), encode(DraftRecord{draft.name.bucket, draft.generation, draft.name.object, draft.touched_ns,
                                                                   draft.mountpath, version}));
     for (const auto& [number, piece] : draft.pieces) batch.erase(kMeta, piece_key(draft.name.id, number));
     batch.use_reserve();
@@ -301,9 +302,11 @@ void Drafts::remove_folder(const Draft& draft) const {
 // --- The start ---
 
 Result<void> Drafts::load() {
+    MILLRACE_TRY_ASSIGN(auto clock, state::NodeClock::open(kv_, kMeta, unix_now_ns()));
+    clock_.emplace(std::move(clock));
     MILLRACE_TRY(load_drafts());
     MILLRACE_TRY(load_pieces());
-    expire(unix_now_ns());
+    expire();
     return remove_unknown_files();
 }
 
@@ -322,7 +325,7 @@ Result<void> Drafts::load_drafts() {
         draft->name = {id, std::move(record->bucket), std::move(record->object)};
         draft->generation = record->generation;
         draft->mountpath = std::move(record->mountpath);
-        draft->touched_unix_ns = record->created_unix_ns;
+        draft->touched_ns = record->created_unix_ns;
         draft->published_version = record->published_version;
         drafts_.emplace(id, std::move(draft));
     }
@@ -346,7 +349,7 @@ Result<void> Drafts::load_pieces() {
             continue;
         }
         draft->second->pieces[*number] = Piece{.recorded = true, .size = record->size, .checksum = record->checksum, .size_before = record->size_before};
-        draft->second->touched_unix_ns = std::max(draft->second->touched_unix_ns, record->written_unix_ns);
+        draft->second->touched_ns = std::max(draft->second->touched_ns, record->written_unix_ns);
         ++pieces_;
     }
     MILLRACE_TRY(cursor.status());

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "core/hash.h"
+#include "state/node_clock.h"
 #include "store/bucket_table.h"
 #include "store/durability.h"
 #include "store/folder_remover.h"
@@ -78,8 +79,9 @@ public:
     // Code::invalid_argument names a piece that is missing.
     Task<Result<ObjectInfo>> publish(DraftName name, std::vector<std::uint32_t> numbers, WriteOptions options);
     Result<void> discard(const DraftName& name);
-    // Removes those whose time is over or whose bucket is gone.
-    void expire(std::int64_t now_unix_ns);
+    // Removes those whose time is over, by the node's clock, or whose bucket is gone.
+    void expire() { expire(clock_->now_ns()); }
+    void expire(std::int64_t now_ns);
 
     // Whether a publish() of it is under way.
     bool is_publishing(const DraftName& name) const;
@@ -100,7 +102,7 @@ private:
         DraftName name;                // its bucket may have been renamed since
         std::uint64_t generation = 0;  // of the bucket
         std::string mountpath;
-        std::int64_t touched_unix_ns = 0;
+        std::int64_t touched_ns = 0;  // by the node's clock
         std::uint64_t published_version = 0;  // 0: not published
         std::map<std::uint32_t, Piece> pieces;
         std::size_t users = 0;                // writers of pieces, and publish()
@@ -117,7 +119,7 @@ private:
     Result<void> save_piece(const Draft& draft, std::uint32_t number, bool sync);
     Result<void> reserve(Draft& draft, std::uint32_t number, const PieceOptions& options);
     Result<void> remove(const std::shared_ptr<Draft>& draft);
-    bool is_over(const Draft& draft, std::int64_t now_unix_ns) const;
+    bool is_over(const Draft& draft, std::int64_t now_ns) const;
 
     Result<std::unique_ptr<Claim>> claim(const DraftName& name, const std::vector<std::uint32_t>& numbers);
     Result<ObjectInfo> published_object(const Draft& draft) const;
@@ -137,6 +139,7 @@ private:
     Durability& durability_;
     FolderRemover& remover_;
     const DraftLimits limits_;
+    std::optional<state::NodeClock> clock_;  // since load()
 
     mutable std::mutex mutex_;  // guards what follows and what it points to; held for short writes
     std::map<std::string, std::shared_ptr<Draft>> drafts_;  // by id

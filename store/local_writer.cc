@@ -1,6 +1,10 @@
 #include "store/local_writer.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
+
+#include "core/units.h"
 
 namespace millrace::store {
 
@@ -38,9 +42,22 @@ Result<void> LocalWriter::append(std::span<const std::byte> bytes) {
     const bool large = size_ > small_max || (options_.size && *options_.size > small_max);
     if (large && !content_.file) MILLRACE_TRY(spill());
     if (shares_file_) return {};
-    if (content_.file) return content_.file->append(bytes);
+    if (content_.file) return to_file(bytes);
     content_.bytes.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return {};
+}
+
+// An object that is nearly as large as its disk when that is full will never fit, whatever else goes.
+Result<void> LocalWriter::to_file(std::span<const std::byte> bytes) {
+    Result<void> appended = content_.file->append(bytes);
+    if (appended || appended.error().code != Code::no_space) return appended;
+    struct statvfs disk {};
+    const std::string& folder = content_.mountpath->folder;
+    if (::statvfs(folder.c_str(), &disk) != 0) return appended;
+    const std::uint64_t capacity = disk.f_blocks * disk.f_frsize;
+    if (size_ < capacity / 10 * 9) return appended;
+    return fail(Code::too_large, label() + " is too large for this target: " + folder + ", a disk of " + size_text(capacity) + ", was full after " +
+                                     size_text(size_) + " of it");
 }
 
 Result<void> LocalWriter::spill() {

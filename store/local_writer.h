@@ -23,6 +23,7 @@ public:
 
 private:
     Result<void> append(std::span<const std::byte> bytes);
+    Result<void> to_file(std::span<const std::byte> bytes);
     Result<void> spill();
     Result<TempFile> temp_file();
     Result<ObjectInfo> publish();

@@ -19,6 +19,9 @@
 namespace millrace::wire {
 namespace {
 
+constexpr int kPingMs = 1000;
+constexpr int kSilentMs = 5000;
+
 struct Outgoing {
     std::string peer;  // empty on a DEALER
     std::string bytes;
@@ -69,6 +72,16 @@ public:
         socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(bytes_max));
         socket_.set(zmq::sockopt::reconnect_ivl, 50);
         socket_.set(zmq::sockopt::reconnect_ivl_max, 1000);
+        // A connection that goes silent without closing is given up, and made anew; so is one that never came to a handshake.
+        socket_.set(zmq::sockopt::heartbeat_ivl, kPingMs);
+        socket_.set(zmq::sockopt::heartbeat_timeout, kSilentMs);
+        socket_.set(zmq::sockopt::heartbeat_ttl, kSilentMs);
+        socket_.set(zmq::sockopt::handshake_ivl, kSilentMs);
+        socket_.set(zmq::sockopt::connect_timeout, kSilentMs);
+        socket_.set(zmq::sockopt::tcp_keepalive, 1);
+        socket_.set(zmq::sockopt::tcp_keepalive_idle, 10);
+        socket_.set(zmq::sockopt::tcp_keepalive_intvl, 5);
+        socket_.set(zmq::sockopt::tcp_keepalive_cnt, 3);
     }
 
     ~SocketThread() { stop(); }

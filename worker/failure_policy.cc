@@ -22,11 +22,13 @@ Verdict judge_transform(Code code, const Attempt& attempt) {
 
 Verdict judge_source(Code code, const Attempt& attempt) {
     if (code == Code::not_found) return attempt.listed ? Verdict::fail : Verdict::skip;
+    if (code == Code::overloaded) return Verdict::wait;  // the node has no descriptor or memory for it now
     if (code == Code::io) return attempt.number < attempt.attempts_max ? Verdict::retry : Verdict::fail;
     return Verdict::fail;
 }
 
-Verdict judge_sink(Code code) {
+Verdict judge_sink(Code code, const Attempt& attempt) {
+    if (may_be_the_results_doing(code) && attempt.sink_failures >= kSinkFailuresMax) return Verdict::fail;
     switch (code) {
         case Code::stale_epoch: return Verdict::stop;
         case Code::no_space:
@@ -51,11 +53,15 @@ Duration doubled(milliseconds first, milliseconds most, std::uint32_t number) {
 
 }  // namespace
 
+bool may_be_the_results_doing(Code code) {
+    return code == Code::no_space || code == Code::io || code == Code::timed_out || code == Code::incomplete_body;
+}
+
 Verdict judge(const Failure& failure, const Attempt& attempt) {
     switch (failure.blame) {
         case Blame::transform: return judge_transform(failure.error.code, attempt);
         case Blame::source: return judge_source(failure.error.code, attempt);
-        case Blame::sink: return judge_sink(failure.error.code);
+        case Blame::sink: return judge_sink(failure.error.code, attempt);
     }
     return Verdict::fail;
 }

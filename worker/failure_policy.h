@@ -15,7 +15,11 @@ struct Failure {
     Blame blame = Blame::transform;
     Error error;
     std::string stderr_tail;
+    std::string sink{};  // the target that should have taken the result; empty: this one
 };
+
+// An object that fails so often at a sink which takes others' results fails for good.
+inline constexpr std::uint32_t kSinkFailuresMax = 5;
 
 enum class Verdict {
     skip,        // the object is gone: nothing to do
@@ -33,7 +37,11 @@ struct Attempt {
     bool isolated = false;         // it ran alone
     bool listed = false;           // the job names the object, so its absence is a failure
     bool may_have_waited = false;  // its time may have gone by behind an object that keeps the server busy
+    std::uint32_t sink_failures = 0;  // of its own doing, see SinkTrials
 };
+
+// Whether a result may be the reason why a sink fails with this: too large for what it has, too slow in coming.
+bool may_be_the_results_doing(Code code);
 
 Verdict judge(const Failure& failure, const Attempt& attempt);
 

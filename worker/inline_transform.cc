@@ -142,8 +142,8 @@ Task<Result<void>> InlineTransform::transform(const Query& query, const std::str
 Task<Result<void>> InlineTransform::run(const Query& query, const std::string& bucket, const std::string& name, Sink& sink) {
     MILLRACE_CO_TRY_ASSIGN(const TransformChain transforms, chain_of(query));
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
-    const runtime::ObjectRun run{bucket, name, query.get("etl_args"), steady_now() + transforms.timeout(reader->info().size)};
-    const runtime::RunResult ran = co_await transforms.feed(Lanes::here(), run, false, *reader, sink);
+    const runtime::ObjectRun run{bucket, name, query.get("etl_args")};
+    const runtime::RunResult ran = co_await transforms.feed(Lanes::here(), run, transforms.timeout(), false, *reader, sink);
     if (!ran) co_return ran.error().error;
     co_return Result<void>{};
 }

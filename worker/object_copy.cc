@@ -11,8 +11,6 @@
 namespace millrace::worker {
 namespace {
 
-constexpr auto kCopyTimeMax = std::chrono::hours(1);
-
 Result<ObjectUri> destination_of(const Query& query) {
     const std::string text = query.get("object_to");
     auto destination = runtime::parse_uname(text);
@@ -74,7 +72,7 @@ Task<Result<void>> ObjectCopy::make_elsewhere(const Query& query, const std::str
         headers.add("Ais-Checksum-Value", checksum_text(reader->info().checksum));
         if (!reader->info().custom.empty()) headers.add("Millrace-Custom-Md", exact_custom_text(reader->info().custom));
     }
-    RemoteOutput output(Lanes::here(), endpoint, steady_now() + kCopyTimeMax);
+    RemoteOutput output(Lanes::here(), endpoint);
     output.begin(destination.bucket, destination.object, std::move(headers));
     const Result<void> fed = co_await feed(query, bucket, name, *reader, output.sink());
     if (!fed) {

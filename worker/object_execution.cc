@@ -17,6 +17,12 @@ public:
 
 std::unexpected<Failure> failed(Blame blame, Error error) { return std::unexpected(Failure{blame, std::move(error), {}}); }
 
+// Where the result should have gone.
+Outcome at(const TargetId& owner, Outcome outcome) {
+    if (!outcome) outcome.error().sink = owner.str();
+    return outcome;
+}
+
 std::unexpected<Failure> failed(const runtime::RunFailure& failure) {
     const Blame blame = failure.blame == runtime::Blame::source ? Blame::source
                         : failure.blame == runtime::Blame::sink ? Blame::sink
@@ -91,11 +97,12 @@ struct Work {
     Lane& lane;
     const TransformChain& transforms;
     runtime::ObjectRun run;
+    milliseconds timeout;
     bool isolated;
     store::ObjectReader& reader;
 
     Task<runtime::RunResult> feed(Sink& sink) {
-        runtime::RunResult ran = co_await transforms.feed(lane, run, isolated, reader, sink);
+        runtime::RunResult ran = co_await transforms.feed(lane, run, timeout, isolated, reader, sink);
         if (transforms.reads_by_itself() && changed_meanwhile()) {
             Error error = fail(Code::transient, "the object was overwritten or removed while the transform read it");
             ran = std::unexpected(runtime::RunFailure{runtime::Blame::transform, std::move(error), {}});
@@ -148,7 +155,7 @@ Task<Outcome> make_here(Work& work, const std::string& destination, const store:
 Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::string& destination, const store::Provenance& provenance) {
     const auto endpoint = work.slice.cluster.endpoint(owner);
     if (!endpoint) co_return failed(Blame::sink, endpoint.error());
-    RemoteOutput output(work.lane, *endpoint, work.run.deadline + std::chrono::seconds(30));
+    RemoteOutput output(work.lane, *endpoint);
     const JobPut put = put_of(work, provenance);
     output.begin(work.slice.spec.destination, destination, put);
     work.run.destination = work.slice.spec.destination + '/' + destination;
@@ -183,8 +190,8 @@ Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, b
         if (*existing && keeps_existing(slice, provenance, **existing)) co_return ExecutionResult{.skipped = true};
     }
 
-    const milliseconds timeout = spec.object_timeout_ms > 0 ? milliseconds(spec.object_timeout_ms) : transforms->timeout((*reader)->info().size);
-    Work work{slice, lane, *transforms, {spec.source, name, spec.args, steady_now() + timeout}, isolated, **reader};
+    const milliseconds timeout = spec.object_timeout_ms > 0 ? milliseconds(spec.object_timeout_ms) : transforms->timeout();
+    Work work{slice, lane, *transforms, {spec.source, name, spec.args}, timeout, isolated, **reader};
     if (spec.dry_run != wire::DryRun::no) {
         NullSink nowhere;
         const runtime::RunResult ran = co_await work.feed(nowhere);
@@ -192,7 +199,8 @@ Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, b
         co_return ExecutionResult{.bytes_in = (*reader)->info().size, .bytes_out = ran->bytes_out};
     }
     if (*owner == slice.cluster.self()) co_return co_await make_here(work, destination, provenance);
-    co_return co_await make_elsewhere(work, *owner, destination, provenance);
+    Outcome made = co_await make_elsewhere(work, *owner, destination, provenance);
+    co_return at(*owner, std::move(made));
 }
 
 }  // namespace millrace::worker

@@ -1,5 +1,6 @@
 #include "worker/proxy_link.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "core/check.h"
@@ -13,6 +14,7 @@ constexpr auto kHelloPause = milliseconds(100);
 constexpr auto kRefusedPause = milliseconds(2000);
 constexpr auto kProxySilence = std::chrono::seconds(3);
 constexpr auto kAgeFlushPause = std::chrono::seconds(10);
+constexpr auto kConnectionSilence = std::chrono::seconds(10);
 constexpr std::uint64_t kTransformReportBeats = 8;
 }  // namespace
 
@@ -43,18 +45,26 @@ Result<void> ProxyLink::start() {
     return {};
 }
 
-// Connects, or connects anew when the proxy's address file says another place.
+// Connects; anew when the proxy's address file says another place, and where nothing has come for so long that the connection may be
+// one that swallows everything.
 void ProxyLink::follow_address() {
     const Result<std::string> address = resolve();
-    if (!address || *address == address_) return;
+    if (!address) return;
+    const Instant now = steady_now();
+    const bool may_be_dead = now - std::max(last_heard_, connected_at_) > kConnectionSilence;
+    if (*address != address_ || may_be_dead) connect(*address);
+}
+
+void ProxyLink::connect(const std::string& address) {
     auto bus = std::make_unique<wire::DealerBus>(control_.executor(), [this](wire::Message message) { receive(std::move(message)); });
-    if (auto connected = bus->connect(*address, wire::route_of(state_.id().str(), boot_id_)); !connected) {
+    if (auto connected = bus->connect(address, wire::route_of(state_.id().str(), boot_id_)); !connected) {
         log::error("cannot reach the proxy", {{"error", connected.error()}});
         return;
     }
-    log::info("proxy address", {{"proxy", *address}});
+    if (address != address_) log::info("proxy address", {{"proxy", address}});
     bus_ = std::move(bus);
-    address_ = *address;
+    address_ = address;
+    connected_at_ = steady_now();
     welcomed_ = false;
 }
 

@@ -43,6 +43,7 @@ private:
     Task<void> run();
     void beat();
     void follow_address();
+    void connect(const std::string& address);
     void receive(wire::Message message);
     void receive_welcome(const wire::Welcome& welcome);
     void refused(const wire::Welcome& welcome);
@@ -65,6 +66,7 @@ private:
     std::string refused_;
     std::string proxy_boot_id_;
     Instant last_heard_{};
+    Instant connected_at_{};
     std::uint64_t map_version_ = 0;
     std::uint64_t heartbeats_ = 0;
     Instant next_age_flush_{};

@@ -21,6 +21,8 @@ void SliceMachine::load(Progress progress) {
     waiting_.clear();
     suspects_.clear();
     backoff_.clear();
+    on_trial_.clear();
+    sink_trials_.clear();
     changes_.clear();
     ahead_ = {progress.settled_ahead.begin(), progress.settled_ahead.end()};
     progress.settled_ahead.clear();
@@ -60,6 +62,7 @@ void SliceMachine::order(Desired desired, std::uint64_t pass, bool fresh) {
         stalls_ = 0;
         stalled_until_ = {};
         checkpoint_not_before_ = {};
+        sink_trials_.clear();  // whoever ordered it may have made room
         failures_forgiven_ = failures();
         if ((desired == Desired::run || desired == Desired::prepare) && !progress_.failure.empty()) {
             progress_.failure.clear();
@@ -164,8 +167,15 @@ std::vector<Dispatch> SliceMachine::dispatch(Instant now) {
         object.pass = pass_;
         ++in_flight_;
         if (object.isolated) suspect_in_flight_ = true;
+        if (object.on_trial) trial_in_flight_ = true;
         chosen.push_back({ticket, object.name, object.isolated});
     };
+    if (trial_in_flight_) return chosen;
+    if (const auto trial = due_trial(); trial != on_trial_.end()) {
+        std::iter_swap(on_trial_.begin(), trial);
+        if (in_flight_ == 0) start(on_trial_);
+        return chosen;
+    }
     const std::size_t workers = control_.limit();
     const std::size_t room = workers + std::min<std::size_t>(workers, options_.run_ahead_max);
     const std::size_t limit = stalls_ > 0 ? 1 : room;  // one probe while nothing has worked since a stall
@@ -180,7 +190,18 @@ SliceMachine::Entry& SliceMachine::landed(std::uint64_t ticket) {
     MILLRACE_CHECK(object.place == Place::running);
     --in_flight_;
     if (object.isolated) suspect_in_flight_ = false;
+    if (object.on_trial) trial_in_flight_ = false;
     return object;
+}
+
+bool SliceMachine::only_trials_left() const {
+    const bool may_feed = !phase_fed_ && window_.size() < options_.window_objects_max;
+    return in_flight_ == 0 && waiting_.empty() && suspects_.empty() && backoff_.empty() && !may_feed;
+}
+
+std::deque<std::uint64_t>::iterator SliceMachine::due_trial() {
+    if (only_trials_left()) return on_trial_.begin();
+    return std::ranges::find_if(on_trial_, [this](std::uint64_t ticket) { return sink_trials_.is_due(ticket); });
 }
 
 void SliceMachine::count_settled(Entry& object, std::uint64_t SliceCounters::*counter) {
@@ -193,8 +214,10 @@ void SliceMachine::count_settled(Entry& object, std::uint64_t SliceCounters::*co
 }
 
 void SliceMachine::settle(std::uint64_t ticket, Settled how, std::uint64_t bytes_in, std::uint64_t bytes_out, std::uint64_t bytes_moved,
-                          Instant now) {
+                          Instant now, const std::string& sink, const std::string& life) {
     Entry& object = landed(ticket);
+    sink_trials_.forget(ticket);
+    if (how == Settled::done) sink_trials_.took(sink, life);
     SliceCounters& counters = progress_.counters;
     counters.bytes_in += bytes_in;
     counters.bytes_out += bytes_out;
@@ -225,18 +248,35 @@ void SliceMachine::not_started(std::uint64_t ticket) { wait_again(ticket, landed
 
 void SliceMachine::wait_again(std::uint64_t ticket, Entry& object) {
     object.place = Place::waiting;
-    (object.isolated ? suspects_ : waiting_).push_front(ticket);
+    (object.on_trial ? on_trial_ : object.isolated ? suspects_ : waiting_).push_front(ticket);
+}
+
+// Behind the others, whose results the sink may take.
+void SliceMachine::wait_at_sink(std::uint64_t ticket, Entry& object) {
+    if (object.isolated) return wait_again(ticket, object);
+    object.place = Place::waiting;
+    object.on_trial = sink_trials_.runs_alone(ticket);
+    (object.on_trial ? on_trial_ : waiting_).push_back(ticket);
+}
+
+std::uint32_t SliceMachine::sink_failures(std::uint64_t ticket, const Failure& failure) {
+    if (failure.blame != Blame::sink || !may_be_the_results_doing(failure.error.code)) return 0;
+    return sink_trials_.failed(ticket, failure.sink, only_trials_left());
 }
 
 void SliceMachine::attempt_failed(std::uint64_t ticket, const Failure& failure, Instant now) {
     Entry& object = landed(ticket);
     if (object.isolated) timeouts_alone_ = failure.error.code == Code::timed_out ? timeouts_alone_ + 1 : 0;
     const bool may_have_waited = options_.shares_server && timeouts_alone_ < kTimeoutsAloneMax;
-    const Verdict verdict = judge(failure, {object.attempts + 1, options_.attempts_max, object.isolated, options_.listed, may_have_waited});
+    const std::uint32_t at_sink = sink_failures(ticket, failure);
+    const Verdict verdict =
+        judge(failure, {object.attempts + 1, options_.attempts_max, object.isolated, options_.listed, may_have_waited, at_sink});
     if (verdict != Verdict::wait && verdict != Verdict::stop && verdict != Verdict::skip) {
-        ++object.attempts;
-        ++progress_.counters.attempts;
+        const std::uint32_t attempts = std::max(1u, at_sink);
+        object.attempts += attempts;
+        progress_.counters.attempts += attempts;
         stalls_ = 0;
+        sink_trials_.forget(ticket);
     }
     switch (verdict) {
         case Verdict::skip:
@@ -252,11 +292,12 @@ void SliceMachine::attempt_failed(std::uint64_t ticket, const Failure& failure, 
             break;
         case Verdict::isolate:
             object.isolated = true;
+            object.on_trial = false;
             object.place = Place::waiting;
             suspects_.push_back(ticket);
             break;
         case Verdict::wait:
-            wait_again(ticket, object);
+            at_sink > 0 ? wait_at_sink(ticket, object) : wait_again(ticket, object);
             stall(failure.error.context, now);
             break;
         case Verdict::stop:

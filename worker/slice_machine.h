@@ -20,6 +20,7 @@
 #include "core/clock.h"
 #include "worker/concurrency_control.h"
 #include "worker/failure_policy.h"
+#include "worker/sink_trials.h"
 
 namespace millrace::worker {
 
@@ -140,7 +141,9 @@ public:
     // Objects to run, at most as many as there is room for: workers() at once, the others as these end.
     std::vector<Dispatch> dispatch(Instant now);
     // Exactly one of these for every dispatched ticket.
-    void settle(std::uint64_t ticket, Settled how, std::uint64_t bytes_in, std::uint64_t bytes_out, std::uint64_t bytes_moved, Instant now);
+    // sink: the target that took the result, empty for this one, in this life of it.
+    void settle(std::uint64_t ticket, Settled how, std::uint64_t bytes_in, std::uint64_t bytes_out, std::uint64_t bytes_moved, Instant now,
+                const std::string& sink = "", const std::string& life = "");
     void attempt_failed(std::uint64_t ticket, const Failure& failure, Instant now);
     void not_started(std::uint64_t ticket);  // it is the next to be dispatched
 
@@ -176,6 +179,7 @@ private:
         Place place = Place::waiting;
         bool was_quarantined = false;
         bool isolated = false;
+        bool on_trial = false;    // by a sink: runs while nothing else does
         std::uint32_t attempts = 0;
         std::uint64_t order = 0;  // the order under which it runs
         std::uint64_t pass = 1;   // and the pass: a failure that lands after a retry was asked for is one that it retries
@@ -191,6 +195,11 @@ private:
     void count_settled(Entry& object, std::uint64_t SliceCounters::*counter);
     void settle_failed(Entry& object, const Failure& failure, bool quarantined);
     void wait_again(std::uint64_t ticket, Entry& object);
+    void wait_at_sink(std::uint64_t ticket, Entry& object);
+    std::uint32_t sink_failures(std::uint64_t ticket, const Failure& failure);
+    // Nothing runs, and nothing can but what is on trial.
+    bool only_trials_left() const;
+    std::deque<std::uint64_t>::iterator due_trial();
     void stall(const std::string& reason, Instant now);
     void advance();
     void enter_phase(Phase phase);
@@ -213,6 +222,9 @@ private:
     std::deque<std::uint64_t> waiting_;
     std::deque<std::uint64_t> suspects_;        // to be run alone
     std::multimap<Instant, std::uint64_t> backoff_;
+    std::deque<std::uint64_t> on_trial_;        // by their sinks
+    SinkTrials sink_trials_;
+    bool trial_in_flight_ = false;
     std::size_t in_flight_ = 0;
     bool suspect_in_flight_ = false;
     std::uint32_t timeouts_alone_ = 0;          // in a row: of suspects that timed out once more, alone

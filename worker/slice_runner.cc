@@ -337,7 +337,8 @@ void SliceRunner::land(Completion& completion, Instant now) {
         moved_bytes_metric_.add(static_cast<double>(moved));
         if (!remote_outputs_.took(done.moved_to.str(), done.boot_id)) rewind_ = true;
     }
-    machine_.settle(completion.ticket, done.skipped ? Settled::skipped : Settled::done, done.bytes_in, done.bytes_out, moved, now);
+    machine_.settle(completion.ticket, done.skipped ? Settled::skipped : Settled::done, done.bytes_in, done.bytes_out, moved, now,
+                    done.moved_to.str(), done.boot_id);
 }
 
 // ---- survey, checkpoint
@@ -395,11 +396,8 @@ Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
 
 Task<Result<void>> SliceRunner::confirm_remote(const RemoteOutputs::ByTarget& outputs) {
     for (const auto& [target, boot_id] : outputs) {
-        MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, environment_.cluster.endpoint(TargetId(target)));
-        http::ClientRequest request{.method = "POST", .target = "/v1/worker/sync"};
-        request.deadline = steady_now() + std::chrono::seconds(30);
-        MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch_ok(environment_.client, endpoint, request));
-        if (reply.headers.find("Millrace-Boot").value_or("") != boot_id) {
+        MILLRACE_CO_TRY_ASSIGN(const std::string synced, co_await environment_.syncs->sync(TargetId(target)));
+        if (synced != boot_id) {
             rewind_ = true;  // what it had not synced may be gone: run again from the last checkpoint
             co_return fail(Code::unavailable, "target " + target + " was restarted before it had synced; running again what it may have lost");
         }

@@ -19,6 +19,7 @@
 #include "worker/object_execution.h"
 #include "worker/places.h"
 #include "worker/remote_outputs.h"
+#include "worker/remote_syncs.h"
 #include "worker/run_queue.h"
 #include "worker/selection.h"
 #include "worker/slice_machine.h"
@@ -41,6 +42,7 @@ struct SliceEnvironment {
     const TargetConfig& config;
     std::function<void(const wire::SliceStatus&)> report;
     std::function<void()> places_change;  // one is wanted, or not any more
+    std::shared_ptr<RemoteSyncs> syncs{};  // of all slices
 };
 
 class SliceRunner {

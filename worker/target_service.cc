@@ -4,6 +4,7 @@
 #include <fstream>
 #include <thread>
 
+#include "core/kept_port.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/metrics.h"
@@ -102,7 +103,8 @@ Result<void> TargetService::Impl::open(bool accept_loss) {
     runtime::remove_leftovers(config.dir + "/run");
     MILLRACE_TRY_ASSIGN(SpoolFolder opened, SpoolFolder::open(config.dir + "/spool"));
     spool = std::make_unique<SpoolFolder>(std::move(opened));
-    MILLRACE_TRY_ASSIGN(http::Listening bound, http::listen_tcp(config.host, config.port));
+    const auto listen = [this](std::uint16_t port) { return http::listen_tcp(config.host, port); };
+    MILLRACE_TRY_ASSIGN(http::Listening bound, listen_on_kept_port(config.dir + "/port", config.port, listen));
     listening.emplace(std::move(bound));
     endpoint = http::Endpoint{config.host, listening->port, ""}.text();
     return {};
@@ -168,6 +170,7 @@ Result<void> TargetService::Impl::begin() {
     server = std::make_unique<http::Server>(client_lanes->executors(), handle, options);
     server->listen_on(listening->socket.release());
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
+    MILLRACE_TRY(keep_port(config.dir + "/port", listening->port));
     ProxyLink::Handlers handlers;
     handlers.directive = [this](wire::Directive directive) { return slices->receive(std::move(directive)); };
     handlers.status_ack = [this](const wire::StatusAck& ack) { slices->receive(ack); };
@@ -210,7 +213,7 @@ Result<void> TargetService::Impl::begin() {
 
 Task<void> TargetService::Impl::expire_drafts() {
     constexpr auto kPause = std::chrono::minutes(1);
-    auto expire = [this] { store->drafts().expire(unix_now_ns()); };
+    auto expire = [this] { store->drafts().expire(); };
     while (!co_await stopping.wait_until(steady_now() + kPause)) co_await blocking->run(expire);
 }
 

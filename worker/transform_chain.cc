@@ -7,8 +7,38 @@
 namespace millrace::worker {
 namespace {
 
-constexpr milliseconds kCopyTimeout = std::chrono::minutes(1);
-constexpr std::uint64_t kCopyBytesPerMs = 1 << 10;
+// The ends of a run, which tell its clock what moves, and when they are what is waited for.
+class TimedSource final : public Source {
+public:
+    TimedSource(Source& source, ObjectClock& clock) : source_(source), clock_(clock) {}
+    std::optional<std::uint64_t> size() const override { return source_.size(); }
+    std::optional<std::string_view> whole() const override { return source_.whole(); }
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        const ObjectClockPause pause(clock_);
+        Result<std::size_t> count = co_await source_.read(buffer);
+        if (count) clock_.took(*count, steady_now());
+        co_return count;
+    }
+
+private:
+    Source& source_;
+    ObjectClock& clock_;
+};
+
+class TimedSink final : public Sink {
+public:
+    TimedSink(Sink& sink, ObjectClock& clock) : sink_(sink), clock_(clock) {}
+    Task<Result<void>> write(std::span<const std::byte> bytes) override {
+        const ObjectClockPause pause(clock_);
+        Result<void> written = co_await sink_.write(bytes);
+        if (written) clock_.gave(bytes.size(), steady_now());
+        co_return written;
+    }
+
+private:
+    Sink& sink_;
+    ObjectClock& clock_;
+};
 
 runtime::RunResult failed(runtime::Blame blame, Error error) { return std::unexpected(runtime::RunFailure{blame, std::move(error), {}}); }
 
@@ -57,8 +87,7 @@ Result<TransformChain> TransformChain::find(const TransformTable& transforms, co
     return chain;
 }
 
-milliseconds TransformChain::timeout(std::uint64_t bytes) const {
-    if (empty()) return kCopyTimeout + milliseconds(bytes / kCopyBytesPerMs);
+milliseconds TransformChain::timeout() const {
     milliseconds longest{0};
     for (const auto& transform : transforms_) longest = std::max(longest, transform->instance->spec().obj_timeout_ms);
     return longest;
@@ -85,17 +114,18 @@ bool TransformChain::reads_by_itself() const {
     return first.file_paths || first.communication == spec::Communication::hpull;
 }
 
-Task<runtime::RunResult> TransformChain::feed(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const {
-    runtime::RunResult ran = co_await feed_stages(lane, std::move(run), isolated, reader, sink);
+Task<runtime::RunResult> TransformChain::feed(Lane& lane, runtime::ObjectRun run, milliseconds timeout, bool isolated, store::ObjectReader& reader,
+                                              Sink& sink) const {
+    runtime::RunResult ran = co_await feed_stages(lane, std::move(run), timeout, isolated, reader, sink);
     if (!ran) co_return ran;
     const Result<void> verified = co_await reader.verify();
     if (!verified) co_return failed(runtime::Blame::source, verified.error());
     co_return ran;
 }
 
-Task<runtime::RunResult> TransformChain::feed_stages(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const {
+Task<runtime::RunResult> TransformChain::feed_stages(Lane& lane, runtime::ObjectRun run, milliseconds timeout, bool isolated,
+                                                     store::ObjectReader& reader, Sink& sink) const {
     if (empty()) co_return co_await pass_on(reader, sink);
-    const Duration allowed = run.deadline - steady_now();
     const std::string destination = std::exchange(run.destination, "");
     if (single() != nullptr) run.destination = destination;
     std::unique_ptr<SpooledFile> copy;
@@ -116,7 +146,7 @@ Task<runtime::RunResult> TransformChain::feed_stages(Lane& lane, runtime::Object
         const std::unique_ptr<Source> made_before = between ? between->source() : nullptr;
         Source& from = made_before ? *made_before : reader;
         Sink& to = next ? static_cast<Sink&>(*next) : sink;
-        runtime::RunResult ran = co_await feed_stage(stage, lane, run, isolated, from, to);
+        runtime::RunResult ran = co_await feed_stage(stage, lane, run, timeout, isolated, from, to);
         if (!ran.has_value()) co_return ran;
         if (stage == 0) bytes_in = ran->bytes_in;
         if (is_last) {
@@ -126,15 +156,21 @@ Task<runtime::RunResult> TransformChain::feed_stages(Lane& lane, runtime::Object
         between = std::move(next);
         run.file_path.clear();
         run.is_stored = false;
-        run.deadline = steady_now() + allowed;
         if (stage + 2 == transforms_.size()) run.destination = destination;
     }
 }
 
-Task<runtime::RunResult> TransformChain::feed_stage(std::size_t stage, Lane& lane, runtime::ObjectRun run, bool isolated, Source& source, Sink& sink) const {
+Task<runtime::RunResult> TransformChain::feed_stage(std::size_t stage, Lane& lane, runtime::ObjectRun run, milliseconds timeout, bool isolated,
+                                                    Source& source, Sink& sink) const {
     runtime::Instance& instance = *transforms_[stage]->instance;
     const Instant begun = steady_now();
-    runtime::RunResult ran = isolated ? co_await instance.run_isolated(lane.index, run, source, sink) : co_await instance.run(lane.index, run, source, sink);
+    ObjectClock clock(timeout, begun);
+    run.clock = &clock;
+    const bool has_it_all = source.whole() || !run.file_path.empty() || (stage == 0 && reads_by_itself());
+    if (has_it_all) clock.took(source.size().value_or(0), begun);
+    TimedSource from(source, clock);
+    TimedSink to(sink, clock);
+    runtime::RunResult ran = isolated ? co_await instance.run_isolated(lane.index, run, from, to) : co_await instance.run(lane.index, run, from, to);
     transforms_[stage]->metrics->count(ran, steady_now() - begun);
     if (!ran.has_value() && single() == nullptr && ran.error().blame == runtime::Blame::transform) {
         ran.error().error = ran.error().error.during("transform '" + instance.spec().name + "'");

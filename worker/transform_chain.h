@@ -25,8 +25,8 @@ public:
 
     // Whether it leaves objects as they are.
     bool empty() const { return transforms_.empty(); }
-    // The greatest of their object timeouts; of an empty chain, for so many bytes at a mebibyte per second.
-    milliseconds timeout(std::uint64_t bytes) const;
+    // The greatest of their object timeouts.
+    milliseconds timeout() const;
     // Of all that they compute; 0 if that is nothing.
     std::uint64_t digest() const;
     // The only transform, or null for a chain.
@@ -38,15 +38,18 @@ public:
     // the reader's, or none.
     bool reads_by_itself() const;
 
-    // A failure names its transform where there are several. run.deadline is for each of them anew; run.destination is for the last.
-    // isolated: in scratch instances that hold this object alone. A success says that the source was what had been stored, whether the
-    // first of them read all of it or not: nothing may be published before.
-    Task<runtime::RunResult> feed(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const;
+    // A failure names its transform where there are several. timeout: of an object, for each of them anew; the time that the reader and
+    // the sink take does not count. run.destination is for the last. isolated: in scratch instances that hold this object alone. A success
+    // says that the source was what had been stored, whether the first of them read all of it or not: nothing may be published before.
+    Task<runtime::RunResult> feed(Lane& lane, runtime::ObjectRun run, milliseconds timeout, bool isolated, store::ObjectReader& reader,
+                                  Sink& sink) const;
 
 private:
-    Task<runtime::RunResult> feed_stages(Lane& lane, runtime::ObjectRun run, bool isolated, store::ObjectReader& reader, Sink& sink) const;
+    Task<runtime::RunResult> feed_stages(Lane& lane, runtime::ObjectRun run, milliseconds timeout, bool isolated, store::ObjectReader& reader,
+                                         Sink& sink) const;
     explicit TransformChain(const SpoolFolder& spool) : spool_(&spool) {}
-    Task<runtime::RunResult> feed_stage(std::size_t stage, Lane& lane, runtime::ObjectRun run, bool isolated, Source& source, Sink& sink) const;
+    Task<runtime::RunResult> feed_stage(std::size_t stage, Lane& lane, runtime::ObjectRun run, milliseconds timeout, bool isolated,
+                                        Source& source, Sink& sink) const;
 
     const SpoolFolder* spool_;
     std::vector<std::shared_ptr<const Transform>> transforms_;

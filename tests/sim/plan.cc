@@ -20,6 +20,7 @@ Plan draw_plan(Random& random) {
     plan.rejected_permille = random.chance(500) ? 50 : 0;
     plan.transient_permille = random.chance(500) ? 100 : 0;
     plan.killer_permille = random.chance(400) ? 20 : 0;
+    plan.never_fits_permille = random.chance(200) ? 20 : 0;
     plan.colliding_permille = random.chance(100) ? 20 : 0;
     plan.faults_ms = random.between(1000, 30'000);
     plan.fault_gap_ms_max = random.pick(std::vector<std::uint64_t>{300, 1000, 4000, 20'000});

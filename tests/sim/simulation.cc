@@ -44,6 +44,8 @@ std::string Simulation::new_name() {
         behaviour.nature = Nature::rejected;
     } else if (random.chance(plan_.killer_permille)) {
         behaviour.nature = Nature::killer;
+    } else if (random.chance(plan_.never_fits_permille)) {
+        behaviour.nature = Nature::never_fits;
     } else if (random.chance(plan_.transient_permille)) {
         behaviour = {Nature::transient, static_cast<std::uint32_t>(random.between(1, 6))};
     }
@@ -377,6 +379,7 @@ void Simulation::check_classes(const PlannedJob& planned) {
         }
         if (nature == Nature::fine && (failed || quarantined)) throw Broken(where + " failed: " + row->second.error.context);
         if (nature == Nature::rejected && !failed) throw Broken(where + " was rejected, but did not fail");
+        if (nature == Nature::never_fits && !failed) throw Broken(where + " fits nowhere, but did not fail");
         if (nature == Nature::killer && !quarantined) throw Broken(where + " kills its transform, but was not quarantined");
     }
 }

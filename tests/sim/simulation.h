@@ -15,7 +15,7 @@ struct Plan {
     std::size_t targets = 3;
     Settings settings;
     std::size_t objects = 100;
-    std::uint32_t rejected_permille = 0, transient_permille = 0, killer_permille = 0;
+    std::uint32_t rejected_permille = 0, transient_permille = 0, killer_permille = 0, never_fits_permille = 0;
     std::uint32_t colliding_permille = 0;
     std::uint64_t faults_ms = 10'000;
     std::uint64_t fault_gap_ms_max = 1000;  // between two faults

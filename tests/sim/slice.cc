@@ -219,6 +219,7 @@ void Slice::start(const worker::Dispatch& dispatch) {
 void Slice::remove(std::uint64_t ticket) {
     Cluster& cluster = target_.cluster();
     if (cluster.world.random().chance(cluster.settings.read_fails_permille)) {
+        cluster.truth.behaviour(attempts_.at(ticket).name).nature = Nature::transient;  // it may fail for good now
         return failed(ticket, Blame::sink, fail(Code::io, "the disk has a bad day"));
     }
     const Attempt attempt = attempts_.at(ticket);
@@ -283,12 +284,16 @@ void Slice::put(std::uint64_t ticket) {
     const Attempt& attempt = attempts_.at(ticket);
     const std::string name = RenameRule{disk_.spec.ext, disk_.spec.prepend}.apply(attempt.name);
     const std::string to = owner_of(name, target_.cluster().target_ids()).str();
+    const std::string sink = to == target_.id() ? "" : to;
+    if (disk_.spec.operation == wire::Operation::transform && target_.cluster().truth.behaviour(attempt.name).nature == Nature::never_fits) {
+        return fills_the_disk(ticket, sink);
+    }
     Output output{transformed(attempt.name, attempt.version), attempt.version, job_, target_.id(), attempt.epoch, attempt.digest};
     Put put{disk_.spec.destination, attempt.pins.destination_uid, name, std::move(output), attempt.fence};
-    target_.put(to, std::move(put), [ticket, to, number = attempt.number](Slice& self, const Result<std::uint64_t>& boot) {
+    target_.put(to, std::move(put), [ticket, to, sink, number = attempt.number](Slice& self, const Result<std::uint64_t>& boot) {
         if (!self.is_on(ticket, number)) return;  // it was interrupted: whether its output is there is not known
         if (!boot) {
-            self.failed(ticket, Blame::sink, boot.error());
+            self.failed(ticket, Blame::sink, boot.error(), sink);
         } else if (self.attempts_.at(ticket).pins != self.disk_.pins) {
             self.failed(ticket, Blame::sink, fail(Code::unavailable, "it was made with what the job was about before"));
         } else {
@@ -297,7 +302,7 @@ void Slice::put(std::uint64_t ticket) {
             self.touched(to, *boot);
             self.done_[attempt_done.name] = {attempt_done.version, attempt_done.pins.destination_uid};
             self.machine_.settle(ticket, Settled::done, attempt_done.bytes, attempt_done.bytes, to == self.target_.id() ? 0 : attempt_done.bytes,
-                                 self.target_.cluster().world.now());
+                                 self.target_.cluster().world.now(), sink, std::to_string(*boot));
         }
         self.pump();
     });
@@ -307,9 +312,16 @@ void Slice::touched(const std::string& target, std::uint64_t boot) {
     if (!touched_.took(target, std::to_string(boot))) rewind_ = true;
 }
 
-void Slice::failed(std::uint64_t ticket, Blame blame, Error error) {
+// A result beside others finds the disk full; one that had all of it to itself is told so, where there is nobody to compare it with.
+void Slice::fills_the_disk(std::uint64_t ticket, const std::string& sink) {
+    const bool had_all = target_.cluster().world.random().chance(100);
+    const Code code = had_all ? Code::too_large : Code::no_space;
+    failed(ticket, Blame::sink, fail(code, "the result does not fit"), sink);
+}
+
+void Slice::failed(std::uint64_t ticket, Blame blame, Error error, const std::string& sink) {
     attempts_.erase(ticket);
-    machine_.attempt_failed(ticket, {blame, std::move(error), ""}, target_.cluster().world.now());
+    machine_.attempt_failed(ticket, {blame, std::move(error), "", sink}, target_.cluster().world.now());
 }
 
 // ---- the checkpoint: sync everywhere, then write

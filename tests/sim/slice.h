@@ -68,7 +68,8 @@ private:
     void transform(std::uint64_t ticket);
     void transform_ended(std::uint64_t ticket);
     void put(std::uint64_t ticket);
-    void failed(std::uint64_t ticket, worker::Blame blame, Error error);
+    void failed(std::uint64_t ticket, worker::Blame blame, Error error, const std::string& sink = "");
+    void fills_the_disk(std::uint64_t ticket, const std::string& sink);
     void begin_checkpoint();
     void touched(const std::string& target, std::uint64_t boot);
     void synced(const std::string& to, const Result<std::uint64_t>& boot);

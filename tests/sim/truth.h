@@ -14,7 +14,8 @@
 
 namespace millrace::sim {
 
-enum class Nature { fine, rejected, transient, killer };
+// never_fits: its result is too large for any sink.
+enum class Nature { fine, rejected, transient, killer, never_fits };
 
 struct Behaviour {
     Nature nature = Nature::fine;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <cstring>
+
 namespace millrace::worker {
 namespace {
 
@@ -61,6 +64,23 @@ TEST(FailurePolicy, TroubleAtTheDestinationIsNotTheObjectsFault) {
     }
     EXPECT_EQ(verdict(Blame::sink, Code::stale_epoch), Verdict::stop);
     EXPECT_EQ(verdict(Blame::sink, Code::too_large), Verdict::fail);
+}
+
+TEST(FailurePolicy, WhatFailsAtASinkThatTakesOthersFailsAtLast) {
+    for (const Code code : {Code::no_space, Code::io, Code::timed_out, Code::incomplete_body}) {
+        EXPECT_EQ(verdict(Blame::sink, code, {.sink_failures = kSinkFailuresMax - 1}), Verdict::wait) << code_name(code);
+        EXPECT_EQ(verdict(Blame::sink, code, {.sink_failures = kSinkFailuresMax}), Verdict::fail) << code_name(code);
+    }
+    EXPECT_EQ(verdict(Blame::sink, Code::unavailable, {.sink_failures = 100}), Verdict::wait) << "nobody is there";
+}
+
+TEST(FailurePolicy, ANodeWithoutDescriptorsOrMemoryIsNotTheObjectsFault) {
+    for (const int failure : {EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN}) {
+        const Code code = errno_error("open it", failure).code;
+        for (const Blame blame : {Blame::source, Blame::sink, Blame::transform}) {
+            EXPECT_EQ(verdict(blame, code, {.number = 3, .attempts_max = 3}), Verdict::wait) << strerror(failure);
+        }
+    }
 }
 
 TEST(FailurePolicy, DelaysDoubleUpToABound) {

@@ -1,6 +1,10 @@
 // Copies and removals as a slice runs them, against a real store; the targets are this one and one that does not answer.
 #include "worker/object_execution.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <fstream>
 
 #include "tests/unit/store/store_fixture.h"
@@ -168,6 +172,22 @@ TEST_F(Execution, ACopyForATargetThatDoesNotAnswerWaits) {
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().blame, Blame::sink);
     EXPECT_EQ(judge(failed.error(), {}), Verdict::wait);
+}
+
+TEST_F(Execution, ANodeWithoutDescriptorsIsNotTheObjectsFault) {
+    ASSERT_TRUE(put("x", store::content(900'000)));
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit few{512, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    std::vector<int> taken;
+    for (int fd = ::open("/dev/null", O_RDONLY); fd >= 0; fd = ::open("/dev/null", O_RDONLY)) taken.push_back(fd);
+    const Outcome failed = run(copy(), "x");
+    for (const int fd : taken) ::close(fd);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(judge(failed.error(), {.number = 3, .attempts_max = 3}), Verdict::wait) << failed.error().error.context;
+    EXPECT_TRUE(run(copy(), "x"));
 }
 
 TEST_F(Execution, ARemovedObjectIsDoneAndOneThatIsGoneIsSkipped) {
