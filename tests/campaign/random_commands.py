@@ -93,7 +93,7 @@ class Round:
         self.cluster, self.model, self.number, self.figures = cluster, model, number, figures
         self.chance = random.Random(f"{seed}/{number}")
         self.source, self.destination = "src", f"out{number}"
-        self.transform, self.tags = f"mark{number}", ["A"]
+        self.transform, self.tags = f"marker-{number}", ["A"]
         self.story = []
 
     def tell(self, *what):
@@ -237,7 +237,11 @@ class Round:
         """Whether it was cancelled before it ended."""
         self.cluster.wait_ready()
         self.command(job, "cancel")
-        return self.again(self.cluster.job, job)["state"] == "cancelled"
+        def at_rest():
+            document = self.again(self.cluster.job, job)
+            rests = all(part["state"] in ("stopped", "finished", "failed") for part in document["slices"])
+            return document if document["state"] != "cancelled" or rests else None
+        return rig.wait_for(f"{job} to stop on every target", at_rest, END_SECONDS)["state"] == "cancelled"
 
     # ---- what must be
 
@@ -304,7 +308,8 @@ class Round:
         if self.chance.random() < 0.5:
             self.cluster.call("DELETE", path, {"action": "destroy-bck"})
         else:
-            self.cluster.call("POST", f"{path}?bck_to=ais/@%23/old{self.number}/", {"action": "move-bck"})
+            status, _, answer = self.cluster.request("POST", f"{path}?bck_to=ais/@%23/old{self.number}/", json.dumps({"action": "move-bck"}).encode())
+            require(status == 200, "the destination cannot be renamed:", answer)
         self.cluster.create_bucket(self.destination)
         self.tell("destination replaced")
         self.refused(job, "resume", self.destination)
