@@ -23,7 +23,7 @@ private:
     Task<void> list_objects(http::Request& request, http::Response& response, const std::string& bucket, const ActionMessage& message);
     Task<void> summarize(http::Response& response, const std::string& bucket, const ActionMessage& message);
     Task<Result<std::string>> carry_out(http::Request& request, const std::string& bucket);
-    Task<Result<std::string>> submit(const ActionMessage& message, const std::string& bucket, const std::string& bucket_to);
+    Task<Result<std::string>> submit(ActionMessage message, const std::string& bucket, const std::string& bucket_to);
 
     scheduler::ProxyCore& core_;
 };

@@ -6,6 +6,7 @@
 #include "aistore/object_page.h"
 #include "core/ids.h"
 #include "core/names.h"
+#include "scheduler/large_body.h"
 #include "scheduler/listing.h"
 
 namespace millrace::aistore {

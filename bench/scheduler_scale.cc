@@ -111,7 +111,7 @@ private:
         for (const auto& [target, directive] : std::exchange(directives_, {})) {
             slice(directive.job, target).revision = directive.revision;
             const std::string bytes = wire::encode(wire::DirectiveAck{directive.job, directive.revision, false});
-            ack_.of([&, &from = target] { scheduler_.receive(from, std::get<wire::DirectiveAck>(*wire::decode(bytes)), now_); });
+            ack_.of([&, &from = target] { scheduler_.receive(from, std::get<wire::DirectiveAck>(*wire::decode(bytes)), now_, 0); });
         }
         for (const std::string& target : targets_) {
             for (auto& [id, slices] : slices_) {

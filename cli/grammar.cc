@@ -174,7 +174,7 @@ void Grammar::add_etls() {
                                             {"rm", "Stop and forget a transform"}}) {
         auto control = verb<EtlControl>(etl, word, description,
                                         std::string("  millrace etl ") + word + " squeeze\n  millrace etl " + word + " -f squeeze.yaml",
-                                        {word, "", ""});
+                                        {.verb = word});
         auto* name = control.app->add_option("NAME", control.verb->name);
         control.app->add_option("-f,--file", control.verb->file, "Those that are specified in this file, or - for standard input")
             ->type_name("FILE")

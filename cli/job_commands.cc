@@ -295,7 +295,7 @@ int run(Context& context, const JobVerify& verb) {
         if (const std::uint64_t kept = count_of(end, "kept"); kept > 0) out << ", " << kept << " of them were there before";
         out << '\n';
     }
-    return problems == 0 && flag_of(end, "complete") ? kExitDone : kExitFailed;
+    return problems > 0 ? kExitFailedObjects : flag_of(end, "complete") ? kExitDone : kExitFailed;
 }
 
 int remove_old_jobs(Context& context, const JobRemove& verb) {

@@ -82,8 +82,11 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
 
     void look() {
         armed_for = Instant::max();
-        const Instant now = steady_now();
-        if (socket.is_open() && due && deadlines[0] <= now) deadlines[0] = due();
+        Instant now = steady_now();
+        if (socket.is_open() && due && deadlines[0] <= now) {
+            deadlines[0] = due();
+            now = steady_now();  // what is due at once is not due a little later
+        }
         if (!socket.is_open() || now < next_deadline()) return arm();
         expired = true;
         cut();

@@ -180,7 +180,8 @@ void FilterRun::check_time() {
     if (exit_ && collected_) return;
     if (now >= object_.due()) fail_with(timed_out_failure(object_, started_));
     if (exit_ && now >= held_output_since() + kHeldOutputGrace) {
-        fail_with(held_output_failure(exit_->text()));
+        fail_with(transform_failure(Code::rejected, exit_->text() + ", but a process that it left behind holds its output open; "
+                                                    "the filter must wait for the processes it starts"));
     }
 }
 
@@ -285,22 +286,14 @@ Task<void> FilterRun::watch_exit() {
 }
 
 // What the process left behind may be writing the rest of the output: killed in the middle of that, it would leave a part that looks
-// whole. What is silent for long is held by somebody who has forgotten it.
+// whole. What is silent for long is held by somebody who has forgotten it, and ends with the filter.
 Task<void> FilterRun::wait_for_rest() {
     exited_at_ = steady_now();
     while (!collected_ && !cause_) {
         const Instant until = held_output_since() + kHeldOutputGrace;
-        if (steady_now() >= until) {
-            fail_with(held_output_failure("exit status 0"));
-            break;
-        }
+        if (steady_now() >= until) co_return;
         (void)co_await wake_.wait_until(until);
     }
-}
-
-RunFailure FilterRun::held_output_failure(const std::string& end) const {
-    return transform_failure(Code::rejected, end + ", but a process that it left behind holds its output open; "
-                                                   "the filter must wait for the processes it starts");
 }
 
 void FilterRun::fail_with(RunFailure failure) {

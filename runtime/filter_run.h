@@ -50,7 +50,6 @@ private:
     Task<void> drain_stderr();
     Task<void> watch_exit();
     Task<void> wait_for_rest();
-    RunFailure held_output_failure(const std::string& end) const;
     void fail_with(RunFailure failure);
     bool is_ended() const;
     void end_child();

@@ -25,7 +25,7 @@
 namespace millrace::runtime {
 namespace {
 
-constexpr std::size_t kAtOnceMax = 1000;    // entries that clear_path() removes while its caller waits
+constexpr std::size_t kMountedMax = 1000;    // entries of a folder that cannot be moved
 constexpr std::size_t kWaitingMax = 10'000;  // folders; who brings one more removes it
 
 Error obstacle(const std::string& path, int error) { return errno_error("cannot remove " + path, error); }
@@ -181,7 +181,7 @@ void remove_tree_later(std::string path) {
     if (!remover.add(path)) remove_wholly(path);
 }
 
-Result<void> clear_path(const std::string& path) {
+Result<void> clear_path(const std::string& path, std::size_t at_once_max) {
     static std::atomic<std::uint64_t> counter{0};
     std::string aside;
     do {
@@ -190,11 +190,11 @@ Result<void> clear_path(const std::string& path) {
     if (::rename(path.c_str(), aside.c_str()) < 0) {
         if (errno == ENOENT) return {};
         const int error = errno;
-        const auto removed = remove_tree(path, kAtOnceMax);  // a mount, which cannot be moved
+        const auto removed = remove_tree(path, kMountedMax);  // something was mounted on it
         if (removed.has_value() && *removed) return {};
         return obstacle(path, error);
     }
-    const auto removed = remove_tree(aside, kAtOnceMax);
+    const auto removed = remove_tree(aside, at_once_max);
     if (!removed.has_value()) log::warn("folder of a transform could not be removed", {{"folder", aside}, {"error", removed.error()}});
     if (removed.has_value() && !*removed) remove_tree_later(aside);
     return {};

@@ -18,8 +18,8 @@ Result<bool> remove_tree(const std::string& path, std::size_t entries_max);
 // by the next one. What cannot be removed is logged.
 void remove_tree_later(std::string path);
 
-// Moves the folder to a name of its own beside it and removes it: a small one right now, a large one by and by. The path is free
-// when this returns, unless it fails.
-Result<void> clear_path(const std::string& path);
+// Moves the folder to a name of its own beside it and removes it: at_once_max entries right now, what is left by and by. The path is
+// free when this returns, unless it fails.
+Result<void> clear_path(const std::string& path, std::size_t at_once_max = 256);
 
 }  // namespace millrace::runtime

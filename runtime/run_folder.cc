@@ -90,7 +90,7 @@ bool RunFolders::empty(const Folder& folder) {
         const auto removed = remove_tree(folder.path_, kEntriesAtOnce);
         if (removed.has_value() && *removed) return true;
     }
-    const auto cleared = clear_path(folder.path_);
+    const auto cleared = clear_path(folder.path_, 0);
     if (!cleared.has_value()) log::warn("folder of a run could not be removed", {{"folder", folder.path_}, {"error", cleared.error()}});
     return cleared.has_value();
 }

@@ -90,7 +90,8 @@ std::vector<Process> find(const MarkFilter& chosen) {
         const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
         if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size() || pid == ::getpid() || !chosen(mark_of(pid))) continue;
         const auto info = process_info(pid);
-        if (info && info->state != 'Z' && info->state != 'X') found.push_back({pid, info->parent, info->group, info->session, process_space(std::string(name)) != here});
+        if (!info || info->state == 'Z' || info->state == 'X') continue;
+        found.push_back({pid, info->parent, info->group, info->session, process_space(std::string(name)) != here});
     }
     return found;
 }

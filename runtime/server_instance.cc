@@ -145,8 +145,8 @@ Task<RunResult> ServerInstance::run_alone(std::size_t lane, const ObjectRun& obj
 
 InstanceStatus ServerInstance::status() const {
     const std::lock_guard lock(mutex_);
-    return {.state = state_, .reason = reason_, .pid = pid_, .image = environment_.image ? environment_.image->id() : "", .last_death = last_death_, .last_death_log = last_death_log_,
-            .restarts = restarts_, .runs = runs_, .failures = failures_};
+    return {.state = state_, .reason = reason_, .pid = pid_, .image = environment_.image ? environment_.image->id() : "",
+            .last_death = last_death_, .last_death_log = last_death_log_, .restarts = restarts_, .runs = runs_, .failures = failures_};
 }
 
 ServerUsage ServerInstance::usage() const {

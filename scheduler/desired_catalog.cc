@@ -74,7 +74,7 @@ Result<void> DesiredCatalog::add_transform(const std::string& name, const std::s
     if (transform(name) != nullptr) {
         return fail(Code::already_exists, "etl job " + name + " already exists; remove it first: millrace etl rm " + name);
     }
-    wire::TransformEntry entry{name, spec_json, true};
+    wire::TransformEntry entry{.name = name, .spec_json = spec_json};
     MILLRACE_TRY(wire::check(entry));
     catalog_.transforms.push_back(std::move(entry));
     ++catalog_.version;

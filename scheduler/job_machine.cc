@@ -212,7 +212,8 @@ bool settle_loss(Job& job, const std::string& target, bool has_order, std::int64
     if (has_order && !(speaks_of_now(job, slice) && at_rest)) return false;
     const bool all_there = slice.status.counters.settled() >= slice.promised_objects && !moves_outputs(job.spec);
     if (!all_there && job.spec.dry_run == wire::DryRun::no) {
-        return fail_job(job, slice.loss + "; it may lack what this job had stored there: a resume makes that again", now_unix_ns);
+        give_up(job, slice.loss + "; it may lack what this job had stored there: a resume makes that again", now_unix_ns);
+        return true;
     }
     slice.loss.clear();
     slice.promised_objects = 0;
@@ -230,8 +231,9 @@ bool fail_removed(Job& job, const std::string& target, std::int64_t now_unix_ns)
     const bool was_there = slice.heard || job.overtaken;
     if (!was_there || is_terminal(job.state)) return false;
     slice = {};
-    return fail_job(job, "target " + target + " does not know this job any more: it was removed after the copy was made that the proxy runs from; "
-                         "remove it, or resume it to run it there from the beginning", now_unix_ns);
+    give_up(job, "target " + target + " does not know this job any more: it was removed after the copy was made that the proxy runs from; "
+                 "remove it, or resume it to run it there from the beginning", now_unix_ns);
+    return true;
 }
 
 bool advance(Job& job, const IsOnline& is_online, std::int64_t now_unix_ns) {

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::size_t kPinnedEpochsMax = 1000;
 
-Error not_so(const Job& job, const std::string& what) { return fail(Code::conflict, "job " + job.id + ": " + what); }
-
 std::string with_current(const Job& job, const std::string& again) { return "millrace job " + again + " " + job.id + " --with-current"; }
 
 const std::string* uid_of(const DesiredCatalog& catalog, const std::string& bucket) {
@@ -33,7 +31,7 @@ Result<void> check_source(const Job& job, const std::string& pinned, const Desir
     const std::string* now = uid_of(catalog, job.spec.source);
     if (now != nullptr && *now == pinned) return {};
     const bool is_renamed = std::ranges::find(catalog.wire().buckets, pinned, &wire::BucketEntry::uid) != catalog.wire().buckets.end();
-    return not_so(job, "its source " + fate_of(job.spec.source, pinned, catalog) + "; what is elsewhere was not selected by this job: " +
+    return fail(Code::conflict, "its source " + fate_of(job.spec.source, pinned, catalog) + "; what is elsewhere was not selected by this job: " +
                            (is_renamed ? "give the bucket its name back, or submit a new job" : "submit a new job"));
 }
 
@@ -43,14 +41,14 @@ Result<void> check_destination(const Job& job, const std::string& pinned, const 
     const std::string made = std::to_string(totals(job).counters.done);
     const std::string uri = bucket_uri(job.spec.destination);
     const std::string first = now == nullptr ? "millrace bucket create " + uri + ", then " : "";
-    return not_so(job, "its destination " + fate_of(job.spec.destination, pinned, catalog) + ". The " + made + " objects that are done are not in " + uri +
-                           " and would not be made again: submit a new job for all of them, or put the rest into the bucket of now: " + first +
+    return fail(Code::conflict, "its destination " + fate_of(job.spec.destination, pinned, catalog) + ". The " + made + " objects that are done are not in " +
+                           uri + " and would not be made again: submit a new job for all of them, or put the rest into the bucket of now: " + first +
                            with_current(job, again));
 }
 
 Result<void> check_transform(const Job& job, const wire::PinnedTransform& pinned, const wire::PinnedTransform& now, const std::string& again) {
     if (pinned.digest == now.digest) return {};
-    return not_so(job, "transform '" + pinned.name + "' has changed: its digest is " + checksum_text(now.digest) + ", and was " +
+    return fail(Code::conflict, "transform '" + pinned.name + "' has changed: its digest is " + checksum_text(now.digest) + ", and was " +
                            checksum_text(pinned.digest) + " before; results of two programs would mix. Register the former again, or go on with " +
                            "the one of now: " + with_current(job, again));
 }
@@ -70,9 +68,9 @@ Result<void> pin_current(Job& job, const DesiredCatalog& catalog) {
     const wire::Pins* before = job.pins.empty() ? nullptr : &job.pins.back().pins;
     if (before != nullptr) MILLRACE_TRY(check_source(job, before->source_uid, catalog));
     auto now = pins_of(job.spec, catalog);
-    if (!now) return not_so(job, now.error().context + "; create or register it first");
+    if (!now) return fail(Code::conflict, now.error().context + "; create or register it first");
     if (before != nullptr && *before == *now) return {};
-    if (job.pins.size() >= kPinnedEpochsMax) return not_so(job, "it went on with something else too often; submit a new job");
+    if (job.pins.size() >= kPinnedEpochsMax) return fail(Code::conflict, "it went on with something else too often; submit a new job");
     job.pins.push_back({job.epoch, std::move(*now)});
     return {};
 }
@@ -102,7 +100,7 @@ Result<void> check_pins(const Job& job, const DesiredCatalog& catalog, const std
     MILLRACE_TRY(check_destination(job, pins.destination_uid, catalog, again));
     for (const wire::PinnedTransform& pinned : pins.transforms) {
         const auto now = pin_transform(pinned.name, catalog);
-        if (!now) return not_so(job, "transform '" + pinned.name + "' is not registered any more; register it again: millrace etl init");
+        if (!now) return fail(Code::conflict, "transform '" + pinned.name + "' is not registered any more; register it again: millrace etl init");
         MILLRACE_TRY(check_transform(job, pinned, *now, again));
     }
     return {};

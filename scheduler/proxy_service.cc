@@ -59,6 +59,7 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     MILLRACE_TRY(state::check_format(*kv, state::proxy_family::meta, "proxy"));
     metadata = state::make_embedded_metadata_store(*kv);
     MILLRACE_TRY_ASSIGN(core, ProxyCore::open(control, config, *metadata));
+    if (accept_loss) core->accept_loss();
     objects = std::make_unique<ObjectApi>(*core);
     transforms = std::make_unique<TransformApi>(*core);
     jobs = std::make_unique<JobApi>(*core);

@@ -118,7 +118,8 @@ void Scheduler::receive(const std::string& target, const wire::DirectiveAck& ack
 void Scheduler::take_needs_spec(LiveJob& live, const std::string& target, std::uint32_t part, Instant now, std::int64_t now_unix_ns) {
     if (!live.job.slices.contains(target)) return;
     const bool told_already = live.needs_spec.contains(target);
-    if (!told_already && !live.job.slices.at(target).loss.empty() && is_terminal(live.job.state)) {
+    const bool ended_well = live.job.state == JobState::completed || live.job.state == JobState::completed_with_errors;
+    if (!told_already && !live.job.slices.at(target).loss.empty() && ended_well) {
         live.untold.erase(target);  // nothing is to be done there any more
         if (settle_loss(live.job, target, false, now_unix_ns)) changed(live, now);
         return;

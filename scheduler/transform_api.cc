@@ -87,7 +87,8 @@ Task<void> TransformApi::show(http::Response& response, const std::string& name)
     Standing sum = standing(core_, *entry);
     const auto parsed = spec::parse_spec(entry->spec_json, name);
     const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", json_or_null(entry->spec_json)},
-                        {"digest", parsed ? checksum_text(spec::digest(parsed->spec, entry->image)) : ""}, {"image", entry->image}, {"targets", std::move(sum.per_target)}};
+                        {"digest", parsed ? checksum_text(spec::digest(parsed->spec, entry->image)) : ""}, {"image", entry->image},
+                        {"targets", std::move(sum.per_target)}};
     (void)co_await response.send_json(200, text_of(document));
 }
 

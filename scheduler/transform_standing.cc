@@ -17,7 +17,8 @@ Standing standing(const ProxyCore& core, const wire::TransformEntry& entry) {
         ++sum.targets;
         const auto report = std::ranges::find(member.transforms, entry.name, &wire::TransformReport::name);
         json row{{"target", target}, {"state", "unknown"}, {"reason", member.online ? "" : "the target is offline"}, {"pid", 0}, {"restarts", 0},
-                 {"runs", 0}, {"failures", 0}, {"last_death", ""}, {"last_death_log", ""}, {"cpu_seconds", 0.0}, {"memory_bytes", 0}, {"start", ""}, {"image", ""}};
+                 {"runs", 0}, {"failures", 0}, {"last_death", ""}, {"last_death_log", ""}, {"cpu_seconds", 0.0}, {"memory_bytes", 0},
+                 {"start", ""}, {"image", ""}};
         if (report != member.transforms.end()) {
             row["state"] = member.online ? report->state : "offline";
             row["reason"] = member.online ? report->reason : "the target is offline";

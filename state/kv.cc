@@ -252,7 +252,7 @@ Result<void> Cursor::status() const {
 
 struct Kv::Impl {
     ~Impl() {
-        if (db) (void)db->FlushWAL(true);  // of what was stopped in order everything is durable, and known to be
+        if (db && !errors->error()) (void)db->FlushWAL(true);  // of what was stopped in order everything is durable, and known to be
         for (rocksdb::ColumnFamilyHandle* handle : all_handles) (void)db->DestroyColumnFamilyHandle(handle);
         if (db) (void)db->Close();
     }
@@ -434,6 +434,11 @@ Result<void> Kv::write(Batch&& batch, bool sync) {
 }
 
 Result<void> Kv::sync() {
+    // After an error RocksDB asserts that nobody syncs its log.
+    if (const std::optional<rocksdb::Status> error = impl_->errors->error()) {
+        const rocksdb::Status resumed = may_resume(*error) ? impl_->resume(impl_->resume_attempts.load()) : *error;
+        if (!resumed.ok()) return kv_error("sync", impl_->folder, resumed);
+    }
     const std::uint64_t before = impl_->db->GetLatestSequenceNumber();
     const rocksdb::Status status = impl_->run([&] { return impl_->db->FlushWAL(true); });
     if (!status.ok()) return kv_error("sync", impl_->folder, status);

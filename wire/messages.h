@@ -144,7 +144,7 @@ struct TransformEntry {
     std::string name;
     std::string spec_json;
     bool enabled = true;  // false: stopped by the user
-    std::string image;    // of a container: the content digest that every target must run; empty: none has run it yet
+    std::string image{};  // of a container: the content digest that every target must run; empty: none has run it yet
     MSGPACK_DEFINE_MAP(name, spec_json, enabled, image)
 };
 

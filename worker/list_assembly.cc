@@ -18,6 +18,11 @@ std::optional<std::uint32_t> ListAssembly::add(wire::Directive& directive) {
     if (directive.part != list.parts) return list.parts;
     // Within a part they descend.
     std::ranges::reverse(directive.spec.objects);
+    const bool goes_on = list.objects.empty() || directive.spec.objects.empty() || list.objects.back() < directive.spec.objects.front();
+    if (!goes_on) {
+        lists_.erase(directive.job);  // of another list
+        return 0;
+    }
     std::ranges::move(directive.spec.objects, std::back_inserter(list.objects));
     if (++list.parts < directive.parts) return list.parts;
     directive.spec.objects = std::move(list.objects);

@@ -35,6 +35,7 @@ private:
     struct HoldingSink final : Sink {
         explicit HoldingSink(RemoteOutput& o) : output(o) {}
         Task<Result<void>> write(std::span<const std::byte> bytes) override { return output.write(bytes); }
+        void break_off(const Error& error) override { output.pipe_.sink().break_off(error); }
         RemoteOutput& output;
     };
 

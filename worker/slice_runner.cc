@@ -183,7 +183,6 @@ Task<void> SliceRunner::run_lookback(std::string settled_to) {
     outputs_lost_ = *lost;
     log::warn("outputs of settled objects are not there any more", {{"job", order_.job}, {"outputs", outputs_lost_}});
     kick();
-    return {};
 }
 
 // They come back as what was never begun.

@@ -99,6 +99,7 @@ Result<void> TargetService::Impl::open(bool accept_loss) {
     slice_store = std::make_unique<state::SliceStore>(*kv);
     MILLRACE_TRY_ASSIGN(TargetState loaded, TargetState::open(*kv, config.id));
     state = std::make_unique<TargetState>(std::move(loaded));
+    if (accept_loss) state->accept_loss();
     for (const wire::BucketEntry& bucket : state->catalog().buckets) store->identify_bucket(bucket.name, bucket.uid);
     runtime::remove_leftovers(config.dir + "/run");
     MILLRACE_TRY_ASSIGN(SpoolFolder opened, SpoolFolder::open(config.dir + "/spool"));

@@ -34,6 +34,7 @@ public:
         if (written) clock_.gave(bytes.size(), steady_now());
         co_return written;
     }
+    void break_off(const Error& error) override { sink_.break_off(error); }
 
 private:
     Sink& sink_;

@@ -113,6 +113,7 @@ public:
             nodes_ = &nodes;
             for (std::size_t i = 0; i < kChanges; ++i) change();
         }
+        recording_ = nullptr;
     }
 
     const History& history() const { return *history_; }
@@ -201,7 +202,8 @@ private:
         options.size = (*reader)->info().size;
         options.expected_checksum = (*reader)->info().checksum;
         options.copy_of = (*reader)->file_path();
-        put(any_name(), objects_.at(from).back().content, std::move(options));
+        const std::string text = objects_.at(from).back().content;
+        put(any_name(), text, std::move(options));
     }
 
     void sync() {

@@ -1,6 +1,7 @@
 """Clients that hang up, that are old, and that go on where they stopped; and servers whose answers are as vague as those clients' requests."""
 import contextlib
 import pathlib
+import select
 import socket
 import sys
 import unittest
@@ -29,6 +30,11 @@ class HungUp(ClusterCase):
     targets = 1
     target_settings = {"inline_requests_max": 4}
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cluster.add_filter("hung-quick", "cat")
+
     def setUp(self):
         self.bucket = "hung-" + self.id().rsplit("_", 1)[-1]
         self.cluster.create_bucket(self.bucket)
@@ -39,25 +45,33 @@ class HungUp(ClusterCase):
 
     def assert_places_come_free(self, transform, pipeline=""):
         """Four clients take all places and hang up."""
-        plugs = [connect(self.cluster.targets[0]) for _ in range(4)]
-        for plug in plugs:
-            query = f"etl_name={transform}&etl_pipeline={pipeline}" if pipeline else f"etl_name={transform}"
-            plug.sendall(f"GET /v1/objects/{self.bucket}/x?{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        wait_for("all places to be taken", lambda: self.inline("hung-quick") == 503)
+        query = f"etl_name={transform}&etl_pipeline={pipeline}" if pipeline else f"etl_name={transform}"
+        plugs = []
+
+        def all_are_taken():
+            for plug in [plug for plug in plugs if select.select([plug], [], [], 0)[0]]:  # found no place: those before still have them
+                plugs.remove(plug)
+                plug.close()
+            while len(plugs) < 4:
+                plugs.append(connect(self.cluster.targets[0]))
+                plugs[-1].sendall(f"GET /v1/objects/{self.bucket}/x?{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            return self.inline("hung-quick") == 503
+
+        wait_for("all places to be taken", all_are_taken)
         for plug in plugs:
             plug.close()
         wait_for("a place for another client", lambda: self.inline("hung-quick") == 200)
 
     def test_a_filter(self):
         pids = self.cluster.folder / "pids"
-        self.cluster.add_filter("hung-quick", "cat")
         self.cluster.add_filter("hung-filter", f"echo $$ >> {pids}; exec sleep 1000", obj_timeout="1000s")
         self.assert_places_come_free("hung-filter")
         begun = [pathlib.Path("/proc") / pid for pid in pids.read_text().split()]
-        self.assertEqual(len(begun), 4)
+        self.assertGreaterEqual(len(begun), 4)
         wait_for("the filters to end", lambda: not any(process.exists() for process in begun))
         self.assert_places_come_free("hung-quick", "hung-filter")
-        self.assertEqual(self.cluster.get("/v1/transforms/hung-filter/errors"), [], "nobody is there to be told")
+        told = {error["code"] for error in self.cluster.get("/v1/transforms/hung-filter/errors")}
+        self.assertLessEqual(told, {"overloaded"}, "nobody was there to be told of the others")
 
     def test_servers(self):
         for name, script, communication in (("hpush", "echo_server.py", "hpush://"), ("ws", "ws_server.py", "ws://")):
@@ -99,8 +113,8 @@ class Vague(ClusterCase):
         self.cluster.add_transform({"name": "half-server", "command": ["python3", str(SUPPORT / "echo_server.py")], "init_timeout": "30s"})
         job = self.cluster.submit("half-server", "half", "half-out")
         self.cluster.wait_job(job, seconds=120)
-        self.assertEqual({(row["name"], row["class"], row["code"]) for row in self.cluster.errors(job)},
-                         {(name, "quarantined", "crashed") for name in ("dies", "exits", "worker-dies")})
+        self.assertEqual({(row["object"], row["class"], row["code"]) for row in self.cluster.errors(job)},
+                         {(f"ais://half/{name}", "quarantined", "crashed") for name in ("dies", "exits", "worker-dies")})
         self.assertEqual({name: self.cluster.read("half-out", name) for name in self.cluster.list("half-out")},
                          {"whole": b"some bytes", "plain": b"HELLO"})
         for name in ("dies", "exits", "worker-dies"):

@@ -27,9 +27,9 @@ class ObjectTimes(ClusterCase):
 
     def test_what_moves_is_not_late(self):
         body = b"".join(b"line %d\n" % i for i in range(30))  # six seconds, 0.2 s without a byte
-        document, rows = self.one_object("paced", body, PACED, obj_timeout="3s")
+        document, rows = self.one_object("paced-lines", body, PACED, obj_timeout="3s")
         self.assertEqual((document["state"], rows), ("completed", []))
-        self.assertEqual(self.cluster.read("paced-out", "o"), body)
+        self.assertEqual(self.cluster.read("paced-lines-out", "o"), body)
 
     def test_what_was_taken_may_be_thought_about_in_silence(self):
         body = os.urandom(8 << 20)  # eight seconds more
@@ -38,7 +38,7 @@ class ObjectTimes(ClusterCase):
         self.assertEqual(self.cluster.read("thinks-out", "o"), body)
 
     def test_a_limit_names_itself_and_how_far_it_got(self):
-        document, rows = self.one_object("hangs", b"x" * 2048, "cat > /dev/null; sleep 600", obj_timeout="300ms")
+        document, rows = self.one_object("hangs-long", b"x" * 2048, "cat > /dev/null; sleep 600", obj_timeout="300ms")
         self.assertEqual((document["state"], rows[0]["code"]), ("completed_with_errors", "timed_out"))
         self.assertRegex(rows[0]["message"], r"no result within 30\dms, after 2\.0 KiB in and 0 B out; obj_timeout .*--object-timeout")
 

@@ -178,6 +178,10 @@ class Isolation(ClusterCase):
         self.assertEqual(self.run_inside("ask(target[:target.index('/v1')] + '/metrics')"), "404")
         self.assertEqual(self.cluster.read("cell", "a b"), b"through the door")
 
+    def setUp(self):
+        # A target that another test has started anew may still be starting its containers.
+        wait_for("the transforms to run", lambda: all(t["state"] == "running" for t in self.cluster.get("/v1/transforms")))
+
     def test_a_crowd_at_the_door(self):
         self.cluster.put("cell", "a b", b"through the door")
         port = self.run_inside("urllib.parse.urlsplit(target).port")
@@ -199,7 +203,8 @@ class Isolation(ClusterCase):
         self.cluster.call("DELETE", "/v1/transforms/prisoner-files")
         target.start()
         self.cluster.wait_ready()
-        self.assertEqual(self.run_inside("1 + 1"), 2)  # the other one came back by itself
+        wait_for("the other one to come back by itself", lambda: self.cluster.get("/v1/transforms/prisoner")["state"] == "running")
+        self.assertEqual(self.run_inside("1 + 1"), 2)
         wait_for("the removed one to be gone too", lambda: len(owned()) == 1)
         self.assertNotIn(owned()[0], before)
         self.cluster.add_transform({"name": "prisoner-files", "file_paths": True, "runtime": {"image": self.image}})

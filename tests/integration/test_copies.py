@@ -51,6 +51,17 @@ class Copies(unittest.TestCase):
             return 0, {}
         return status, json.loads(body)
 
+    def list_once_known(self, bucket):
+        """A target that was accepted just now may not know the bucket yet."""
+        def names():
+            try:
+                return [self.cluster.list(bucket)]
+            except Problem as problem:
+                if problem.status != 503:
+                    raise
+                return None
+        return wait_for(f"bucket {bucket} to be known everywhere", names)[0]
+
     def wait_for_problem(self, *words):
         return wait_for(f"a problem with {words}", lambda: next((p for p in self.problems() if all(w in p for w in words)), None))
 
@@ -88,13 +99,18 @@ class Copies(unittest.TestCase):
 
     def test_a_copy_of_the_running_folder_is_noticed_too(self):
         target = self.cluster.targets[0]
-        job = self.start_job(10)
+        self.cluster.add_filter("slower-cat", "sleep 0.3; cat")
+        job = self.cluster.submit("slower-cat", "in", "out", num_workers=1)
+        wait_for("some progress", lambda: self.cluster.job(job)["objects"]["done"] >= 2)
         # RocksDB's files are only appended to, so what was copied while the process is stopped is what a file system's snapshot holds.
         os.kill(target.process.pid, signal.SIGSTOP)
         shutil.copytree(target.dir, str(target.dir) + ".old")
         os.kill(target.process.pid, signal.SIGCONT)
-        done = self.cluster.job(job)["objects"]["done"]
-        wait_for("more progress", lambda: self.cluster.job(job)["objects"]["done"] >= done + 10)
+        def done_here():
+            return next(part["objects"]["done"] for part in self.cluster.job(job)["slices"] if part["target"] == target.name)
+        for _ in range(2):  # of what comes before the second checkpoint a heartbeat has told
+            before = done_here()
+            wait_for("more progress", lambda: done_here() > before)
         target.kill()
         self.restore(target)
         target.start()
@@ -131,7 +147,8 @@ class Copies(unittest.TestCase):
         self.assertEqual(self.cluster.run("cluster", "accept", "t1")[0], 0)
         failed = wait_for("the job to say so", lambda: (j := self.cluster.job(job))["state"] == "failed" and j)
         self.assertIn("resume", failed["reason"])
-        self.assertLess(len(self.cluster.list("out")), OBJECTS)
+        self.cluster.wait_ready()
+        self.assertLess(len(self.list_once_known("out")), OBJECTS)
         self.cluster.command(job, "resume")
         self.assertEqual(self.cluster.wait_job(job)["state"], "completed")
         self.assertEqual(len(self.cluster.list("out")), OBJECTS)
@@ -217,14 +234,18 @@ class Copies(unittest.TestCase):
 
     def test_a_job_that_both_know_goes_on_after_the_proxy_was_accepted(self):
         job = self.start_job(5)
-        self.snapshot(self.cluster.proxy)
         self.cluster.command(job, "pause")
+        self.snapshot(self.cluster.proxy)
         self.cluster.command(job, "resume")
+        self.cluster.command(job, "cancel")
         self.cluster.proxy.kill()
         self.restore(self.cluster.proxy)
         self.cluster.proxy.start()
         wait_for("the proxy to say so", lambda: self.health()[0] == 503 and "older copy" in self.health()[1].get("reason", ""))
         self.assertEqual(self.cluster.run("cluster", "accept", "proxy")[0], 0)
+        self.cluster.wait_ready()
+        self.assertEqual(self.cluster.job(job)["state"], "paused", "as it was in the copy")
+        self.cluster.command(job, "resume")
         ended = self.cluster.wait_job(job)
         self.assertEqual((ended["state"], ended["objects"]["done"]), ("completed", OBJECTS))
 

@@ -5,12 +5,11 @@ import pathlib
 import random
 import re
 import socket
-import struct
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from case import ClusterCase, wait_for  # noqa: E402
+from case import ClusterCase  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 OBJECT_ROUTES = [(method, "/v1/objects/{bucket}/{name}") for method in ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE")]
@@ -163,16 +162,11 @@ class HostileInput(ClusterCase):
         self.check_health("templates")
 
     def test_the_control_port(self):
-        """ZeroMQ's own framing, by hand: a greeting without security, READY, then messages."""
+        """Bytes that are not ZeroMQ's, or that break off; what a peer may send is for the tests of the codec and the bus."""
         address = (self.cluster.proxy.dir / "control_endpoint").read_text().strip().removeprefix("tcp://").split(":")
-        garbage = [b"\x00" * 5000, b"GET / HTTP/1.1\r\n\r\n", b"\xff" + b"\x00" * 8 + b"\x7f\x03" + b"\x00" * 50]
-        messages = [bytes([kind]) + body for kind in range(0, 16)
-                    for body in (b"", b"\x91" * DEEP, b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\x81\xa3job" + b"\x91" * DEEP, b"\xc1", b"\x80",
-                                 b"\xdb\xff\xff\xff\xff")]
         greeting = b"\xff" + b"\x00" * 8 + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\x00") + b"\x00" * 32
-        ready = b"\x05READY\x0bSocket-Type" + struct.pack(">I", 6) + b"DEALER\x08Identity" + struct.pack(">I", 3) + b"bad"
-        session = greeting + b"\x04" + bytes([len(ready)]) + ready + b"".join(b"\x02" + struct.pack(">Q", len(m)) + m for m in messages)
-        for data in [*garbage, session, greeting + b"\x02\x7f" + b"\xff" * 7 + b"x"]:
+        for data in (b"\x00" * 5000, b"GET / HTTP/1.1\r\n\r\n", b"\xff" + b"\x00" * 8 + b"\x7f\x03" + b"\x00" * 50, greeting,
+                     greeting + b"\x02\x7f" + b"\xff" * 7 + b"x"):
             with socket.create_connection((address[0], int(address[1])), timeout=ANSWER_SECONDS) as connection:
                 try:
                     connection.sendall(data)
@@ -181,8 +175,6 @@ class HostileInput(ClusterCase):
                         pass
                 except OSError:
                     pass
-        wait_for("the messages to be dropped", lambda: "millrace_control_messages_dropped_total" in
-                 self.cluster.request("GET", "/metrics")[2].decode())
         self.check_health("the control port")
 
 

@@ -89,7 +89,7 @@ class Verify(ClusterCase):
         job = self.cluster.submit(self.bucket("upper"), self.bucket("src"), self.bucket("dst"), dry_run="plan")
         self.cluster.wait_job(job)
         status, _, error = self.cluster.run("job", "verify", job)
-        self.assertEqual(status, 1)
+        self.assertEqual(status, 2)
         self.assertIn("dry run", error)
         self.assertIn("does not exist", self.cluster.run("job", "verify", "job-nobody")[2])
 

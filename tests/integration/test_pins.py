@@ -51,18 +51,18 @@ class Pins(ClusterCase):
             self.cluster.create_bucket("dst-dst")
             for verb in ("resume", "retry"):
                 self.assertIn("--with-current", self.assert_problem(409, "conflict", self.cluster.command, job, verb))
-            refused = self.cluster.run("job", "resume", job)
-            self.assertNotEqual(refused.returncode, 0)
-            self.assertIn("ais://dst-dst", refused.stderr)
-            resumed = self.cluster.run("job", "resume", job, "--with-current")
-            self.assertEqual(resumed.returncode, 0, resumed.stderr)
+            status, _, said = self.cluster.run("job", "resume", job)
+            self.assertNotEqual(status, 0)
+            self.assertIn("ais://dst-dst", said)
+            status, _, said = self.cluster.run("job", "resume", job, "--with-current")
+            self.assertEqual(status, 0, said)
             document = self.cluster.wait_job(job)
             self.assertEqual((document["state"], document["objects"]["done"]), ("completed", len(NAMES)))
             self.assertEqual(len(self.cluster.list("dst-dst")), len(NAMES) - done)
             uids = [(p["from_epoch"], p["destination_uid"]) for p in document["pins"]]
             self.assertEqual([epoch for epoch, _ in uids], [1, 2])
             self.assertNotEqual(uids[0][1], uids[1][1])
-            self.assertIn(uids[0][1], self.cluster.run("job", "report", job).stdout)
+            self.assertIn(uids[0][1], self.cluster.run("job", "report", job)[1])
             self.destroy("dst-dst")
 
     def test_another_transform_is_refused_or_taken_for_the_rest(self):
@@ -107,10 +107,8 @@ class Pins(ClusterCase):
         jobs = {key: self.cluster.submit("late-cat", "late-src", f"late-{key}", num_workers=1, **selection) for key, selection in
                 (("all", {}), ("prefix", {"prefix": "o"}), ("template", {"template": "o{00..11}"}), ("objects", {"objects": [*names, "never", "later"]}))}
         self.cluster.put("late-src", "later", b"later")
-        for job in jobs.values():
-            wait_for("both targets at work", lambda j=job: all(s["in_flight"] for s in self.cluster.job(j)["slices"]))
         for name in names[6:]:
-            self.cluster.call("DELETE", f"/v1/objects/late-src/{name}")
+            self.assertEqual(self.cluster.request("DELETE", self.cluster.object_path("late-src", name))[0], 200)
             self.cluster.put("late-src", name, b"again")
         self.cluster.put("late-src", names[5], b"overwritten")
         gate.touch()

@@ -154,7 +154,11 @@ void Target::sync(const std::string& to, const std::string& job, const PutDone& 
 
 // ---- the control plane
 
-void Target::send(const wire::Message& message) { cluster_.network.send(id_, kProxy, message); }
+// The bus tells processes apart: until this one has joined nobody listens to it, and nothing but welcomes is for it.
+void Target::send(const wire::Message& message) {
+    if (cluster_.settings.copies && !joined_ && !std::holds_alternative<wire::Hello>(message)) return;
+    cluster_.network.send(id_, kProxy, message);
+}
 
 void Target::tick() {
     const Instant now = cluster_.world.now();
@@ -180,6 +184,8 @@ void Target::receive(const std::string&, const wire::Message& message) {
         } else {
             disk.proxy.age = std::max(disk.proxy.age, heartbeat->age);
         }
+    } else if (cluster_.settings.copies && !joined_) {
+        return;
     } else if (const auto* catalog = std::get_if<wire::Catalog>(&message)) {
         take_catalog(*catalog);
     } else if (const auto* directive = std::get_if<wire::Directive>(&message)) {

@@ -168,7 +168,7 @@ class Cluster:
 
     # ---- HTTP
 
-    def request(self, method, path, body=None, headers=None, node=None, timeout=60):
+    def request(self, method, path, body=None, headers=None, node=None, timeout=180):
         """One request without redirects: (status, headers, body)."""
         endpoint = (node or self.proxy).endpoint()
         if endpoint is None:

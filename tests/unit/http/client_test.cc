@@ -130,7 +130,8 @@ TEST_F(ClientTest, ADeadlineThatMovesGivesTheReplyTime) {
     ClientRequest request;
     request.deadline = steady_now() + milliseconds(50);
     std::promise<void> asked;
-    request.due = [&, told = false]() mutable {
+    bool told = false;
+    request.due = [&] {
         if (!std::exchange(told, true)) asked.set_value();
         return is_up ? steady_now() : steady_now() + milliseconds(50);
     };

@@ -363,6 +363,7 @@ TEST_F(ServerTest, WhatIsDoneForItsClientAloneEndsWithIt) {
     alone.close();
     EXPECT_EQ(ended[1].get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
     EXPECT_EQ(ended[0].get_future().wait_for(std::chrono::seconds(0)), std::future_status::timeout) << "somebody else wants what it does";
+    server_->stop(milliseconds(1));
 }
 
 TEST_F(ServerTest, AHandlerMayTakeLongerThanAnyDeadlineOfTheConnection) {

@@ -60,6 +60,17 @@ TEST_F(ForkedFilter, SeesWhatASpawnedOneSees) {
     EXPECT_THAT(forked, HasSubstr("NoNewPrivs:\t1\n"));
 }
 
+// Many programs write into nothing, and end well, where SIGPIPE is ignored, as it is in this process.
+TEST_F(ForkedFilter, DiesOfAPipeThatNobodyReadsAsASpawnedOneDoes) {
+    const std::string write_on = "(yes; printf %s $? > status) | head -c 1 > /dev/null; cat status";
+    start_filter(write_on);
+    EXPECT_EQ(run("").output, "141");
+    stop();
+    forking_ = ForkChoice::never;
+    ASSERT_TRUE(start(*filter_spec("a-filter", write_on)).has_value());
+    EXPECT_EQ(run("").output, "141");
+}
+
 TEST_F(ForkedFilter, ProgramThatDiesIsLoadedAgain) {
     start_filter(kCountMark);
     for (int i = 0; i < 10; ++i) {

@@ -28,6 +28,15 @@ public:
         }
         return found;
     }
+    Result<std::vector<std::string>> keys(const std::string& prefix) const override {
+        std::vector<std::string> found;
+        for (const auto& [key, value] : values) {
+            if (key.starts_with(prefix)) found.push_back(key.substr(prefix.size()));
+        }
+        return found;
+    }
+    std::uint64_t age_at_opening() const override { return 0; }
+    std::uint64_t durable_age() const override { return 0; }
     Result<void> commit(const state::MetadataChanges& changes) override {
         changes_max = std::max(changes_max, changes.size());
         if (!refuses || writes_all_the_same) {
@@ -93,7 +102,7 @@ protected:
         return here([&] { return core_->jobs().find(id)->job; });
     }
     std::size_t objects(const std::string& id) {
-        return here([&] { return core_->jobs().find(id)->objects.size(); });
+        return here([&] { return core_->jobs().find(id)->objects.names().size(); });
     }
     std::size_t jobs() {
         return here([&] { return core_->jobs().jobs().size(); });
@@ -197,14 +206,16 @@ TEST_F(ProxyWithAFullDisk, AChangeOfTheCatalogThatWasRefusedIsNotDoneLater) {
             EXPECT_TRUE(has("from") && has("to"));
             EXPECT_FALSE(has("another") || has("elsewhere"));
         }
-        for (const auto& [id, live] : here([&] { return core_->jobs().jobs(); })) ASSERT_TRUE(command(id, kCancel));
+        for (const auto& [id, live] : here([&] { return core_->jobs().jobs(); })) {  // none uses a bucket any more
+            if (!is_terminal(live.job.state)) ASSERT_TRUE(command(id, kCancel));
+        }
     }
 }
 
 TEST_F(ProxyWithAFullDisk, WhatWaitsToBeWrittenDoesNotPileUp) {
     const std::string id = *submit();
     metadata_.refuses = true;
-    for (int i = 0; i < 1000; ++i) EXPECT_FALSE(command(id, kPause));
+    for (int i = 0; i < 100; ++i) EXPECT_FALSE(command(id, kPause));
     EXPECT_EQ(job(id).revision, 1u);
     EXPECT_LE(metadata_.changes_max, 3u) << "the job, with its list";
 }

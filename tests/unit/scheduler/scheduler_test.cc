@@ -183,12 +183,12 @@ TEST_F(Scheduling, ALongListTravelsInPartsAsTheyAreAskedFor) {
         together.insert(together.end(), directive.spec.objects.rbegin(), directive.spec.objects.rend());
         if (part + 1 == directive.parts) break;
         const wire::DirectiveAck next{"job-1", job().revision, true, part + 1};
-        scheduler_.receive("t1", next, now_);
-        scheduler_.receive("t1", next, now_);  // doubled: answered once
+        scheduler_.receive("t1", next, now_, 0);
+        scheduler_.receive("t1", next, now_, 0);  // doubled: answered once
     }
     EXPECT_TRUE(std::ranges::is_sorted(together));
     for (const std::string& object : together) EXPECT_EQ(owner_of(object, std::vector<TargetId>{TargetId("t1"), TargetId("t2")}).str(), "t1");
-    scheduler_.receive("t1", {"job-1", job().revision, true, 0}, now_);  // it was started again
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", job().revision, true, 0}, now_, 0);  // it was started again
     EXPECT_EQ(directives()["t1"].part, 0u);
     tick(std::chrono::seconds(1));
     EXPECT_EQ(directives()["t1"].part, 0u);

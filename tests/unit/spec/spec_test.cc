@@ -186,7 +186,7 @@ TEST(Spec, AVersionTellsProgramsBehindTheSameWordsApart) {
     std::vector<std::uint64_t> digests{before};
     for (const char* version : {"", "", "2026-11 beta", ""}) {
         const Result<std::string> next = with_version(json, version);
-        ASSERT_TRUE(next) << next.error();
+        ASSERT_TRUE(next) << next.error().context;
         json = *next;
         digests.push_back(digest(parsed(json).spec));
         for (std::size_t i = 0; i + 1 < digests.size(); ++i) EXPECT_NE(digests[i], digests.back());

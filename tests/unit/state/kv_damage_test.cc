@@ -1,6 +1,8 @@
 // What is damaged or missing of a database is refused by name; what a power cut leaves is not taken for damage.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <filesystem>
 #include <fstream>
 

@@ -20,9 +20,9 @@ protected:
 };
 
 TEST_F(FullDisk, PutFailsCleanlyAndWorksOnceSpaceIsFree) {
-    ASSERT_TRUE(put("old", content(100'000, 1)));
+    ASSERT_TRUE(put("old", content(20'000, 1)));
     EXPECT_EQ(code_of(put("old", content(2'000'000, 2))), Code::too_large) << "for this disk, whatever else goes";
-    EXPECT_EQ(*get("old"), content(100'000, 1));
+    EXPECT_EQ(*get("old"), content(20'000, 1));
     ASSERT_TRUE(put("fits again", content(600'000, 3)));  // the failed one left nothing
 
     EXPECT_EQ(code_of(put("new", content(600'000, 4))), Code::no_space);

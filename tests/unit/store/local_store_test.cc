@@ -1,5 +1,6 @@
 #include <fstream>
 
+#include "core/names.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace millrace::store {

@@ -76,8 +76,8 @@ TEST_F(Catalogs, BucketsAreRenamedAndExchanged) {
     take({.version = 1, .buckets = {bucket("a", "u1"), bucket("b", "u2")}});
     take({.version = 2, .buckets = {bucket("b", "u1"), bucket("a", "u2"), bucket("c", "u3")}});
     EXPECT_TRUE(keeper_->problems().empty());
-    EXPECT_EQ(store_->renamed_bucket("u1"), "b");
-    EXPECT_EQ(store_->renamed_bucket("u2"), "a");
+    EXPECT_EQ(store_->bucket_of_uid("u1"), "b");
+    EXPECT_EQ(store_->bucket_of_uid("u2"), "a");
     EXPECT_TRUE(store_->has_bucket("c"));
 }
 

@@ -31,6 +31,15 @@ TEST(ListAssembly, PartsMakeAListAgain) {
     EXPECT_EQ(assembly.missing("job-1"), 0u);
 }
 
+TEST(ListAssembly, PartsOfDifferentListsAreNotOne) {
+    ListAssembly assembly;
+    auto first = part(0, {"d", "c"});
+    EXPECT_EQ(assembly.add(first), 1u);
+    auto other = part(1, {"c", "b"});
+    EXPECT_EQ(assembly.add(other), 0u);
+    EXPECT_EQ(assembly.missing("job-1"), 0u);
+}
+
 TEST(ListAssembly, AShortListIsWholeAtOnce) {
     ListAssembly assembly;
     auto whole = part(0, {"a", "b"}, "job-1", 1);

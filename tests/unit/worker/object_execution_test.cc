@@ -33,8 +33,10 @@ protected:
 
     SliceContext slice_of(const wire::JobSpec& spec) {
         EXPECT_TRUE(spec.validate());
-        return {JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 2, 33,
-                created_seq_end_.value_or(store_->next_created_seq()), *store_, *spool_, transforms_, cluster_, pins_};
+        SliceContext slice{JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 2, 33,
+                           created_seq_end_.value_or(store_->next_created_seq()), *store_, *spool_, transforms_, cluster_};
+        slice.pins = pins_;
+        return slice;
     }
     Outcome run(const wire::JobSpec& spec, const std::string& name) {
         const SliceContext slice = slice_of(spec);
@@ -126,9 +128,9 @@ TEST_F(Execution, ACopyOfADamagedObjectIsTheSourcesFaultAndIsNotPublished) {
 
 // Read whole, and in part.
 TEST_F(Execution, ATransformOfADamagedObjectIsTheSourcesFaultAndIsNotPublished) {
-    add_filters({{"all", "cat"}, {"start", "head -c 10"}});
+    add_filters({{"reads-all", "cat"}, {"reads-start", "head -c 10"}});
     for (const std::size_t bytes : {100ul, 5000ul, 900'000ul}) {
-        for (const std::string transform : {"all", "start"}) {
+        for (const std::string transform : {"reads-all", "reads-start"}) {
             ASSERT_TRUE(put("x", store::content(bytes)));
             const Outcome done = run(through(transform), "x");
             ASSERT_TRUE(done) << transform << ": " << done.error().error.context;
@@ -270,17 +272,17 @@ TEST_F(Execution, AnotherBucketOfTheNameIsNeverReadNorWrittenNorEmptied) {
 }
 
 TEST_F(Execution, AnotherTransformOfTheNameIsNotHere) {
-    const std::string spec = R"({"name": "same", "cmd": "cat"})";
-    transforms_.apply({{"same", spec, true}});
-    const std::uint64_t digest = transforms_.find("same")->digest;
-    const std::vector<std::string> chain{"same", "same"};
+    const std::string spec = R"({"name": "same-name", "cmd": "cat"})";
+    transforms_.apply({{"same-name", spec, true}});
+    const std::uint64_t digest = transforms_.find("same-name")->digest;
+    const std::vector<std::string> chain{"same-name", "same-name"};
     const auto find = [&](std::vector<state::PinnedDigest> pinned) { return TransformChain::find(transforms_, *spool_, chain, pinned); };
     EXPECT_TRUE(find({}));
-    EXPECT_TRUE(find({{"same", digest}, {"same", digest}}));
-    const auto other = find({{"same", digest}, {"same", digest + 1}});
+    EXPECT_TRUE(find({{"same-name", digest}, {"same-name", digest}}));
+    const auto other = find({{"same-name", digest}, {"same-name", digest + 1}});
     ASSERT_FALSE(other);
     EXPECT_EQ(other.error().code, Code::unavailable);
-    EXPECT_NE(transforms_.ready("same", digest + 1).error().context.find("digest"), std::string::npos);
+    EXPECT_NE(transforms_.ready("same-name", digest + 1).error().context.find("digest"), std::string::npos);
 }
 
 TEST_F(Execution, OutputsThatWentOrWereReplacedAreFoundWhenTheJobStartsAgain) {
