@@ -145,7 +145,7 @@ class Faults(ClusterCase):
         for name, content in {**GOOD, **{name: name.encode() for name in guilty}}.items():
             self.cluster.put("answers", name, content)
         job = self.cluster.submit("faulty-answers", "answers", "answers-out", attempts=2)
-        document = self.cluster.wait_job(job)
+        document = self.cluster.wait_job(job, seconds=180)  # an answer that moves for ever has ten times the object's time
         self.assertEqual({row["object"].rsplit("/", 1)[1]: (row["class"], row["code"]) for row in self.cluster.errors(job)}, guilty)
         self.assertEqual((document["state"], self.cluster.list("answers-out")), ("completed_with_errors", sorted(GOOD)))
 
