@@ -30,6 +30,8 @@ bool is_terminal(JobState state) {
     return state == JobState::completed || state == JobState::completed_with_errors || state == JobState::failed || state == JobState::cancelled;
 }
 
+bool speaks_of_now(const Job& job, const Slice& slice) { return slice.heard && slice.status.revision == job.revision; }
+
 JobTotals totals(const Job& job) {
     JobTotals sum;
     sum.total_known = true;

@@ -70,6 +70,9 @@ struct Job {
                        created_unix_ns, started_unix_ns, finished_unix_ns, slices, overtaken, finished_uptime_ms, pins)
 };
 
+// Whether the slice's newest status answers the job's newest directive; until then it says what was under an earlier one.
+bool speaks_of_now(const Job& job, const Slice& slice);
+
 // Sums over the slices.
 struct JobTotals {
     wire::Counters counters;

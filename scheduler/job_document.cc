@@ -35,14 +35,15 @@ json byte_counts(const wire::Counters& counters, std::uint64_t total) {
     return {{"total", total}, {"in", counters.bytes_in}, {"out", counters.bytes_out}, {"moved", counters.bytes_moved}};
 }
 
-json describe_slice(const std::string& target, const Slice& slice, bool online) {
+json describe_slice(const Job& job, const std::string& target, const Slice& slice, bool online) {
     const wire::SliceStatus& status = slice.status;
     std::string reason = status.reason;
     if (!online && status.state != wire::SliceState::finished) {
         reason = "its target is offline or refused (see: millrace cluster show); once it has joined the slice goes on by itself";
     }
     if (!slice.loss.empty()) reason += (reason.empty() ? "" : "; ") + slice.loss;
-    return {{"target", target}, {"online", online}, {"state", slice_state_name(slice, online)}, {"reason", reason},
+    return {{"target", target}, {"online", online}, {"state", slice_state_name(slice, online)},
+            {"current", speaks_of_now(job, slice)}, {"reason", reason},
             {"objects", object_counts(status.counters, status.total_objects, status.total_known)},
             {"bytes", byte_counts(status.counters, status.total_bytes)}, {"attempts", status.counters.attempts},
             {"in_flight", status.in_flight}, {"checkpoint_bytes", status.checkpoint_bytes}, {"outputs_lost", status.outputs_lost}};
@@ -78,7 +79,7 @@ Outlook look_ahead(const LiveJob& live, const IsOnline& is_online) {
     for (const auto& [target, slice] : live.job.slices) {
         const auto found = live.rates.find(target);
         const ProgressRate rate = found == live.rates.end() ? ProgressRate() : found->second;
-        const bool finished = slice.heard && slice.status.state == wire::SliceState::finished && slice.status.revision == live.job.revision;
+        const bool finished = speaks_of_now(live.job, slice) && slice.status.state == wire::SliceState::finished;
         if (finished) continue;
         outlook.objects_per_second += rate.objects_per_second();
         outlook.bytes_per_second += rate.bytes_per_second();
@@ -125,7 +126,7 @@ std::string job_document(const LiveJob& live, const IsOnline& is_online, Detail 
                   {"outputs_lost", sum.outputs_lost}, {"pins", describe_pins(job)}};
     if (detail == Detail::full) {
         json slices = json::array();
-        for (const auto& [target, slice] : job.slices) slices.push_back(describe_slice(target, slice, is_online(target)));
+        for (const auto& [target, slice] : job.slices) slices.push_back(describe_slice(job, target, slice, is_online(target)));
         document["slices"] = std::move(slices);
         document["spec"] = json_or_null(job.request_json);
     }
@@ -134,7 +135,7 @@ std::string job_document(const LiveJob& live, const IsOnline& is_online, Detail 
 
 std::string slice_document(const LiveJob& live, const std::string& target, const IsOnline& is_online) {
     const auto found = live.job.slices.find(target);
-    json document = describe_slice(target, found == live.job.slices.end() ? Slice{} : found->second, is_online(target));
+    json document = describe_slice(live.job, target, found == live.job.slices.end() ? Slice{} : found->second, is_online(target));
     document["kind"] = "slice";
     return text_of(document);
 }

@@ -27,8 +27,6 @@ Error wrong_state(const Job& job, std::string_view what, std::string_view allowe
         " is possible when it is " + std::string(allowed));
 }
 
-bool speaks_of_now(const Job& job, const Slice& slice) { return slice.heard && slice.status.revision == job.revision; }
-
 void count(SliceTally& tally, const Slice& slice, int one) {
     if (!slice.heard || slice.status.revision != tally.revision) return;
     const SliceState state = slice.status.state;

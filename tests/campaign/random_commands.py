@@ -239,19 +239,9 @@ class Round:
         self.command(job, "cancel")
         def at_rest():
             document = self.again(self.cluster.job, job)
-            rests = all(part["state"] in ("stopped", "finished", "failed") for part in document["slices"])
+            rests = all(part["current"] and part["state"] in ("stopped", "finished", "failed") for part in document["slices"])
             return document if document["state"] != "cancelled" or rests else None
         return rig.wait_for(f"{job} to stop on every target", at_rest, END_SECONDS)["state"] == "cancelled"
-
-    def counts_at_rest(self, job):
-        """A slice that has stopped may still write its last checkpoint down, a second later."""
-        seen = None
-        def unchanged():
-            nonlocal seen
-            before, seen = seen, self.again(self.cluster.job, job)["objects"]
-            time.sleep(1.5)  # longer than a checkpoint takes to come
-            return seen if seen == before else None
-        return rig.wait_for(f"the counts of {job} to stand still", unchanged, END_SECONDS)
 
     # ---- what must be
 
@@ -313,7 +303,7 @@ class Round:
         """The destination is another bucket now: going on must be asked for, and then only the rest is done."""
         if not self.cancel_for_good(job):
             return self.end_well(job, selection, listed)
-        before = self.counts_at_rest(job)
+        before = self.again(self.cluster.job, job)["objects"]
         path = f"/v1/buckets/{self.destination}"
         if self.chance.random() < 0.5:
             self.cluster.call("DELETE", path, {"action": "destroy-bck"})
