@@ -36,7 +36,10 @@ public:
     virtual bool needs_length() const = 0;
     // Nobody but the client wants the answer: from now on the handler's task is cancelled, within two seconds, when the client has
     // hung up. (One that ended only its own side, and still reads, counts as gone, as with most servers.)
-    virtual void end_with_client() = 0;
+    void end_with_client() { end_with_client([] { return false; }); }
+    // Or when the answer cannot be finished any more, asked about once a second on the lane of the connection; a handler that knows it too has
+    // a second to say so.
+    virtual void end_with_client(std::function<bool()> is_over) = 0;
 };
 
 class Response : public Sink {

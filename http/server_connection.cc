@@ -58,6 +58,12 @@ Task<void> ServerConnection::refuse(const Error& error, int status) {
     if (sent && *sent) co_await connection_.close_gently();
 }
 
+bool ServerConnection::is_abandoned() {
+    if (!is_over_) return false;
+    if (connection_.has_hung_up()) return true;
+    return std::exchange(was_over_, is_over_()) && was_over_;
+}
+
 Task<void> ServerConnection::answer_requests() {
     Head head;
     while (!stopping_) {
@@ -75,8 +81,9 @@ Task<void> ServerConnection::answer_requests() {
         }
         if (!*received) co_return;
 
-        ends_with_client_ = false;
-        IncomingRequest request(connection_, reader_, ends_with_client_);
+        is_over_ = nullptr;
+        was_over_ = false;
+        IncomingRequest request(connection_, reader_, is_over_);
         request.peer = peer_;
         if (const Result<void> taken = request.take_head(head); !taken) {
             co_await refuse(taken.error(), 400);
@@ -90,7 +97,7 @@ Task<void> ServerConnection::answer_requests() {
         }
         OutgoingResponse response(request, writer_, stopping_);
         co_await answer(request, response);
-        ends_with_client_ = false;
+        is_over_ = nullptr;
         if (!co_await settle(request, response)) co_return;
     }
 }

@@ -2,6 +2,7 @@
 //
 // One lane only.
 #pragma once
+#include <functional>
 #include <string>
 
 #include "http/server_exchange.h"
@@ -19,8 +20,9 @@ public:
     // Instead of serve(): answers 503 and ends.
     Task<void> turn_away();
 
-    // The client has hung up, and nobody else wants what is being done.
-    bool is_abandoned() const { return ends_with_client_ && connection_.has_hung_up(); }
+    // The client has hung up, and nobody else wants what is being done; or it was over when this was asked before, and still is. To be asked
+    // about once a second.
+    bool is_abandoned();
     // Ends it if it waits for a request of which nothing has arrived.
     void close_if_idle();
     void cut() { connection_.cut(); }
@@ -41,7 +43,8 @@ private:
     const bool& stopping_;
     const std::string peer_;
     bool waits_for_request_ = false;
-    bool ends_with_client_ = false;  // the request that is being answered
+    std::function<bool()> is_over_;  // of the request that is being answered; null: others may want what is done
+    bool was_over_ = false;          // when last asked
 };
 
 }  // namespace millrace::http

@@ -2,7 +2,9 @@
 //
 // Lives on its connection's lane, for as long as the handler runs.
 #pragma once
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "http/message_reader.h"
 #include "http/message_writer.h"
@@ -13,9 +15,9 @@ namespace millrace::http {
 class IncomingRequest final : public Request {
 public:
     // The head's parts are moved in by take_head().
-    // ends_with_client: set by end_with_client().
-    IncomingRequest(Connection& connection, MessageReader& reader, bool& ends_with_client)
-        : connection_(connection), reader_(reader), ends_with_client_(ends_with_client) {}
+    // is_over: set by end_with_client().
+    IncomingRequest(Connection& connection, MessageReader& reader, std::function<bool()>& is_over)
+        : connection_(connection), reader_(reader), is_over_(is_over) {}
     // Code::invalid_argument for a target or a query that cannot be read.
     Result<void> take_head(Head& head);
 
@@ -23,7 +25,8 @@ public:
     Task<Result<std::size_t>> read(std::span<std::byte> buffer) override;
 
     bool needs_length() const override { return http_1_0_; }
-    void end_with_client() override { ends_with_client_ = true; }
+    using Request::end_with_client;
+    void end_with_client(std::function<bool()> is_over) override { is_over_ = std::move(is_over); }
     // A body that would end with the connection: nobody could say whether it is whole.
     bool lacks_length() const;
 
@@ -45,7 +48,7 @@ private:
 
     Connection& connection_;
     MessageReader& reader_;
-    bool& ends_with_client_;
+    std::function<bool()>& is_over_;
     bool http_1_0_ = false;
     bool keep_alive_ = false;
     bool expects_continue_ = false;

@@ -88,7 +88,6 @@ int inline_status(Code code) {
 }
 
 Task<void> InlineTransform::serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    request.end_with_client();
     const Result<void> outcome = co_await answer(request, response, bucket, name);
     // Once the result has begun, returning without finish() cuts the connection.
     if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error(), inline_status(outcome.error().code));
@@ -98,6 +97,7 @@ Task<Result<void>> InlineTransform::answer(http::Request& request, http::Respons
     bool answers_in_line = false;
     if (const auto transforms = chain_of(request.query)) {
         answers_in_line = transforms->answers_in_line();
+        request.end_with_client(transforms->stop_watch());
         if (const auto address = direct_address(*transforms, request.query, bucket, name)) {
             MILLRACE_CO_TRY(store_.stat(bucket, name));
             http::Headers headers{{"Location", *address}};

@@ -103,6 +103,17 @@ std::uint64_t TransformChain::digest() const {
     return sum;
 }
 
+std::function<bool()> TransformChain::stop_watch() const {
+    std::vector<std::weak_ptr<runtime::Instance>> instances;
+    for (const auto& transform : transforms_) instances.push_back(transform->instance);
+    return [instances = std::move(instances)] {
+        return std::ranges::any_of(instances, [](const std::weak_ptr<runtime::Instance>& watched) {
+            const auto instance = watched.lock();
+            return instance && instance->status().state == runtime::InstanceState::stopped;
+        });
+    };
+}
+
 bool TransformChain::answers_in_line() const {
     if (empty()) return false;
     const spec::Communication last = transforms_.back()->instance->spec().communication;

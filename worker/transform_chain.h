@@ -3,6 +3,7 @@
 //
 // Runs on a lane.
 #pragma once
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,6 +32,9 @@ public:
     std::uint64_t digest() const;
     // The only transform, or null for a chain.
     const Transform* single() const { return transforms_.size() == 1 ? transforms_.front().get() : nullptr; }
+
+    // To be asked later, on any thread: whether one of them was stopped meanwhile. Does not keep them.
+    std::function<bool()> stop_watch() const;
 
     // Its results come through a connection on which others wait behind them.
     bool answers_in_line() const;

@@ -10,6 +10,8 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from case import ClusterCase, wait_for  # noqa: E402
 
+SERVER = pathlib.Path(__file__).resolve().parents[1] / "support/echo_server.py"
+
 
 def alive(pid):
     try:
@@ -82,19 +84,21 @@ class Over(ClusterCase):
         document = self.cluster.wait_job(waiting)
         self.assertEqual((document["state"], document["objects"]["done"]), ("completed", 12), self.cluster.errors(waiting))
 
-    def test_a_stopped_filter_does_not_wait_for_a_reader_that_takes_nothing(self):
+    def test_a_stopped_transform_does_not_wait_for_a_reader_that_takes_nothing(self):
         self.cluster.create_bucket("inline-src")
-        self.cluster.put("inline-src", "x", b"x")
-        self.cluster.add_filter("inline-filter", "cat; head -c 200000000 /dev/zero", obj_timeout="2h")
+        self.cluster.put("inline-src", "x", bytes(60_000_000))
+        self.cluster.add_filter("inline-filter", "cat", obj_timeout="2h")
+        self.cluster.add_transform({"name": "inline-server", "command": ["python3", str(SERVER)], "init_timeout": "30s", "obj_timeout": "2h"})
         _, headers, _ = self.cluster.request("HEAD", "/v1/objects/inline-src/x")
         owner = next(t for t in self.cluster.targets if t.endpoint() in headers["Location"])
         host, port = owner.endpoint().split(":")
-        with socket.create_connection((host, int(port)), timeout=60) as reader:
-            reader.sendall(b"GET /v1/objects/inline-src/x?etl_name=inline-filter HTTP/1.1\r\nHost: x\r\n\r\n")
-            self.assertTrue(reader.recv(1000).startswith(b"HTTP/1.1 200"))
-            self.cluster.call("POST", "/v1/transforms/inline-filter/stop")
-            standing = self.cluster.get("/v1/transforms/inline-filter")["targets"]
-            self.assertEqual({target["state"] for target in standing}, {"stopped"}, standing)
+        for transform in ("inline-filter", "inline-server"):
+            with self.subTest(transform), socket.create_connection((host, int(port)), timeout=60) as reader:
+                reader.sendall(f"GET /v1/objects/inline-src/x?etl_name={transform} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                self.assertTrue(reader.recv(1000).startswith(b"HTTP/1.1 200"))
+                self.cluster.call("POST", f"/v1/transforms/{transform}/stop")
+                standing = self.cluster.get(f"/v1/transforms/{transform}")["targets"]
+                self.assertEqual({target["state"] for target in standing}, {"stopped"}, standing)
 
     def test_a_target_stops_in_order_while_another_takes_nothing_from_it(self):
         silent, stopping = self.cluster.targets[1], self.cluster.targets[0]

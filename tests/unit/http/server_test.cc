@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <stdexcept>
@@ -363,6 +364,23 @@ TEST_F(ServerTest, WhatIsDoneForItsClientAloneEndsWithIt) {
     alone.close();
     EXPECT_EQ(ended[1].get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
     EXPECT_EQ(ended[0].get_future().wait_for(std::chrono::seconds(0)), std::future_status::timeout) << "somebody else wants what it does";
+    server_->stop(milliseconds(1));
+}
+
+TEST_F(ServerTest, WhatIsOverEndsThoughItsClientWaits) {
+    std::atomic<bool> is_over = false;
+    std::promise<void> began;
+    const auto handler = [&](Request& request, Response&) -> Task<void> {
+        request.end_with_client([&is_over] { return is_over.load(); });
+        began.set_value();
+        co_await sleep_for(std::chrono::hours(1));
+    };
+    serve(handler);
+    RawSocket socket = connect();
+    socket.send("GET / HTTP/1.1\r\n\r\n");
+    began.get_future().wait();
+    is_over = true;
+    EXPECT_EQ(socket.read_rest(), "");
     server_->stop(milliseconds(1));
 }
 
