@@ -260,11 +260,11 @@ class Cluster:
             if not cursor:
                 return rows
 
-    def metric(self, name):
-        """Of all targets and all labels, since they started; unlike a job's counters it moves at once."""
+    def metric(self, name, nodes=None):
+        """Of all labels and all targets, or these nodes, since they started; unlike a job's counters it moves at once."""
         total = 0.0
-        for target in self.targets:
-            text = self.request("GET", "/metrics", node=target)[2].decode()
+        for node in nodes or self.targets:
+            text = self.request("GET", "/metrics", node=node)[2].decode()
             total += sum(float(v) for v in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.M))
         return total
 
