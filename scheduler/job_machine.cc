@@ -9,7 +9,8 @@ namespace {
 using wire::Desired;
 using wire::SliceState;
 
-constexpr std::uint64_t kBeyond = 1'000'000;  // than anything that targets have seen of a proxy from an older copy
+constexpr std::uint64_t kRevisionsMax = std::uint64_t{1} << 39;  // fences have room for epochs up to here
+constexpr std::uint64_t kBeyond = 1'000'000;  // than anything that a proxy counts up to in one life
 
 void direct(Job& job, JobState state, Desired desired) {
     job.state = state;
@@ -142,7 +143,7 @@ Result<void> retry(Job& job, std::int64_t now_unix_ns) {
     if (!is_terminal(job.state) && job.state != JobState::paused) return wrong_state(job, "retry", "finished, failed, cancelled or paused");
     if (job.state == JobState::completed) return fail(Code::conflict, "job " + job.id + " completed without errors: there is nothing to retry");
     if (job.spec.dry_run != wire::DryRun::no) return fail(Code::conflict, "job " + job.id + " was a dry run; submit the job itself");
-    job.pass = std::max(job.pass + 1, job.epoch / kBeyond * kBeyond + 1);
+    job.pass = job.epoch + 1;  // as start_again() makes it: beyond all passes that targets may have seen, too
     if (job.started_unix_ns == 0) job.started_unix_ns = now_unix_ns;
     start_again(job);
     return {};
@@ -166,7 +167,8 @@ News absorb(Job& job, const std::string& target, const wire::SliceStatus& status
     if (found == job.slices.end() || status.revision > job.revision) return News::none;
     Slice& slice = found->second;
     const wire::SliceStatus& known = slice.status;
-    const auto age = [](const wire::SliceStatus& s) { return std::tuple(s.incarnation, s.seq); };
+    // A slice in another folder counts its incarnations from the beginning, but it has a newer order.
+    const auto age = [](const wire::SliceStatus& s) { return std::tuple(s.revision, s.incarnation, s.seq); };
     if (slice.heard && age(status) <= age(known)) return News::none;
     const bool failures_changed = failures(known.counters) != failures(status.counters);
     if (known.revision != status.revision) {
@@ -218,10 +220,19 @@ bool settle_loss(Job& job, const std::string& target, bool has_order, std::int64
     return true;
 }
 
-void overtake(Job& job) {
-    job.revision += kBeyond;
-    job.epoch += kBeyond;
+void overtake(Job& job, std::uint64_t lives) {
+    job.revision += kBeyond * lives;
+    job.epoch += kBeyond * lives;
     job.overtaken = !is_terminal(job.state);
+}
+
+bool overtake_unknown(Job& job, std::uint64_t revision_heard) {
+    if (revision_heard <= job.revision || revision_heard >= kRevisionsMax) return false;
+    const bool ended_well = job.state == JobState::completed || job.state == JobState::completed_with_errors;
+    job.revision = revision_heard;
+    job.epoch = revision_heard + 1;  // none is greater than its revision
+    direct(job, job.state, ended_well ? Desired::stop : job.desired);
+    return true;
 }
 
 bool fail_removed(Job& job, const std::string& target, std::int64_t now_unix_ns) {

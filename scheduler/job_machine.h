@@ -34,8 +34,12 @@ void lose_slice(Job& job, const std::string& target, const std::string& why);
 // Of a job that has ended, after news of the slice: whether the loss was one. If so the job is failed, with a reason that says what to do.
 // has_order: the target knows the job.
 bool settle_loss(Job& job, const std::string& target, bool has_order, std::int64_t now_unix_ns);
-// The proxy runs from an older copy of its folder and was accepted: numbers go beyond all that targets can have seen of this job.
-void overtake(Job& job);
+// The proxy runs from an older copy of its folder and was accepted: numbers go beyond all that targets can have seen of this job. lives: in
+// how many lives of the proxy since the copy was made, this one included; each began so far beyond the one before.
+void overtake(Job& job, std::uint64_t lives);
+// A target acts on a directive that this proxy does not know: the copy that it runs from was made just before. What the job is to do is told
+// once more, under numbers beyond that one's. False when there is no such directive.
+bool overtake_unknown(Job& job, std::uint64_t revision_heard);
 // Not a start anew: the target has removed the job since the copy that the proxy runs from.
 bool fail_removed(Job& job, const std::string& target, std::int64_t now_unix_ns);
 // Moves the job on when its slices allow it. Looks at all of them.

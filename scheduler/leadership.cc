@@ -12,6 +12,10 @@ bool Leadership::hear(const wire::Hello& hello) {
     const wire::Kinship kinship = wire::compare(hello.proxy, lineage());
     if (kinship == wire::Kinship::same) return outdated_.empty();
     if (newest_.generation <= hello.proxy.generation) newest_ = hello.proxy;
+    for (const std::string& branch : hello.proxy.branches) {
+        const auto is_among = [&branch](const std::vector<std::string>& branches) { return std::ranges::find(branches, branch) != branches.end(); };
+        if (!is_among(own_.branches) && !is_among(branches_missed_)) branches_missed_.push_back(branch);
+    }
     if (!outdated_.empty()) return false;
     outdated_ = wire::describe(kinship, "proxy " + proxy_id_, hello.proxy, lineage()) + ", as target " + hello.target_id +
                 " says; start it from the newest folder it had, or, if that is lost: millrace cluster accept " + proxy_id_;
@@ -24,9 +28,7 @@ Result<wire::OwnLineage> Leadership::accepted(const std::string& branch) const {
     wire::OwnLineage own = own_;
     own.generation = std::max(own.generation, newest_.generation) + 1;
     own.met = true;
-    for (const std::string& known : newest_.branches) {
-        if (std::ranges::find(own.branches, known) == own.branches.end()) wire::add_branch(own.branches, known);
-    }
+    for (const std::string& missed : branches_missed_) wire::add_branch(own.branches, missed);
     wire::add_branch(own.branches, branch);
     return own;
 }
@@ -36,6 +38,7 @@ void Leadership::accept(wire::OwnLineage own) {
     own_ = std::move(own);
     outdated_.clear();
     newest_ = {};
+    branches_missed_.clear();
 }
 
 }  // namespace millrace::scheduler

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/result.h"
 #include "wire/messages.h"
@@ -23,6 +24,9 @@ public:
     wire::Lineage lineage() const { return {proxy_id_, own_.branches, own_.generation, own_.age, boot_id_}; }
     const wire::OwnLineage& own() const { return own_; }
     void set_met(bool met) { own_.met = met; }
+    // In how many lives the proxy has led targets since the copy was made that it runs from, the one that accept() begins included: each
+    // was accepted in the place of the one before.
+    std::uint64_t lives_since_copy() const { return branches_missed_.size() + 1; }
     // What is to be written down before accept(). Code::conflict when there is nothing to accept.
     Result<wire::OwnLineage> accepted(const std::string& branch) const;
     // It leads, as what accepted() gave.
@@ -34,7 +38,8 @@ private:
     const std::string boot_id_;
     wire::OwnLineage own_;
     std::string outdated_;
-    wire::Lineage newest_;  // that a target remembers of this proxy, while outdated
+    wire::Lineage newest_;                      // that a target remembers of this proxy, while outdated
+    std::vector<std::string> branches_missed_;  // that any of them remembers, and its own folder does not; while outdated
     std::uint64_t catalog_seen_ = 0;
 };
 

@@ -107,6 +107,10 @@ void Membership::enter(Member& member, const wire::Hello& hello, Instant now) {
     member.joined_as.boot_id = hello.boot_id;
     member.problem.clear();
     member.contender = {};
+    if (member.known.lineage.store_id.empty() && !hello.lineage.store_id.empty()) {
+        member.known.lineage = {.store_id = hello.lineage.store_id, .branches = hello.lineage.branches};  // what it holds comes with its heartbeats
+        known_changed_ = true;
+    }
     const auto& branches = hello.lineage.branches;
     if (!member.known.new_branch.empty() && !branches.empty() && branches.back() == member.known.new_branch) {
         member.known.new_branch.clear();
@@ -131,6 +135,12 @@ bool Membership::heartbeat(const std::string& target, const wire::Heartbeat& hea
     known.age = std::max(known.age, heartbeat.age);
     set_online(target, *member, true);
     return true;
+}
+
+void Membership::grew_older(const std::string& target, std::uint64_t age) {
+    Member* member = find(target);
+    const bool has_beaten = member != nullptr && !member->boot_id.empty() && member->known.lineage.boot_id == member->boot_id;
+    if (has_beaten) member->known.lineage.age = std::max(member->known.lineage.age, age);
 }
 
 void Membership::goodbye(const std::string& target, const wire::Goodbye& goodbye) {

@@ -59,6 +59,8 @@ public:
     Result<void> hello(const wire::Hello& hello, bool sealed, Instant now);
     // False: unknown, or another process than the one that said hello; it must say hello (again).
     bool heartbeat(const std::string& target, const wire::Heartbeat& heartbeat, Instant now);
+    // It has told of something durable, at this age of its folder.
+    void grew_older(const std::string& target, std::uint64_t age);
     void goodbye(const std::string& target, const wire::Goodbye& goodbye);
     // Marks silent targets offline.
     void tick(Instant now);

@@ -61,7 +61,7 @@ Result<std::string> ProxyCore::accept(const std::string& node) {
 // Everything that targets may have seen is overtaken; the lineage last, so that a crash in between leaves this proxy outdated.
 Result<void> ProxyCore::accept_self() {
     MILLRACE_TRY_ASSIGN(wire::OwnLineage own, leadership_.accepted(random_id("br-")));
-    scheduler_.overtake(steady_now());
+    scheduler_.overtake(leadership_.lives_since_copy(), steady_now());
     MILLRACE_TRY(flush());
     DesiredCatalog changed = catalog_;
     changed.overtake(newest_catalog_, leadership_.catalog_seen());

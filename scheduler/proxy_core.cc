@@ -176,6 +176,7 @@ void ProxyCore::receive(const std::string& route, wire::Message message) {
             } else if constexpr (std::is_same_v<Body, wire::Goodbye>) {
                 membership_.goodbye(target, body);
             } else if constexpr (std::is_same_v<Body, wire::SliceStatus>) {
+                membership_.grew_older(target, body.age);
                 scheduler_.receive(target, body, now, unix_now);
             } else if constexpr (std::is_same_v<Body, wire::DirectiveAck>) {
                 scheduler_.receive(target, body, now, unix_now);

@@ -93,7 +93,9 @@ void Scheduler::receive(const std::string& target, const wire::SliceStatus& stat
     if (found == jobs_.end()) return forget(status.job, target, status.revision + 1);  // not acknowledged: it is repeated until forgotten
     effects_.push_back(SendMessage{target, wire::StatusAck{status.job, status.incarnation, status.seq}});
     LiveJob& live = found->second;
+    if (live.job.slices.contains(target) && overtake_unknown(live.job, status.revision)) changed(live, now);
     const News news = absorb(live.job, target, status);
+    if (status.revision == live.job.revision) live.untold.erase(target);  // it acts on it, so it has it
     if (news == News::none) return;
     ++live.changes;
     if (!is_terminal(live.job.state)) live.rates[target].observe(status.counters.settled(), status.counters.bytes_in, now);
@@ -109,17 +111,22 @@ void Scheduler::receive(const std::string& target, const wire::DirectiveAck& ack
         return;
     }
     LiveJob& live = found->second;
-    if (ack.needs_spec) return take_needs_spec(live, target, ack.part, now, now_unix_ns);
+    if (live.job.slices.contains(target) && overtake_unknown(live.job, ack.revision)) changed(live, now);
+    if (ack.needs_spec) return take_needs_spec(live, target, ack, now, now_unix_ns);
     live.needs_spec.erase(target);
     if (ack.revision >= live.job.revision) live.untold.erase(target);
 }
 
 // The target does not have the job: it never heard of it, lost it, or has removed it.
-void Scheduler::take_needs_spec(LiveJob& live, const std::string& target, std::uint32_t part, Instant now, std::int64_t now_unix_ns) {
-    if (!live.job.slices.contains(target)) return;
+void Scheduler::take_needs_spec(LiveJob& live, const std::string& target, const wire::DirectiveAck& ack, Instant now, std::int64_t now_unix_ns) {
+    const auto slice = live.job.slices.find(target);
+    if (slice == live.job.slices.end()) return;
     const bool told_already = live.needs_spec.contains(target);
+    const bool was_there = slice->second.heard || live.job.overtaken;
+    const bool answers_the_newest = ack.revision == live.job.revision && live.untold.contains(target);
+    if (!told_already && was_there && !answers_the_newest) return tell(live, target, now);  // late, or doubled: what it says now counts
     const bool ended_well = live.job.state == JobState::completed || live.job.state == JobState::completed_with_errors;
-    if (!told_already && !live.job.slices.at(target).loss.empty() && ended_well) {
+    if (!told_already && !slice->second.loss.empty() && ended_well) {
         live.untold.erase(target);  // nothing is to be done there any more
         if (settle_loss(live.job, target, false, now_unix_ns)) changed(live, now);
         return;
@@ -128,9 +135,9 @@ void Scheduler::take_needs_spec(LiveJob& live, const std::string& target, std::u
     // A request that was doubled, or crossed with a repetition, has been answered; each further answer would be doubled on.
     const auto needed = live.needs_spec.find(target);
     const auto told = live.untold.find(target);
-    const bool is_answered = needed != live.needs_spec.end() && needed->second == part && told != live.untold.end() && now - told->second < kResend;
+    const bool is_answered = needed != live.needs_spec.end() && needed->second == ack.part && told != live.untold.end() && now - told->second < kResend;
     if (is_answered) return;
-    live.needs_spec[target] = part;
+    live.needs_spec[target] = ack.part;
     tell(live, target, now);
 }
 
@@ -144,9 +151,9 @@ void Scheduler::target_accepted(const std::string& target, const std::string& wh
     }
 }
 
-void Scheduler::overtake(Instant now) {
+void Scheduler::overtake(std::uint64_t lives, Instant now) {
     for (auto& [id, live] : jobs_) {
-        scheduler::overtake(live.job);
+        scheduler::overtake(live.job, lives);
         changed(live, now);
     }
 }

@@ -73,7 +73,7 @@ public:
     // A copy of its folder was accepted (job_machine.h: lose_slice).
     void target_accepted(const std::string& target, const std::string& why, Instant now);
     // This proxy was accepted although its folder is an older copy.
-    void overtake(Instant now);
+    void overtake(std::uint64_t lives, Instant now);
     // Forgets jobs that ended longer ago than retention, in time that the proxy ran, and the oldest of more than ended_max. 0 for retention: none
     // for their age.
     void expire(Instant now, milliseconds retention, std::size_t ended_max);
@@ -102,7 +102,7 @@ private:
     static void start_telling(LiveJob& live);
     void forget(const std::string& job, const std::string& target, std::uint64_t revision);
     void changed(LiveJob& live, Instant now);
-    void take_needs_spec(LiveJob& live, const std::string& target, std::uint32_t part, Instant now, std::int64_t now_unix_ns);
+    void take_needs_spec(LiveJob& live, const std::string& target, const wire::DirectiveAck& ack, Instant now, std::int64_t now_unix_ns);
     static void add_spec(wire::Directive& directive, const LiveJob& live, const std::string& target, std::uint32_t part);
     std::optional<std::string> unfinished(const std::function<bool(const wire::JobSpec&)>& uses) const;
 

@@ -257,8 +257,9 @@ struct SliceStatus {
     std::uint64_t checkpoint_bytes = 0;
     std::uint64_t failures_forgiven = 0;  // of attempts that began before this directive: they do not count towards the job's limit
     std::uint64_t outputs_lost = 0;  // of settled objects: not there any more when the job started again; of the first thousand of a slice
+    std::uint64_t age = 0;           // of the target's folder, as in Heartbeat: a copy from before this status is noticed
     MSGPACK_DEFINE_MAP(job, revision, incarnation, seq, state, reason, counters, total_objects, total_bytes, total_known,
-                       in_flight, checkpoint_bytes, failures_forgiven, outputs_lost)
+                       in_flight, checkpoint_bytes, failures_forgiven, outputs_lost, age)
     Result<void> validate() const;
 };
 

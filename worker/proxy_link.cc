@@ -153,6 +153,12 @@ void ProxyLink::receive_welcome(const wire::Welcome& welcome) {
         log::error("this target belongs to another cluster", {{"cluster", state_.cluster_id()}, {"proxy_cluster", welcome.cluster_id}});
         return;
     }
+    if (state_.is_new_branch(welcome.new_branch)) {
+        if (auto held = handlers_.accepted(); !held) {
+            log::error("orders of this copy could not be held back; it does not join until they can", {{"error", held.error()}});
+            return;
+        }
+    }
     const Result<bool> met = state_.met(welcome.new_branch);
     const Result<void> remembered = met ? state_.remember_proxy(welcome.lineage) : Result<void>(met.error());
     if (!remembered) {

@@ -22,6 +22,7 @@ public:
         std::function<void(const wire::Catalog&)> catalog;  // newer than the one of the target's state
         std::function<void(const wire::ClusterMap&)> map;
         std::function<void(http::Endpoint)> proxy;          // where it serves HTTP
+        std::function<Result<void>()> accepted;             // as a copy; may be called again before joined
         std::function<void()> joined;                       // by a proxy, or by a new process of it
         std::function<void()> lost;                         // the proxy is silent
         std::function<void(std::string reason)> refused;    // by the proxy

@@ -115,7 +115,7 @@ Task<Result<void>> SliceTable::adopt(wire::Directive directive) {
     order.revision = directive.revision;
     order.desired = static_cast<int>(directive.desired);
     order.epoch = directive.epoch;
-    order.pass = directive.pass;
+    order.pass = std::max(order.pass, directive.pass);  // an older proxy does not take a retry back
     if (!directive.pins.empty()) order.pins = to_record(directive.pins);  // a proxy from before pins tells none
     if (directive.desired == wire::Desired::stop) MILLRACE_CO_TRY(environment_.fences.stop(job, directive.epoch));
     if (found != runners_.end()) {
@@ -163,6 +163,18 @@ void SliceTable::receive(const wire::StatusAck& ack) {
 
 void SliceTable::report_all() {
     for (const auto& [job, runner] : runners_) runner->report_again();
+}
+
+Result<void> SliceTable::hold() {
+    for (const auto& [job, runner] : runners_) {
+        state::SliceOrder order = runner->order();
+        const auto desired = static_cast<wire::Desired>(order.desired);
+        if (desired != wire::Desired::prepare && desired != wire::Desired::run) continue;
+        order.desired = static_cast<int>(wire::Desired::pause);
+        MILLRACE_TRY(environment_.slices.put_order(order, nullptr));
+        MILLRACE_TRY(runner->adopt(order));
+    }
+    return {};
 }
 
 void SliceTable::release() {

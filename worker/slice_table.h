@@ -21,6 +21,8 @@ public:
     Result<void> restore();
     Task<void> receive(wire::Directive directive);
     void receive(const wire::StatusAck& ack);
+    // The folder is a copy that was accepted: what its orders say may be long over, so nothing of them runs before it is ordered anew. Durable.
+    Result<void> hold();
     // Until then no slice runs: this process may have started from the wrong folder, and only the proxy knows.
     void release();
     // The proxy may know nothing: everything is reported again.

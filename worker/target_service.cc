@@ -130,7 +130,8 @@ void TargetService::Impl::build() {
         });
     });
     SliceEnvironment slice_environment{control, *job_lanes, *blocking, *client, *store, *slice_store, *fences, *spool, *transforms, *cluster, config, {}, {}};
-    slices = std::make_unique<SliceTable>(slice_environment, [this](const wire::Message& message) {
+    slices = std::make_unique<SliceTable>(slice_environment, [this](wire::Message message) {
+        if (auto* status = std::get_if<wire::SliceStatus>(&message)) status->age = state->age();
         if (link) link->send(message);
     });
     catalog = std::make_unique<CatalogKeeper>(*store, *state, [this](const auto& wanted) { transforms->apply(wanted); });
@@ -183,6 +184,7 @@ Result<void> TargetService::Impl::begin() {
         slices->kick_all();
     };
     handlers.proxy = [this](http::Endpoint proxy) { cluster->set_proxy(std::move(proxy)); };
+    handlers.accepted = [this] { return slices->hold(); };
     handlers.joined = [this] {
         cluster->set_joined();
         node_api->set_ready("");

@@ -83,8 +83,12 @@ wire::Lineage TargetState::lineage(const std::string& boot_id) const { return {s
 
 std::uint64_t TargetState::age() const { return std::max(own_.age, kv_->durable_age()); }
 
+bool TargetState::is_new_branch(const std::string& branch) const {
+    return !branch.empty() && (own_.branches.empty() || own_.branches.back() != branch);
+}
+
 Result<bool> TargetState::met(const std::string& new_branch) {
-    const bool is_new = !new_branch.empty() && (own_.branches.empty() || own_.branches.back() != new_branch);
+    const bool is_new = is_new_branch(new_branch);
     accepts_loss_ = accepts_loss_ && is_new;
     if (own_.met && !is_new) return false;
     wire::OwnLineage next = own_;

@@ -30,6 +30,8 @@ public:
     wire::Lineage lineage(const std::string& boot_id) const;
     // Changes of the folder that are durable by now.
     std::uint64_t age() const;
+    // Of a welcome: not added by met() yet.
+    bool is_new_branch(const std::string& branch) const;
     // Before a proxy hears that it is welcome: from here on this start counts. new_branch: empty for none. True when it was added.
     Result<bool> met(const std::string& new_branch);
     // It was started in spite of a loss; until it is welcomed the proxy is told so.

@@ -416,7 +416,7 @@ TEST(Losses, ATargetThatDoesNotKnowACompletedJobHasLostItsResults) {
 TEST(Overtaking, NumbersGoBeyondWhatTargetsHaveSeen) {
     Job job = running_job();
     const Job before = job;
-    overtake(job);
+    overtake(job, 1);
     EXPECT_GE(job.revision, before.revision + 1'000'000);
     EXPECT_GE(job.epoch, before.epoch + 1'000'000);
     ASSERT_TRUE(fail_removed(job, "t1", kNow)) << "it was removed since, so it does not start anew by itself";
@@ -426,6 +426,26 @@ TEST(Overtaking, NumbersGoBeyondWhatTargetsHaveSeen) {
     ASSERT_TRUE(pause(job));
     ASSERT_TRUE(retry(job, kNow));
     EXPECT_GT(job.pass, 1'000'000u) << "targets may have seen passes, too";
+}
+
+TEST(Overtaking, ADirectiveThatATargetHasAndThisProxyDoesNotIsOvertakenToo) {
+    Job job = running_job();
+    const Job before = job;
+    EXPECT_FALSE(overtake_unknown(job, job.revision));
+    ASSERT_TRUE(overtake_unknown(job, 100));
+    EXPECT_EQ(job.revision, 101u);
+    EXPECT_GT(job.epoch, 100u);
+    EXPECT_EQ(job.desired, before.desired);
+    EXPECT_EQ(job.state, before.state);
+}
+
+TEST(Overtaking, EachLifeOfTheProxySinceTheCopyIsOvertaken) {
+    Job once = running_job();
+    Job twice = running_job();
+    overtake(once, 1);
+    overtake(twice, 2);
+    EXPECT_GE(twice.revision, once.revision + 1'000'000);
+    EXPECT_GE(twice.epoch, once.epoch + 1'000'000);
 }
 
 }  // namespace

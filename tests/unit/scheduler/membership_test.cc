@@ -149,6 +149,19 @@ TEST_F(Copies, AnEmptyFolderDoesNotJoin) {
     EXPECT_TRUE(says_what_to_do()) << problem();
 }
 
+TEST_F(Copies, AFolderIsKnownFromItsFirstHello) {
+    const auto says_t2 = [&](const std::string& boot, const std::string& store, std::uint64_t generation) {
+        wire::Hello message = hello("t2", boot);
+        message.lineage = {.store_id = store, .branches = {}, .generation = generation, .age = 1, .boot_id = boot};
+        return membership_.hello(message, true, kStart);
+    };
+    ASSERT_TRUE(says_t2("b1", "store-2", 1));
+    EXPECT_TRUE(membership_.take_known_changed());
+    membership_.goodbye("t2", {"b1"});
+    EXPECT_FALSE(says_t2("c1", "store-3", 1)) << "an empty one in its place";
+    EXPECT_TRUE(says_t2("b2", "store-2", 1)) << "it was killed before it could write down that somebody knows it";
+}
+
 TEST_F(Copies, WhatIsRememberedSurvivesTheProxy) {
     const auto known = membership_.known();
     Membership restarted("cluster-1", {"t1", "t2"}, 10, kSilence, known);

@@ -351,6 +351,17 @@ TEST_F(Scheduling, ATargetThatKnewAJobAndAsksForItHasRemovedIt) {
     EXPECT_EQ(job().state, JobState::failed) << "it is not run once more from the beginning";
 }
 
+TEST_F(Scheduling, AskingForAJobThatHasBeenCarriedOutSinceIsLate) {
+    submit();
+    const std::uint64_t first = job().revision;
+    for (const char* target : {"t1", "t2"}) acknowledge(target);
+    for (const char* target : {"t1", "t2"}) report(target, SliceState::ready);
+    report("t1", SliceState::running);
+    ASSERT_GT(job().revision, first);
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", first, true}, now_, kNow);
+    EXPECT_EQ(job().state, JobState::running);
+}
+
 TEST_F(Scheduling, EndedJobsGoAfterTheTimeThatTheProxyRanNotTheWallClock) {
     submit();
     ASSERT_TRUE(scheduler_.command("job-1", [](Job& job) { return cancel(job, kNow + 1'000'000'000'000'000'000); }, now_, kNow));

@@ -39,7 +39,7 @@ std::vector<Sample> samples() {
         {"DirectiveAck", DirectiveAck{.job = "job-1", .revision = 9, .needs_spec = true, .part = 2}},
         {"SliceStatus", SliceStatus{.job = "job-1", .revision = 9, .incarnation = 4, .seq = 5, .state = SliceState::stalled, .reason = "why",
                                     .counters = {1, 2, 3, 4, 5, 600, 70'000, 1ull << 33}, .total_objects = 10, .total_bytes = 1000,
-                                    .total_known = true, .in_flight = 6, .checkpoint_bytes = 77, .failures_forgiven = 3, .outputs_lost = 2}},
+                                    .total_known = true, .in_flight = 6, .checkpoint_bytes = 77, .failures_forgiven = 3, .outputs_lost = 2, .age = 8}},
         {"StatusAck", StatusAck{.job = "job-1", .incarnation = 4, .seq = 5}},
         {"ClusterMap", map()},
         {"Goodbye", Goodbye{.boot_id = "b1"}},
