@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -21,12 +22,17 @@ struct Weather {
 
 class Network {
 public:
-    using Deliver = std::function<void(const std::string& from, wire::Message message)>;
+    // process: that sent it, of those that have had the name.
+    using Deliver = std::function<void(const std::string& from, const std::string& process, wire::Message message)>;
 
     explicit Network(World& world) : world_(world) {}
 
     void attach(const std::string& node, Deliver deliver) { nodes_[node] = std::move(deliver); }
-    void send(const std::string& from, const std::string& to, const wire::Message& message);
+    void send(const std::string& from, const std::string& to, const wire::Message& message) { send(from, to, message, {}); }
+    // An answer to one process: another that has its name meanwhile does not get it.
+    void send(const std::string& from, const std::string& to, const wire::Message& message, const std::optional<std::string>& process);
+    // From now on this process has the name.
+    void enter(const std::string& node, const std::string& process) { processes_[node] = process; }
 
     // What is under way from and to the node never arrives: another process has its name.
     void cut_connections(const std::string& node) { ++connections_[node]; }
@@ -39,10 +45,11 @@ public:
     }
 
 private:
-    void schedule(const std::string& from, const std::string& to, std::string bytes);
+    void schedule(const std::string& from, const std::string& to, const std::optional<std::string>& process, std::string bytes);
 
     World& world_;
     std::map<std::string, Deliver> nodes_;
+    std::map<std::string, std::string> processes_;
     std::map<std::string, std::uint64_t> connections_;
 };
 

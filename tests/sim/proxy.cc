@@ -16,8 +16,8 @@ std::string program(std::uint64_t number) { return "{\"name\": \"transform\", \"
 }  // namespace
 
 Proxy::Proxy(Cluster& cluster) : cluster_(cluster) {
-    cluster_.network.attach(kProxy, [this](const std::string& from, const wire::Message& message) {
-        if (is_up()) receive(from, message);
+    cluster_.network.attach(kProxy, [this](const std::string& from, const std::string& process, const wire::Message& message) {
+        if (is_up()) receive(from, process, message);
     });
     for (const char* bucket : {"source", "destination-1", "destination-2"}) (void)catalog_.create_bucket(bucket, 0, 0);
     (void)catalog_.add_transform("transform", program(0));
@@ -39,6 +39,7 @@ void Proxy::start() {
         scheduler_->restore(msgpack::unpack(bytes.data(), bytes.size()).get().as<scheduler::Job>(),
                             scheduler::ListedObjects(folder_.objects[id], known, kPartBytesMax));
     }
+    check_jobs();
     tick();
 }
 
@@ -54,6 +55,7 @@ void Proxy::restore() {
     cluster_.world.trace("proxy gets an older copy of its folder");
     folder_ = *snapshot_;
     cluster_.network.cut_connections(kProxy);
+    cluster_.truth.proxy_forgot();
 }
 
 bool Proxy::has_problems() const {
@@ -67,7 +69,7 @@ void Proxy::accept_what_is_refused() {
     const std::string branch = "br-" + std::to_string(++branches_);
     if (auto own = leadership_->accepted(branch)) {
         cluster_.world.trace("operator accepts the proxy");
-        scheduler_->overtake(cluster_.world.now());
+        scheduler_->overtake(leadership_->lives_since_copy(), cluster_.world.now());
         carry_out();
         if (!is_up()) return;
         folder_.lineage = *own;
@@ -77,10 +79,11 @@ void Proxy::accept_what_is_refused() {
     for (const TargetId& id : cluster_.target_ids()) {
         if (!membership_->accept(id.str(), branch)) continue;
         cluster_.world.trace("operator accepts " + id.str());
-        folder_.known = membership_->known();
         std::erase_if(seen_, [&](const auto& item) { return item.first.second == id.str(); });
         scheduler_->target_accepted(id.str(), "target " + id.str() + " was accepted", cluster_.world.now());
-        return carry_out();
+        carry_out();
+        if (is_up()) folder_.known = membership_->known();  // last: one that dies in between finds the copy refused, as before
+        return;
     }
 }
 
@@ -114,10 +117,14 @@ bool Proxy::change_catalog(const scheduler::DesiredCatalog& changed) {
     catalog_ = changed;
     for (const std::string& uid : catalog_.wire().destroyed_uids) cluster_.truth.destroyed(uid);
     for (const auto& [target, member] : membership_->members()) cluster_.network.send(kProxy, target, catalog_.wire());
-    scheduler_->check_unfinished([this](const scheduler::Job& job) { return scheduler::check_pins(job, catalog_, "resume"); },
-                                 cluster_.world.now(), cluster_.world.unix_now_ns());
+    check_jobs();
     carry_out();
     return true;
+}
+
+void Proxy::check_jobs() {
+    scheduler_->check_unfinished([this](const scheduler::Job& job) { return scheduler::check_pins(job, catalog_, "resume"); },
+                                 cluster_.world.now(), cluster_.world.unix_now_ns());
 }
 
 bool Proxy::destroy_bucket(const std::string& bucket) {
@@ -178,18 +185,19 @@ void Proxy::tick() {
     });
 }
 
-void Proxy::receive(const std::string& from, const wire::Message& message) {
+void Proxy::receive(const std::string& from, const std::string& process, const wire::Message& message) {
     const Instant now = cluster_.world.now();
     const scheduler::Member* member = membership_->find(from);
     if (const auto* hello = std::get_if<wire::Hello>(&message)) {
         receive_hello(from, *hello);
     } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
         receive_heartbeat(from, *heartbeat);
-    } else if (cluster_.settings.copies && (member == nullptr || !member->online)) {
-        return;  // it must say hello first
+    } else if (member == nullptr || member->boot_id != process) {
+        return;  // not the process that is the member: it must say hello first
     } else if (const auto* goodbye = std::get_if<wire::Goodbye>(&message)) {
         membership_->goodbye(from, *goodbye);
     } else if (const auto* status = std::get_if<wire::SliceStatus>(&message)) {
+        membership_->grew_older(from, status->age);
         scheduler_->receive(from, *status, now, cluster_.world.unix_now_ns());
         check_progress(status->job, from);
     } else if (const auto* ack = std::get_if<wire::DirectiveAck>(&message)) {
@@ -205,7 +213,7 @@ void Proxy::receive_hello(const std::string& from, const wire::Hello& hello) {
     if (!leadership_->hear(hello)) {
         membership_->part();
         return cluster_.network.send(kProxy, from, wire::Welcome{.proxy_id = kProxy, .boot_id = boot_id(), .cluster_id = "sim",
-                                     .refused = leadership_->outdated()});
+                                     .refused = leadership_->outdated()}, hello.boot_id);
     }
     const Result<void> joined = membership_->hello(hello, true, now);
     if (!joined && joined.error().code == Code::unavailable) return;
@@ -215,7 +223,7 @@ void Proxy::receive_hello(const std::string& from, const wire::Hello& hello) {
     lineage.age = folder_.age;
     cluster_.network.send(kProxy, from, wire::Welcome{.proxy_id = kProxy, .boot_id = boot_id(), .cluster_id = "sim",
                           .refused = joined ? "" : joined.error().context, .map = membership_->map(),
-                          .lineage = lineage, .new_branch = membership_->find(from)->known.new_branch});
+                          .lineage = lineage, .new_branch = membership_->find(from)->known.new_branch}, hello.boot_id);
     if (!joined) return;
     if (hello.catalog_version < catalog_.wire().version) cluster_.network.send(kProxy, from, catalog_.wire());
     if (!was_online || old_boot != hello.boot_id) scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
@@ -225,7 +233,7 @@ void Proxy::receive_heartbeat(const std::string& from, const wire::Heartbeat& he
     const Instant now = cluster_.world.now();
     const bool was_online = membership_->is_online(from);
     if (!membership_->heartbeat(from, heartbeat, now)) {
-        cluster_.network.send(kProxy, from, wire::Heartbeat{.boot_id = "nobody"});  // unknown here: this makes it say hello
+        cluster_.network.send(kProxy, from, wire::Heartbeat{.boot_id = "nobody"}, heartbeat.boot_id);  // unknown here: this makes it say hello
         return;
     }
     if (!was_online) scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
@@ -263,7 +271,7 @@ void Proxy::persist(const std::string& id) {
 
 void Proxy::check_progress(const std::string& id, const std::string& target) {
     const scheduler::Job* job = find(id);
-    if (job == nullptr) return;
+    if (job == nullptr || cluster_.truth.may_lack(target)) return;
     const wire::Counters& now = job->slices.at(target).status.counters;
     wire::Counters& before = seen_[{id, target}];
     if (now.done < before.done || now.done + now.skipped < before.done + before.skipped || now.settled() < before.settled()) {

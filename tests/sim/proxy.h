@@ -48,12 +48,14 @@ public:
     const scheduler::Job* find(const std::string& job) const;
 
 private:
-    void receive(const std::string& from, const wire::Message& message);
+    void receive(const std::string& from, const std::string& process, const wire::Message& message);
     void receive_hello(const std::string& from, const wire::Hello& hello);
     void receive_heartbeat(const std::string& from, const wire::Heartbeat& heartbeat);
     std::string boot_id() const { return "proxy-" + std::to_string(boot_); }
     void tick();
     void carry_out();
+    // What a job is about may have gone.
+    void check_jobs();
     bool change_catalog(const scheduler::DesiredCatalog& changed);
     void persist(const std::string& job);
     // Acknowledged progress never goes back.

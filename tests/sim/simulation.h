@@ -75,6 +75,7 @@ private:
     std::vector<std::string> names_;  // ever used
     std::vector<PlannedJob> jobs_;
     std::size_t renamings_ = 0;
+    std::size_t times_full_ = 0;  // disks
     bool faulty_ = true;
     bool mended_ = false;  // users have removed what made objects and jobs fail, and insist
 };

@@ -56,7 +56,7 @@ void Slice::order(bool fresh) {
 }
 
 void Slice::transform_changed() {
-    const bool ready = pins_hold() && (disk_.spec.transforms().empty() || target_.transform_takes_objects());
+    const bool ready = target_.has_joined() && pins_hold() && (disk_.spec.transforms().empty() || target_.transform_takes_objects());
     machine_.transform_ready(ready, ready ? "" : "the transform does not run");
     pump();
 }
@@ -385,7 +385,10 @@ void Slice::report() {
                              .counters = to_wire(machine_.acknowledged()), .total_objects = machine_.survey().objects,
                              .total_bytes = machine_.survey().bytes, .total_known = machine_.survey().done,
                              .in_flight = static_cast<std::uint32_t>(machine_.in_flight()), .failures_forgiven = machine_.failures_forgiven()};
-    if (auto due = reporter_.due(status, target_.cluster().world.now())) target_.send(std::move(*due));
+    auto due = reporter_.due(status, target_.cluster().world.now());
+    if (!due) return;
+    due->age = target_.disk.age;
+    target_.send(std::move(*due));
 }
 
 void Slice::check() const {

@@ -11,7 +11,7 @@ const std::string kProxy = "proxy";
 }  // namespace
 
 Target::Target(Cluster& cluster, std::string id) : cluster_(cluster), id_(std::move(id)) {
-    cluster_.network.attach(id_, [this](const std::string& from, const wire::Message& message) {
+    cluster_.network.attach(id_, [this](const std::string& from, const std::string&, const wire::Message& message) {
         if (up_) receive(from, message);
     });
 }
@@ -23,6 +23,7 @@ void Target::start() {
     up_ = true;
     ++boot_;
     cluster_.world.trace(id_ + " starts, boot " + std::to_string(boot_));
+    cluster_.network.enter(id_, boot_id());
     restart_instance();
     disk.sync_removals();
     disk.lineage = wire::next_start(disk.lineage, disk.age++);
@@ -46,6 +47,11 @@ void Target::kill(bool power_cut) {
     proxy_boot_.reset();
     last_heard_ = last_hello_ = {};
     if (power_cut) disk.lose_power();
+}
+
+void Target::take_snapshot() {
+    cluster_.world.trace("the folder of " + id_ + " is copied with " + std::to_string(disk.age) + " changes");
+    snapshot_ = disk;
 }
 
 void Target::restore(bool empty) {
@@ -120,7 +126,8 @@ void Target::put(const std::string& to, Put put, const PutDone& done) {
     const milliseconds delay = random.chance(cluster_.settings.put_late_permille) ? random.between_ms(0, 4000)
                                                                                  : random.between_ms(0, cluster_.settings.put_ms_max);
     const Slice* sender = find(put.output.job);
-    cluster_.world.after(delay, [this, to, put = std::move(put), done, id = sender->id()] {
+    cluster_.world.after(delay, [this, to, put = std::move(put), done, id = sender->id(), boot = boot_] {
+        if (to == id_ && boot != boot_) return;  // what a process has in its hands ends with it
         Target& receiver = cluster_.target(to);
         Result<std::uint64_t> result = receiver.boot();
         if (!receiver.is_up() || !cluster_.network.reaches(id_, to)) {
@@ -156,7 +163,7 @@ void Target::sync(const std::string& to, const std::string& job, const PutDone& 
 
 // The bus tells processes apart: until this one has joined nobody listens to it, and nothing but welcomes is for it.
 void Target::send(const wire::Message& message) {
-    if (cluster_.settings.copies && !joined_ && !std::holds_alternative<wire::Hello>(message)) return;
+    if (!joined_ && !std::holds_alternative<wire::Hello>(message)) return;
     cluster_.network.send(id_, kProxy, message);
 }
 
@@ -205,7 +212,13 @@ void Target::take_welcome(const wire::Welcome& welcome) {
     disk.lineage.met = true;
     auto& branches = disk.lineage.branches;
     const bool is_new_branch = !welcome.new_branch.empty() && (branches.empty() || branches.back() != welcome.new_branch);
-    if (is_new_branch) wire::add_branch(branches, welcome.new_branch);
+    if (is_new_branch) {
+        for (auto& [job, slice] : disk.slices) {
+            if (slice.desired == wire::Desired::prepare || slice.desired == wire::Desired::run) slice.desired = wire::Desired::pause;
+            slices_.at(job)->order(true);
+        }
+        wire::add_branch(branches, welcome.new_branch);
+    }
     if (disk.proxy.boot_id != welcome.boot_id || disk.proxy.branches != welcome.lineage.branches) disk.proxy = welcome.lineage;
     ++disk.age;
     if (is_new_branch) {
@@ -217,7 +230,9 @@ void Target::take_welcome(const wire::Welcome& welcome) {
     }
     if (proxy_boot_ == welcome.boot_id) return;
     proxy_boot_ = welcome.boot_id;
+    cluster_.world.trace(id_ + " joins " + welcome.boot_id + " with " + std::to_string(disk.age) + " changes");
     for (auto& [job, slice] : slices_) slice->start_over();
+    send(wire::Heartbeat{.boot_id = boot_id(), .catalog_version = disk.catalog.version, .age = disk.age});
 }
 
 void Target::take_catalog(const wire::Catalog& catalog) {
@@ -267,7 +282,7 @@ void Target::adopt(const wire::Directive& directive) {
     slice.revision = directive.revision;
     slice.desired = directive.desired;
     slice.epoch = directive.epoch;
-    slice.pass = directive.pass;
+    slice.pass = std::max(slice.pass, directive.pass);
     if (!directive.pins.empty()) slice.pins = directive.pins;
     if (directive.desired == wire::Desired::stop) {
         disk.stop(directive.job, directive.epoch);

@@ -23,7 +23,7 @@ public:
     void start();
     void kill(bool power_cut);
     // The folder as it was at the snapshot, or an empty one, is put in the place of the one that there is. While it is down.
-    void take_snapshot() { snapshot_ = disk; }
+    void take_snapshot();
     void restore(bool empty);
     // Stops on purpose, and says so.
     void shut_down();
@@ -35,6 +35,7 @@ public:
     void enable_transform(bool enabled);
     void crash_instance();
     // Before its proxy knows that it is the right folder nothing runs.
+    bool has_joined() const { return joined_; }
     bool transform_takes_objects() const { return enabled_ && instance_up_ && joined_; }
     // An object is in the shared instance from enter to leave; a crash takes all of them.
     void enter_instance(const std::string& job, std::uint64_t ticket) { in_instance_.emplace(job, ticket); }

@@ -42,9 +42,13 @@ public:
 
     // A slice was heard of for the first time: these are its objects, with their versions.
     void selected(const std::string& job, const std::string& target, std::map<std::string, std::uint64_t> versions);
-    void forgotten(const std::string& job, const std::string& target) { selections_.erase({job, target}); }
+    void forgotten(const std::string& job, const std::string& target);
     // The target has this folder from now on: what is not there was not selected there.
     void kept(const std::string& target, const Disk& disk);
+    // The proxy has an older copy of its own. Stops that no folder knows of any more were not acknowledged.
+    void proxy_forgot();
+    // Both the proxy and the target go on from copies of which nobody could know.
+    bool may_lack(const std::string& target) const { return proxy_forgot_ && restored_.contains(target); }
     void removed(const std::string& name);
     void removed_by(const std::string& job, const std::string& target, const std::string& name) { removals_[{job, target}].insert(name); }
     // A checkpoint says that the object is done.
@@ -69,6 +73,7 @@ public:
 
 private:
     struct Tally;
+    void forget_stops();
 
     void check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const;
     static void check_removed(const std::string& job, const std::string& name, const SliceDisk& slice, const Disk& disk);
@@ -84,6 +89,8 @@ private:
     std::map<std::string, std::vector<scheduler::PinnedEpoch>> pins_;  // by job
     std::set<std::string> destroyed_;                                  // uids of buckets
     std::map<std::pair<std::string, std::string>, std::uint64_t> stopped_;             // by job and target
+    std::set<std::string> restored_;                                                   // targets
+    bool proxy_forgot_ = false;
     std::map<std::tuple<std::string, std::string, std::string>, std::uint64_t> seen_;  // newest, by job, slice and target
 };
 
