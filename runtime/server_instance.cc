@@ -32,6 +32,15 @@ Task<bool> is_cancelled() {
     co_return state.cancelled() != asio::cancellation_type::none;
 }
 
+// Whoever is cancelled still has to leave what it used in order, with waits that must not throw.
+Task<RunResult> in_order(Task<RunResult> run) {
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    RunResult result = co_await std::move(run);
+    co_await asio::this_coro::throw_if_cancelled(throws);
+    co_return result;
+}
+
 bool has_timed_out(const RunResult& result) {
     return !result.has_value() && result.error().blame == Blame::transform && result.error().error.code == Code::timed_out;
 }
@@ -79,21 +88,12 @@ Task<void> ServerInstance::close_lane(Lane& lane) {
     lane.server.reset();
 }
 
-// Whoever is cancelled still has to leave what it used in order, with waits that must not throw.
 Task<RunResult> ServerInstance::run(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-    RunResult result = co_await run_shared(lane, object, source, sink);
-    co_await asio::this_coro::throw_if_cancelled(throws);
-    co_return result;
+    return in_order(run_shared(lane, object, source, sink));
 }
 
 Task<RunResult> ServerInstance::run_isolated(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-    RunResult result = co_await run_alone(lane, object, source, sink);
-    co_await asio::this_coro::throw_if_cancelled(throws);
-    co_return result;
+    return in_order(run_alone(lane, object, source, sink));
 }
 
 Task<RunResult> ServerInstance::run_shared(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {

@@ -296,7 +296,7 @@ void ProxyCore::tick() {
 // ---- effects
 
 Result<void> ProxyCore::flush() {
-    const std::vector<Effect> effects = scheduler_.take_effects();
+    std::vector<Effect> effects = scheduler_.take_effects();
     for (const Effect& effect : effects) {
         if (const auto* persist = std::get_if<PersistJob>(&effect)) {
             unwritten_.try_emplace(persist->job, false);  // its list was written before it
@@ -310,9 +310,11 @@ Result<void> ProxyCore::flush() {
         log::error("jobs could not be written down; targets are told nothing of them until they can", {{"error", written.error()}});
     }
     cannot_write_ = !written;
-    for (const Effect& effect : effects) {
-        const auto* message = std::get_if<SendMessage>(&effect);
-        if (message != nullptr && may_tell(message->message)) send(message->target, message->message);
+    for (Effect& effect : effects) {
+        auto* const message = std::get_if<SendMessage>(&effect);
+        if (message == nullptr || !may_tell(message->message)) continue;
+        if (auto* directive = std::get_if<wire::Directive>(&message->message)) directive->age = metadata_.durable_age();
+        send(message->target, message->message);
     }
     return written;
 }

@@ -67,7 +67,7 @@ Result<std::unique_ptr<DurableMarks>> DurableMarks::open(const std::string& fold
     const std::string path = folder + std::string(kFileName);
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (file < 0) return errno_error("open " + path, errno);
-    std::unique_ptr<DurableMarks> marks(new DurableMarks(path, file));
+    std::unique_ptr<DurableMarks> marks(new DurableMarks(folder, path, file));
     marks->load();
     // From the beginning the file has the blocks that it needs, so that it can be written when the disk is full.
     for (std::size_t i = 0; i < kSlots && marks->sequence_ < kSlots; ++i) MILLRACE_TRY(marks->write_slot());
@@ -106,10 +106,18 @@ std::map<std::string, std::uint64_t> DurableMarks::all() const {
 
 void DurableMarks::raise(const std::string& file, std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
-    std::uint64_t& mark = marks_[file];
-    if (bytes <= mark) return;
-    mark = bytes;
+    const auto known = marks_.find(file);
+    if (known != marks_.end() ? bytes <= known->second : bytes == 0 || !sync_folder()) return;
+    marks_[file] = bytes;
     (void)write_slot();
+}
+
+bool DurableMarks::sync_folder() const {
+    const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return false;
+    const bool is_synced = ::fsync(folder) == 0;
+    ::close(folder);
+    return is_synced;
 }
 
 Result<void> DurableMarks::reset(const std::string& file, std::uint64_t bytes) {

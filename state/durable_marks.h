@@ -27,16 +27,19 @@ public:
     bool same_boot() const;
     // The database was opened: its logs are new ones.
     void opened();
-    // So much of the file is durable now. Marks only rise. A failure to write it down is passed over: then less is known.
+    // So much of the file's content is durable now; with the first mark its name in the folder is made so, too. Marks only rise. A failure is
+    // passed over: then less is known.
     void raise(const std::string& file, std::uint64_t bytes);
     // Sets the mark, or with 0 removes it: before the file is shortened or goes. Durable on return.
     Result<void> reset(const std::string& file, std::uint64_t bytes);
 
 private:
-    DurableMarks(std::string path, int file) : path_(std::move(path)), file_(file) {}
+    DurableMarks(std::string folder, std::string path, int file) : folder_(std::move(folder)), path_(std::move(path)), file_(file) {}
+    bool sync_folder() const;
     void load();
     Result<void> write_slot();
 
+    const std::string folder_;
     const std::string path_;
     const int file_;
     mutable std::mutex mutex_;  // guards what follows

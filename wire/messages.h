@@ -214,7 +214,8 @@ struct Directive {
     std::uint32_t part = 0;
     std::uint32_t parts = 1;
     Pins pins;                   // of this epoch
-    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, has_spec, spec, part, parts, pins)
+    std::uint64_t age = 0;       // of the proxy's folder, as in Heartbeat: a copy from before this directive is noticed
+    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, has_spec, spec, part, parts, pins, age)
     Result<void> validate() const;
 };
 

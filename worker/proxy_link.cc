@@ -126,6 +126,7 @@ void ProxyLink::receive(wire::Message message) {
                 map_version_ = body.version;
                 handlers_.map(body);
             } else if constexpr (std::is_same_v<Body, wire::Directive>) {
+                if (welcomed_) state_.proxy_grew_older(body.age);
                 tasks_.spawn(handlers_.directive(std::move(body)));
             } else if constexpr (std::is_same_v<Body, wire::StatusAck>) {
                 handlers_.status_ack(body);

@@ -117,7 +117,7 @@ Result<Selection::Fed> Selection::feed_list(const FeedRequest& request) const {
 Result<Selection::Fed> Selection::feed_ledger(const FeedRequest& request) const {
     MILLRACE_TRY_ASSIGN(const state::SliceStore::LedgerPage page, slices_.ledger(job_, request.after, request.names_max, request.pass_below));
     Fed fed{.scanned_to = page.last, .at_end = page.at_end};
-    for (const auto& [name, row] : page.rows) fed.objects.push_back({name, row.quarantined});
+    for (const auto& [name, row] : page.rows) fed.objects.push_back({name, row.quarantined, row.code == static_cast<int>(Code::no_space)});
     return fed;
 }
 

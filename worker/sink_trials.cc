@@ -12,7 +12,7 @@ void SinkTrials::took(const std::string& sink, const std::string& life) {
     ++state.taken;
 }
 
-std::uint32_t SinkTrials::failed(std::uint64_t ticket, const std::string& sink, bool is_last) {
+std::uint32_t SinkTrials::failed(std::uint64_t ticket, const std::string& sink, bool is_last, bool never_fitted) {
     const Sink& state = sinks_[sink];
     const auto known = trials_.find(ticket);
     if (known == trials_.end() || known->second.sink != sink || known->second.lives != state.lives) {
@@ -21,7 +21,7 @@ std::uint32_t SinkTrials::failed(std::uint64_t ticket, const std::string& sink, 
     }
     Trial& trial = known->second;
     ++trial.failures;
-    if (state.taken > trial.latest || (is_last && state.taken > trial.first)) ++trial.own_doing;
+    if (state.taken > trial.latest || (is_last && (state.taken > trial.first || never_fitted))) ++trial.own_doing;
     trial.latest = state.taken;
     return trials_.size() <= kSuspectsMax ? trial.own_doing : 1;
 }

@@ -15,8 +15,8 @@ public:
     // A result was taken by this life (boot id) of the sink.
     void took(const std::string& sink, const std::string& life);
     // Of this object none was. How often that was its own doing, as it seems, this time included. is_last: nothing else is left to
-    // compare it with, so what was taken since its first failure must do.
-    std::uint32_t failed(std::uint64_t ticket, const std::string& sink, bool is_last);
+    // compare it with, so what was taken since its first failure must do; or, where it was found not to fit in an earlier pass, nothing.
+    std::uint32_t failed(std::uint64_t ticket, const std::string& sink, bool is_last, bool never_fitted = false);
     void forget(std::uint64_t ticket) { trials_.erase(ticket); }
     void clear() { trials_.clear(); }
 

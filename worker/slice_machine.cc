@@ -115,10 +115,9 @@ bool SliceMachine::ledger_is_behind() const {
 
 std::optional<FeedRequest> SliceMachine::next_feed(Instant now) const {
     if (!may_start(now) || phase_fed_ || progress_.phase == Phase::finished || ledger_is_behind()) return std::nullopt;
-    const std::size_t room = options_.window_objects_max - std::min<std::size_t>(window_.size(), options_.window_objects_max);
     const std::size_t worth_it = std::min<std::size_t>(kFeedNames, std::max<std::size_t>(1, options_.window_objects_max / 4));
-    if (room == 0 || (room < worth_it && !waiting_.empty())) return std::nullopt;
-    FeedRequest request{.phase = progress_.phase, .after = fed_to_, .up_to = {}, .pass_below = 0, .names_max = std::min(room, kFeedNames)};
+    if (room() == 0 || (room() < worth_it && !waiting_.empty())) return std::nullopt;
+    FeedRequest request{.phase = progress_.phase, .after = fed_to_, .up_to = {}, .pass_below = 0, .names_max = std::min(room(), kFeedNames)};
     if (progress_.phase == Phase::retry) {
         request.pass_below = progress_.phase_pass;
     } else if (!progress_.survey.done) {
@@ -128,12 +127,19 @@ std::optional<FeedRequest> SliceMachine::next_feed(Instant now) const {
     return request;
 }
 
+// What a retry has done is not fed again after a restart, as its ledger row is gone: it takes its room until the front has come past it.
+std::size_t SliceMachine::room() const {
+    const std::size_t taken = window_.size() + (progress_.phase == Phase::retry ? ahead_.size() : 0);
+    const std::size_t left = options_.window_objects_max - std::min<std::size_t>(taken, options_.window_objects_max);
+    return window_.empty() ? std::max<std::size_t>(left, 1) : left;
+}
+
 void SliceMachine::fed(const FeedRequest& request, std::vector<FedObject> objects, const std::string& scanned_to, bool at_end) {
     for (FedObject& object : objects) {
         const bool settled = ahead_.erase(object.name) > 0;
         if (!settled) waiting_.push_back(front_ticket_ + window_.size());
         window_.push_back({.name = std::move(object.name), .place = settled ? Place::settled : Place::waiting,
-                           .was_quarantined = object.was_quarantined});
+                           .was_quarantined = object.was_quarantined, .never_fitted = object.never_fitted});
     }
     if (!at_end) {
         fed_to_ = scanned_to;
@@ -195,7 +201,7 @@ SliceMachine::Entry& SliceMachine::landed(std::uint64_t ticket) {
 }
 
 bool SliceMachine::only_trials_left() const {
-    const bool may_feed = !phase_fed_ && window_.size() < options_.window_objects_max;
+    const bool may_feed = !phase_fed_ && room() > 0;
     return in_flight_ == 0 && waiting_.empty() && suspects_.empty() && backoff_.empty() && !may_feed;
 }
 
@@ -261,7 +267,7 @@ void SliceMachine::wait_at_sink(std::uint64_t ticket, Entry& object) {
 
 std::uint32_t SliceMachine::sink_failures(std::uint64_t ticket, const Failure& failure) {
     if (failure.blame != Blame::sink || !may_be_the_results_doing(failure.error.code)) return 0;
-    return sink_trials_.failed(ticket, failure.sink, only_trials_left());
+    return sink_trials_.failed(ticket, failure.sink, only_trials_left(), window_[ticket - front_ticket_].never_fitted);
 }
 
 void SliceMachine::attempt_failed(std::uint64_t ticket, const Failure& failure, Instant now) {

@@ -85,6 +85,7 @@ struct FeedRequest {
 struct FedObject {
     std::string name;
     bool was_quarantined = false;  // retry: the class of its ledger row
+    bool never_fitted = false;     // retry: its sink had no room for it alone, when it failed
 };
 
 struct Dispatch {
@@ -178,6 +179,7 @@ private:
         std::string name;
         Place place = Place::waiting;
         bool was_quarantined = false;
+        bool never_fitted = false;
         bool isolated = false;
         bool on_trial = false;    // by a sink: runs while nothing else does
         std::uint32_t attempts = 0;
@@ -187,6 +189,8 @@ private:
 
     bool needs_survey() const;
     bool wants_to_run() const;
+    // Of the window.
+    std::size_t room() const;
     // The rows that a retry is about to read are not all written yet.
     bool ledger_is_behind() const;
     std::uint64_t failures() const { return progress_.counters.failed + progress_.counters.quarantined; }

@@ -43,10 +43,15 @@ Instant SliceReporter::next_wakeup() const {
     return seq_ > acknowledged_seq_ ? last_sent_ + kResend : Instant::max();
 }
 
-DirectiveAction judge_directive(const wire::Directive& directive, std::optional<std::uint64_t> known_revision) {
-    if (known_revision && directive.revision <= *known_revision) return DirectiveAction::acknowledge;
-    if (directive.desired == wire::Desired::forget) return DirectiveAction::forget;
-    if (!known_revision && !directive.has_spec) return DirectiveAction::ask_for_spec;
+DirectiveAction judge_directive(const wire::Directive& directive, const std::optional<KnownOrder>& known) {
+    const bool forgets = directive.desired == wire::Desired::forget;
+    if (known && directive.revision == known->revision && !forgets) {
+        const bool is_same = directive.desired == known->desired && directive.epoch == known->epoch;
+        return is_same ? DirectiveAction::acknowledge : DirectiveAction::contradict;
+    }
+    if (known && directive.revision <= known->revision) return DirectiveAction::acknowledge;
+    if (forgets) return DirectiveAction::forget;
+    if (!known && !directive.has_spec) return DirectiveAction::ask_for_spec;
     return DirectiveAction::adopt;
 }
 

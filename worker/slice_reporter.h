@@ -37,7 +37,14 @@ enum class DirectiveAction {
     adopt,         // newer: write it down, carry it out, acknowledge
     ask_for_spec,  // a job that this target has never heard of
     forget,        // remove everything about the job
+    contradict,    // another order has this number, from before the copy of its folder that the proxy runs from: acknowledge a greater one,
+                   // and the proxy tells it again beyond that
 };
-DirectiveAction judge_directive(const wire::Directive& directive, std::optional<std::uint64_t> known_revision);
+struct KnownOrder {
+    std::uint64_t revision = 0;
+    wire::Desired desired = wire::Desired::prepare;
+    std::uint64_t epoch = 1;
+};
+DirectiveAction judge_directive(const wire::Directive& directive, const std::optional<KnownOrder>& known);
 
 }  // namespace millrace::worker

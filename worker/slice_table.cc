@@ -66,10 +66,15 @@ Task<void> SliceTable::receive(wire::Directive directive) {
         co_return;
     }
     const auto found = runners_.find(job);
-    const auto known = found == runners_.end() ? std::nullopt : std::optional(found->second->order().revision);
+    std::optional<KnownOrder> known;
+    if (found != runners_.end()) {
+        const state::SliceOrder& order = found->second->order();
+        known = {order.revision, static_cast<wire::Desired>(order.desired), order.epoch};
+    }
     wire::DirectiveAck ack{.job = directive.job, .revision = directive.revision};
     switch (judge_directive(directive, known)) {
-        case DirectiveAction::acknowledge: ack.revision = *known; break;
+        case DirectiveAction::acknowledge: ack.revision = known->revision; break;
+        case DirectiveAction::contradict: ack.revision = known->revision + 1; break;
         case DirectiveAction::ask_for_spec:
             ack.needs_spec = true;
             ack.part = lists_.missing(directive.job);

@@ -27,6 +27,7 @@ void Proxy::start() {
     if (is_up()) return;
     ++boot_;
     cluster_.world.trace("proxy starts, boot " + std::to_string(boot_));
+    cluster_.network.enter(kProxy, boot_id());
     effects_left_.reset();
     seen_.clear();
     std::vector<std::string> known;
@@ -249,7 +250,8 @@ void Proxy::carry_out() {
             folder_.jobs.erase(erase->job);
             folder_.objects.erase(erase->job);
         } else {
-            const auto& message = std::get<scheduler::SendMessage>(effect);
+            auto message = std::get<scheduler::SendMessage>(effect);
+            if (auto* directive = std::get_if<wire::Directive>(&message.message)) directive->age = folder_.age;
             cluster_.network.send(kProxy, message.target, message.message);
         }
     }

@@ -10,7 +10,7 @@ namespace {
 
 using scheduler::JobState;
 
-constexpr std::uint64_t kRestMsMax = 600'000;
+constexpr std::uint64_t kRestMsMax = 3'600'000;
 
 // Nothing that a user can do makes two listed names one.
 bool is_hopeless(const scheduler::Job& job) { return job.spec.has_list && job.reason.find("the same name") != std::string::npos; }

@@ -199,7 +199,7 @@ void Slice::feed() {
         std::string last = request->after;
         auto row = disk_.ledger.upper_bound(request->after);
         for (; row != disk_.ledger.end() && objects.size() < request->names_max; ++row) {
-            if (row->second.pass < request->pass_below) objects.push_back({row->first, row->second.quarantined});
+            if (row->second.pass < request->pass_below) objects.push_back({row->first, row->second.quarantined, row->second.error.code == Code::no_space});
             last = row->first;
         }
         machine_.fed(*request, std::move(objects), last, row == disk_.ledger.end());

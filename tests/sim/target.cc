@@ -11,8 +11,8 @@ const std::string kProxy = "proxy";
 }  // namespace
 
 Target::Target(Cluster& cluster, std::string id) : cluster_(cluster), id_(std::move(id)) {
-    cluster_.network.attach(id_, [this](const std::string& from, const std::string&, const wire::Message& message) {
-        if (up_) receive(from, message);
+    cluster_.network.attach(id_, [this](const std::string&, const std::string& process, const wire::Message& message) {
+        if (up_) receive(process, message);
     });
 }
 
@@ -182,7 +182,7 @@ void Target::tick() {
     });
 }
 
-void Target::receive(const std::string&, const wire::Message& message) {
+void Target::receive(const std::string& process, const wire::Message& message) {
     last_heard_ = cluster_.world.now();
     if (const auto* welcome = std::get_if<wire::Welcome>(&message)) return take_welcome(*welcome);
     if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
@@ -191,11 +191,12 @@ void Target::receive(const std::string&, const wire::Message& message) {
         } else {
             disk.proxy.age = std::max(disk.proxy.age, heartbeat->age);
         }
-    } else if (cluster_.settings.copies && !joined_) {
+    } else if (!joined_) {
         return;
     } else if (const auto* catalog = std::get_if<wire::Catalog>(&message)) {
         take_catalog(*catalog);
     } else if (const auto* directive = std::get_if<wire::Directive>(&message)) {
+        if (proxy_boot_ == process) disk.proxy.age = std::max(disk.proxy.age, directive->age);
         take_directive(*directive);
     } else if (const auto* ack = std::get_if<wire::StatusAck>(&message)) {
         if (Slice* slice = find(ack->job)) slice->acknowledged(*ack);
@@ -249,8 +250,11 @@ void Target::take_catalog(const wire::Catalog& catalog) {
 void Target::take_directive(const wire::Directive& directive) {
     const auto known = disk.slices.find(directive.job);
     const bool is_known = known != disk.slices.end();
-    switch (worker::judge_directive(directive, is_known ? std::optional(known->second.revision) : std::nullopt)) {
+    std::optional<worker::KnownOrder> order;
+    if (is_known) order = {known->second.revision, known->second.desired, known->second.epoch};
+    switch (worker::judge_directive(directive, order)) {
         case worker::DirectiveAction::acknowledge: break;
+        case worker::DirectiveAction::contradict: return send(wire::DirectiveAck{directive.job, known->second.revision + 1, false});
         case worker::DirectiveAction::adopt: {
             if (disk.full) return;  // it will be repeated
             wire::Directive whole = directive;

@@ -59,7 +59,7 @@ public:
 
 private:
     std::string boot_id() const { return id_ + "-" + std::to_string(boot_); }
-    void receive(const std::string& from, const wire::Message& message);
+    void receive(const std::string& process, const wire::Message& message);
     void tick();
     void take_welcome(const wire::Welcome& welcome);
     void take_catalog(const wire::Catalog& catalog);

@@ -35,7 +35,7 @@ std::vector<Sample> samples() {
                                             .transforms = {{"to-wav", "running", "why", "d1", 42, 1, 100, 3, "died", "log", 1500, 4096, "forked", "sha256:1"}},
                                             .problems = {{"in", "why"}}}},
         {"Directive", Directive{.job = "job-1", .revision = 9, .desired = Desired::run, .epoch = 2, .pass = 3, .has_spec = true,
-                                .spec = part_of_a_list(), .part = 1, .parts = 3, .pins = {"u1", "u2", {{"to-wav", 300}}}}},
+                                .spec = part_of_a_list(), .part = 1, .parts = 3, .pins = {"u1", "u2", {{"to-wav", 300}}}, .age = 11}},
         {"DirectiveAck", DirectiveAck{.job = "job-1", .revision = 9, .needs_spec = true, .part = 2}},
         {"SliceStatus", SliceStatus{.job = "job-1", .revision = 9, .incarnation = 4, .seq = 5, .state = SliceState::stalled, .reason = "why",
                                     .counters = {1, 2, 3, 4, 5, 600, 70'000, 1ull << 33}, .total_objects = 10, .total_bytes = 1000,

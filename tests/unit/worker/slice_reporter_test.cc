@@ -95,16 +95,23 @@ TEST(Directives, ANewJobIsAdoptedWithItsSpec) {
 
 TEST(Directives, OnlyANewerRevisionIsCarriedOut) {
     const wire::Directive directive{.job = "j", .revision = 5};
-    EXPECT_EQ(judge_directive(directive, 4), DirectiveAction::adopt);
-    EXPECT_EQ(judge_directive(directive, 5), DirectiveAction::acknowledge);
-    EXPECT_EQ(judge_directive(directive, 6), DirectiveAction::acknowledge);
+    EXPECT_EQ(judge_directive(directive, KnownOrder{.revision = 4}), DirectiveAction::adopt);
+    EXPECT_EQ(judge_directive(directive, KnownOrder{.revision = 5}), DirectiveAction::acknowledge);
+    EXPECT_EQ(judge_directive(directive, KnownOrder{.revision = 6}), DirectiveAction::acknowledge);
+}
+
+TEST(Directives, TwoOrdersOfOneNumberAreFromTwoLivesOfTheProxy) {
+    const wire::Directive directive{.job = "j", .revision = 5, .desired = wire::Desired::run, .epoch = 2};
+    EXPECT_EQ(judge_directive(directive, KnownOrder{5, wire::Desired::run, 2}), DirectiveAction::acknowledge);
+    EXPECT_EQ(judge_directive(directive, KnownOrder{5, wire::Desired::pause, 2}), DirectiveAction::contradict);
+    EXPECT_EQ(judge_directive(directive, KnownOrder{5, wire::Desired::run, 3}), DirectiveAction::contradict);
 }
 
 TEST(Directives, ForgettingIsDoneOnceAndIsNoErrorTwice) {
     const wire::Directive directive{.job = "j", .revision = 5, .desired = wire::Desired::forget};
-    EXPECT_EQ(judge_directive(directive, 4), DirectiveAction::forget);
+    EXPECT_EQ(judge_directive(directive, KnownOrder{.revision = 4}), DirectiveAction::forget);
     EXPECT_EQ(judge_directive(directive, std::nullopt), DirectiveAction::forget);
-    EXPECT_EQ(judge_directive(directive, 5), DirectiveAction::acknowledge) << "late: the job was ordered anew";
+    EXPECT_EQ(judge_directive(directive, KnownOrder{.revision = 5}), DirectiveAction::acknowledge) << "late: the job was ordered anew";
 }
 
 }  // namespace
