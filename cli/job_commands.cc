@@ -289,6 +289,9 @@ int run(Context& context, const JobVerify& verb) {
         notice(context.console, "job verify: nothing is known of the results of target " + clean_text(target_id) + ": " +
                                     clean_text(why.is_string() ? why.get<std::string>() : ""));
     }
+    if (const std::uint64_t unseen = count_of(end, "unseen"); unseen > 0) {
+        notice(context.console, "job verify: " + std::to_string(unseen) + " results were not looked at: their sources are not there any more");
+    }
     const std::uint64_t problems = count_of(end, "problems");
     if (!context.json) {
         out << count_of(end, "checked") << " results looked at, " << problems << " not as they should be";

@@ -232,6 +232,7 @@ Task<void> JobApi::verify(http::Request& request, http::Response& response, cons
     }
     const wire::JobSpec& spec = (*live)->job.spec;
     Verified sum{.source = "ais://" + spec.source + "/", .destination = "ais://" + spec.destination + "/"};
+    const std::uint64_t done = spec.operation == wire::Operation::remove ? 0 : totals((*live)->job).counters.done;
     std::vector<std::string> targets;
     for (const auto& [target, slice] : (*live)->job.slices) targets.push_back(target);
     http::Headers headers{{"Content-Type", "application/x-ndjson"}};
@@ -256,7 +257,9 @@ Task<void> JobApi::verify(http::Request& request, http::Response& response, cons
             after = last;
         }
     }
-    const std::string end = text_of({{"kind", "end"}, {"checked", sum.checked}, {"kept", sum.kept}, {"problems", sum.problems},
+    const std::uint64_t of_the_job = sum.checked - std::min(sum.kept, sum.checked);
+    const std::uint64_t unseen = sum.unreachable.empty() && done > of_the_job ? done - of_the_job : 0;
+    const std::string end = text_of({{"kind", "end"}, {"checked", sum.checked}, {"kept", sum.kept}, {"problems", sum.problems}, {"unseen", unseen},
                                      {"complete", sum.unreachable.empty()}, {"unreachable", sum.unreachable}}) + "\n";
     if (!co_await response.write(as_bytes(end))) co_return;
     (void)co_await response.finish();

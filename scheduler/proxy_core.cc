@@ -202,7 +202,9 @@ void ProxyCore::receive_hello(const std::string& route, const wire::Hello& hello
         return;
     }
     const bool known = membership_.find(target) != nullptr;
-    const bool is_new_process = !membership_.is_online(target) || membership_.find(target)->boot_id != hello.boot_id;
+    // One that comes to know that it was accepted holds its orders back, those that it has just got, too: it is told again.
+    const bool is_new_branch = known && !membership_.find(target)->known.new_branch.empty();
+    const bool is_new_process = !membership_.is_online(target) || membership_.find(target)->boot_id != hello.boot_id || is_new_branch;
     const Result<void> joined = hello.target_id == target ? membership_.hello(hello, sealed(), now)
                                                           : Result<void>(fail(Code::conflict, "it announces two different ids"));
     if (!joined) {

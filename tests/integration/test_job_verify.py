@@ -63,6 +63,14 @@ class Verify(ClusterCase):
             self.assertIn(f"{len(NAMES)} results looked at, 2 not as they should be", text)
             self.cluster.call("DELETE", f"/v1/buckets/{there}", {"action": "destroy-bck"})
 
+    def test_results_whose_sources_are_gone_are_counted_apart(self):
+        job = self.run_job()
+        for name in NAMES[:4]:
+            self.cluster.request("DELETE", self.cluster.object_path(self.bucket("src"), name))
+        status, problems, end = self.verify(job)
+        self.assertEqual((status, problems, end["checked"], end["unseen"]), (0, {}, len(NAMES) - 4, 4))
+        self.assertIn("4 results were not looked at", self.cluster.run("job", "verify", job)[2])
+
     def test_failed_objects_have_no_results_to_look_at(self):
         self.cluster.put(self.bucket("src"), "refused", b"refused")
         self.cluster.add_filter(self.bucket("picky"), 'case $MILLRACE_OBJECT in refused) exit 3;; esac; tr a-z A-Z')

@@ -9,7 +9,7 @@ import unittest
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from case import ClusterCase  # noqa: E402
+from case import ClusterCase, wait_for  # noqa: E402
 
 HARD_NAMES = ["plain", "sp ace/x y", "per%cent%20", "hash#tag", "quest?ion", "ümläut/日本語.wav", "a&b=c,d", "plus+plus"]
 LARGE = bytes(range(256)) * 4096  # a megabyte: a file
@@ -352,7 +352,11 @@ class Surface(ClusterCase):
         self.ok("DELETE", "abort", "x", {"uploadId": upload}, self.action("mpt-abort"))
         self.refused(404, "DELETE", "abort", "x", {"uploadId": upload}, self.action("mpt-abort"))
         self.assertEqual(self.ok("GET", "abort", "x")[1], b"old")
-        self.assertEqual([p for t in self.cluster.targets for p in t.dir.glob("drafts/*/*")], [])
+        self.wait_for_no_pieces()
+
+    def wait_for_no_pieces(self):
+        """A thread of the target's removes the folders of drafts."""
+        wait_for("the pieces of drafts to go", lambda: not [p for t in self.cluster.targets for p in t.dir.glob("drafts/*/*")])
 
     def test_a_kill_around_completion_leaves_all_or_nothing(self):
         self.cluster.create_bucket("around")
@@ -376,7 +380,7 @@ class Surface(ClusterCase):
                     self.put_part("around", "x", upload, 1, content)
                 self.complete("around", "x", upload, [1])
                 self.assertEqual(self.ok("GET", "around", "x", {"verify": "true"})[1], content)
-                self.assertEqual([p for t in self.cluster.targets for p in t.dir.glob("drafts/*/*")], [])
+                self.wait_for_no_pieces()
 
     def test_a_destroyed_bucket_takes_its_unfinished_uploads_along(self):
         self.cluster.create_bucket("gone")
@@ -387,7 +391,7 @@ class Surface(ClusterCase):
         self.cluster.create_bucket("gone")
         self.refused(404, "POST", "gone", "x", {"uploadId": upload}, self.action("mpt-complete", [{"part-number": 1}]))
         self.kill_and_restart(owner)
-        self.assertEqual(list(owner.dir.glob("drafts/*")), [])
+        wait_for("its draft to go", lambda: not list(owner.dir.glob("drafts/*")))
 
     # ---- copies
 

@@ -211,6 +211,7 @@ void Proxy::receive_hello(const std::string& from, const wire::Hello& hello) {
     const Instant now = cluster_.world.now();
     const bool was_online = membership_->is_online(from);
     const std::string old_boot = membership_->find(from)->boot_id;
+    const bool had_new_branch = !membership_->find(from)->known.new_branch.empty();
     if (!leadership_->hear(hello)) {
         membership_->part();
         return cluster_.network.send(kProxy, from, wire::Welcome{.proxy_id = kProxy, .boot_id = boot_id(), .cluster_id = "sim",
@@ -227,7 +228,7 @@ void Proxy::receive_hello(const std::string& from, const wire::Hello& hello) {
                           .lineage = lineage, .new_branch = membership_->find(from)->known.new_branch}, hello.boot_id);
     if (!joined) return;
     if (hello.catalog_version < catalog_.wire().version) cluster_.network.send(kProxy, from, catalog_.wire());
-    if (!was_online || old_boot != hello.boot_id) scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
+    if (!was_online || old_boot != hello.boot_id || had_new_branch) scheduler_->target_joined(from, now, cluster_.world.unix_now_ns());
 }
 
 void Proxy::receive_heartbeat(const std::string& from, const wire::Heartbeat& heartbeat) {

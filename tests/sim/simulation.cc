@@ -365,7 +365,7 @@ void Simulation::check_classes(const PlannedJob& planned) {
     cluster_.truth.check_completed(*job, cluster_.disks());
     for (const std::string& name : names_) {
         const Target& target = cluster_.target(owner_of(name, cluster_.target_ids()).str());
-        if (!job->slices.at(target.id()).heard) continue;  // its folder was exchanged after the job
+        if (!job->slices.at(target.id()).heard || cluster_.truth.may_lack(target.id())) continue;  // its folder was exchanged after the job
         const SliceDisk& slice = target.disk.slices.at(job->id);
         const auto source = target.disk.sources.find(name);
         const bool selected = source != target.disk.sources.end() && source->second.created_seq < slice.created_seq_end &&

@@ -98,6 +98,21 @@ TEST_F(SliceAtItsSinkTest, AResultThatNeverFitsFailsThoughNoOthersAreLeft) {
     EXPECT_TRUE(ledger_.contains("a-large"));
 }
 
+TEST_F(SliceAtItsSinkTest, ARetryOfAResultThatNeverFitsFailsAgain) {
+    make_running(small(), {"a-large", "b", "c"});
+    std::vector<std::string> beside;
+    while (round({"a-large"}, beside)) {
+    }
+    checkpoint();
+    ASSERT_EQ(machine_->state(), SliceState::finished);
+    order(Desired::run, 2);
+    int rounds = 0;
+    while (round({"a-large"}, beside)) ASSERT_LT(++rounds, 20) << "nothing else is left that it could be compared with";
+    checkpoint();
+    EXPECT_EQ(machine_->state(), SliceState::finished);
+    EXPECT_EQ(ledger_.at("a-large").pass, 2u);
+}
+
 TEST_F(SliceAtItsSinkTest, AFullDiskIsNobodysFault) {
     const std::vector<std::string> names{"a", "b", "c", "d", "e", "f"};
     make_running(small(), names);

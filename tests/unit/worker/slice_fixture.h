@@ -49,20 +49,20 @@ protected:
             std::vector<FedObject> objects;
             std::string last = request->after;
             bool at_end = true;
-            const auto add = [&](const std::string& name, bool quarantined) {
+            const auto add = [&](const std::string& name, bool quarantined, bool never_fitted) {
                 if (name <= request->after || (!request->up_to.empty() && name > request->up_to)) return;
                 if (objects.size() == request->names_max) {
                     at_end = false;
                     return;
                 }
-                objects.push_back({name, quarantined});
+                objects.push_back({name, quarantined, never_fitted});
                 last = name;
             };
             if (request->phase == Phase::main) {
-                for (const std::string& name : names_) add(name, false);
+                for (const std::string& name : names_) add(name, false, false);
             } else {
                 for (const auto& [name, row] : ledger_) {
-                    if (row.pass < request->pass_below) add(name, row.quarantined);
+                    if (row.pass < request->pass_below) add(name, row.quarantined, row.error.code == Code::no_space);
                 }
             }
             machine_->fed(*request, std::move(objects), last, at_end);

@@ -26,6 +26,33 @@ TEST_F(SliceRecoveryTest, ACheckpointIsDueAfterTheIntervalOrEnoughObjects) {
     EXPECT_FALSE(machine_->checkpoint_due(now_ + std::chrono::hours(1))) << "one at a time";
 }
 
+TEST_F(SliceRecoveryTest, WhatARetrySettlesAheadStaysWithinTheWindowOverRestarts) {
+    SliceOptions options = small();
+    options.window_objects_max = 4;
+    std::vector<std::string> names;
+    for (char c = 'a'; c <= 'p'; ++c) names.emplace_back(1, c);
+    make_running(options, names);
+    for (Names started = start(); !started.empty(); started = start()) {
+        for (const std::string& name : started) rejected(name);
+    }
+    checkpoint();
+    for (int i = 0; i < 5; ++i) {
+        restart(Desired::run, 2);
+        const Names started = start();
+        ASSERT_FALSE(started.empty());
+        EXPECT_EQ(started.front(), "a") << "it never gets to an end";
+        for (const std::string& name : started) {
+            if (name != "a") done(name);
+        }
+        if (!machine_->checkpoint_due(now_ + options.checkpoint_interval)) continue;
+        EXPECT_LE(checkpoint().settled_ahead.size(), options.window_objects_max);
+    }
+    restart(Desired::run, 2);
+    EXPECT_EQ(run_to_end().front(), "a");
+    checkpoint();
+    EXPECT_EQ(machine_->acknowledged().done, names.size());
+}
+
 TEST_F(SliceRecoveryTest, OnlyWhatIsDurableIsAcknowledged) {
     make_running(small(), {"a", "b", "c"});
     start();
