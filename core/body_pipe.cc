@@ -1,7 +1,6 @@
 #include "core/body_pipe.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace millrace {
 
@@ -44,7 +43,7 @@ Task<Result<std::size_t>> BodyPipe::PipeSource::read(std::span<std::byte> buffer
     }
     if (pipe.write_error_) co_return *pipe.write_error_;
     const std::size_t count = std::min(buffer.size(), pipe.offered_.size());
-    std::memcpy(buffer.data(), pipe.offered_.data(), count);
+    std::ranges::copy(pipe.offered_.first(count), buffer.begin());
     pipe.offered_ = pipe.offered_.subspan(count);
     if (pipe.offered_.empty()) pipe.consumed_.set();
     co_return count;

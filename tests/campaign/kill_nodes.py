@@ -79,7 +79,8 @@ def main():
         seconds = time.monotonic() - begun
         cluster.wait_ready()
         wrong = loader.wrong_outputs(cluster, "dst", all_names, lambda index: digest_line(loader.contents(index, options.seed)))
-        counted = collections.Counter(runs.read_text().split())
+        known = set(all_names)
+        counted = collections.Counter(name for name in runs.read_text().split() if name in known)  # not those of trials
         listed = cluster.list("dst")
         report = [json.loads(line) for line in cluster.request("GET", f"/v1/jobs/{job}/report")[2].splitlines()]
         slices = [line for line in report if line["kind"] == "slice"]
