@@ -28,7 +28,8 @@ struct Slice {
     std::uint64_t failures_forgiven = 0;  // as `status` says, but not more because the target was started again
     std::string loss;          // why the target may lack what it had: a copy of its folder was accepted. Empty: it does not
     std::uint64_t promised_objects = 0;  // of a loss: how many objects the slice was known to have
-    MSGPACK_DEFINE_MAP(heard, status, failures_forgiven, loss, promised_objects)
+    std::uint64_t promised_results = 0;  // and of how many of them the job had made what it should
+    MSGPACK_DEFINE_MAP(heard, status, failures_forgiven, loss, promised_objects, promised_results)
 };
 
 // How many slices have said so under a revision of the job.

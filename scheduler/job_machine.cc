@@ -83,6 +83,7 @@ std::string losses(Job& job) {
     for (auto& [target, slice] : job.slices) {
         const std::string why = std::exchange(slice.loss, "");
         const std::uint64_t promised = std::exchange(slice.promised_objects, 0);
+        slice.promised_results = 0;
         if (why.empty() || job.spec.dry_run != wire::DryRun::no) continue;
         const std::uint64_t objects = slice.status.total_objects;
         if (objects >= promised && !moves_outputs(job.spec)) continue;
@@ -191,7 +192,9 @@ void lose_slice(Job& job, const std::string& target, const std::string& why) {
     Slice& slice = found->second;
     if (slice.heard) {
         const std::uint64_t objects = slice.status.total_known ? slice.status.total_objects : 0;
-        slice.promised_objects = std::max({slice.promised_objects, objects, slice.status.counters.settled()});
+        const wire::Counters& counters = slice.status.counters;
+        slice.promised_objects = std::max({slice.promised_objects, objects, counters.settled()});
+        slice.promised_results = std::max(slice.promised_results, counters.done + counters.skipped);
     }
     slice.loss = why;
     slice.heard = false;
@@ -210,13 +213,15 @@ bool settle_loss(Job& job, const std::string& target, bool has_order, std::int64
     const SliceState state = slice.status.state;
     const bool at_rest = state == SliceState::finished || state == SliceState::stopped || state == SliceState::failed;
     if (has_order && !(speaks_of_now(job, slice) && at_rest)) return false;
-    const bool all_there = slice.status.counters.settled() >= slice.promised_objects && !moves_outputs(job.spec);
+    const wire::Counters& counters = slice.status.counters;
+    const bool has_all = counters.settled() >= slice.promised_objects && counters.done + counters.skipped >= slice.promised_results;
+    const bool all_there = has_all && !moves_outputs(job.spec);
     if (!all_there && job.spec.dry_run == wire::DryRun::no) {
         give_up(job, slice.loss + "; it may lack what this job had stored there: a resume makes that again", now_unix_ns);
         return true;
     }
     slice.loss.clear();
-    slice.promised_objects = 0;
+    slice.promised_objects = slice.promised_results = 0;
     return true;
 }
 

@@ -127,20 +127,20 @@ bool Membership::heartbeat(const std::string& target, const wire::Heartbeat& hea
     member->catalog_version = heartbeat.catalog_version;
     member->map_version = heartbeat.map_version;
     member->running_slices = heartbeat.running_slices;
-    wire::Lineage& known = member->known.lineage;
-    if (known.boot_id != member->boot_id || known.branches != member->joined_as.branches) {
-        known = member->joined_as;
-        known_changed_ = true;
-    }
-    known.age = std::max(known.age, heartbeat.age);
+    grew_older(target, heartbeat.age);
     set_online(target, *member, true);
     return true;
 }
 
 void Membership::grew_older(const std::string& target, std::uint64_t age) {
     Member* member = find(target);
-    const bool has_beaten = member != nullptr && !member->boot_id.empty() && member->known.lineage.boot_id == member->boot_id;
-    if (has_beaten) member->known.lineage.age = std::max(member->known.lineage.age, age);
+    if (member == nullptr || member->boot_id.empty()) return;
+    wire::Lineage& known = member->known.lineage;
+    if (known.boot_id != member->boot_id || known.branches != member->joined_as.branches) {
+        known = member->joined_as;
+        known_changed_ = true;
+    }
+    known.age = std::max(known.age, age);
 }
 
 void Membership::goodbye(const std::string& target, const wire::Goodbye& goodbye) {

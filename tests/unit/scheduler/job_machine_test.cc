@@ -406,6 +406,17 @@ TEST(Losses, ACompletedJobWhoseTargetLacksResultsIsFailedAndCanBeResumed) {
     EXPECT_EQ(job.state, JobState::completed) << job.reason;
 }
 
+TEST(Losses, ACopyFromBeforeARetryLacksWhatTheRetryMade) {
+    Job job = running_job();
+    hear_all(job, SliceState::finished, kSomeFailed);
+    ASSERT_TRUE(advance(job, everyone, kNow));
+    ASSERT_EQ(job.state, JobState::completed_with_errors);
+    lose_slice(job, "t1", kWhy);
+    hear_copy(job, SliceState::stopped, {.done = 6, .skipped = 1, .failed = 2, .quarantined = 1});
+    ASSERT_TRUE(settle_loss(job, "t1", true, kNow));
+    EXPECT_EQ(job.state, JobState::failed) << "as many are settled, but one result fewer is there";
+}
+
 TEST(Losses, ATargetThatDoesNotKnowACompletedJobHasLostItsResults) {
     Job job = completed_job();
     lose_slice(job, "t1", kWhy);
