@@ -34,29 +34,33 @@ void ProxyCore::receive_transforms(const std::string& target, wire::TransformSta
     if (!committed) log::error("the image of a transform cannot be written down", {{"target", target}, {"error", committed.error()}});
 }
 
-Task<Result<void>> ProxyCore::wait_until_applied(std::string entry, Duration patience) {
-    const std::uint64_t version = catalog_.wire().version;
-    const Instant deadline = steady_now() + patience;
+Task<Result<std::string>> ProxyCore::wait_for_targets(JudgeOfTarget judge, Instant deadline) {
     for (;;) {
         std::string waiting_for;
         for (const auto& [target, member] : membership_.members()) {
             if (!member.online) continue;
-            if (std::min(member.catalog_version, member.transforms_of_catalog) < version) {
-                waiting_for = target;
-                continue;
-            }
-            const auto problem = std::ranges::find(member.catalog_problems, entry, &wire::CatalogProblem::name);
-            if (problem == member.catalog_problems.end()) continue;
-            co_return fail(Code::unavailable, "the catalog says so now, but target " + target + " has not applied it: " + problem->reason +
-                "; it goes on trying, see: millrace cluster show");
+            MILLRACE_CO_TRY_ASSIGN(const bool is_there, judge(target, member));
+            if (!is_there) waiting_for = target;
         }
-        if (waiting_for.empty()) co_return Result<void>{};
-        if (steady_now() >= deadline) {
-            co_return fail(Code::unavailable, "the catalog says so now, but target " + waiting_for +
-                " has not said in time that it has applied it; it may do so later, see: millrace cluster show");
-        }
+        if (waiting_for.empty() || steady_now() >= deadline) co_return waiting_for;
         co_await wait_for_change(deadline);
     }
+}
+
+// Every online target speaks of this catalog, and of no problem with the entry.
+Task<Result<void>> ProxyCore::wait_until_applied(std::string entry, Duration patience) {
+    const std::uint64_t version = catalog_.wire().version;
+    const JudgeOfTarget judge = [&](const std::string& target, const Member& member) -> Result<bool> {
+        if (std::min(member.catalog_version, member.transforms_of_catalog) < version) return false;
+        const auto problem = std::ranges::find(member.catalog_problems, entry, &wire::CatalogProblem::name);
+        if (problem == member.catalog_problems.end()) return true;
+        return fail(Code::unavailable, "the catalog says so now, but target " + target + " has not applied it: " + problem->reason +
+            "; it goes on trying, see: millrace cluster show");
+    };
+    MILLRACE_CO_TRY_ASSIGN(const std::string late, co_await wait_for_targets(judge, steady_now() + patience));
+    if (late.empty()) co_return Result<void>{};
+    co_return fail(Code::unavailable, "the catalog says so now, but target " + late +
+        " has not said in time that it has applied it; it may do so later, see: millrace cluster show");
 }
 
 Task<Result<void>> ProxyCore::create_bucket(std::string name, std::uint64_t small_object_bytes_max) {
@@ -95,23 +99,15 @@ Task<Result<void>> ProxyCore::destroy_bucket(std::string name) {
 // Every online target speaks of this catalog and runs the transform; the reason of the first that says why it cannot.
 Task<Result<void>> ProxyCore::wait_until_running(const std::string& transform, Duration patience) {
     const std::uint64_t version = catalog_.wire().version;
-    const Instant deadline = steady_now() + patience;
-    for (;;) {
-        std::string waiting_for;
-        for (const auto& [target, member] : membership_.members()) {
-            if (!member.online) continue;
-            const auto report = std::ranges::find(member.transforms, transform, &wire::TransformReport::name);
-            const bool current = member.transforms_of_catalog >= version && report != member.transforms.end();
-            if (current && report->state == "running") continue;
-            if (current && !report->reason.empty()) co_return fail(Code::rejected, "target " + target + ": " + report->reason);
-            waiting_for = target;
-        }
-        if (waiting_for.empty()) {
-            co_return co_await wait_until_applied(transform, kCatalogPatience);  // what was found out meanwhile: the image that it runs
-        }
-        if (steady_now() >= deadline) co_return fail(Code::rejected, "target " + waiting_for + " did not get it running in time");
-        co_await wait_for_change(deadline);
-    }
+    const JudgeOfTarget judge = [&](const std::string& target, const Member& member) -> Result<bool> {
+        const auto report = std::ranges::find(member.transforms, transform, &wire::TransformReport::name);
+        if (member.transforms_of_catalog < version || report == member.transforms.end()) return false;
+        if (report->state != "running" && !report->reason.empty()) return fail(Code::rejected, "target " + target + ": " + report->reason);
+        return report->state == "running";
+    };
+    MILLRACE_CO_TRY_ASSIGN(const std::string late, co_await wait_for_targets(judge, steady_now() + patience));
+    if (!late.empty()) co_return fail(Code::rejected, "target " + late + " did not get it running in time");
+    co_return co_await wait_until_applied(transform, kCatalogPatience);  // what was found out meanwhile: the image that it runs
 }
 
 Task<Result<void>> ProxyCore::add_transform(std::string name, std::string spec_json, Duration init_timeout) {
@@ -175,23 +171,15 @@ Task<Result<void>> ProxyCore::restart_transform(std::string name, std::optional<
 // Every online target speaks of this catalog and has nothing of the transform running any more.
 Task<Result<void>> ProxyCore::wait_until_stopped(std::string transform, Duration patience) {
     const std::uint64_t version = catalog_.wire().version;
-    const Instant deadline = steady_now() + patience;
-    const auto runs = [&](const auto& item) {
-        const Member& member = item.second;
-        if (!member.online) return false;
-        if (member.transforms_of_catalog < version) return true;
+    const JudgeOfTarget judge = [&](const std::string&, const Member& member) -> Result<bool> {
+        if (member.transforms_of_catalog < version) return false;
         const auto report = std::ranges::find(member.transforms, transform, &wire::TransformReport::name);
-        return report != member.transforms.end() && report->state != "stopped";
+        return report == member.transforms.end() || report->state == "stopped";
     };
-    for (;;) {
-        const auto running = std::ranges::find_if(membership_.members(), runs);
-        if (running == membership_.members().end()) co_return Result<void>{};
-        if (steady_now() >= deadline) {
-            co_return fail(Code::unavailable, "transform '" + transform + "' is to stop, but target " + running->first +
-                " has not said in time that nothing of it runs any more; it may do so later");
-        }
-        co_await wait_for_change(deadline);
-    }
+    MILLRACE_CO_TRY_ASSIGN(const std::string late, co_await wait_for_targets(judge, steady_now() + patience));
+    if (late.empty()) co_return Result<void>{};
+    co_return fail(Code::unavailable, "transform '" + transform + "' is to stop, but target " + late +
+        " has not said in time that nothing of it runs any more; it may do so later");
 }
 
 }  // namespace millrace::scheduler

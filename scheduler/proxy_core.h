@@ -3,6 +3,7 @@
 //
 // Control loop only. Commits block that loop for about a millisecond: they are few, and everything after them relies on them.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -130,6 +131,10 @@ private:
     void send_to(const std::string& route, const wire::Message& message);
     void pulse();
     bool sealed() const { return !catalog_.wire().buckets.empty(); }
+    // Whether a target is as it should be. An error ends the wait.
+    using JudgeOfTarget = std::function<Result<bool>(const std::string& target, const Member& member)>;
+    // Until every online target is; the name of one that was not at the deadline, or empty.
+    Task<Result<std::string>> wait_for_targets(JudgeOfTarget judge, Instant deadline);
     // The entry of the catalog as it is now.
     Task<Result<void>> wait_until_applied(std::string entry, Duration patience);
     Task<Result<void>> wait_until_stopped(std::string transform, Duration patience);
