@@ -66,8 +66,6 @@ void ClusterView::set_refused(std::string reason) {
     joined_ = false;
 }
 
-bool ClusterView::joined() const { return joined_; }
-
 Result<void> ClusterView::may_change() const {
     if (!is_refused_) return {};
     const std::lock_guard lock(mutex_);

@@ -28,10 +28,9 @@ public:
     // Where the proxy that this target belongs to serves HTTP; Code::unavailable until it is known.
     void set_proxy(http::Endpoint endpoint);
     Result<http::Endpoint> proxy() const;
-    // How this process stands with its proxy. joined() stays true while the proxy is merely silent.
+    // How this process stands with its proxy. It stays joined while the proxy is merely silent.
     void set_joined();
     void set_refused(std::string reason);
-    bool joined() const;
     // Code::unavailable while the proxy refuses this process: what it stored would be lost with the wrong folder.
     Result<void> may_change() const;
     // Of a job; Code::unavailable also before it has joined: it may be the wrong folder.
