@@ -14,7 +14,6 @@ namespace {
 
 // From about here on a file costs less than the database's log, checksums and flushes.
 constexpr std::uint64_t kSmallObjectDefault = 16 << 10;
-constexpr std::size_t kBodyMax = 1 << 20;
 
 Result<std::uint64_t> small_object_max(const ActionMessage& message) {
     const Fields fields(message.value);

@@ -9,7 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kBodyMax = 1 << 20;
 
 Error unknown_job(const JobFilter& filter) {
     const std::string what = filter.id.empty() ? "of kind '" + filter.kind + "'" : filter.id;

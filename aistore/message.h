@@ -10,6 +10,8 @@
 
 namespace millrace::aistore {
 
+inline constexpr std::size_t kBodyMax = 1 << 20;
+
 // A member that is absent or null reads as the empty text, false or 0; one of another type is an error that names it.
 class Fields {
 public:

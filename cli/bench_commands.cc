@@ -33,7 +33,7 @@ struct Place {
     std::string prefix;
 };
 
-Result<Place> place_of(const std::string& uri) {
+Result<Place> bench_place(const std::string& uri) {
     MILLRACE_TRY_ASSIGN(ObjectUri parsed, parse_object_uri(uri));
     return Place{std::move(parsed.bucket), std::move(parsed.object)};
 }
@@ -194,7 +194,7 @@ Result<std::string> ensure_preset(Session& session, const std::string& preset) {
 }
 
 Result<json> job_of(Session& session, const BenchJob& verb) {
-    MILLRACE_TRY_ASSIGN(const Place source, place_of(verb.source));
+    MILLRACE_TRY_ASSIGN(const Place source, bench_place(verb.source));
     json job{{"source", "ais://" + source.bucket}, {"destination", verb.destination}};
     if (!source.prefix.empty()) job["prefix"] = source.prefix;
     if (verb.num_workers > 0) job["num_workers"] = verb.num_workers;
@@ -214,7 +214,7 @@ Result<json> job_of(Session& session, const BenchJob& verb) {
 
 int run(Context& context, const BenchLoad& verb) {
     const std::string what = "bench " + verb.operation;
-    const auto place = place_of(verb.bucket);
+    const auto place = bench_place(verb.bucket);
     if (!place) return context.fail(what, place.error());
     const auto options = load_options(verb);
     if (!options) return context.fail(what, options.error());

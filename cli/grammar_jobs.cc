@@ -8,7 +8,7 @@ CLI::Option* flag(CLI::App* command, const char* group, const char* word, Value&
     return command->add_option(word, value, text)->type_name(type)->group(group);
 }
 
-void add_selection(CLI::App* command, JobSubmit& to) {
+void add_selection_options(CLI::App* command, JobSubmit& to) {
     constexpr const char* kWhich = "Which objects (default: all)";
     flag(command, kWhich, "--prefix", to.prefix, "TEXT", "Objects whose names begin so");
     flag(command, kWhich, "--list", to.lists, "A,B,C", "These objects; may be repeated")->allow_extra_args(false);
@@ -28,7 +28,7 @@ void add_names(CLI::App* command, JobSubmit& to) {
     if (to.operation.empty()) flag(command, kResults, "--args", to.arguments, "TEXT", "Arguments for the transform");
 }
 
-void add_policies(CLI::App* command, JobSubmit& to) {
+void add_policy_options(CLI::App* command, JobSubmit& to) {
     constexpr const char* kHow = "How";
     flag(command, kHow, "--num-workers", to.num_workers, "N", "Objects at once on each target; 0: as many as go well");
     flag(command, kHow, "--dry-run", to.dry_run, "[=run|plan]", "run: do it, but change nothing; plan: count and check only")
@@ -59,9 +59,9 @@ void Grammar::add_job_submit(CLI::App* job, const std::string& name, const std::
     }
     submit.app->add_option("SRC", to.source, "ais://BUCKET[/PREFIX]")->required();
     submit.app->add_option("DST", to.destination, "ais://BUCKET")->required();
-    add_selection(submit.app, to);
+    add_selection_options(submit.app, to);
     add_names(submit.app, to);
-    add_policies(submit.app, to);
+    add_policy_options(submit.app, to);
     add_waiting(submit.app, to);
 }
 
@@ -84,8 +84,8 @@ void Grammar::add_copy_and_remove() {
     CLI::Option* recursive =
         remove.app->add_flag("-r,--recursive", remove.verb->recursive, "All objects that are selected, by one job; the flags below are for it");
     const std::size_t before = remove.app->get_options().size();
-    add_selection(remove.app, remove.verb->job);
-    add_policies(remove.app, remove.verb->job);
+    add_selection_options(remove.app, remove.verb->job);
+    add_policy_options(remove.app, remove.verb->job);
     add_waiting(remove.app, remove.verb->job);
     const std::vector<CLI::Option*> options = remove.app->get_options();
     for (std::size_t i = before; i < options.size(); ++i) options[i]->needs(recursive);

@@ -15,12 +15,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kTriesMax = 3;
-constexpr milliseconds kFirstPause{200};
+constexpr int kSubmitTriesMax = 3;
+constexpr milliseconds kSubmitFirstPause{200};
 
 // With its key a submit may be sent again when the answer got lost: it stays one job.
 Task<Result<http::Reply>> submit(Session& session, std::string body, std::string key) {
-    Duration pause = kFirstPause;
+    Duration pause = kSubmitFirstPause;
     for (int tried = 1;; ++tried) {
         Call call;
         call.method = "POST";
@@ -28,7 +28,7 @@ Task<Result<http::Reply>> submit(Session& session, std::string body, std::string
         call.headers = {{"Content-Type", "application/json"}, {"Idempotency-Key", key}};
         call.body = text_body(body);
         auto reply = co_await session.fetch(std::move(call));
-        if (reply || !retryable(reply.error().code) || tried == kTriesMax) co_return reply;
+        if (reply || !retryable(reply.error().code) || tried == kSubmitTriesMax) co_return reply;
         co_await sleep_for(pause);
         pause *= 2;
     }

@@ -5,9 +5,8 @@
 namespace millrace::cli {
 namespace {
 
-constexpr auto kSilenceMax = std::chrono::minutes(15);
 constexpr auto kTransformTimeMax = std::chrono::hours(24);  // a transform may be silent for long
-constexpr milliseconds kFirstPause{250};
+constexpr milliseconds kFetchFirstPause{250};
 constexpr milliseconds kPauseMax{4000};
 constexpr int kVainTriesMax = 10;  // half a minute
 
@@ -22,7 +21,7 @@ ObjectFetch::ObjectFetch(Session& session, Call call, bool may_continue, Sink& s
       silence_(may_continue ? Duration(kSilenceMax) : Duration(kTransformTimeMax)) {}
 
 Task<Result<std::uint64_t>> ObjectFetch::run() {
-    Duration pause = kFirstPause;
+    Duration pause = kFetchFirstPause;
     for (int vain_tries = 0;;) {
         const std::uint64_t before = moved_;
         const auto fetched = co_await fetch_rest();
@@ -30,7 +29,7 @@ Task<Result<std::uint64_t>> ObjectFetch::run() {
         if (fetched.error().is_final || !may_continue_ || tag_.empty()) co_return fetched.error().error;
         if (moved_ > before) {
             vain_tries = 0;
-            pause = kFirstPause;
+            pause = kFetchFirstPause;
         }
         if (++vain_tries > kVainTriesMax) co_return fetched.error().error;
         co_await sleep_for(pause);

@@ -8,6 +8,9 @@
 
 namespace millrace::cli {
 
+// How long the other side may take nothing, or give nothing.
+inline constexpr auto kSilenceMax = std::chrono::minutes(15);
+
 // Copies share it. The session's executor only.
 class Silence {
 public:

@@ -9,10 +9,9 @@
 namespace millrace::cli {
 namespace {
 
-constexpr int kTriesMax = 5;
-constexpr milliseconds kFirstPause{100};
+constexpr int kUploadTriesMax = 5;
+constexpr milliseconds kUploadFirstPause{100};
 
-constexpr auto kSilenceMax = std::chrono::minutes(15);
 
 // Long enough for a slow network, short enough that a hung target is noticed.
 Duration time_max(const LocalBody& body) {
@@ -92,7 +91,7 @@ Task<Result<void>> Uploader::put_once(const std::string& name, const LocalBody& 
 }
 
 Task<Result<void>> Uploader::put(std::string name, LocalBody body) {
-    Duration pause = kFirstPause;
+    Duration pause = kUploadFirstPause;
     TargetId owner;
     for (int tried = 1;; ++tried) {
         Result<void> done = co_await put_once(name, body, owner);
@@ -100,7 +99,7 @@ Task<Result<void>> Uploader::put(std::string name, LocalBody body) {
             given_up_.erase(owner);
             co_return done;
         }
-        const bool last = tried == kTriesMax || given_up_.contains(owner);
+        const bool last = tried == kUploadTriesMax || given_up_.contains(owner);
         if (last && retryable(done.error().code)) given_up_.insert(owner);
         if (last || !may_pass(done.error())) co_return done;
         co_await sleep_for(pause);

@@ -1,6 +1,5 @@
 #include "core/task.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -14,7 +13,6 @@
 
 namespace millrace {
 namespace asio = boost::asio;
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 Event::Event(Executor executor) : executor_(std::move(executor)) {}
 

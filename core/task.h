@@ -3,9 +3,11 @@
 // A task runs on one executor from start to end. Keep every argument beside a co_await a name or a call.
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <list>
 
 #include "core/clock.h"
@@ -15,6 +17,11 @@ namespace millrace {
 using Executor = boost::asio::any_io_executor;
 template <class T>
 using Task = boost::asio::awaitable<T>;
+// For an operation of Asio's: its error comes back as a value.
+inline constexpr auto use_tuple = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+// Of a wait that is repeated until its event is there.
+inline constexpr Duration kWaitStep = std::chrono::minutes(1);
 
 // An event that stays set until cleared. One executor (one thread) only.
 class Event {

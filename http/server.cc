@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -177,7 +176,6 @@ Task<void> Lane::accept(Descriptor socket, std::vector<std::shared_ptr<Lane>> la
     (void)socket.release();
     const auto place = listeners_.insert(listeners_.end(), &listener);
     std::size_t next = 0;
-    constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
     while (!stopping_) {
         const auto [waited] = co_await listener.async_wait(asio::posix::stream_descriptor::wait_read, use_tuple);
         if (stopping_) break;

@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -23,7 +22,6 @@ using boost::system::error_code;
 namespace {
 const auto& kWebSocketErrors = error_code(websocket::error::closed).category();
 const auto& kHttpErrors = error_code(http_error::end_of_stream).category();
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kWriteBufferBytes = 64 * 1024;  // what is masked and written at once
 
 class Socket : public asio::generic::stream_protocol::socket {

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
@@ -25,8 +24,7 @@ namespace millrace::runtime {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
-constexpr Duration kTermGrace = std::chrono::seconds(2);
+constexpr Duration kServerTermGrace = std::chrono::seconds(2);
 constexpr Duration kSessionKillTimeMax = std::chrono::seconds(2);
 
 // A loopback port that was free just now. Should somebody take it first, the server dies and the next life gets another.
@@ -65,7 +63,7 @@ Task<void> ChildServer::stop() {
     ask_to_stop();
     if (child_ && !has_exited()) {
         child_->signal_group(SIGTERM);
-        (void)co_await exited_.wait_until(steady_now() + kTermGrace);
+        (void)co_await exited_.wait_until(steady_now() + kServerTermGrace);
         while (!has_exited()) {
             child_->signal_group(SIGKILL);
             (void)co_await exited_.wait_until(steady_now() + std::chrono::seconds(1));

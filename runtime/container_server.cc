@@ -21,7 +21,7 @@
 namespace millrace::runtime {
 namespace {
 
-constexpr Duration kTermGrace = std::chrono::seconds(1);
+constexpr Duration kContainerTermGrace = std::chrono::seconds(1);
 constexpr Duration kVerdictTimeMax = std::chrono::seconds(5);   // for the engine to say how it ended
 constexpr Duration kVerdictPause = std::chrono::milliseconds(20);
 constexpr Duration kLastWordsTimeMax = std::chrono::milliseconds(500);
@@ -296,7 +296,7 @@ Task<void> ContainerServer::stop() {
     if (!id_.empty()) {
         if (pid_ != 0 && !has_exited()) {
             (void)::syscall(SYS_pidfd_send_signal, pidfd_.native_handle(), SIGTERM, nullptr, 0);
-            (void)co_await exited_.wait_until(steady_now() + kTermGrace);
+            (void)co_await exited_.wait_until(steady_now() + kContainerTermGrace);
             if (!has_exited()) (void)::syscall(SYS_pidfd_send_signal, pidfd_.native_handle(), SIGKILL, nullptr, 0);
         }
         if (const auto removed = co_await remove_container(*engine_, id_); !removed) {

@@ -15,7 +15,7 @@ constexpr Duration kLong = std::chrono::seconds(60);
 constexpr Duration kStumbleTimeMax = std::chrono::seconds(1);
 constexpr Duration kStumblePause = std::chrono::milliseconds(20);
 constexpr std::size_t kReplyBytesMax = 8 << 20;
-constexpr std::size_t kErrorBytesMax = 64 * 1024;
+constexpr std::size_t kEngineErrorBytesMax = 64 * 1024;
 constexpr std::size_t kLineBytesMax = 64 * 1024;
 
 std::string container_path(std::string_view id, std::string_view rest) { return "/containers/" + percent_encode(id) + std::string(rest); }
@@ -110,7 +110,7 @@ Task<Result<std::unique_ptr<http::Exchange>>> Engine::open(Call call) {
     if (!exchange) co_return exchange.error().during(call.doing);
     http::Exchange& reply = **exchange;
     if (reply.status < 400) co_return std::move(*exchange);
-    const Result<std::string> text = co_await reply.read_all(kErrorBytesMax);
+    const Result<std::string> text = co_await reply.read_all(kEngineErrorBytesMax);
     if (!text) co_return text.error().during(call.doing);
     co_return engine_json::error(reply.status, *text).during(call.doing);
 }

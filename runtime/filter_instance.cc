@@ -14,9 +14,8 @@ namespace {
 constexpr std::size_t kLogBytesMax = 64 * 1024;
 constexpr Duration kRetryMin = std::chrono::milliseconds(100);
 constexpr Duration kRetryMax = std::chrono::seconds(10);
-constexpr Duration kTermGrace = std::chrono::seconds(1);         // from SIGTERM to SIGKILL
 constexpr Duration kIdlePause = std::chrono::seconds(1);
-constexpr Duration kEndTimeMax = std::chrono::seconds(5);
+constexpr Duration kInstanceEndTimeMax = std::chrono::seconds(5);
 
 // The value of a variable, which is taken out; empty when there is none.
 std::string take(std::vector<std::string>& environment, const std::string& name) {
@@ -70,12 +69,12 @@ Task<void> FilterInstance::stop() {
     co_await tasks_.join();
     launchers_.clear();
     const MarkFilter of_this_filter = [this](Mark mark) { return processes_.marks.is_instances(mark); };
-    if (!co_await end_marked(of_this_filter, kEndTimeMax)) log::error("processes of a filter do not end", {{"transform", spec_.name}});
+    if (!co_await end_marked(of_this_filter, kInstanceEndTimeMax)) log::error("processes of a filter do not end", {{"transform", spec_.name}});
     remove_folder(environment_.folder);
 }
 
 Task<void> FilterInstance::kill_late() {
-    if (!co_await runs_ended_.wait_until(steady_now() + kTermGrace)) processes_.children.close(SIGKILL);
+    if (!co_await runs_ended_.wait_until(steady_now() + kFilterTermGrace)) processes_.children.close(SIGKILL);
 }
 
 // What runs have left behind ends when no run has been on for a moment.
@@ -87,7 +86,7 @@ Task<void> FilterInstance::end_stragglers() {
         const bool is_idle = runs == ended && runs == std::exchange(runs_before, runs);
         const std::set<Mark> left = is_idle ? processes_.stragglers.take_all() : std::set<Mark>();
         const MarkFilter of_these = [&left](Mark mark) { return left.contains(mark); };
-        if (!left.empty()) (void)co_await end_marked(of_these, kEndTimeMax);
+        if (!left.empty()) (void)co_await end_marked(of_these, kInstanceEndTimeMax);
         if (is_idle) reap_orphans();
     }
 }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -22,14 +21,12 @@ namespace millrace::runtime {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPipeBytes = 64 * 1024;                // what a pipe holds by default
 constexpr std::uint64_t kLargeObjectBytes = 1024 * 1024;     // from here on larger pipes and chunks pay
 constexpr std::size_t kVariableBytesMax = 128 * 1024 - 64;   // the kernel's bound on one argument or variable
 constexpr Duration kHeldOutputGrace = std::chrono::seconds(1);
-constexpr Duration kTermGrace = std::chrono::seconds(1);      // from SIGTERM to SIGKILL
-constexpr Duration kEndPause = std::chrono::milliseconds(5);
-constexpr Duration kEndTimeMax = std::chrono::seconds(3);
+constexpr Duration kRunEndPause = std::chrono::milliseconds(5);
+constexpr Duration kRunEndTimeMax = std::chrono::seconds(3);
 constexpr std::size_t kStragglersMax = 32;
 
 Result<void> watch(asio::posix::stream_descriptor& descriptor, Fd end) {
@@ -169,7 +166,7 @@ Task<void> FilterRun::supervise() {
         if (cause_ && !killed_) end_child();
         if (exit_ && (collected_ || cause_)) co_return;
         wake_.clear();
-        Instant until = cause_ ? steady_now() + kTermGrace : object_.due();
+        Instant until = cause_ ? steady_now() + kFilterTermGrace : object_.due();
         if (exit_ && !cause_) until = std::min(until, held_output_since() + kHeldOutputGrace);
         (void)co_await wake_.wait_until(until);
     }
@@ -313,7 +310,7 @@ void FilterRun::end_child() {
         if (!exit_) child_->signal_group(SIGTERM);
         if (!exit_) child_->signal_group(SIGCONT);
     }
-    if (now < asked_at_ + kTermGrace) return;
+    if (now < asked_at_ + kFilterTermGrace) return;
     killed_ = true;
     if (!exit_) child_->signal_group(SIGKILL);
 }
@@ -321,17 +318,17 @@ void FilterRun::end_child() {
 // What still runs of it. After a run that ended by itself, in a session of its own, it may be of use to other runs.
 Task<void> FilterRun::end_rest(pid_t session) {
     if (is_ended()) {
-        const Instant until = exited_at_ + kTermGrace;
-        while (steady_now() < until && lives_in_group(mark_, session)) co_await sleep_for(kEndPause);
+        const Instant until = exited_at_ + kFilterTermGrace;
+        while (steady_now() < until && lives_in_group(mark_, session)) co_await sleep_for(kRunEndPause);
         const MarkFilter of_this_run = [run = mark_](Mark mark) { return run != 0 && mark == run; };
-        folder_is_shared_ = !co_await end_marked(of_this_run, kEndTimeMax);
+        folder_is_shared_ = !co_await end_marked(of_this_run, kRunEndTimeMax);
     } else {
-        folder_is_shared_ = has_orphans(mark_) && co_await end_marked_in_session(mark_, session, kEndTimeMax);
+        folder_is_shared_ = has_orphans(mark_) && co_await end_marked_in_session(mark_, session, kRunEndTimeMax);
     }
     if (!folder_is_shared_ || processes_.stragglers.add(mark_) <= kStragglersMax || processes_.stragglers.prune() <= kStragglersMax) co_return;
     // So many are no service for others.
     const MarkFilter of_any = [runs = processes_.stragglers.take_all()](Mark mark) { return runs.contains(mark); };
-    (void)co_await end_marked(of_any, kEndTimeMax);
+    (void)co_await end_marked(of_any, kRunEndTimeMax);
 }
 
 // The last words of a child that has ended: they are in the pipe already.

@@ -15,6 +15,8 @@
 
 namespace millrace::runtime {
 
+inline constexpr Duration kFilterTermGrace = std::chrono::seconds(1);  // from SIGTERM to SIGKILL
+
 // What every run of a filter shares.
 struct FilterProgram {
     std::string file;

@@ -13,7 +13,7 @@ namespace {
 constexpr int kRoundsMin = 2;
 constexpr int kRoundsMax = 4;
 constexpr Duration kEnough = std::chrono::milliseconds(100);   // a filter that takes long is not measured as often
-constexpr Duration kProbeTimeMax = std::chrono::seconds(5);
+constexpr Duration kTrialTimeMax = std::chrono::seconds(5);
 constexpr double kGainMin = 0.9;                               // a forked run takes at most this part of a spawned one
 constexpr std::uint64_t kOutputBytesMax = 64 << 20;
 
@@ -51,7 +51,7 @@ struct Specimen {
 constexpr std::array<Specimen, 2> kSpecimens{{{"millrace-trial", "trial/first", "", ""}, {"millrace-trial-2", "second.txt", "trial=2", "of a trial\n"}}};
 
 Task<Result<Probe>> probe(const TransformSpec& spec, const FilterProgram& program, const Specimen& specimen, FilterLauncher& launcher) {
-    const ObjectRun object{.bucket = specimen.bucket, .name = specimen.name, .args = specimen.args, .deadline = steady_now() + kProbeTimeMax};
+    const ObjectRun object{.bucket = specimen.bucket, .name = specimen.name, .args = specimen.args, .deadline = steady_now() + kTrialTimeMax};
     MemorySource source(specimen.content);
     DigestSink sink;
     const Instant begun = steady_now();

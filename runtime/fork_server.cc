@@ -25,7 +25,7 @@ static_assert(kObjectVariables == millrace_object_variables);
 
 Error unsuitable(const std::string& why) { return fail(Code::unavailable, why); }
 
-std::string text_of(std::uint32_t verdict) {
+std::string text_of_verdict(std::uint32_t verdict) {
     switch (verdict) {
         case millrace_has_threads: return "it starts threads before main";
         case millrace_has_descriptors: return "it opens files before main";
@@ -121,7 +121,7 @@ Task<Result<void>> ForkServer::hear_hello() {
     const ssize_t bytes = co_await read_by(control_.get(), &hello, sizeof hello, executor_, steady_now() + kLoadTimeMax);
     if (bytes < 0) co_return unsuitable("it does not wait before main");
     if (bytes != sizeof hello || hello.version != millrace_fork_version) co_return unsuitable("it ends before main, or does not use glibc's");
-    if (hello.verdict != millrace_can_fork) co_return unsuitable(text_of(hello.verdict));
+    if (hello.verdict != millrace_can_fork) co_return unsuitable(text_of_verdict(hello.verdict));
     if (has_bytes(output_.get())) co_return unsuitable("it writes before main");
     co_return Result<void>{};
 }

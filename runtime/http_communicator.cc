@@ -13,8 +13,7 @@
 namespace millrace::runtime {
 namespace {
 
-constexpr Duration kDeathNewsMax = std::chrono::milliseconds(250);
-constexpr std::size_t kErrorBytesMax = 400;
+constexpr std::size_t kReplyErrorBytesMax = 400;
 constexpr std::size_t kSmallReplyBytes = 64 * 1024;
 constexpr Duration kRetryPauseMin = std::chrono::milliseconds(100);
 constexpr Duration kRetryPauseMax = std::chrono::seconds(2);
@@ -111,11 +110,6 @@ private:
         co_return result;
     }
 
-    static Task<bool> is_cancelled() {
-        const auto state = co_await asio::this_coro::cancellation_state;
-        co_return state.cancelled() != asio::cancellation_type::none;
-    }
-
     // Who cannot ask this target for the object is given it.
     bool pulls() const { return spec_.communication == spec::Communication::hpull && object_.is_stored; }
     bool sends_body() const { return !pulls() && object_.file_path.empty(); }
@@ -187,10 +181,10 @@ private:
 
     // What arrives of an error text is enough: a break in it changes nothing.
     static Task<std::string> beginning(http::Exchange& exchange) {
-        std::array<std::byte, kErrorBytesMax> buffer;
+        std::array<std::byte, kReplyErrorBytesMax> buffer;
         std::string text;
-        while (text.size() < kErrorBytesMax) {
-            const std::span<std::byte> room = std::span<std::byte>(buffer).first(kErrorBytesMax - text.size());
+        while (text.size() < kReplyErrorBytesMax) {
+            const std::span<std::byte> room = std::span<std::byte>(buffer).first(kReplyErrorBytesMax - text.size());
             const auto count = co_await exchange.read(room);
             if (!count.has_value() || *count == 0) break;
             text.append(reinterpret_cast<const char*>(buffer.data()), *count);

@@ -26,7 +26,7 @@ namespace millrace::runtime {
 namespace {
 
 constexpr std::size_t kMountedMax = 1000;    // entries of a folder that cannot be moved
-constexpr std::size_t kWaitingMax = 10'000;  // folders; who brings one more removes it
+constexpr std::size_t kFoldersWaitingMax = 10'000;  // folders; who brings one more removes it
 
 Error obstacle(const std::string& path, int error) { return errno_error("cannot remove " + path, error); }
 
@@ -139,7 +139,7 @@ public:
     // False when too many wait.
     bool add(std::string path) {
         const std::lock_guard lock(mutex_);
-        if (stopped_ || waiting_.size() >= kWaitingMax) return false;
+        if (stopped_ || waiting_.size() >= kFoldersWaitingMax) return false;
         waiting_.push_back(std::move(path));
         if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
         changed_.notify_all();

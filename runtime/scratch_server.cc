@@ -9,7 +9,7 @@
 
 namespace millrace::runtime {
 namespace {
-constexpr std::size_t kWaitingMax = 1024;
+constexpr std::size_t kScratchWaitingMax = 1024;
 constexpr Duration kIdleTimeMax = std::chrono::seconds(30);
 }  // namespace
 
@@ -64,7 +64,7 @@ Task<void> ScratchServer::grant(std::shared_ptr<Wish> wish) {
 }
 
 Task<Result<ScratchServer::Turn>> ScratchServer::take_turn(const Wish& wish) {
-    if (taken_ && waiting_.size() >= kWaitingMax) co_return fail(Code::overloaded, "too many objects wait to be tried alone");
+    if (taken_ && waiting_.size() >= kScratchWaitingMax) co_return fail(Code::overloaded, "too many objects wait to be tried alone");
     if (!co_await wait_turn()) co_return fail(Code::unavailable, "no turn to be tried alone within the init_timeout");
     Turn turn(shared_from_this());
     if (stopping_.is_set()) co_return fail(Code::unavailable, "stopped");

@@ -5,7 +5,6 @@
 namespace millrace::runtime {
 namespace {
 constexpr Duration kVerdictTimeMax = std::chrono::seconds(8);
-constexpr Duration kDeathNewsMax = milliseconds(250);  // where nothing tells that it is about to end
 }
 
 void ServerFacts::set_dying() {

@@ -13,6 +13,9 @@
 
 namespace millrace::runtime {
 
+// How long the news of a death may take, where nothing tells that it is about to come.
+inline constexpr Duration kDeathNewsMax = milliseconds(250);
+
 class ServerFacts {
 public:
     explicit ServerFacts(http::Endpoint at, http::OpenSocket opener = {}) : endpoint(std::move(at)), open_socket(std::move(opener)) {}

@@ -27,11 +27,6 @@ std::string tail_of(const std::string& text, std::size_t bytes_max) {
     return tail.text();
 }
 
-Task<bool> is_cancelled() {
-    const auto state = co_await asio::this_coro::cancellation_state;
-    co_return state.cancelled() != asio::cancellation_type::none;
-}
-
 // Whoever is cancelled still has to leave what it used in order, with waits that must not throw.
 Task<RunResult> in_order(Task<RunResult> run) {
     const bool throws = co_await asio::this_coro::throw_if_cancelled();

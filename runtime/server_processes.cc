@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t kMembersMax = 256;
 constexpr unsigned kExitingFlag = 0x4;  // PF_EXITING of the kernel
-constexpr Duration kEndTimeMax = std::chrono::seconds(2);
-constexpr Duration kEndPause = milliseconds(2);
+constexpr Duration kServerEndTimeMax = std::chrono::seconds(2);
+constexpr Duration kServerEndPause = milliseconds(2);
 
 struct TaskState {
     char state = '?';
@@ -143,7 +143,7 @@ std::uint64_t ServerProcesses::broken_off() {
 }
 
 Task<std::optional<std::string>> ServerProcesses::broke_off_since(std::uint64_t before) {
-    const Instant until = steady_now() + kEndTimeMax;
+    const Instant until = steady_now() + kServerEndTimeMax;
     for (;;) {
         {
             const std::lock_guard lock(mutex_);
@@ -153,7 +153,7 @@ Task<std::optional<std::string>> ServerProcesses::broke_off_since(std::uint64_t 
             if (broken_off_ > before) co_return how_;
             if (is_settled || members_.empty() || steady_now() >= until) co_return std::nullopt;
         }
-        co_await sleep_for(kEndPause);
+        co_await sleep_for(kServerEndPause);
     }
 }
 

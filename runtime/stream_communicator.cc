@@ -9,7 +9,7 @@ namespace millrace::runtime {
 namespace asio = boost::asio;
 namespace {
 constexpr std::uint32_t kObjectsMax = 64;
-constexpr Duration kConnectTimeMax = std::chrono::seconds(5);
+constexpr Duration kOpenTimeMax = std::chrono::seconds(5);
 }  // namespace
 
 std::uint32_t stream_objects_max(const TransformSpec& spec) {
@@ -57,7 +57,7 @@ Task<void> StreamCommunicator::wait_connected(Instant deadline) {
 Task<void> StreamCommunicator::connect() {
     co_await asio::this_coro::throw_if_cancelled(false);
     if (connection_) co_await connection_->close();
-    auto opened = co_await open_stream(*server_, steady_now() + kConnectTimeMax);
+    auto opened = co_await open_stream(*server_, steady_now() + kOpenTimeMax);
     if (!opened.has_value()) {
         refusal_ = opened.error();
     } else if (!is_closed_) {

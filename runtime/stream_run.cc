@@ -10,8 +10,7 @@ namespace millrace::runtime {
 namespace asio = boost::asio;
 namespace {
 
-constexpr Duration kDeathNewsMax = std::chrono::milliseconds(250);
-constexpr Duration kLookAgain = std::chrono::milliseconds(100);
+constexpr Duration kCancelledPause = std::chrono::milliseconds(100);
 
 using End = StreamObject::End;
 
@@ -68,7 +67,7 @@ Task<void> StreamRun::feed_all() {
         piece = co_await next_piece();
         if (!piece) co_return;
         is_last = stats_.bytes_in == source_.size() || piece->empty();
-        while (!co_await connection_.wait_written(steady_now() + kLookAgain)) {
+        while (!co_await connection_.wait_written(steady_now() + kCancelledPause)) {
             const auto state = co_await asio::this_coro::cancellation_state;
             if (!connection_.is_open() || state.cancelled() != asio::cancellation_type::none) co_return;
         }
@@ -115,7 +114,7 @@ Task<void> StreamRun::receive() {
         } else {
             streamed_->changed.clear();
             // The time of a whole object is watched by the connection.
-            (void)co_await streamed_->changed.wait_until(streamed_->is_whole ? Instant::max() : steady_now() + kLookAgain);
+            (void)co_await streamed_->changed.wait_until(streamed_->is_whole ? Instant::max() : steady_now() + kCancelledPause);
             check_time();
         }
         const auto state = co_await asio::this_coro::cancellation_state;

@@ -2,14 +2,12 @@
 
 #include <poll.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace millrace::runtime {
 namespace asio = boost::asio;
 namespace {
 
-constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 bool is_readable(int fd) {
     pollfd question{fd, POLLIN, 0};

@@ -16,7 +16,6 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kLinksMax = 2;
 constexpr std::size_t kLinkObjectsDefault = 8;
-constexpr Duration kWaitStep = std::chrono::minutes(1);  // a wait that is repeated until its event is there
 
 // The object's name goes without its bucket, unlike over HTTP.
 std::string control_message(const ObjectRun& object, const std::string& pipeline) {

@@ -13,15 +13,8 @@ namespace {
 namespace asio = boost::asio;
 using Piece = http::WebSocket::Piece;
 
-constexpr Duration kDeathNewsMax = std::chrono::milliseconds(250);
 constexpr Duration kFarewellTimeMax = std::chrono::milliseconds(500);
-constexpr Duration kWaitStep = std::chrono::minutes(1);  // a wait that is repeated until its event is there
 constexpr std::size_t kTextBytesMax = 400;
-
-Task<bool> is_cancelled() {
-    const auto state = co_await asio::this_coro::cancellation_state;
-    co_return state.cancelled() != asio::cancellation_type::none;
-}
 
 bool claims_delivery(std::string_view text) {
     return text == "direct put success" || (!text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }));

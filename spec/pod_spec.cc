@@ -107,7 +107,7 @@ Result<void> read_pull_policy(SpecReader& container, TransformSpec& spec) {
     return {};
 }
 
-Result<void> read_container(SpecReader& container, TransformSpec& spec) {
+Result<void> read_pod_container(SpecReader& container, TransformSpec& spec) {
     container.ignore("name");
     MILLRACE_TRY(read_image(container, spec.container));
     MILLRACE_TRY(read_pull_policy(container, spec));
@@ -151,7 +151,7 @@ Result<void> read_pod(SpecReader& pod, bool is_wrapped, TransformSpec& spec) {
     if (!body) return pod.error("spec", "is missing");
     MILLRACE_TRY_ASSIGN(std::vector<SpecReader> containers, body->sections("containers"));
     if (containers.size() != 1) return body->error("containers", "must be exactly one container, not " + std::to_string(containers.size()));
-    MILLRACE_TRY(read_container(containers[0], spec));
+    MILLRACE_TRY(read_pod_container(containers[0], spec));
     MILLRACE_TRY(refuse_affinity(*body));
     warn_of(*body, kPodKeysWithoutMeaning);
     body->warn_unknown();

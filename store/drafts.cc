@@ -22,7 +22,7 @@ namespace millrace::store {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr auto kMeta = state::target_family::meta;
+namespace family = state::target_family;
 constexpr std::string_view kDraftPrefix = "draft/";
 constexpr std::string_view kPiecePrefix = "draft-piece/";
 
@@ -186,7 +186,7 @@ Result<void> Drafts::make_room() {
 
 Result<void> Drafts::save(const Draft& draft) {
     state::Batch batch;
-    batch.put(kMeta, draft_key(draft.name.id), encode(DraftRecord{draft.name.bucket, draft.generation, draft.name.object, draft.touched_ns,
+    batch.put(family::meta, draft_key(draft.name.id), encode(DraftRecord{draft.name.bucket, draft.generation, draft.name.object, draft.touched_ns,
                                                                   draft.mountpath, draft.published_version}));
     return kv_.write(std::move(batch), false);
 }
@@ -196,8 +196,8 @@ Result<void> Drafts::save_piece(const Draft& draft, std::uint32_t number, bool s
     const Piece& piece = draft.pieces.at(number);
     state::Batch batch;
     const std::string key = piece_key(draft.name.id, number);
-    if (piece.recorded) batch.put(kMeta, key, encode(PieceRecord{piece.size, piece.checksum, piece.size_before, draft.touched_ns}));
-    else batch.erase(kMeta, key);
+    if (piece.recorded) batch.put(family::meta, key, encode(PieceRecord{piece.size, piece.checksum, piece.size_before, draft.touched_ns}));
+    else batch.erase(family::meta, key);
     return kv_.write(std::move(batch), sync);
 }
 
@@ -229,8 +229,8 @@ Result<void> Drafts::remove(const std::shared_ptr<Draft>& draft) {
     const std::string pieces = piece_key(draft->name.id, 0);
     const std::string prefix = pieces.substr(0, pieces.size() - 1);
     state::Batch batch;
-    batch.erase(kMeta, draft_key(draft->name.id));
-    batch.erase_range(kMeta, prefix, state::prefix_end(prefix));
+    batch.erase(family::meta, draft_key(draft->name.id));
+    batch.erase_range(family::meta, prefix, state::prefix_end(prefix));
     batch.use_reserve();
     MILLRACE_TRY(kv_.write(std::move(batch), false));
     draft->gone = true;
@@ -273,9 +273,9 @@ void Drafts::finish(Draft& draft, std::uint64_t version) {
     draft.published_version = version;
     draft.touched_ns = clock_->now_ns();
     state::Batch batch;
-    batch.put(kMeta, draft_key(draft.name.id), encode(DraftRecord{draft.name.bucket, draft.generation, draft.name.object, draft.touched_ns,
+    batch.put(family::meta, draft_key(draft.name.id), encode(DraftRecord{draft.name.bucket, draft.generation, draft.name.object, draft.touched_ns,
                                                                   draft.mountpath, version}));
-    for (const auto& [number, piece] : draft.pieces) batch.erase(kMeta, piece_key(draft.name.id, number));
+    for (const auto& [number, piece] : draft.pieces) batch.erase(family::meta, piece_key(draft.name.id, number));
     batch.use_reserve();
     if (const auto written = kv_.write(std::move(batch), false); !written) {
         log::warn("note about a published object could not be written", {{"draft", draft.name.id}, {"error", written.error()}});
@@ -302,7 +302,7 @@ void Drafts::remove_folder(const Draft& draft) const {
 // --- The start ---
 
 Result<void> Drafts::load() {
-    MILLRACE_TRY_ASSIGN(auto clock, state::NodeClock::open(kv_, kMeta, unix_now_ns()));
+    MILLRACE_TRY_ASSIGN(auto clock, state::NodeClock::open(kv_, family::meta, unix_now_ns()));
     clock_.emplace(std::move(clock));
     MILLRACE_TRY(load_drafts());
     MILLRACE_TRY(load_pieces());
@@ -312,13 +312,13 @@ Result<void> Drafts::load() {
 
 Result<void> Drafts::load_drafts() {
     state::Batch damaged;
-    state::Cursor cursor = kv_.cursor(kMeta, state::prefix_end(kDraftPrefix));
+    state::Cursor cursor = kv_.cursor(family::meta, state::prefix_end(kDraftPrefix));
     for (cursor.seek(kDraftPrefix); cursor.valid(); cursor.next()) {
         const std::string id(cursor.key().substr(kDraftPrefix.size()));
         auto record = decode_draft(cursor.value(), "unpublished object '" + id + "'");
         if (!record) {
             log::warn("damaged record gets removed", {{"error", record.error()}});
-            damaged.erase(kMeta, cursor.key());
+            damaged.erase(family::meta, cursor.key());
             continue;
         }
         auto draft = std::make_shared<Draft>();
@@ -336,7 +336,7 @@ Result<void> Drafts::load_drafts() {
 
 Result<void> Drafts::load_pieces() {
     state::Batch useless;
-    state::Cursor cursor = kv_.cursor(kMeta, state::prefix_end(kPiecePrefix));
+    state::Cursor cursor = kv_.cursor(family::meta, state::prefix_end(kPiecePrefix));
     for (cursor.seek(kPiecePrefix); cursor.valid(); cursor.next()) {
         const std::string_view rest = cursor.key().substr(kPiecePrefix.size());
         const std::size_t slash = std::min(rest.find('/'), rest.size());
@@ -345,7 +345,7 @@ Result<void> Drafts::load_pieces() {
         auto record = decode_piece(cursor.value(), "part '" + std::string(rest) + "' of an unpublished object");
         if (!record) log::warn("damaged record gets removed", {{"error", record.error()}});
         if (draft == drafts_.end() || !number || !record) {
-            useless.erase(kMeta, cursor.key());
+            useless.erase(family::meta, cursor.key());
             continue;
         }
         draft->second->pieces[*number] = Piece{.recorded = true, .size = record->size, .checksum = record->checksum, .size_before = record->size_before};

@@ -14,16 +14,16 @@
 namespace millrace::store {
 namespace {
 
-constexpr auto kMeta = state::target_family::meta;
-constexpr std::string_view kPrefix = "pending-file/";
+namespace family = state::target_family;
+constexpr std::string_view kPendingPrefix = "pending-file/";
 constexpr std::size_t kWaitingMany = 1024;   // worth a sync of their own
 constexpr std::size_t kWaitingMax = 65'536;
 // New files that nothing waits for become durable about as soon as the kernel writes them out by itself.
 constexpr std::size_t kUnsettledMany = 16'384;
 constexpr auto kUnsettledTimeMax = std::chrono::seconds(30);
 
-std::string note_key(const FileLocation& location) {
-    return std::string(kPrefix) + location.mountpath + "/" + location.file;
+std::string pending_key(const FileLocation& location) {
+    return std::string(kPendingPrefix) + location.mountpath + "/" + location.file;
 }
 
 }  // namespace
@@ -41,10 +41,10 @@ Durability::~Durability() {
 }
 
 void Durability::remember(state::Batch& batch, const FileLocation& location, std::string_view object_key) {
-    batch.put(kMeta, note_key(location), object_key);
+    batch.put(family::meta, pending_key(location), object_key);
 }
 
-void Durability::forget(state::Batch& batch, const FileLocation& location) { batch.erase(kMeta, note_key(location)); }
+void Durability::forget(state::Batch& batch, const FileLocation& location) { batch.erase(family::meta, pending_key(location)); }
 
 Result<void> Durability::recover() {
     // What the records say now may itself not be durable yet, and an older record may need the file.
@@ -66,9 +66,9 @@ Result<void> Durability::recover() {
 
 Result<std::vector<Durability::Leftover>> Durability::remembered() const {
     std::vector<Leftover> leftovers;
-    state::Cursor cursor = kv_.cursor(kMeta, state::prefix_end(kPrefix));
-    for (cursor.seek(kPrefix); cursor.valid(); cursor.next()) {
-        const std::string_view path = cursor.key().substr(kPrefix.size());
+    state::Cursor cursor = kv_.cursor(family::meta, state::prefix_end(kPendingPrefix));
+    for (cursor.seek(kPendingPrefix); cursor.valid(); cursor.next()) {
+        const std::string_view path = cursor.key().substr(kPendingPrefix.size());
         const std::size_t slash = std::min(path.find('/'), path.size());
         FileLocation location{std::string(path.substr(0, slash)), std::string(path.substr(std::min(slash + 1, path.size())))};
         if (location.empty() || !is_inner_path(location.file)) {

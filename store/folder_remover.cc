@@ -11,10 +11,10 @@ namespace millrace::store {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr auto kMeta = state::target_family::meta;
-constexpr std::string_view kPrefix = "destroying/";
+namespace family = state::target_family;
+constexpr std::string_view kDestroyingPrefix = "destroying/";
 
-std::string mark_key(const std::string& bucket_folder) { return std::string(kPrefix) + bucket_folder; }
+std::string mark_key(const std::string& bucket_folder) { return std::string(kDestroyingPrefix) + bucket_folder; }
 
 Error stopped() { return fail(Code::cancelled, "the target stops"); }
 
@@ -29,12 +29,12 @@ FolderRemover::~FolderRemover() {
     if (thread_.joinable()) thread_.join();
 }
 
-void FolderRemover::mark(state::Batch& batch, const std::string& bucket_folder) { batch.put(kMeta, mark_key(bucket_folder), ""); }
+void FolderRemover::mark(state::Batch& batch, const std::string& bucket_folder) { batch.put(family::meta, mark_key(bucket_folder), ""); }
 
 Result<void> FolderRemover::recover() {
-    state::Cursor cursor = kv_.cursor(kMeta, state::prefix_end(kPrefix));
-    for (cursor.seek(kPrefix); cursor.valid(); cursor.next()) {
-        const std::string folder(cursor.key().substr(kPrefix.size()));
+    state::Cursor cursor = kv_.cursor(family::meta, state::prefix_end(kDestroyingPrefix));
+    for (cursor.seek(kDestroyingPrefix); cursor.valid(); cursor.next()) {
+        const std::string folder(cursor.key().substr(kDestroyingPrefix.size()));
         if (!is_inner_path(folder)) return fail(Code::corrupt, "the store's key '" + std::string(cursor.key()) + "' does not name a folder");
         remove_bucket(folder);
     }
@@ -87,7 +87,7 @@ void FolderRemover::carry_out(const Removal& removal) {
     }
     if (removed && removal.of_bucket) {
         state::Batch batch;
-        batch.erase(kMeta, mark_key(removal.folder));
+        batch.erase(family::meta, mark_key(removal.folder));
         batch.use_reserve();
         removed = kv_.write(std::move(batch), false);
         if (removed) log::info("destroyed bucket's files removed", {{"folder", removal.folder}});

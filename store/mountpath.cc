@@ -19,7 +19,7 @@ namespace millrace::store {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr auto kMeta = state::target_family::meta;
+namespace family = state::target_family;
 constexpr std::string_view kStoreIdKey = "store_id";
 constexpr std::string_view kKnownPrefix = "mountpath/";
 constexpr std::string_view kIdentityHead = "millrace-mountpath 1 ";
@@ -56,11 +56,11 @@ Result<std::optional<Identity>> read_identity(const std::string& folder) {
 }
 
 Result<std::string> store_id(state::Kv& kv) {
-    MILLRACE_TRY_ASSIGN(auto known, kv.get(kMeta, kStoreIdKey));
+    MILLRACE_TRY_ASSIGN(auto known, kv.get(family::meta, kStoreIdKey));
     if (known) return std::move(*known);
     const std::string id = random_id("store-");
     state::Batch batch;
-    batch.put(kMeta, kStoreIdKey, id);
+    batch.put(family::meta, kStoreIdKey, id);
     MILLRACE_TRY(kv.write(std::move(batch), true));
     return id;
 }
@@ -68,7 +68,7 @@ Result<std::string> store_id(state::Kv& kv) {
 // Id → the folder it was last seen at.
 Result<std::map<std::string, std::string>> known_mountpaths(const state::Kv& kv) {
     std::map<std::string, std::string> known;
-    state::Cursor cursor = kv.cursor(kMeta, state::prefix_end(kKnownPrefix));
+    state::Cursor cursor = kv.cursor(family::meta, state::prefix_end(kKnownPrefix));
     for (cursor.seek(kKnownPrefix); cursor.valid(); cursor.next()) {
         known.emplace(cursor.key().substr(kKnownPrefix.size()), cursor.value());
     }
@@ -136,7 +136,7 @@ Result<Mountpaths> Mountpaths::open(const std::vector<std::string>& folders, sta
         if (opened.find(mountpath.id) != nullptr) {
             return fail(Code::invalid_argument, "mountpath " + folder + " is given twice");
         }
-        batch.put(kMeta, std::string(kKnownPrefix) + mountpath.id, mountpath.folder);
+        batch.put(family::meta, std::string(kKnownPrefix) + mountpath.id, mountpath.folder);
         opened.all_.push_back(std::move(mountpath));
     }
     MILLRACE_TRY(kv.write(std::move(batch), true));

@@ -50,7 +50,7 @@ Error damaged(const std::string& what, const std::string& why) {
 }
 
 // The length in front of a string or a collection is not believed beyond what a record can hold.
-msgpack::object_handle parse(std::string_view map, std::size_t& consumed) {
+msgpack::object_handle unpack_map(std::string_view map, std::size_t& consumed) {
     constexpr std::size_t kDepthMax = 8;
     const msgpack::unpack_limit limit(0, kCustomEntriesMax, kRecordBytesMax, 0, 0, kDepthMax);
     return msgpack::unpack(map.data(), map.size(), consumed, nullptr, nullptr, limit);
@@ -72,7 +72,7 @@ Result<Disk> decode(std::string_view bytes, const std::string& what) {
     bytes.remove_prefix(1);
     try {
         std::size_t consumed = 0;
-        const msgpack::object_handle handle = parse(bytes, consumed);
+        const msgpack::object_handle handle = unpack_map(bytes, consumed);
         if (consumed != bytes.size()) return damaged(what, "bytes follow its end");
         if (handle.get().type != msgpack::type::MAP) return damaged(what, "it is not a map");
         return handle.get().as<Disk>();

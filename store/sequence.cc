@@ -7,7 +7,7 @@
 
 namespace millrace::store {
 namespace {
-constexpr auto kMeta = state::target_family::meta;
+namespace family = state::target_family;
 constexpr std::string_view kKey = "created_seq";
 constexpr std::uint64_t kBlock = 65536;
 }  // namespace
@@ -19,7 +19,7 @@ Sequence::Creation::~Creation() {
 }
 
 Result<std::unique_ptr<Sequence>> Sequence::open(state::Kv& kv) {
-    MILLRACE_TRY_ASSIGN(const auto text, kv.get(kMeta, kKey));
+    MILLRACE_TRY_ASSIGN(const auto text, kv.get(family::meta, kKey));
     std::uint64_t reserved_end = 1;
     if (text) {
         const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), reserved_end);
@@ -33,7 +33,7 @@ Result<std::unique_ptr<Sequence>> Sequence::open(state::Kv& kv) {
 Result<std::uint64_t> Sequence::take_locked() {
     if (next_ == reserved_end_) {
         state::Batch batch;
-        batch.put(kMeta, kKey, std::to_string(reserved_end_ + kBlock));
+        batch.put(family::meta, kKey, std::to_string(reserved_end_ + kBlock));
         MILLRACE_TRY(kv_.write(std::move(batch), true));
         reserved_end_ += kBlock;
     }

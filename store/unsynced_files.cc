@@ -16,8 +16,8 @@
 namespace millrace::store {
 namespace {
 
-constexpr auto kMeta = state::target_family::meta;
-constexpr std::string_view kPrefix = "unsynced-file/";
+namespace family = state::target_family;
+constexpr std::string_view kUnsyncedPrefix = "unsynced-file/";
 
 struct Note {
     std::string object_key;
@@ -25,10 +25,10 @@ struct Note {
 };
 using Notes = std::map<std::string, Note>;  // by the key in the database
 
-std::string note_key(const FileLocation& location) { return std::string(kPrefix) + location.mountpath + "/" + location.file; }
+std::string unsynced_key(const FileLocation& location) { return std::string(kUnsyncedPrefix) + location.mountpath + "/" + location.file; }
 
 // bucket, name and, where there was an object before, its record, with a NUL between them.
-Result<Note> parse(std::string_view note, std::string_view value) {
+Result<Note> parse_note(std::string_view note, std::string_view value) {
     const std::size_t name = value.find('\0');
     const std::size_t end = name == value.npos ? value.npos : value.find('\0', name + 1);
     if (end == value.npos) return fail(Code::corrupt, "the store's key '" + std::string(note) + "' does not name an object");
@@ -41,9 +41,9 @@ Result<Note> parse(std::string_view note, std::string_view value) {
 
 Result<Notes> read_notes(const state::Kv& kv) {
     Notes notes;
-    state::Cursor cursor = kv.cursor(kMeta, state::prefix_end(kPrefix));
-    for (cursor.seek(kPrefix); cursor.valid(); cursor.next()) {
-        MILLRACE_TRY_ASSIGN(Note note, parse(cursor.key(), cursor.value()));
+    state::Cursor cursor = kv.cursor(family::meta, state::prefix_end(kUnsyncedPrefix));
+    for (cursor.seek(kUnsyncedPrefix); cursor.valid(); cursor.next()) {
+        MILLRACE_TRY_ASSIGN(Note note, parse_note(cursor.key(), cursor.value()));
         notes.emplace(cursor.key(), std::move(note));
     }
     MILLRACE_TRY(cursor.status());
@@ -77,7 +77,7 @@ public:
     // What the object is from now on; nullopt for none.
     std::optional<ObjectRecord> newest_whole(const std::string& object_key, std::optional<ObjectRecord> record) const {
         while (record && !is_whole(object_key, *record)) {
-            const auto note = notes_.find(note_key(record->location));
+            const auto note = notes_.find(unsynced_key(record->location));
             if (note == notes_.end()) return record;  // it had been durable: damage, which reading it names
             record = note->second.before;
         }
@@ -101,14 +101,14 @@ void UnsyncedFiles::remember(state::Batch& batch, const FileLocation& location, 
     std::string value(object_key);
     value += '\0';
     if (before) value += encode(*before);
-    batch.put(kMeta, note_key(location), value);
+    batch.put(family::meta, unsynced_key(location), value);
 }
 
-void UnsyncedFiles::forget(state::Batch& batch, const FileLocation& location) { batch.erase(kMeta, note_key(location)); }
+void UnsyncedFiles::forget(state::Batch& batch, const FileLocation& location) { batch.erase(family::meta, unsynced_key(location)); }
 
 bool UnsyncedFiles::has_notes(const state::Kv& kv) {
-    state::Cursor cursor = kv.cursor(kMeta, state::prefix_end(kPrefix));
-    cursor.seek(kPrefix);
+    state::Cursor cursor = kv.cursor(family::meta, state::prefix_end(kUnsyncedPrefix));
+    cursor.seek(kUnsyncedPrefix);
     return cursor.valid();
 }
 
@@ -119,9 +119,9 @@ Result<void> UnsyncedFiles::recover(state::Kv& kv, const Mountpaths& mountpaths,
     state::Batch batch;
     std::size_t taken_back = 0;
     for (const auto& [key, note] : notes) {
-        batch.erase(kMeta, key);
+        batch.erase(family::meta, key);
         auto record = index.find(note.object_key);
-        if (!record || !*record || (*record)->location.empty() || note_key((*record)->location) != key) continue;
+        if (!record || !*record || (*record)->location.empty() || unsynced_key((*record)->location) != key) continue;
         const auto survived = recovery.newest_whole(note.object_key, **record);
         const bool is_kept = survived && survived->location == (*record)->location;
         if (!is_kept) {

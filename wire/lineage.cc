@@ -5,7 +5,6 @@
 namespace millrace::wire {
 namespace {
 
-constexpr std::size_t kIdBytesMax = 128;
 
 std::string numbers(const Lineage& lineage) {
     return "start " + std::to_string(lineage.generation) + ", " + std::to_string(lineage.age) + " changes";

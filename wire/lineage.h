@@ -10,6 +10,8 @@
 
 namespace millrace::wire {
 
+inline constexpr std::size_t kIdBytesMax = 128;
+
 struct Lineage {
     std::string store_id;               // made with the folder; empty: not told, by a Millrace from before there were lineages
     std::vector<std::string> branches;  // one more each time that a copy was accepted in the place of what others knew; newest last

@@ -8,7 +8,6 @@
 namespace millrace::wire {
 namespace {
 
-constexpr std::size_t kIdBytesMax = 128;
 constexpr std::size_t kTextBytesMax = 64 * 1024;
 constexpr std::size_t kPipelineMax = 15;
 constexpr std::size_t kKindBytesMax = 64;

@@ -14,7 +14,7 @@
 namespace millrace::worker {
 namespace {
 
-constexpr std::size_t kHeldBytesMax = 1 << 20;
+constexpr std::size_t kSpoolHeldBytesMax = 1 << 20;
 
 Result<void> write_all(int file, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
@@ -60,7 +60,7 @@ Spool::~Spool() {
 }
 
 Task<Result<void>> Spool::write(std::span<const std::byte> bytes) {
-    if (file_ < 0 && held_.size() + bytes.size() > kHeldBytesMax) {
+    if (file_ < 0 && held_.size() + bytes.size() > kSpoolHeldBytesMax) {
         file_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (file_ < 0) co_return errno_error("cannot make a file in " + folder_, errno);
         MILLRACE_CO_TRY(write_all(file_, as_bytes(held_)));

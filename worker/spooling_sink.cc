@@ -15,7 +15,6 @@ namespace asio = boost::asio;
 
 constexpr std::uint64_t kWaitingBytesMax = 256 << 20;
 constexpr Duration kHeldUpMax = milliseconds(250);
-constexpr Duration kWaitStep = std::chrono::minutes(1);  // a wait that is repeated until its event is there
 
 Task<bool> is_cancelled() {
     const auto state = co_await asio::this_coro::cancellation_state;
