@@ -13,7 +13,8 @@ if(MILLRACE_SANITIZE)
 endif()
 find_program(MILLRACE_CCACHE ccache)
 if(MILLRACE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${MILLRACE_CCACHE})
+  # Precompiled headers are compared by their content; see ccache's manual on them.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${MILLRACE_CCACHE})
 endif()
 
 # millrace_library(NAME SOURCES a.cc ... PUBLIC deps ... PRIVATE deps ...)
@@ -25,4 +26,13 @@ function(millrace_library name)
   target_sources(millrace_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${headers})
   set_target_properties(millrace_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   target_link_libraries(millrace_${name} PUBLIC millrace_settings ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  millrace_use_precompiled(millrace_${name} millrace_precompiled)
+endfunction()
+
+# The same for files of a folder that only decide. Their tests and the simulation link nothing else of the folder.
+function(millrace_decisions name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(millrace_${name} STATIC ${arg_SOURCES})
+  target_link_libraries(millrace_${name} PUBLIC millrace_settings ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  millrace_use_precompiled(millrace_${name} millrace_precompiled)
 endfunction()
