@@ -338,7 +338,7 @@ TEST_F(ClientTest, AReplyLargerThanWantedIsRefused) {
     const auto announced = fetch_scripted(answer("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n"));
     EXPECT_EQ(announced.error().code, Code::too_large);
     const std::string chunk = "100000\r\n" + std::string(0x100000, 'x') + "\r\n";
-    const auto streamed = fetch_scripted([&](RawSocket& socket, int) {
+    const auto streamed = fetch_scripted([chunk](RawSocket& socket, int) {  // its thread goes on for a moment
         socket.read_message();
         socket.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
         for (int i = 0; i < 20; ++i) socket.send(chunk);
