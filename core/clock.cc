@@ -6,6 +6,7 @@
 namespace millrace {
 
 std::int64_t unix_now_ns() {
+    if (simulated_world() != nullptr) return simulated_world()->unix_now_ns();
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace millrace {
@@ -10,7 +11,27 @@ using Instant = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 using std::chrono::milliseconds;
 
-inline Instant steady_now() { return std::chrono::steady_clock::now(); }
+// Time and chance of a process that lives in a simulation. The process has one thread then.
+class SimulatedWorld {
+public:
+    virtual ~SimulatedWorld() = default;
+    virtual Instant now() const = 0;
+    virtual std::int64_t unix_now_ns() const = 0;
+    virtual std::uint64_t random_number() = 0;
+    // Calls ring() once, at that time or later, unless the alarm was dropped before. Its number.
+    virtual std::uint64_t set_alarm(Instant when, std::function<void()> ring) = 0;
+    virtual void drop_alarm(std::uint64_t number) = 0;
+};
+
+namespace detail {
+inline SimulatedWorld* simulated_world = nullptr;
+}
+// nullptr, as always outside of simulations: the world is real.
+inline SimulatedWorld* simulated_world() { return detail::simulated_world; }
+// Before anything asks for the time.
+inline void live_in(SimulatedWorld* world) { detail::simulated_world = world; }
+
+inline Instant steady_now() { return simulated_world() == nullptr ? std::chrono::steady_clock::now() : simulated_world()->now(); }
 
 // Nanoseconds since 1970, UTC.
 std::int64_t unix_now_ns();

@@ -1,5 +1,7 @@
 #include "core/ids.h"
 
+#include "core/clock.h"
+
 #include <random>
 
 namespace millrace {
@@ -9,7 +11,8 @@ std::string random_id(std::string_view prefix) {
     std::random_device device;
     std::uniform_int_distribution<std::size_t> pick(0, kLetters.size() - 1);
     std::string id(prefix);
-    for (int i = 0; i < 10; ++i) id += kLetters[pick(device)];
+    SimulatedWorld* const world = simulated_world();
+    for (int i = 0; i < 10; ++i) id += kLetters[world == nullptr ? pick(device) : world->random_number() % kLetters.size()];
     return id;
 }
 

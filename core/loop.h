@@ -8,6 +8,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -20,16 +22,22 @@ namespace millrace {
 class Loop {
 public:
     explicit Loop(const std::string& name);  // the thread's name, 15 bytes are shown
+    // Without a thread: of a simulated process, whose world runs its executor.
+    explicit Loop(Executor simulated);
     ~Loop();
     Loop(const Loop&) = delete;
 
-    Executor executor() { return context_.get_executor(); }
+    const Executor& executor() const { return executor_; }
     void post(std::function<void()> work);
     bool runs_here() const { return std::this_thread::get_id() == thread_.get_id(); }
 
 private:
-    boost::asio::io_context context_{1};
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
+    struct Running {
+        boost::asio::io_context context{1};
+        boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{context.get_executor()};
+    };
+    std::unique_ptr<Running> running_;  // null without a thread
+    Executor executor_;
     std::thread thread_;
 };
 
@@ -52,16 +60,28 @@ auto call_on(Executor executor, F f) -> Task<std::invoke_result_t<F>> {
 // Threads for calls that block for milliseconds: syncs, scans, waiting for a process. co_await pool.run(f).
 class BlockingPool {
 public:
-    explicit BlockingPool(std::size_t threads) : pool_(threads) {}
-    ~BlockingPool() { pool_.join(); }
+    explicit BlockingPool(std::size_t threads) : pool_(std::in_place, threads) {}
+    // Without threads: of a simulated process, where a call takes as long as it is told.
+    explicit BlockingPool(std::function<Duration()> simulated) : simulated_(std::move(simulated)) {}
+    ~BlockingPool() {
+        if (pool_) pool_->join();
+    }
 
     template <class F>
     auto run(F f) -> Task<std::invoke_result_t<F>> {
-        return call_on(pool_.get_executor(), std::move(f));
+        if (pool_) return call_on(pool_->get_executor(), std::move(f));
+        return run_simulated(simulated_(), std::move(f));
     }
 
 private:
-    boost::asio::thread_pool pool_;
+    template <class F>
+    static auto run_simulated(Duration takes, F f) -> Task<std::invoke_result_t<F>> {
+        co_await sleep_for(takes);
+        co_return f();
+    }
+
+    std::optional<boost::asio::thread_pool> pool_;
+    std::function<Duration()> simulated_;
 };
 
 // Runs a task to its end on a loop and waits for it. Not from a loop's own thread.

@@ -14,6 +14,27 @@
 namespace millrace {
 namespace asio = boost::asio;
 
+namespace {
+
+// Ends the wait of a timer at that time. A simulated clock does not move by itself, so its alarm does it there.
+class TimerAlarm {
+public:
+    TimerAlarm(asio::steady_timer& timer, Instant when) {
+        SimulatedWorld* const world = simulated_world();
+        timer.expires_at(world == nullptr ? when : Instant::max());
+        if (world != nullptr) number_ = world->set_alarm(when, [&timer] { timer.cancel(); });
+    }
+    ~TimerAlarm() {
+        if (simulated_world() != nullptr) simulated_world()->drop_alarm(number_);
+    }
+    TimerAlarm(const TimerAlarm&) = delete;
+
+private:
+    std::uint64_t number_ = 0;
+};
+
+}  // namespace
+
 Event::Event(Executor executor) : executor_(std::move(executor)) {}
 
 void Event::set() {
@@ -24,7 +45,7 @@ void Event::set() {
 Task<bool> Event::wait_until(Instant deadline) {
     if (set_ || steady_now() >= deadline) co_return set_;
     asio::steady_timer timer(executor_);
-    timer.expires_at(deadline);
+    const TimerAlarm alarm(timer, deadline);
     const auto self = waiters_.insert(waiters_.end(), &timer);
     (void)co_await timer.async_wait(use_tuple);
     waiters_.erase(self);
@@ -33,7 +54,7 @@ Task<bool> Event::wait_until(Instant deadline) {
 
 Task<void> sleep_until(Instant when) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
-    timer.expires_at(when);
+    const TimerAlarm alarm(timer, when);
     (void)co_await timer.async_wait(use_tuple);
 }
 
