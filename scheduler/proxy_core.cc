@@ -1,15 +1,12 @@
 #include "scheduler/proxy_core.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 #include <set>
 #include <type_traits>
 
 #include "core/check.h"
-#include "core/file.h"
 #include "core/hash.h"
-#include "core/kept_port.h"
 #include "core/log.h"
 #include "core/placement.h"
 #include "spec/transform_spec.h"
@@ -23,11 +20,6 @@ constexpr auto kBeat = milliseconds(500);
 constexpr std::size_t kCatalogBytesMax = 64 << 20;  // half of a message
 constexpr auto kCatalogPauseMax = std::chrono::seconds(30);
 constexpr auto kAcceptPatience = std::chrono::seconds(3);
-
-// Of "tcp://HOST:PORT".
-std::uint16_t port_of(const std::string& endpoint) {
-    return static_cast<std::uint16_t>(std::strtoul(endpoint.c_str() + endpoint.rfind(':') + 1, nullptr, 10));
-}
 
 struct ProxyIdentity {
     std::string proxy_id;
@@ -73,7 +65,8 @@ struct ProxyCore::Restored {
     wire::OwnLineage own;
 };
 
-Result<std::unique_ptr<ProxyCore>> ProxyCore::open(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata) {
+Result<std::unique_ptr<ProxyCore>> ProxyCore::open(Loop& control, BlockingPool& aside, const ProxyConfig& config, state::MetadataStore& metadata,
+                                                   std::size_t list_part_bytes_max) {
     const ProxyIdentity fresh{random_id("p-"), random_id("c-")};
     Restored restored;
     MILLRACE_TRY_ASSIGN(restored.identity, load(metadata, "identity", fresh));
@@ -83,15 +76,17 @@ Result<std::unique_ptr<ProxyCore>> ProxyCore::open(Loop& control, const ProxyCon
     MILLRACE_TRY_ASSIGN(restored.members, load(metadata, "members", MemberList{}));
     MILLRACE_TRY_ASSIGN(const wire::OwnLineage last, load(metadata, "lineage", wire::OwnLineage{}));
     restored.own = wire::next_start(last, metadata.age_at_opening());
-    std::unique_ptr<ProxyCore> core(new ProxyCore(control, config, metadata, std::move(restored)));
+    std::unique_ptr<ProxyCore> core(new ProxyCore(control, aside, config, metadata, list_part_bytes_max, std::move(restored)));
     MILLRACE_TRY(core->commit_lineage(core->leadership_.own()));
     MILLRACE_TRY(core->restore_jobs());
     MILLRACE_TRY(core->commit_members());  // with the raised version, so that the next start raises it further
     return core;
 }
 
-ProxyCore::ProxyCore(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata, Restored restored)
-    : control_(control), config_(config), metadata_(metadata), catalog_(std::move(restored.catalog), std::move(restored.tombstones.versions)),
+ProxyCore::ProxyCore(Loop& control, BlockingPool& aside, const ProxyConfig& config, state::MetadataStore& metadata, std::size_t list_part_bytes_max,
+                     Restored restored)
+    : control_(control), aside_(aside), config_(config), metadata_(metadata), list_part_bytes_max_(list_part_bytes_max),
+      catalog_(std::move(restored.catalog), std::move(restored.tombstones.versions)),
       proxy_id_(restored.identity.proxy_id), cluster_id_(restored.identity.cluster_id), boot_id_(random_id("b-")),
       // The version that was written down may be older than the last one told to targets.
       membership_(cluster_id_, restored.members.targets, restored.members.version + 1'000'000, config.target_timeout_ms, restored.members.known),
@@ -115,7 +110,7 @@ Result<void> ProxyCore::restore_jobs() {
             MILLRACE_TRY_ASSIGN(list, load(metadata_, list_key(id), ObjectList{}));
             listed.insert(id);
         }
-        scheduler_.restore(std::move(job), ListedObjects(std::move(list.objects), targets));
+        scheduler_.restore(std::move(job), ListedObjects(std::move(list.objects), targets, list_part_bytes_max_));
     }
     // Lists of jobs that were not accepted in the end.
     MILLRACE_TRY_ASSIGN(const auto lists, metadata_.keys(list_key("")));
@@ -129,17 +124,9 @@ Result<void> ProxyCore::restore_jobs() {
     return {};
 }
 
-Result<void> ProxyCore::start(std::uint16_t http_port) {
+Result<void> ProxyCore::start(std::uint16_t http_port, const OpenLink& open_link) {
     http_port_ = http_port;
-    bus_ = std::make_unique<wire::RouterBus>(control_.executor(), [this](const std::string& peer, wire::Message message) {
-        receive(peer, std::move(message));
-    });
-    const auto bind = [this](std::uint16_t port) { return bus_->bind("tcp://" + config_.host + ":" + std::to_string(port)); };
-    const std::string port_file = config_.dir + "/control_port";
-    MILLRACE_TRY_ASSIGN(const std::string bound, listen_on_kept_port(port_file, config_.control_port, bind));
-    MILLRACE_TRY(keep_port(port_file, port_of(bound)));
-    MILLRACE_TRY(write_file(config_.dir + "/control_endpoint", bound + "\n"));
-    log::info("control endpoint", {{"endpoint", bound}, {"cluster", cluster_id_}});
+    MILLRACE_TRY_ASSIGN(link_, open_link([this](const std::string& route, wire::Message message) { receive(route, std::move(message)); }));
     tasks_.spawn(run());
     return {};
 }
@@ -148,9 +135,9 @@ Task<void> ProxyCore::stop() {
     stopping_ = true;
     stop_.set();
     co_await tasks_.join();
-    if (bus_) bus_->stop();
+    if (link_) link_->stop();
     auto nothing = [] { return 0; };
-    (void)co_await call_on(control_.executor(), nothing);  // what the bus had posted before has run now
+    (void)co_await call_on(control_.executor(), nothing);  // what the link had posted before has run now
 }
 
 // ---- messages
@@ -406,8 +393,8 @@ void ProxyCore::send(const std::string& target, const wire::Message& message) {
 }
 
 void ProxyCore::send_to(const std::string& route, const wire::Message& message) {
-    if (!bus_) return;
-    if (auto sent = bus_->send(route, message); !sent) log::warn("control message not sent", {{"target", wire::target_of(route)}, {"error", sent.error()}});
+    if (!link_) return;
+    if (auto sent = link_->send(route, message); !sent) log::warn("control message not sent", {{"target", wire::target_of(route)}, {"error", sent.error()}});
 }
 
 // Wakes everyone who waits for a change; they look for themselves whether it was theirs.
@@ -434,7 +421,7 @@ Task<Result<std::string>> ProxyCore::submit(JobRequest request, std::string idem
     auto write = [this, key = list_key(id), names = std::exchange(request.objects, {}), targets]() mutable -> Result<ListedObjects> {
         ObjectList list{std::move(names)};
         MILLRACE_TRY(metadata_.commit({{key, state::encode_record(list)}}));
-        return ListedObjects(std::move(list.objects), targets);
+        return ListedObjects(std::move(list.objects), targets, list_part_bytes_max_);
     };
     MILLRACE_CO_TRY_ASSIGN(ListedObjects objects, co_await aside_.run(std::move(write)));
     Result<std::string> accepted = co_await accept(std::move(request), std::move(idempotency_key), id, std::move(objects));

@@ -21,21 +21,23 @@
 #include "scheduler/pins.h"
 #include "scheduler/scheduler.h"
 #include "state/metadata_store.h"
-#include "wire/bus.h"
+#include "wire/links.h"
 
 namespace millrace::scheduler {
 
 class ProxyCore {
 public:
-    // Reads what was written down. A damaged record names itself.
-    static Result<std::unique_ptr<ProxyCore>> open(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata);
+    // Reads what was written down. A damaged record names itself. aside: for what takes long; one thread, so that what is large comes one
+    // after the other. list_part_bytes_max: of the parts in which a job's list travels.
+    static Result<std::unique_ptr<ProxyCore>> open(Loop& control, BlockingPool& aside, const ProxyConfig& config, state::MetadataStore& metadata,
+                                                   std::size_t list_part_bytes_max = kPartBytesMax);
     ~ProxyCore();  // requires stop()
     // It was started in spite of a loss: should targets know more than it does, it is accepted at once.
     void accept_loss() { accepts_loss_ = true; }
 
-    // Binds the control endpoint, writes it to <dir>/control_endpoint, and begins to answer.
-    // http_port: where the proxy's HTTP server listens.
-    Result<void> start(std::uint16_t http_port);
+    using OpenLink = std::function<Result<std::unique_ptr<wire::LinkToTargets>>(wire::LinkToTargets::Receive)>;
+    // Begins to answer. http_port: where the proxy's HTTP server listens.
+    Result<void> start(std::uint16_t http_port, const OpenLink& open_link);
     Task<void> stop();
 
     // ---- buckets and transforms; each returns when every online target has applied it. Code::unavailable, with the target and its reason,
@@ -91,12 +93,12 @@ public:
     // The one place for a large body; null while it is taken.
     using LargeBody = std::shared_ptr<void>;
     LargeBody large_body();
-    // For what takes long; one thread, so that what is large comes one after the other.
     BlockingPool& aside() { return aside_; }
 
 private:
     struct Restored;
-    ProxyCore(Loop& control, const ProxyConfig& config, state::MetadataStore& metadata, Restored restored);
+    ProxyCore(Loop& control, BlockingPool& aside, const ProxyConfig& config, state::MetadataStore& metadata, std::size_t list_part_bytes_max,
+              Restored restored);
     Result<void> restore_jobs();
     void receive(const std::string& route, wire::Message message);
     void receive_hello(const std::string& route, const wire::Hello& hello);
@@ -141,8 +143,10 @@ private:
     Task<Result<void>> wait_until_running(const std::string& transform, Duration patience);
 
     Loop& control_;
+    BlockingPool& aside_;
     const ProxyConfig& config_;
     state::MetadataStore& metadata_;
+    const std::size_t list_part_bytes_max_;
     DesiredCatalog catalog_;
     const std::string proxy_id_;
     const std::string cluster_id_;
@@ -151,8 +155,7 @@ private:
     Membership membership_;
     Scheduler scheduler_;
     http::Client client_;
-    BlockingPool aside_{1};
-    std::unique_ptr<wire::RouterBus> bus_;
+    std::unique_ptr<wire::LinkToTargets> link_;
     std::weak_ptr<void> large_body_;
     std::map<std::string, bool> unwritten_;  // jobs whose records are behind, at most all; true: the list of its objects, too
     std::set<std::string> unerased_;         // and those that are to go

@@ -1,5 +1,7 @@
 #include "scheduler/proxy_service.h"
 
+#include <cstdlib>
+
 #include "core/file.h"
 #include "core/kept_port.h"
 #include "core/log.h"
@@ -7,8 +9,17 @@
 #include "state/families.h"
 #include "state/format.h"
 #include "state/store_watch.h"
+#include "wire/bus.h"
 
 namespace millrace::scheduler {
+namespace {
+
+// Of "tcp://HOST:PORT".
+std::uint16_t port_of(const std::string& endpoint) {
+    return static_cast<std::uint16_t>(std::strtoul(endpoint.c_str() + endpoint.rfind(':') + 1, nullptr, 10));
+}
+
+}  // namespace
 
 // Members in start order: what is below uses what is above, and is destroyed first.
 struct ProxyService::Impl {
@@ -17,6 +28,7 @@ struct ProxyService::Impl {
     std::unique_ptr<state::Kv> kv;
     std::unique_ptr<state::MetadataStore> metadata;
     Loop control{"control"};
+    BlockingPool aside{1};
     std::unique_ptr<ProxyCore> core;
     std::unique_ptr<ObjectApi> objects;
     std::unique_ptr<TransformApi> transforms;
@@ -31,6 +43,8 @@ struct ProxyService::Impl {
 
     Result<void> open(const std::vector<Surface>& added, bool accept_loss);
     Result<void> begin();
+    // Binds the control endpoint and writes it to <dir>/control_endpoint.
+    Result<std::unique_ptr<wire::LinkToTargets>> open_link(wire::LinkToTargets::Receive receive);
     Task<void> watch_store();
     void stop();
 };
@@ -58,7 +72,7 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     MILLRACE_TRY_ASSIGN(kv, state::Kv::open(config.dir + "/state", state::proxy_families(), options));
     MILLRACE_TRY(state::check_format(*kv, state::proxy_family::meta, "proxy"));
     metadata = state::make_embedded_metadata_store(*kv);
-    MILLRACE_TRY_ASSIGN(core, ProxyCore::open(control, config, *metadata));
+    MILLRACE_TRY_ASSIGN(core, ProxyCore::open(control, aside, config, *metadata));
     if (accept_loss) core->accept_loss();
     objects = std::make_unique<ObjectApi>(*core);
     transforms = std::make_unique<TransformApi>(*core);
@@ -82,13 +96,24 @@ Result<void> ProxyService::Impl::begin() {
     MILLRACE_TRY(keep_port(config.dir + "/port", port));
     auto begin_control = [this, port]() -> Task<Result<void>> {
         housekeeping.spawn(watch_store());
-        co_return core->start(port);
+        co_return core->start(port, [this](wire::LinkToTargets::Receive receive) { return open_link(std::move(receive)); });
     };
     MILLRACE_TRY(run_blocking(control, begin_control()));
     endpoint = http::Endpoint{config.host, port, ""}.text();
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
     log::info("proxy started", {{"proxy", core->proxy_id()}, {"endpoint", endpoint}});
     return {};
+}
+
+Result<std::unique_ptr<wire::LinkToTargets>> ProxyService::Impl::open_link(wire::LinkToTargets::Receive receive) {
+    auto bus = std::make_unique<wire::RouterBus>(control.executor(), std::move(receive));
+    const auto bind = [&](std::uint16_t port) { return bus->bind("tcp://" + config.host + ":" + std::to_string(port)); };
+    const std::string port_file = config.dir + "/control_port";
+    MILLRACE_TRY_ASSIGN(const std::string bound, listen_on_kept_port(port_file, config.control_port, bind));
+    MILLRACE_TRY(keep_port(port_file, port_of(bound)));
+    MILLRACE_TRY(write_file(config.dir + "/control_endpoint", bound + "\n"));
+    log::info("control endpoint", {{"endpoint", bound}, {"cluster", core->cluster_id()}});
+    return std::unique_ptr<wire::LinkToTargets>(std::move(bus));
 }
 
 // Commits are made on this loop, so a look that takes up writing again costs it nothing new.

@@ -218,9 +218,6 @@ Error socket_error(const std::string& action, const zmq::error_t& failure) {
 
 }  // namespace
 
-std::string route_of(const std::string& target_id, const std::string& boot_id) { return target_id + '\0' + boot_id; }
-std::string target_of(const std::string& route) { return route.substr(0, route.find('\0')); }
-
 struct RouterBus::Impl {
     SocketThread thread;
 };

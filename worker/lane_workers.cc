@@ -18,8 +18,8 @@ std::expected<ExecutionResult, Failure> not_begun() {
 
 }  // namespace
 
-LaneWorkers::LaneWorkers(Lanes& lanes, std::shared_ptr<RunQueue> queue, std::function<void()> tell)
-    : lanes_(lanes), queue_(std::move(queue)), tell_(std::move(tell)), crews_(lanes.size()) {}
+LaneWorkers::LaneWorkers(Lanes& lanes, const ObjectRunner& runner, std::shared_ptr<RunQueue> queue, std::function<void()> tell)
+    : lanes_(lanes), runner_(runner), queue_(std::move(queue)), tell_(std::move(tell)), crews_(lanes.size()) {}
 
 void LaneWorkers::hire(std::size_t place) {
     lanes_.at(place).loop.post([self = shared_from_this(), place] {
@@ -43,7 +43,7 @@ Task<void> LaneWorkers::work(std::shared_ptr<LaneWorkers> self, std::size_t plac
         const std::atomic<bool>& over = *object->context->over;
         const std::shared_ptr<const SliceContext> context = object->context;
         worker.running = context;
-        auto result = over ? not_begun() : co_await execute(*object->context, lane, std::move(object->dispatch.name), object->dispatch.isolated);
+        auto result = over ? not_begun() : co_await self->runner_.run(*object->context, lane, std::move(object->dispatch.name), object->dispatch.isolated);
         worker.running.reset();
         const bool interrupted = !result && over;
         if (self->queue_->completed({object->dispatch.ticket, std::move(result), interrupted, context})) self->tell_();

@@ -18,7 +18,7 @@ namespace millrace::worker {
 class LaneWorkers : public std::enable_shared_from_this<LaneWorkers> {
 public:
     // tell: called on a lane when the control loop is to collect() from the queue.
-    LaneWorkers(Lanes& lanes, std::shared_ptr<RunQueue> queue, std::function<void()> tell);
+    LaneWorkers(Lanes& lanes, const ObjectRunner& runner, std::shared_ptr<RunQueue> queue, std::function<void()> tell);
 
     // Control loop: one more worker on the lane.
     void hire(std::size_t place);
@@ -39,6 +39,7 @@ private:
     static Task<void> cancel(std::shared_ptr<LaneWorkers> self, std::size_t place);
 
     Lanes& lanes_;
+    const ObjectRunner& runner_;
     const std::shared_ptr<RunQueue> queue_;
     const std::function<void()> tell_;
     std::vector<Crew> crews_;

@@ -14,8 +14,11 @@ Lane::Lane(std::size_t lane_index, const std::string& name)
     loop.post([this] { current_lane = this; });
 }
 
+Lane::Lane(std::size_t lane_index, Executor simulated) : index(lane_index), loop(std::move(simulated)) {}
+
 // The connections are closed on the thread that uses them.
 Lane::~Lane() {
+    if (!client) return;
     std::promise<void> closed;
     loop.post([this, &closed] {
         client.reset();
@@ -26,6 +29,10 @@ Lane::~Lane() {
 
 Lanes::Lanes(const std::string& name, std::size_t first_index, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(first_index + i, name));
+}
+
+Lanes::Lanes(const Executor& simulated, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>(i, simulated));
 }
 
 std::vector<Executor> Lanes::executors() {

@@ -13,6 +13,8 @@ namespace millrace::worker {
 class Lane {
 public:
     explicit Lane(std::size_t index, const std::string& name = "lane");
+    // Without a thread or a client: of a simulated target.
+    Lane(std::size_t index, Executor simulated);
     ~Lane();
 
     const std::size_t index;  // among all lanes of the target
@@ -23,6 +25,7 @@ public:
 class Lanes {
 public:
     Lanes(const std::string& name, std::size_t first_index, std::size_t count);
+    Lanes(const Executor& simulated, std::size_t count);
 
     Lane& at(std::size_t place) { return *lanes_[place]; }
     std::size_t size() const { return lanes_.size(); }

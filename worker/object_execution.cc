@@ -171,10 +171,10 @@ Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::strin
 
 }  // namespace
 
-Task<Outcome> execute(const SliceContext& slice, Lane& lane, std::string name, bool isolated) {
+Task<Outcome> ObjectExecution::run(const SliceContext& slice, Lane& lane, std::string name, bool isolated) const {
     const wire::JobSpec& spec = slice.spec;
     if (spec.operation == wire::Operation::remove) co_return remove(slice, name);
-    const auto transforms = TransformChain::find(slice.transforms, slice.spool, slice.chain, slice.pins.transforms);
+    const auto transforms = TransformChain::find(transforms_, spool_, slice.chain, slice.pins.transforms);
     if (!transforms) co_return failed(Blame::transform, transforms.error());
     auto reader = open_selected(slice, name);
     if (!reader) co_return not_opened(reader.error());

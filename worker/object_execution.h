@@ -1,7 +1,5 @@
 // One attempt at one object of a job: read it, feed it to the transforms, publish the result where its name belongs. A copy is
 // the same without transforms; of a job that deletes, the object is removed.
-//
-// Runs on a lane, whose thread it may block for the microseconds of a store call.
 #pragma once
 #include <atomic>
 #include <expected>
@@ -31,8 +29,6 @@ struct SliceContext {
     std::uint64_t fence = 0;
     std::uint64_t created_seq_end = 0;  // of what is not part of the job
     store::ObjectStore& store;
-    const SpoolFolder& spool;
-    const TransformTable& transforms;
     const ClusterView& cluster;
     std::shared_ptr<const store::ChangeGuard> guard{};  // every change is made under it
     // Set when what runs under this context is to end: it was paused, stopped or ordered anew.
@@ -51,6 +47,22 @@ struct ExecutionResult {
     std::string boot_id;   // of the process there that has it
 };
 
-Task<std::expected<ExecutionResult, Failure>> execute(const SliceContext& slice, Lane& lane, std::string name, bool isolated);
+// Who makes an attempt at an object. An interface, so that the slices of a simulated target have objects, too.
+class ObjectRunner {
+public:
+    virtual ~ObjectRunner() = default;
+    // On the lane, whose thread it may block for the microseconds of a store call.
+    virtual Task<std::expected<ExecutionResult, Failure>> run(const SliceContext& slice, Lane& lane, std::string name, bool isolated) const = 0;
+};
+
+class ObjectExecution final : public ObjectRunner {
+public:
+    ObjectExecution(const SpoolFolder& spool, const TransformTable& transforms) : spool_(spool), transforms_(transforms) {}
+    Task<std::expected<ExecutionResult, Failure>> run(const SliceContext& slice, Lane& lane, std::string name, bool isolated) const override;
+
+private:
+    const SpoolFolder& spool_;
+    const TransformTable& transforms_;
+};
 
 }  // namespace millrace::worker

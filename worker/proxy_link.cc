@@ -18,9 +18,10 @@ constexpr auto kConnectionSilence = std::chrono::seconds(10);
 constexpr std::uint64_t kTransformReportBeats = 8;
 }  // namespace
 
-ProxyLink::ProxyLink(Loop& control, const TargetConfig& config, TargetState& state, std::string boot_id, std::string endpoint, Handlers handlers)
-    : control_(control), config_(config), state_(state), boot_id_(std::move(boot_id)), endpoint_(std::move(endpoint)), handlers_(std::move(handlers)),
-      tasks_(control.executor()), beat_now_(control.executor()) {}
+ProxyLink::ProxyLink(Loop& control, const TargetConfig& config, TargetState& state, std::string boot_id, std::string endpoint,
+                     wire::ConnectToProxy connect_to_proxy, Handlers handlers)
+    : control_(control), config_(config), state_(state), boot_id_(std::move(boot_id)), endpoint_(std::move(endpoint)),
+      connect_to_proxy_(std::move(connect_to_proxy)), handlers_(std::move(handlers)), tasks_(control.executor()), beat_now_(control.executor()) {}
 
 ProxyLink::~ProxyLink() { MILLRACE_CHECK(tasks_.size() == 0); }
 
@@ -56,13 +57,14 @@ void ProxyLink::follow_address() {
 }
 
 void ProxyLink::connect(const std::string& address) {
-    auto bus = std::make_unique<wire::DealerBus>(control_.executor(), [this](wire::Message message) { receive(std::move(message)); });
-    if (auto connected = bus->connect(address, wire::route_of(state_.id().str(), boot_id_)); !connected) {
+    const auto take = [this](wire::Message message) { receive(std::move(message)); };
+    auto connected = connect_to_proxy_(address, wire::route_of(state_.id().str(), boot_id_), take);
+    if (!connected) {
         log::error("cannot reach the proxy", {{"error", connected.error()}});
         return;
     }
     if (address != address_) log::info("proxy address", {{"proxy", address}});
-    bus_ = std::move(bus);
+    link_ = std::move(*connected);
     address_ = address;
     connected_at_ = steady_now();
     welcomed_ = false;
@@ -78,7 +80,7 @@ Task<void> ProxyLink::run() {
 }
 
 void ProxyLink::beat() {
-    if (steady_now() - last_heard_ > kProxySilence || !bus_) {
+    if (steady_now() - last_heard_ > kProxySilence || !link_) {
         if (welcomed_) {
             log::warn("proxy is silent", {{"proxy", address_}});
             handlers_.lost();
@@ -86,7 +88,7 @@ void ProxyLink::beat() {
         welcomed_ = false;
         follow_address();
     }
-    if (!bus_) return;
+    if (!link_) return;
     if (!welcomed_) {
         send(wire::Hello{.target_id = state_.id().str(), .boot_id = boot_id_, .endpoint = endpoint_, .cluster_id = state_.cluster_id(),
                          .catalog_version = state_.catalog().version, .lineage = state_.lineage(boot_id_), .proxy = state_.proxy(),
@@ -103,8 +105,8 @@ void ProxyLink::beat() {
 }
 
 void ProxyLink::send(const wire::Message& message) {
-    if (!bus_) return;
-    if (auto sent = bus_->send(message); !sent) log::warn("control message not sent", {{"error", sent.error()}});
+    if (!link_) return;
+    if (auto sent = link_->send(message); !sent) log::warn("control message not sent", {{"error", sent.error()}});
 }
 
 void ProxyLink::report_transforms() {
@@ -201,9 +203,9 @@ Task<void> ProxyLink::stop() {
     beat_now_.set();
     send(wire::Goodbye{boot_id_});
     co_await tasks_.join();
-    if (bus_) bus_->stop();
+    if (link_) link_->stop();
     auto nothing = [] { return 0; };
-    (void)co_await call_on(control_.executor(), nothing);  // what the bus had posted before has run now
+    (void)co_await call_on(control_.executor(), nothing);  // what the link had posted before has run now
 }
 
 }  // namespace millrace::worker

@@ -9,7 +9,7 @@
 #include "core/config.h"
 #include "core/loop.h"
 #include "http/message.h"
-#include "wire/bus.h"
+#include "wire/links.h"
 #include "worker/target_state.h"
 
 namespace millrace::worker {
@@ -31,7 +31,8 @@ public:
         std::function<std::uint32_t()> running_slices;
     };
 
-    ProxyLink(Loop& control, const TargetConfig& config, TargetState& state, std::string boot_id, std::string endpoint, Handlers handlers);
+    ProxyLink(Loop& control, const TargetConfig& config, TargetState& state, std::string boot_id, std::string endpoint,
+              wire::ConnectToProxy connect_to_proxy, Handlers handlers);
     ~ProxyLink();  // requires stop()
 
     Result<void> start();
@@ -57,8 +58,9 @@ private:
     TargetState& state_;
     const std::string boot_id_;
     const std::string endpoint_;
+    const wire::ConnectToProxy connect_to_proxy_;
     Handlers handlers_;
-    std::unique_ptr<wire::DealerBus> bus_;
+    std::unique_ptr<wire::LinkToProxy> link_;
     std::string address_;
     TaskGroup tasks_;
     Event beat_now_;

@@ -3,7 +3,6 @@
 namespace millrace::worker {
 namespace {
 constexpr Duration kCallTimeMax = std::chrono::seconds(30);
-constexpr Duration kWaitStep = std::chrono::minutes(1);  // a wait that is repeated until its event is there
 }  // namespace
 
 Task<Result<std::string>> RemoteSyncs::sync(TargetId target) {
@@ -17,7 +16,7 @@ Task<Result<std::string>> RemoteSyncs::sync(TargetId target) {
     if (!round->begun) {
         round->begun = true;
         calls.running = std::exchange(calls.next, nullptr);
-        round->result = co_await call(target);
+        round->result = co_await call_(target);
         calls.running = nullptr;
         round->done.set();
     }
@@ -25,11 +24,11 @@ Task<Result<std::string>> RemoteSyncs::sync(TargetId target) {
     co_return round->result;
 }
 
-Task<Result<std::string>> RemoteSyncs::call(TargetId target) {
-    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(target));
+Task<Result<std::string>> call_to_sync(http::Client& client, const ClusterView& cluster, TargetId target) {
+    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster.endpoint(target));
     http::ClientRequest request{.method = "POST", .target = "/v1/worker/sync"};
     request.deadline = steady_now() + kCallTimeMax;
-    MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch_ok(client_, endpoint, request));
+    MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch_ok(client, endpoint, request));
     co_return std::string(reply.headers.find("Millrace-Boot").value_or(""));
 }
 

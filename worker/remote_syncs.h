@@ -3,10 +3,13 @@
 //
 // Control loop only.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "core/ids.h"
+#include "core/result.h"
 #include "core/task.h"
 #include "http/client.h"
 #include "worker/cluster_view.h"
@@ -15,10 +18,11 @@ namespace millrace::worker {
 
 class RemoteSyncs {
 public:
-    RemoteSyncs(Executor control, http::Client& client, const ClusterView& cluster)
-        : control_(std::move(control)), client_(client), cluster_(cluster) {}
+    // Asks a target, within a deadline. The boot id of the process that has synced.
+    using Call = std::function<Task<Result<std::string>>(TargetId target)>;
 
-    // The boot id of the process that has synced. The deadline of each call is 30 s.
+    RemoteSyncs(Executor control, Call call) : control_(std::move(control)), call_(std::move(call)) {}
+
     Task<Result<std::string>> sync(TargetId target);
 
 private:
@@ -33,12 +37,12 @@ private:
         std::shared_ptr<Round> next;
     };
 
-    Task<Result<std::string>> call(TargetId target);
-
     const Executor control_;
-    http::Client& client_;
-    const ClusterView& cluster_;
+    const Call call_;
     std::map<TargetId, Calls> calls_;  // of targets of the map
 };
+
+// Over HTTP. The deadline is 30 s.
+Task<Result<std::string>> call_to_sync(http::Client& client, const ClusterView& cluster, TargetId target);
 
 }  // namespace millrace::worker

@@ -29,27 +29,26 @@ struct Concurrency {
 
 // What the specification of the (first) transform says, where it is known. Without one an object takes microseconds of its lane,
 // unless it goes to another target.
-Concurrency concurrency_of(const TransformTable& transforms, const wire::JobSpec& spec, std::size_t lanes) {
+Concurrency concurrency_of(const Transforms& transforms, const wire::JobSpec& spec, std::size_t lanes) {
     if (spec.operation != wire::Operation::transform) return {kCopiesMin, kCopiesMax};
     Concurrency bounds;
-    const auto transform = transforms.find(spec.transform);
-    if (!transform) return bounds;
-    const spec::TransformSpec& said = transform->instance->spec();
-    bounds.floor = said.concurrency_min;
-    if (said.concurrency_max > 0) {
-        bounds.ceiling = said.concurrency_max;
-    } else if (said.communication == spec::Communication::stream) {
-        bounds.ceiling = static_cast<std::uint32_t>(lanes) * runtime::stream_objects_max(said);  // what its connections have room for
+    const auto said = transforms.spec_of(spec.transform);
+    if (!said) return bounds;
+    bounds.floor = said->concurrency_min;
+    if (said->concurrency_max > 0) {
+        bounds.ceiling = said->concurrency_max;
+    } else if (said->communication == spec::Communication::stream) {
+        bounds.ceiling = static_cast<std::uint32_t>(lanes) * runtime::stream_objects_max(*said);  // what its connections have room for
     }
     bounds.ceiling = std::max(bounds.floor, bounds.ceiling);
     return bounds;
 }
 
 // Whether objects that run at once can hold each other up: not where each has a process of its own.
-bool shares_server(const TransformTable& transforms, const wire::JobSpec& spec) {
+bool shares_server(const Transforms& transforms, const wire::JobSpec& spec) {
     const auto is_shared = [&](const std::string& name) {
-        const auto transform = transforms.find(name);
-        return !transform || transform->instance->spec().kind != spec::Kind::filter;
+        const auto said = transforms.spec_of(name);
+        return !said || said->kind != spec::Kind::filter;
     };
     return std::ranges::any_of(spec.transforms(), is_shared);
 }
@@ -130,7 +129,7 @@ SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder 
       checkpoint_seconds_metric_(metrics::histogram("millrace_checkpoint_seconds", "Time of checkpoint barriers")) {
     door_->owner = this;
     const auto tell = [&control = environment_.control, door = door_] { post_kick(control, door); };
-    workers_ = std::make_shared<LaneWorkers>(environment_.lanes, queue_, tell);
+    workers_ = std::make_shared<LaneWorkers>(environment_.lanes, environment_.objects, queue_, tell);
     machine_.order(desired_of(order_), order_.pass, false);
 }
 
@@ -145,7 +144,7 @@ Result<std::shared_ptr<SliceContext>> SliceRunner::make_context(const state::Sli
     MILLRACE_TRY_ASSIGN(Fences::Pass pass, environment_.fences.begin(job, environment_.cluster.self(), fence));
     auto context = std::make_shared<SliceContext>(SliceContext{
         job, spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order.epoch, fence, order.created_seq_end, environment_.store,
-        environment_.spool, environment_.transforms, environment_.cluster, std::make_shared<const Fences::Pass>(std::move(pass))});
+        environment_.cluster, std::make_shared<const Fences::Pass>(std::move(pass))});
     context->pins = order.pins;
     return context;
 }
@@ -237,7 +236,10 @@ void SliceRunner::pump() {
             machine_.rewind(durable_);
         }
         if (!rewind_) {
-            if (machine_.wants_survey() && !surveying_ && buckets_ready()) tasks_.spawn(run_survey());
+            if (machine_.wants_survey() && !surveying_ && buckets_ready()) {
+                surveying_ = true;
+                tasks_.spawn(run_survey());
+            }
             feed(now);
             start_objects(machine_.dispatch(now));
         }
@@ -344,7 +346,6 @@ void SliceRunner::land(Completion& completion, Instant now) {
 
 Task<void> SliceRunner::run_survey() {
     co_await boost::asio::this_coro::throw_if_cancelled(false);
-    surveying_ = true;
     while (machine_.wants_survey() && !stopping_) {
         const std::string after = machine_.survey().after;
         auto survey = [this, after] { return selection_.survey(after); };

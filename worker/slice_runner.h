@@ -24,6 +24,7 @@
 #include "worker/selection.h"
 #include "worker/slice_machine.h"
 #include "worker/slice_reporter.h"
+#include "worker/transforms.h"
 
 namespace millrace::worker {
 
@@ -32,17 +33,17 @@ struct SliceEnvironment {
     Loop& control;
     Lanes& lanes;
     BlockingPool& blocking;
-    http::Client& client;  // of the control loop
     store::ObjectStore& store;
     state::SliceStore& slices;
     Fences& fences;
-    const SpoolFolder& spool;
-    const TransformTable& transforms;
+    const ObjectRunner& objects;
+    const Transforms& transforms;
     const ClusterView& cluster;
     const TargetConfig& config;
-    std::function<void(const wire::SliceStatus&)> report;
-    std::function<void()> places_change;  // one is wanted, or not any more
-    std::shared_ptr<RemoteSyncs> syncs{};  // of all slices
+    RemoteSyncs::Call sync_target;
+    std::function<void(const wire::SliceStatus&)> report{};
+    std::function<void()> places_change{};  // one is wanted, or not any more
+    std::shared_ptr<RemoteSyncs> syncs{};   // of all slices
 };
 
 class SliceRunner {

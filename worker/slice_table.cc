@@ -25,7 +25,7 @@ SliceTable::SliceTable(SliceEnvironment environment, std::function<void(const wi
     : environment_(std::move(environment)), send_(std::move(send)) {
     environment_.report = [this](const wire::SliceStatus& status) { send_(status); };
     environment_.places_change = [this] { share_places(); };
-    environment_.syncs = std::make_shared<RemoteSyncs>(environment_.control.executor(), environment_.client, environment_.cluster);
+    environment_.syncs = std::make_shared<RemoteSyncs>(environment_.control.executor(), environment_.sync_target);
 }
 
 SliceTable::~SliceTable() = default;

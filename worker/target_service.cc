@@ -16,12 +16,9 @@
 #include "store/local_store.h"
 #include "wire/bus.h"
 #include "worker/callback_api.h"
-#include "worker/catalog_keeper.h"
 #include "worker/node_api.h"
 #include "worker/object_api.h"
-#include "worker/proxy_link.h"
-#include "worker/slice_table.h"
-#include "worker/target_state.h"
+#include "worker/target_core.h"
 
 namespace millrace::worker {
 
@@ -34,8 +31,6 @@ struct TargetService::Impl {
     std::unique_ptr<store::LocalStore> store;
     std::unique_ptr<state::SliceStore> slice_store;
     std::unique_ptr<TargetState> state;
-    std::unique_ptr<ClusterView> cluster;
-    std::unique_ptr<Fences> fences;
     std::unique_ptr<SpoolFolder> spool;
     std::unique_ptr<BlockingPool> blocking;
     Loop control{"control"};
@@ -43,8 +38,8 @@ struct TargetService::Impl {
     std::unique_ptr<Lanes> job_lanes;
     std::unique_ptr<Lanes> client_lanes;
     std::unique_ptr<TransformTable> transforms;
-    std::unique_ptr<SliceTable> slices;
-    std::unique_ptr<CatalogKeeper> catalog;
+    std::unique_ptr<ObjectExecution> objects;
+    std::unique_ptr<TargetCore> core;
     std::unique_ptr<InlineTransform> inline_transform;
     std::unique_ptr<ObjectApi> object_api;
     std::unique_ptr<NodeApi> node_api;
@@ -53,7 +48,6 @@ struct TargetService::Impl {
     http::Router callback_router;          // all that a container gets to see of this target
     std::optional<http::Listening> listening;
     std::unique_ptr<http::Server> server;
-    std::unique_ptr<ProxyLink> link;
     TaskGroup housekeeping{control.executor()};
     Event stopping{control.executor()};
     state::StoreWatch store_watch;
@@ -61,8 +55,9 @@ struct TargetService::Impl {
     Result<void> open(bool accept_loss);
     void build();
     runtime::InstanceEnvironment instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts);
+    std::unique_ptr<TargetCore> make_core();
+    Result<std::unique_ptr<wire::LinkToProxy>> connect(const std::string& address, const std::string& route, wire::LinkToProxy::Receive receive);
     Result<void> begin();
-    Task<void> keep_catalog();
     Task<void> expire_drafts();
     Task<void> watch_store();
     void stop();
@@ -113,9 +108,6 @@ Result<void> TargetService::Impl::open(bool accept_loss) {
 
 void TargetService::Impl::build() {
     const std::uint32_t processors = std::max(1u, std::thread::hardware_concurrency());
-    cluster = std::make_unique<ClusterView>(state->id());
-    cluster->recall(state->map());
-    fences = std::make_unique<Fences>(*slice_store);
     blocking = std::make_unique<BlockingPool>(4);
     client = std::make_unique<http::Client>(control.executor());
     const std::size_t lanes = config.lanes > 0 ? config.lanes : processors;
@@ -125,24 +117,36 @@ void TargetService::Impl::build() {
     const auto direct_puts = std::make_shared<runtime::DirectPuts>();
     transforms = std::make_unique<TransformTable>(instance_environment(direct_puts), [this] {
         control.post([this] {
-            if (slices) slices->kick_all();
-            if (link) link->report_transforms();
+            if (core) core->transforms_changed();
         });
     });
-    SliceEnvironment slice_environment{control, *job_lanes, *blocking, *client, *store, *slice_store, *fences, *spool, *transforms, *cluster, config, {}, {}};
-    slices = std::make_unique<SliceTable>(slice_environment, [this](wire::Message message) {
-        if (auto* status = std::get_if<wire::SliceStatus>(&message)) status->age = state->age();
-        if (link) link->send(message);
-    });
-    catalog = std::make_unique<CatalogKeeper>(*store, *state, [this](const auto& wanted) { transforms->apply(wanted); });
+    objects = std::make_unique<ObjectExecution>(*spool, *transforms);
+    core = make_core();
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
-    object_api = std::make_unique<ObjectApi>(*store, store->drafts(), *cluster, *fences, *inline_transform, config, boot_id);
-    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, *cluster, boot_id);
+    object_api = std::make_unique<ObjectApi>(*store, store->drafts(), core->cluster(), core->fences(), *inline_transform, config, boot_id);
+    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, core->cluster(), boot_id);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);
     callback_api->add_routes(callback_router);
     object_api->add_routes(router);
     node_api->add_routes(router);
+}
+
+std::unique_ptr<TargetCore> TargetService::Impl::make_core() {
+    const auto sync = [this](TargetId target) { return call_to_sync(*client, core->cluster(), std::move(target)); };
+    const auto connect_to_proxy = [this](const std::string& address, const std::string& route, wire::LinkToProxy::Receive receive) {
+        return connect(address, route, std::move(receive));
+    };
+    const auto standing = [this](std::string reason) { node_api->set_ready(std::move(reason)); };
+    return std::make_unique<TargetCore>(TargetEnvironment{control, *job_lanes, *blocking, *store, *slice_store, *state, *objects, *transforms, config,
+                                                          boot_id, endpoint, sync, connect_to_proxy, standing});
+}
+
+Result<std::unique_ptr<wire::LinkToProxy>> TargetService::Impl::connect(const std::string& address, const std::string& route,
+                                                                        wire::LinkToProxy::Receive receive) {
+    auto bus = std::make_unique<wire::DealerBus>(control.executor(), std::move(receive));
+    MILLRACE_TRY(bus->connect(address, route));
+    return std::unique_ptr<wire::LinkToProxy>(std::move(bus));
 }
 
 runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts) {
@@ -173,41 +177,13 @@ Result<void> TargetService::Impl::begin() {
     server->listen_on(listening->socket.release());
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
     MILLRACE_TRY(keep_port(config.dir + "/port", listening->port));
-    ProxyLink::Handlers handlers;
-    handlers.directive = [this](wire::Directive directive) { return slices->receive(std::move(directive)); };
-    handlers.status_ack = [this](const wire::StatusAck& ack) { slices->receive(ack); };
-    handlers.catalog = [this](const wire::Catalog& wanted) { catalog->take(wanted, steady_now()); };
-    handlers.problems = [this] { return catalog->problems(); };
-    handlers.map = [this](const wire::ClusterMap& map) {
-        cluster->update(map);
-        if (auto written = state->set_map(map); !written) log::error("members could not be written down", {{"error", written.error()}});
-        slices->kick_all();
-    };
-    handlers.proxy = [this](http::Endpoint proxy) { cluster->set_proxy(std::move(proxy)); };
-    handlers.accepted = [this] { return slices->hold(); };
-    handlers.joined = [this] {
-        cluster->set_joined();
-        node_api->set_ready("");
-        slices->report_all();
-        slices->release();
-    };
-    handlers.lost = [this] { node_api->set_ready("the proxy is silent"); };
-    handlers.refused = [this](std::string reason) {
-        node_api->set_ready("the proxy refuses this target: " + reason);
-        cluster->set_refused(std::move(reason));
-    };
-    handlers.transforms = [this] { return transforms->report(); };
-    handlers.running_slices = [this] { return slices->running(); };
-    link = std::make_unique<ProxyLink>(control, config, *state, boot_id, endpoint, std::move(handlers));
     auto boot = [this]() -> Task<Result<void>> {
         const runtime::InstanceEnvironment& environment = transforms->environment();
         co_await runtime::remove_leftover_containers(environment.control, environment.target_folder, environment.owner);
-        transforms->apply(state->catalog().transforms);
-        MILLRACE_CO_TRY(slices->restore());
+        MILLRACE_CO_TRY(core->start());
         housekeeping.spawn(expire_drafts());
         housekeeping.spawn(watch_store());
-        housekeeping.spawn(keep_catalog());
-        co_return link->start();
+        co_return Result<void>{};
     };
     MILLRACE_TRY(run_blocking(control, boot()));
     log::info("target started", {{"target", state->id()}, {"endpoint", endpoint}, {"boot", boot_id}});
@@ -228,34 +204,24 @@ Task<void> TargetService::Impl::watch_store() {
     }
 }
 
-// What of the catalog could not be applied is tried again.
-Task<void> TargetService::Impl::keep_catalog() {
-    constexpr auto kPause = milliseconds(500);
-    while (!co_await stopping.wait_until(steady_now() + kPause)) {
-        if (catalog->tick(steady_now())) link->report_transforms();
-    }
-}
-
 void TargetService::Impl::stop() {
     if (!server) return;
     auto wind_down = [this]() -> Task<void> {
         stopping.set();
         co_await housekeeping.join();
-        if (link) co_await link->stop();
-        co_await slices->stop();
+        co_await core->stop();
         co_await transforms->stop();
     };
     // First: a server's direct put waits for the run that takes it.
     auto begin = [this] {
-        slices->begin_stop();
+        core->begin_stop();
         return 0;
     };
     run_blocking(control, call_on(control.executor(), begin));
     server->stop(std::chrono::seconds(2));
     run_blocking(control, wind_down());
-    link.reset();
     server.reset();
-    slices.reset();
+    core.reset();
     log::info("target stopped", {{"target", state->id()}});
 }
 

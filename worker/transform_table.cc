@@ -111,6 +111,11 @@ std::shared_ptr<const Transform> TransformTable::find(const std::string& name) c
     return found == held_.end() ? nullptr : found->second.transform;
 }
 
+std::shared_ptr<const spec::TransformSpec> TransformTable::spec_of(const std::string& name) const {
+    const std::shared_ptr<const Transform> transform = find(name);
+    return transform ? std::shared_ptr<const spec::TransformSpec>(transform, &transform->instance->spec()) : nullptr;
+}
+
 Result<void> TransformTable::ready(const std::string& name, std::uint64_t digest) const {
     const std::lock_guard lock(mutex_);
     const auto found = held_.find(name);

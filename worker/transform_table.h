@@ -13,6 +13,7 @@
 #include "runtime/instance.h"
 #include "wire/messages.h"
 #include "worker/transform_metrics.h"
+#include "worker/transforms.h"
 
 namespace millrace::worker {
 
@@ -22,21 +23,19 @@ struct Transform {
     std::shared_ptr<TransformMetrics> metrics;
 };
 
-class TransformTable {
+class TransformTable final : public Transforms {
 public:
     TransformTable(runtime::InstanceEnvironment environment, std::function<void()> changed);
-    ~TransformTable();  // requires stop()
+    ~TransformTable() override;  // requires stop()
 
-    // Starts what is new, stops what is gone or disabled, restarts what has another specification. In the background.
-    void apply(const std::vector<wire::TransformEntry>& wanted);
+    void apply(const std::vector<wire::TransformEntry>& wanted) override;
     Task<void> stop();
 
     // nullptr when there is none that is enabled.
     std::shared_ptr<const Transform> find(const std::string& name) const;
-    // Success when objects can be fed to it now, else the reason: Code::unavailable, or Code::conflict when it was given up and
-    // waits for somebody to start it again. digest: of the one that is meant, while there is another it is not ready; 0: any.
-    Result<void> ready(const std::string& name, std::uint64_t digest = 0) const;
-    std::vector<wire::TransformReport> report() const;
+    Result<void> ready(const std::string& name, std::uint64_t digest = 0) const override;
+    std::shared_ptr<const spec::TransformSpec> spec_of(const std::string& name) const override;
+    std::vector<wire::TransformReport> report() const override;
     // Brings what is measured of each, rather than counted, up to date.
     void measure() const;
     const runtime::InstanceEnvironment& environment() const { return environment_; }

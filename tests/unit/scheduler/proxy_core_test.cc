@@ -69,7 +69,7 @@ protected:
     void open() {
         close();
         here([this] {
-            core_ = *ProxyCore::open(loop_.get(), config_, metadata_);
+            core_ = *ProxyCore::open(loop_.get(), aside_, config_, metadata_);
             return 0;
         });
     }
@@ -117,6 +117,7 @@ protected:
         Loop& get() { return loop; }
         Loop loop{"control"};
     } loop_;
+    BlockingPool aside_{1};
     ProxyConfig config_;
     Memory metadata_;
     std::unique_ptr<ProxyCore> core_;

@@ -51,6 +51,8 @@ protected:
         ASSERT_TRUE(store_->create_bucket("copies", store::kSmallMax));
         spool_ = std::make_unique<SpoolFolder>(*SpoolFolder::open(folder_ / "spool"));
         transforms_ = std::make_unique<TransformTable>(runtime::InstanceEnvironment{loop_.executor(), lanes_.executors(), folder_ / "run"}, [] {});
+        execution_ = std::make_unique<ObjectExecution>(*spool_, *transforms_);
+        workers_ = std::make_shared<LaneWorkers>(lanes_, *execution_, queue_, [] {});
         cluster_.update({.version = 1, .targets = {{"t1", "http://127.0.0.1:1", true}}});
     }
     void TearDown() override {
@@ -72,7 +74,7 @@ protected:
     }
     std::shared_ptr<SliceContext> context(wire::JobSpec spec) {
         return std::make_shared<SliceContext>(SliceContext{JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 1, 1,
-                                                           store_->next_created_seq(), *store_, *spool_, *transforms_, cluster_});
+                                                           store_->next_created_seq(), *store_, cluster_});
     }
     void start(const std::shared_ptr<const SliceContext>& context, const std::string& name) {
         queue_->add({{1, name, false}}, context);
@@ -115,7 +117,8 @@ protected:
     std::unique_ptr<TransformTable> transforms_;
     ClusterView cluster_{TargetId("t1")};
     std::shared_ptr<RunQueue> queue_ = std::make_shared<RunQueue>(2, 0);
-    std::shared_ptr<LaneWorkers> workers_ = std::make_shared<LaneWorkers>(lanes_, queue_, [] {});
+    std::unique_ptr<ObjectExecution> execution_;
+    std::shared_ptr<LaneWorkers> workers_;
 };
 
 TEST_F(Workers, AFilterIsKilledAndTheNextObjectOfItsLaneRuns) {

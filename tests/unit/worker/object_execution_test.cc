@@ -34,13 +34,13 @@ protected:
     SliceContext slice_of(const wire::JobSpec& spec) {
         EXPECT_TRUE(spec.validate());
         SliceContext slice{JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 2, 33,
-                           created_seq_end_.value_or(store_->next_created_seq()), *store_, *spool_, transforms_, cluster_};
+                           created_seq_end_.value_or(store_->next_created_seq()), *store_, cluster_};
         slice.pins = pins_;
         return slice;
     }
     Outcome run(const wire::JobSpec& spec, const std::string& name) {
         const SliceContext slice = slice_of(spec);
-        return run_blocking(lane_.loop, execute(slice, lane_, name, false));
+        return run_blocking(lane_.loop, ObjectExecution(*spool_, transforms_).run(slice, lane_, name, false));
     }
     std::uint64_t lost(const wire::JobSpec& spec, const std::string& settled_to, const state::LedgerChanges& ledger = {}) {
         state::SliceStore slices(*kv_);

@@ -99,7 +99,7 @@ TEST_F(RemoteOutputTest, NothingIsSentOfOneThatFailsEarly) {
 TEST_F(RemoteOutputTest, SlicesShareTheSyncsOfATarget) {
     ClusterView cluster{TargetId("t1")};
     cluster.update({.version = 1, .targets = {{"t1", "", true}, {"t2", endpoint_.text(), true}}});
-    RemoteSyncs syncs(lane_.loop.executor(), *lane_.client, cluster);
+    RemoteSyncs syncs(lane_.loop.executor(), [&](TargetId target) { return call_to_sync(*lane_.client, cluster, std::move(target)); });
     int done = 0;
     const auto one = [&]() -> Task<void> {
         const Result<std::string> boot = co_await syncs.sync(TargetId("t2"));
