@@ -90,7 +90,7 @@ void ProxyLink::beat() {
     }
     if (!link_) return;
     if (!welcomed_) {
-        send(wire::Hello{.target_id = state_.id().str(), .boot_id = boot_id_, .endpoint = endpoint_, .cluster_id = state_.cluster_id(),
+        say(wire::Hello{.target_id = state_.id().str(), .boot_id = boot_id_, .endpoint = endpoint_, .cluster_id = state_.cluster_id(),
                          .catalog_version = state_.catalog().version, .lineage = state_.lineage(boot_id_), .proxy = state_.proxy(),
                          .accepts_loss = state_.accepts_loss()});
         return;
@@ -104,13 +104,19 @@ void ProxyLink::beat() {
     if (++heartbeats_ % kTransformReportBeats == 0) report_transforms();
 }
 
+// A process that was not welcomed has not written down that it was known: what it said would count against the next one, which begins
+// at the same numbers.
 void ProxyLink::send(const wire::Message& message) {
+    if (welcomed_) say(message);
+}
+
+void ProxyLink::say(const wire::Message& message) {
     if (!link_) return;
     if (auto sent = link_->send(message); !sent) log::warn("control message not sent", {{"error", sent.error()}});
 }
 
 void ProxyLink::report_transforms() {
-    if (welcomed_) send(wire::TransformStatus{state_.catalog().version, handlers_.transforms(), handlers_.problems()});
+    send(wire::TransformStatus{state_.catalog().version, handlers_.transforms(), handlers_.problems()});
 }
 
 void ProxyLink::receive(wire::Message message) {
@@ -121,6 +127,10 @@ void ProxyLink::receive(wire::Message message) {
             using Body = std::remove_cvref_t<decltype(body)>;
             if constexpr (std::is_same_v<Body, wire::Welcome>) {
                 receive_welcome(body);
+            } else if constexpr (std::is_same_v<Body, wire::Heartbeat>) {
+                receive_heartbeat(body);
+            } else if (!welcomed_) {
+                return;  // it is repeated
             } else if constexpr (std::is_same_v<Body, wire::Catalog>) {
                 receive_catalog(body);
             } else if constexpr (std::is_same_v<Body, wire::ClusterMap>) {
@@ -128,19 +138,21 @@ void ProxyLink::receive(wire::Message message) {
                 map_version_ = body.version;
                 handlers_.map(body);
             } else if constexpr (std::is_same_v<Body, wire::Directive>) {
-                if (welcomed_) state_.proxy_grew_older(body.age);
+                state_.proxy_grew_older(body.age);
                 tasks_.spawn(handlers_.directive(std::move(body)));
             } else if constexpr (std::is_same_v<Body, wire::StatusAck>) {
                 handlers_.status_ack(body);
-            } else if constexpr (std::is_same_v<Body, wire::Heartbeat>) {
-                if (body.boot_id != proxy_boot_id_) {
-                    welcomed_ = false;  // another process, or one that does not know this target: it must hear hello
-                } else {
-                    state_.proxy_grew_older(body.age);
-                }
             }
         },
         message);
+}
+
+void ProxyLink::receive_heartbeat(const wire::Heartbeat& heartbeat) {
+    if (heartbeat.boot_id != proxy_boot_id_) {
+        welcomed_ = false;  // another process, or one that does not know this target: it must hear hello
+    } else {
+        state_.proxy_grew_older(heartbeat.age);
+    }
 }
 
 void ProxyLink::receive_welcome(const wire::Welcome& welcome) {
@@ -156,6 +168,8 @@ void ProxyLink::receive_welcome(const wire::Welcome& welcome) {
         log::error("this target belongs to another cluster", {{"cluster", state_.cluster_id()}, {"proxy_cluster", welcome.cluster_id}});
         return;
     }
+    // Said by a process of it that is over, and late: one that had heard what this target knows would have refused it.
+    if (wire::compare(state_.proxy(), welcome.lineage) == wire::Kinship::older_copy) return;
     if (state_.is_new_branch(welcome.new_branch)) {
         if (auto held = handlers_.accepted(); !held) {
             log::error("orders of this copy could not be held back; it does not join until they can", {{"error", held.error()}});
@@ -188,11 +202,10 @@ void ProxyLink::refused(const wire::Welcome& welcome) {
     }
     refused_ = welcome.refused;
     welcomed_ = false;
-    if (welcome.wants_catalog) send(state_.catalog());
+    if (welcome.wants_catalog) say(state_.catalog());
 }
 
 void ProxyLink::receive_catalog(const wire::Catalog& catalog) {
-    if (!welcomed_) return;
     if (catalog.version > state_.catalog().version) handlers_.catalog(catalog);
     report_transforms();
     beat_now_.set();  // the proxy waits to hear that it was applied
@@ -201,7 +214,7 @@ void ProxyLink::receive_catalog(const wire::Catalog& catalog) {
 Task<void> ProxyLink::stop() {
     stopping_ = true;
     beat_now_.set();
-    send(wire::Goodbye{boot_id_});
+    say(wire::Goodbye{boot_id_});
     co_await tasks_.join();
     if (link_) link_->stop();
     auto nothing = [] { return 0; };

@@ -36,6 +36,7 @@ public:
     ~ProxyLink();  // requires stop()
 
     Result<void> start();
+    // Nothing while it is not welcomed: whatever matters is said again.
     void send(const wire::Message& message);
     void report_transforms();
     // Says goodbye.
@@ -46,7 +47,9 @@ private:
     void beat();
     void follow_address();
     void connect(const std::string& address);
+    void say(const wire::Message& message);
     void receive(wire::Message message);
+    void receive_heartbeat(const wire::Heartbeat& heartbeat);
     void receive_welcome(const wire::Welcome& welcome);
     void refused(const wire::Welcome& welcome);
     void receive_catalog(const wire::Catalog& catalog);
