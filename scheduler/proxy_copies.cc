@@ -53,8 +53,12 @@ Result<std::string> ProxyCore::accept(const std::string& node) {
     const std::string why = "target " + node + " was accepted with another folder than the one that was known (" + rfc3339(unix_now_ns()) + ")";
     log::warn("target accepted", {{"target", node}});
     scheduler_.target_accepted(node, why, steady_now());
-    MILLRACE_TRY(flush());  // the jobs first: a target that joins finds them as they should be
-    MILLRACE_TRY(commit_members());
+    Result<void> written = flush();  // the jobs first: a target that joins finds them as they should be
+    if (written) written = commit_members();
+    if (!written) {
+        return written.error().during("target " + node + " is accepted, but that could not be written down: should the proxy end before its disk takes "
+            "writes again, the target has to be accepted once more");
+    }
     return "target " + node + " joins with the folder it has; its slices of unfinished jobs go on from its own checkpoints";
 }
 

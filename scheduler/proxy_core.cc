@@ -325,6 +325,8 @@ Result<void> ProxyCore::write_jobs() {
         changes["job/" + id] = state::encode_record(live->job);
         if (live->job.spec.has_list && with_list) changes[list_key(id)] = state::encode_record(ObjectList{live->objects.names()});
     }
+    // With what is remembered of those that it says something of: a copy of a folder from before would not be noticed otherwise.
+    changes["members"] = members_record();
     MILLRACE_TRY(metadata_.commit(changes));
     unwritten_.clear();
     unerased_.clear();
@@ -373,11 +375,13 @@ void ProxyCore::check_jobs() {
     scheduler_.check_unfinished(check, steady_now(), unix_now_ns());
 }
 
-Result<void> ProxyCore::commit_members() {
+std::string ProxyCore::members_record() const {
     MemberList list{membership_.version(), {}, membership_.known(), static_cast<std::uint64_t>(scheduler_.uptime(steady_now()).count())};
     for (const auto& [target, member] : membership_.members()) list.targets.push_back(target);
-    return metadata_.commit({{"members", state::encode_record(list)}});
+    return state::encode_record(list);
 }
+
+Result<void> ProxyCore::commit_members() { return metadata_.commit({{"members", members_record()}}); }
 
 Result<void> ProxyCore::commit_lineage(const wire::OwnLineage& own) { return metadata_.commit({{"lineage", state::encode_record(own)}}); }
 

@@ -126,6 +126,7 @@ private:
     void check_jobs();
     Task<void> wait_until_accepted(const std::string& job);
     Result<void> commit_members();
+    std::string members_record() const;
     Result<void> commit_lineage(const wire::OwnLineage& own);
     void send_catalog(const std::string& target, Instant now);
     void broadcast(const wire::Message& message);
