@@ -1,60 +1,62 @@
 #include "tests/sim/disk.h"
 
-#include <algorithm>
-
-#include "spec/transform_spec.h"
+#include "state/families.h"
+#include "state/record.h"
+#include "state/slice_store.h"
+#include "tests/sim/world.h"
+#include "worker/progress_record.h"
 
 namespace millrace::sim {
+namespace {
 
-void Disk::lose_power() {
+template <class Record>
+Record decoded(std::string_view bytes) {
+    auto record = state::decode_record<Record>("a record of the simulation", bytes);
+    if (!record) throw Broken(record.error().context);
+    return std::move(*record);
+}
+
+void read_order(SliceDisk& slice, const state::SliceOrder& order) {
+    slice.revision = order.revision;
+    slice.desired = static_cast<wire::Desired>(order.desired);
+    slice.epoch = order.epoch;
+    slice.pass = order.pass;
+    slice.incarnation = order.incarnation;
+    slice.created_seq_end = order.created_seq_end;
+}
+
+worker::FailedObject read_row(const state::LedgerRow& row) {
+    return {row.quarantined, fail(static_cast<Code>(row.code), row.message), row.stderr_tail, row.attempts, row.pass};
+}
+
+}  // namespace
+
+void Disk::name_store(const std::string& id) { folder.families[state::target_family::meta]["store_id"] = id; }
+
+void Disk::lose_power(Random& random) {
     sources.merge(removed_);
     removed_.clear();
     std::erase_if(outputs, [](const auto& item) { return !item.second.durable; });
     for (auto& [where, stored] : outputs) stored.newest = stored.durable;
+    folder.lose_power(random);
+    read_slices();
+}
+
+void Disk::sync_outputs() {
+    sync_removals();
+    for (auto& [where, stored] : outputs) stored.durable = stored.newest;
 }
 
 std::string Disk::uid_of(const std::string& bucket) const {
-    const auto found = std::ranges::find(catalog.buckets, bucket, &wire::BucketEntry::name);
-    return found == catalog.buckets.end() ? "" : found->uid;
+    const auto found = buckets.find(bucket);
+    return found == buckets.end() ? "" : found->second;
 }
 
-std::uint64_t Disk::digest_of(const std::string& transform) const {
-    const auto found = digests.find(transform);
-    return found == digests.end() ? 0 : found->second;
-}
-
-void Disk::apply(const wire::Catalog& newer) {
-    if (newer.version <= catalog.version) return;
-    catalog = newer;
-    std::erase_if(outputs, [&](const auto& item) { return std::ranges::find(newer.destroyed_uids, item.first.first) != newer.destroyed_uids.end(); });
-    digests.clear();
-    for (const wire::TransformEntry& entry : newer.transforms) digests[entry.name] = spec::digest(spec::parse_spec(entry.spec_json, entry.name)->spec);
-}
-
-Result<void> Disk::put(const Put& put) {
-    if (!welcomes(put.output.job, put.output.slice, put.fence)) {
-        return fail(Code::stale_epoch, "this output is from a run that was stopped or started again");
-    }
-    if (full) return fail(Code::no_space, "the disk is full");
-    const std::string uid = uid_of(put.bucket);
-    if (uid.empty() || uid != put.bucket_uid) return fail(Code::unavailable, "the bucket is not here");
-    begin(put.output.job, put.output.slice, put.fence);
-    outputs[{uid, put.name}].newest = put.output;
-    return {};
-}
-
-void Disk::stop(const std::string& job, std::uint64_t epoch) {
-    std::uint64_t& floor = fences[{job, "*"}];
-    floor = std::max(floor, make_fence(epoch + 1, 0));
-}
-
-void Disk::begin(const std::string& job, const std::string& slice, std::uint64_t fence) {
-    std::uint64_t& newest = fences[{job, slice}];
-    newest = std::max(newest, fence);
-}
-
-bool Disk::welcomes(const std::string& job, const std::string& slice, std::uint64_t fence) {
-    return fence >= fences[{job, slice}] && fence >= fences[{job, "*"}];
+void Disk::put_source(const std::string& name, std::uint64_t version) {
+    Source& source = sources[name];
+    if (source.version == 0) source.created_seq = next_seq++;
+    source.version = version;
+    source.bytes = 100 + name.size();
 }
 
 bool Disk::remove(const std::string& name, std::uint64_t created_seq_end) {
@@ -65,27 +67,49 @@ bool Disk::remove(const std::string& name, std::uint64_t created_seq_end) {
     return true;
 }
 
-void Disk::sync(const std::string& job, const std::string& slice) {
-    ++age;
-    sync_removals();
-    for (auto& [where, stored] : outputs) {
-        if (stored.newest && stored.newest->job == job && stored.newest->slice == slice) stored.durable = stored.newest;
-    }
-}
-
-Result<void> Disk::write_checkpoint(SliceDisk& slice, const worker::CheckpointWork& work) {
-    if (full) return fail(Code::no_space, "the disk is full");
-    ++age;
-    sync_removals();
-    slice.checkpoint = work.progress;
-    for (const auto& [name, row] : work.changes) {
-        if (row) {
-            slice.ledger[name] = *row;
+bool Disk::saw(const state::Batch::Operation& row) {
+    const std::string key(row.first);
+    const bool is_put = row.kind == state::Batch::Kind::put;
+    if (row.family == state::target_family::ledger && row.kind != state::Batch::Kind::erase_range) {
+        const std::size_t end = key.find('\0');
+        SliceDisk& slice = slices[key.substr(0, end)];
+        if (is_put) {
+            slice.ledger[key.substr(end + 1)] = read_row(decoded<state::LedgerRow>(row.second));
         } else {
-            slice.ledger.erase(name);
+            slice.ledger.erase(key.substr(end + 1));
         }
     }
-    return {};
+    if (row.family != state::target_family::slices || key.find('/') == key.npos) return false;
+    const std::string kind = key.substr(0, key.find('/'));
+    const std::string job = key.substr(kind.size() + 1);
+    if (kind == "order" && !is_put) slices.erase(job);
+    if (kind == "spec" && is_put) slices[job].spec = decoded<wire::JobSpec>(row.second);
+    if (kind == "checkpoint" && is_put) slices[job].checkpoint = worker::from_record(decoded<state::SliceCheckpoint>(row.second));
+    if (kind != "order" || !is_put) return false;
+    const bool is_new = !slices.contains(job);
+    read_order(slices[job], decoded<state::SliceOrder>(row.second));
+    return is_new;
+}
+
+std::uint64_t Disk::fence(const std::string& job, const std::string& slice) const {
+    const auto rows = folder.families.find(state::target_family::slices);
+    if (rows == folder.families.end()) return 0;
+    const auto row = rows->second.find("fence/" + job + std::string(1, '\0') + slice);
+    if (row == rows->second.end()) return 0;
+    const auto record = decoded<std::map<std::string, std::uint64_t>>(row->second);
+    const auto found = record.find("fence");
+    return found == record.end() ? 0 : found->second;
+}
+
+void Disk::read_slices() {
+    const std::map<std::string, SliceDisk> before = std::exchange(slices, {});
+    for (const state::FamilyIndex family : {state::target_family::slices, state::target_family::ledger}) {
+        for (const auto& [key, value] : folder.families[family]) (void)saw({state::Batch::Kind::put, family, key, value});
+    }
+    for (auto& [job, slice] : slices) {
+        const auto known = before.find(job);
+        if (known != before.end()) slice.selection = known->second.selection;
+    }
 }
 
 }  // namespace millrace::sim

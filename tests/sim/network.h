@@ -1,14 +1,13 @@
-// The control plane as it may behave: messages are lost, doubled, delayed and reordered. Everything passes through the
-// real codec.
+// The control plane as it may behave: messages are lost, doubled, delayed and reordered. Everything passes through the real codec.
 #pragma once
 #include <functional>
 #include <map>
-#include <optional>
+#include <memory>
 #include <set>
 #include <string>
 
 #include "tests/sim/world.h"
-#include "wire/codec.h"
+#include "wire/links.h"
 
 namespace millrace::sim {
 
@@ -22,34 +21,42 @@ struct Weather {
 
 class Network {
 public:
-    // process: that sent it, of those that have had the name.
-    using Deliver = std::function<void(const std::string& from, const std::string& process, wire::Message message)>;
-
     explicit Network(World& world) : world_(world) {}
 
-    void attach(const std::string& node, Deliver deliver) { nodes_[node] = std::move(deliver); }
-    void send(const std::string& from, const std::string& to, const wire::Message& message) { send(from, to, message, {}); }
-    // An answer to one process: another that has its name meanwhile does not get it.
-    void send(const std::string& from, const std::string& to, const wire::Message& message, const std::optional<std::string>& process);
-    // From now on this process has the name.
-    void enter(const std::string& node, const std::string& process) { processes_[node] = process; }
-
-    // What is under way from and to the node never arrives: another process has its name.
-    void cut_connections(const std::string& node) { ++connections_[node]; }
+    // The link of the proxy's process, or of a target's; its end, or cut(), ends what it hears and what is heard of it. sends: told of
+    // each message before it goes.
+    using Sends = std::function<void(const wire::Message& message)>;
+    std::unique_ptr<wire::LinkToTargets> listen(wire::LinkToTargets::Receive receive, Sends sends);
+    std::unique_ptr<wire::LinkToProxy> connect(const std::string& route, wire::LinkToProxy::Receive receive, Sends sends);
+    void cut_proxy() { proxy_ = {}; }
+    void cut(const std::string& route) { targets_.erase(route); }
+    // What is under way from and to the node never arrives, though it had been sent: the folder of its process was another one.
+    void lose_what_is_under_way(const std::string& node) { ++connections_[node]; }
 
     Weather weather;
-    // Nodes that nobody can reach, on either plane.
+    // Targets that nobody can reach, on either plane.
     std::set<std::string> cut_off;
     bool reaches(const std::string& from, const std::string& to) const {
         return from == to || (!cut_off.contains(from) && !cut_off.contains(to));
     }
 
 private:
-    void schedule(const std::string& from, const std::string& to, const std::optional<std::string>& process, std::string bytes);
+    class ProxyEnd;
+    class TargetEnd;
+    void send(const std::string& from, const std::string& to, const wire::Message& message, const std::function<void(wire::Message)>& deliver);
 
     World& world_;
-    std::map<std::string, Deliver> nodes_;
-    std::map<std::string, std::string> processes_;
+    std::uint64_t links_ = 0;
+    struct ProxyLink {
+        std::uint64_t number = 0;
+        wire::LinkToTargets::Receive receive;
+    };
+    struct TargetLink {
+        std::uint64_t number = 0;
+        wire::LinkToProxy::Receive receive;
+    };
+    ProxyLink proxy_;
+    std::map<std::string, TargetLink> targets_;  // by route
     std::map<std::string, std::uint64_t> connections_;
 };
 

@@ -1,17 +1,16 @@
-// A simulated proxy: the shell around the scheduler and the membership. It carries out effects in order; a job that was
-// persisted survives its death, which may come between two effects.
+// A simulated proxy: its folder, and the process that runs from it, which is the shipped scheduler::ProxyCore between simulated ends.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "scheduler/leadership.h"
-#include "scheduler/membership.h"
-#include "scheduler/pins.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/proxy_core.h"
+#include "tests/sim/folder.h"
 
 namespace millrace::sim {
 
@@ -20,69 +19,62 @@ class Cluster;
 class Proxy {
 public:
     explicit Proxy(Cluster& cluster);
+    ~Proxy();
 
     void start();
-    void kill();
+    void kill(bool power_cut = false);
+    // Dies after so many further writes and messages.
+    void kill_after(std::uint64_t effects, bool power_cut);
     void take_snapshot() { snapshot_ = folder_; }
     // The folder as it was at the snapshot. While it is down.
     void restore();
     // What an operator who reads its problems does.
     void accept_what_is_refused();
     bool has_problems() const;
-    // Dies after so many further effects.
-    void kill_after(std::uint64_t effects) { effects_left_ = effects; }
-    bool is_up() const { return scheduler_ != nullptr; }
+    bool is_up() const { return process_ != nullptr; }
+    // Its database takes no more writes: it ends, to be started again.
+    bool must_restart() const;
+    // Removes dead processes that do not compute any more. True when there is none left.
+    bool bury_the_dead();
 
-    // The commands of a user. False when the proxy is down or the job's state does not allow it.
-    bool submit(scheduler::Job job, const std::vector<std::string>& objects);
-    bool command(const std::string& job, const scheduler::Scheduler::Command& change);
-    bool start_again(const std::string& job, scheduler::Again how, bool with_current);
-    // False when the proxy is down, or a job that has not ended uses what would change.
-    bool destroy_bucket(const std::string& bucket);
-    bool rename_bucket(const std::string& from, const std::string& to);
-    bool create_bucket(const std::string& bucket);
-    // Another one under its name.
-    bool replace_transform(const std::string& transform);
+    // The commands of a user. Those that take a while end later, or never, when the proxy dies meanwhile.
+    using Answer = std::function<void(const Result<std::string>& job)>;
+    void submit(scheduler::JobRequest request, const std::string& key, const Answer& answer);
+    using Change = std::function<Task<Result<void>>(scheduler::ProxyCore& core)>;
+    void act(const std::string& what, const Change& change);
+    // Gives the transform another program under its name.
+    void replace_transform(const std::string& transform);
+    // An error also when the proxy is down.
+    Result<void> command(const std::string& job, const scheduler::Scheduler::Command& change);
+    Result<void> start_again(const std::string& job, scheduler::Again how, bool with_current);
     bool remove(const std::string& job);
     // As it is known now; nullptr when the proxy is down or does not know it.
     const scheduler::Job* find(const std::string& job) const;
+    bool has_bucket(const std::string& bucket) const;
+    bool has_transform(const std::string& transform) const;
+    std::size_t members_online() const;
+
+    DiskFaults faults;
 
 private:
-    void receive(const std::string& from, const std::string& process, const wire::Message& message);
-    void receive_hello(const std::string& from, const wire::Hello& hello);
-    void receive_heartbeat(const std::string& from, const wire::Heartbeat& heartbeat);
-    std::string boot_id() const { return "proxy-" + std::to_string(boot_); }
-    void tick();
-    void carry_out();
-    // What a job is about may have gone.
-    void check_jobs();
-    bool change_catalog(const scheduler::DesiredCatalog& changed);
-    void persist(const std::string& job);
+    struct Process;
+    bool open_process();
+    void effect();
+    void saw_write(const state::Batch& batch);
+    void saw_job(const std::string& record);
     // Acknowledged progress never goes back.
     void check_progress(const std::string& job, const std::string& target);
 
     Cluster& cluster_;
-    std::uint64_t boot_ = 0;
-    std::uint64_t ticks_ = 0;
-    std::optional<std::uint64_t> effects_left_;
-    std::unique_ptr<scheduler::Membership> membership_;
-    std::unique_ptr<scheduler::Leadership> leadership_;
-    std::unique_ptr<scheduler::Scheduler> scheduler_;
-    std::map<std::pair<std::string, std::string>, wire::Counters> seen_;  // by job and target, since the last start
-
-    struct Folder {
-        std::map<std::string, std::string> jobs;
-        std::map<std::string, std::vector<std::string>> objects;
-        wire::OwnLineage lineage;
-        std::map<std::string, scheduler::KnownMember> known;
-        std::uint64_t age = 0;
-    };
     Folder folder_;
     std::optional<Folder> snapshot_;
-    std::uint64_t branches_ = 0;
-    // Never of an older copy: what becomes of a catalog then is told by its own tests.
-    scheduler::DesiredCatalog catalog_{wire::Catalog{}};
+    std::uint64_t boot_ = 0;
     std::uint64_t programs_ = 0;
+    std::optional<std::uint64_t> effects_left_;
+    bool dies_with_power_ = false;
+    std::unique_ptr<Process> process_;
+    std::list<std::unique_ptr<Process>> dying_;
+    std::map<std::pair<std::string, std::string>, wire::Counters> seen_;  // by job and target, since the last start
 };
 
 }  // namespace millrace::sim

@@ -48,7 +48,7 @@ bool holds(std::uint64_t seed) {
 }
 
 TEST(Simulation, EveryObjectEndsInOneClassWhateverHappens) {
-    (void)log::start("sim", log::Level::error, "");
+    (void)log::start("sim", std::getenv("MILLRACE_SIM_TRACE") != nullptr ? log::Level::info : log::Level::error, "");
     std::signal(SIGABRT, on_abort);
     const std::uint64_t only = number_from("MILLRACE_SIM_SEED", 0);
     if (only != 0) {

@@ -13,7 +13,7 @@ using scheduler::JobState;
 constexpr std::uint64_t kRestMsMax = 3'600'000;
 
 // Nothing that a user can do makes two listed names one.
-bool is_hopeless(const scheduler::Job& job) { return job.spec.has_list && job.reason.find("the same name") != std::string::npos; }
+bool is_hopeless(const scheduler::Job& job) { return job.spec.has_list && job.reason.find("would both become") != std::string::npos; }
 
 // It has ended, and a target that was accepted has not said whether it still has its part.
 bool waits_for_a_loss(const scheduler::Job& job) {
@@ -66,8 +66,8 @@ void Simulation::make_sources() {
 void Simulation::make_job(std::size_t number) {
     Random& random = world().random();
     PlannedJob planned;
-    planned.job.id = "job-" + std::to_string(number + 1);
-    wire::JobSpec& spec = planned.job.spec;
+    planned.key = planned.request.json = "request-" + std::to_string(number + 1);
+    wire::JobSpec& spec = planned.request.spec;
     spec.operation = random.chance(150) ? wire::Operation::copy : random.chance(120) ? wire::Operation::remove : wire::Operation::transform;
     if (spec.operation == wire::Operation::transform) spec.transform = "transform";
     if (plan_.settings.copies && spec.operation == wire::Operation::remove) spec.operation = wire::Operation::copy;
@@ -76,10 +76,10 @@ void Simulation::make_job(std::size_t number) {
     if (random.chance(200)) {
         spec.has_list = true;
         for (const std::string& name : names_) {
-            if (random.chance(500)) planned.objects.push_back(name);
+            if (random.chance(500)) planned.request.objects.push_back(name);
         }
-        planned.objects.push_back("missing/object.flac");
-        std::ranges::sort(planned.objects);
+        planned.request.objects.push_back("missing/object.flac");
+        std::ranges::sort(planned.request.objects);
     } else if (random.chance(200)) {
         spec.prefix = "a/";
     }
@@ -87,6 +87,7 @@ void Simulation::make_job(std::size_t number) {
     if (has_results && random.chance(500)) spec.ext = {{"flac", "opus"}, {"txt", "md"}};
     if (has_results && random.chance(400)) spec.prepend = random.chance(500) ? "out/" : "x-";
     if (plan_.settings.copies) spec.prepend.clear();  // outputs of others that a copy lacks are told, but not made again
+    spec.num_workers = plan_.settings.workers;
     spec.attempts = static_cast<std::uint32_t>(random.between(1, 4));
     if (random.chance(50) && !plan_.settings.copies) spec.dry_run = wire::DryRun::plan;
     if (random.chance(150)) {
@@ -99,12 +100,44 @@ void Simulation::make_job(std::size_t number) {
 
 // ---- faults and users
 
+// A cluster without faults, until it has what jobs need.
+void Simulation::set_up() {
+    world().act([this] {
+        cluster_.proxy.start();
+        for (const auto& target : cluster_.targets()) target->start();
+    });
+    for (int tries = 0; cluster_.proxy.members_online() < cluster_.targets().size(); ++tries) {
+        if (tries == 100) throw Broken("the targets do not join");
+        run_for(100);
+    }
+    world().act([this] {
+        create_bucket("source");
+        if (!plan_.buckets_by_jobs) create_bucket("destination-1");
+        if (!plan_.buckets_by_jobs) create_bucket("destination-2");
+        cluster_.proxy.replace_transform("transform");
+    });
+    run_for(2000);
+}
+
+void Simulation::create_bucket(const std::string& name) {
+    cluster_.proxy.act("create " + name, [name](scheduler::ProxyCore& core) { return core.create_bucket(name, 0); });
+}
+
+// Under its key a request stays one job, however often it is sent.
 void Simulation::submit_all() {
     for (PlannedJob& planned : jobs_) {
-        if (!planned.submitted) planned.submitted = cluster_.proxy.submit(planned.job, planned.objects);
+        if (!planned.id.empty()) continue;
+        cluster_.proxy.submit(planned.request, planned.key, [this, &planned](const Result<std::string>& job) {
+            if (!job || !planned.id.empty()) return;
+            planned.id = *job;
+            world().trace("user: submitted " + planned.id);
+        });
     }
-    if (std::ranges::all_of(jobs_, &PlannedJob::submitted)) return;
-    world().after(milliseconds(500), [this] { submit_all(); });
+    if (!all_submitted()) world().after(milliseconds(500), [this] { submit_all(); });
+}
+
+bool Simulation::all_submitted() const {
+    return std::ranges::none_of(jobs_, [](const PlannedJob& planned) { return planned.id.empty(); });
 }
 
 void Simulation::next_fault() {
@@ -133,7 +166,7 @@ void Simulation::next_command() {
         if (!faulty_) return;
         Random& random = world().random();
         if (plan_.replacements && random.chance(300)) change_what_a_job_is_about();
-        const std::string& job = random.pick(jobs_).job.id;
+        const std::string& job = random.pick(jobs_).id;
         const std::int64_t now = world().unix_now_ns();
         static const std::vector<std::string> kNames{"pause", "resume", "retry", "cancel"};
         const std::uint64_t which = random.below(10);
@@ -142,7 +175,7 @@ void Simulation::next_command() {
         const bool again = name == "resume" || name == "retry";
         const scheduler::Again how = name == "retry" ? scheduler::Again::retry : scheduler::Again::resume;
         const auto stop = [&](scheduler::Job& live) { return name == "pause" ? scheduler::pause(live) : scheduler::cancel(live, now); };
-        const bool accepted = again ? cluster_.proxy.start_again(job, how, with_current) : cluster_.proxy.command(job, stop);
+        const Result<void> accepted = again ? cluster_.proxy.start_again(job, how, with_current) : cluster_.proxy.command(job, stop);
         if (accepted) world().trace("user: " + name + " " + job);
         next_command();
     });
@@ -152,55 +185,57 @@ void Simulation::next_command() {
 void Simulation::change_what_a_job_is_about() {
     Random& random = world().random();
     const std::string bucket = "destination-" + std::to_string(random.between(1, 2));
+    const std::string renamed = "renamed-" + std::to_string(++renamings_);
     switch (random.below(4)) {
-        case 0: (void)cluster_.proxy.replace_transform("transform"); return;
-        case 1: (void)cluster_.proxy.rename_bucket(bucket, "renamed-" + std::to_string(++renamings_)); break;
-        default: (void)cluster_.proxy.destroy_bucket(bucket); break;
+        case 0: cluster_.proxy.replace_transform("transform"); return;
+        case 1:
+            cluster_.proxy.act("rename " + bucket, [=](scheduler::ProxyCore& core) { return core.rename_bucket(bucket, renamed); });
+            break;
+        default: cluster_.proxy.act("destroy " + bucket, [=](scheduler::ProxyCore& core) { return core.destroy_bucket(bucket); }); break;
     }
-    if (random.chance(700)) (void)cluster_.proxy.create_bucket(bucket);
+    if (random.chance(700)) create_bucket(bucket);
 }
 
 void Simulation::kill_somebody() {
     Random& random = world().random();
-    const milliseconds down = random.between_ms(10, random.chance(200) ? 8000 : 1000);
+    const bool with_power = random.chance(500);
+    const std::uint64_t effects = random.below(40);
     if (random.chance(300)) {
-        if (random.chance(500)) {
-            cluster_.proxy.kill_after(random.below(6));
-        } else {
-            cluster_.proxy.kill();
-        }
-        world().after(down + milliseconds(500), [this] {
-            cluster_.proxy.kill();
-            cluster_.proxy.start();
-        });
+        random.chance(500) ? cluster_.proxy.kill_after(effects, with_power) : cluster_.proxy.kill(with_power);
         return;
     }
     Target& target = *random.pick(cluster_.targets()).get();
-    if (random.chance(200)) {
-        target.shut_down();
-    } else {
-        target.kill(random.chance(500));
+    switch (random.below(5)) {
+        case 0: target.shut_down(); break;
+        case 1:
+        case 2: target.kill_after(effects, with_power); break;
+        default: target.kill(with_power); break;
     }
     cluster_.check_slices();
-    world().after(down, [&target] { target.start(); });
+}
+
+void Simulation::supervise() {
+    world().after(world().random().between_ms(10, 1000), [this] {
+        if (!faulty_) return;
+        if (cluster_.proxy.must_restart()) cluster_.proxy.kill();
+        if (world().random().chance(300)) cluster_.proxy.start();
+        for (const auto& target : cluster_.targets()) {
+            if (target->must_restart()) target->kill(false);
+            if (world().random().chance(300)) target->start();
+        }
+        supervise();
+    });
 }
 
 // A folder in the place of the one that there was, or a copy of it for later.
 void Simulation::restore_somebody() {
     Random& random = world().random();
     Target& target = *random.pick(cluster_.targets()).get();
-    const bool all_submitted = std::ranges::all_of(jobs_, &PlannedJob::submitted);
     switch (random.below(5)) {
         case 0: return target.take_snapshot();
-        case 1: return all_submitted ? cluster_.proxy.take_snapshot() : void();
-        case 2:
-            cluster_.proxy.kill();
-            cluster_.proxy.restore();
-            return world().after(random.between_ms(10, 3000), [this] { cluster_.proxy.start(); });
-        default:
-            target.kill(false);
-            target.restore(random.chance(300));
-            return world().after(random.between_ms(10, 3000), [&target] { target.start(); });
+        case 1: return all_submitted() ? cluster_.proxy.take_snapshot() : void();
+        case 2: cluster_.proxy.kill(); return cluster_.proxy.restore();
+        default: target.kill(false); return target.restore(random.chance(300));
     }
 }
 
@@ -231,21 +266,29 @@ void Simulation::fault() {
     Random& random = world().random();
     if (plan_.settings.copies && random.chance(300)) return restore_somebody();
     Target& target = *random.pick(cluster_.targets()).get();
-    switch (random.below(6)) {
+    switch (random.below(8)) {
         case 0:
         case 1: return kill_somebody();
         case 2: return change_weather();
         case 3:
             world().trace("the disk of " + target.id() + " is full");
             ++times_full_;
-            target.disk.full = true;
+            target.disk.faults.full = true;
             return world().after(random.between_ms(10, 4000), [this, &target] {
                 world().trace("the disk of " + target.id() + " has room");
-                target.disk.full = false;
+                target.disk.faults.full = false;
             });
         case 4:
             target.enable_transform(false);
             return world().after(random.between_ms(10, 4000), [&target] { target.enable_transform(true); });
+        case 5:
+            world().trace("the disk of the proxy is full");
+            cluster_.proxy.faults.full = true;
+            return world().after(random.between_ms(10, 4000), [this] {
+                world().trace("the disk of the proxy has room");
+                cluster_.proxy.faults.full = false;
+            });
+        case 6: return world().jump(std::chrono::seconds(random.between(0, 200'000)) - std::chrono::seconds(100'000));
         default: return target.crash_instance();
     }
 }
@@ -255,11 +298,14 @@ void Simulation::calm_down() {
     faulty_ = false;
     cluster_.network.weather = {};
     cluster_.network.cut_off.clear();
+    cluster_.proxy.faults = {};
     cluster_.proxy.kill();
     cluster_.proxy.start();
     for (const auto& target : cluster_.targets()) {
-        target->disk.full = false;
+        target->disk.faults = {};
         target->enable_transform(true);
+        target->keep_alive();
+        if (target->must_restart()) target->kill(false);
         target->start();
     }
 }
@@ -267,11 +313,16 @@ void Simulation::calm_down() {
 // ---- the run
 
 void Simulation::run() {
+    set_up();
     cluster_.network.weather = plan_.weather;
-    cluster_.proxy.start();
-    for (const auto& target : cluster_.targets()) target->start();
-    submit_all();
+    cluster_.proxy.faults.write_fails_permille = plan_.settings.write_fails_permille;
+    for (const auto& target : cluster_.targets()) {
+        target->disk.faults.write_fails_permille = plan_.settings.write_fails_permille;
+        target->disk.faults.bucket_fails_permille = plan_.settings.bucket_fails_permille;
+    }
+    world().act([this] { submit_all(); });
     next_fault();
+    supervise();
     if (plan_.settings.copies) {
         next_look();
     } else {
@@ -279,7 +330,7 @@ void Simulation::run() {
     }
     if (plan_.commands) next_command();
     run_for(plan_.faults_ms);
-    calm_down();
+    world().act([this] { calm_down(); });
     run_to_rest("after the faults");
     retry_all();
     remove_all();
@@ -289,7 +340,7 @@ void Simulation::run_for(std::uint64_t ms) {
     const Instant end = world().now() + milliseconds(ms);
     bool ended = false;
     world().after(end - world().now(), [&ended] { ended = true; });
-    while (!ended && world().step()) {
+    while (!ended && cluster_.step()) {
     }
     cluster_.check_slices();
 }
@@ -301,11 +352,13 @@ void Simulation::run_to_rest(const std::string& what) {
             for (const PlannedJob& planned : jobs_) check_classes(planned);
             return;
         }
-        for (const PlannedJob& planned : jobs_) nudge(planned);
+        world().act([this] {
+            for (const PlannedJob& planned : jobs_) nudge(planned);
+        });
     }
     std::string states;
     for (const PlannedJob& planned : jobs_) {
-        const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
+        const scheduler::Job* job = cluster_.proxy.find(planned.id);
         if (job == nullptr) continue;
         states += " " + job->id + " " + std::string(scheduler::job_state_name(job->state)) + " revision " + std::to_string(job->revision);
         for (const auto& [target, slice] : job->slices) {
@@ -318,7 +371,7 @@ void Simulation::run_to_rest(const std::string& what) {
 }
 
 bool Simulation::at_rest(const PlannedJob& planned) {
-    const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
+    const scheduler::Job* job = cluster_.proxy.find(planned.id);
     if (job == nullptr) return false;
     if (plan_.settings.copies && (cluster_.proxy.has_problems() || waits_for_a_loss(*job))) return false;
     if (job->state == JobState::completed || job->state == JobState::completed_with_errors) return true;
@@ -335,11 +388,11 @@ bool Simulation::at_rest(const PlannedJob& planned) {
 
 // A user who wants a job to end resumes it.
 void Simulation::nudge(const PlannedJob& planned) {
-    const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
+    const scheduler::Job* job = cluster_.proxy.find(planned.id);
     if (job == nullptr || !planned.wanted) return;
     if (job->state == JobState::paused || job->state == JobState::cancelled) return start_again(job->id, scheduler::Again::resume);
     if (job->state != JobState::failed || !mended_) return;
-    if (job->reason.find("the same name") != std::string::npos) {
+    if (job->reason.find("would both become") != std::string::npos) {
         for (const std::string& name : names_) {
             if (name.ends_with(".opus")) cluster_.remove_source(name);
         }
@@ -351,14 +404,17 @@ void Simulation::nudge(const PlannedJob& planned) {
 
 void Simulation::start_again(const std::string& job, scheduler::Again how) {
     const std::string destination = cluster_.proxy.find(job)->spec.destination;
-    if (!destination.empty()) (void)cluster_.proxy.create_bucket(destination);
-    const bool accepted = cluster_.proxy.start_again(job, how, false) || cluster_.proxy.start_again(job, how, true);
-    if (accepted) world().trace(std::string("user: ") + (how == scheduler::Again::resume ? "resume " : "retry ") + job);
+    if (!destination.empty() && !cluster_.proxy.has_bucket(destination)) create_bucket(destination);
+    if (!cluster_.proxy.has_transform("transform")) cluster_.proxy.replace_transform("transform");
+    Result<void> accepted = cluster_.proxy.start_again(job, how, false);
+    if (!accepted) accepted = cluster_.proxy.start_again(job, how, true);
+    const std::string what = how == scheduler::Again::resume ? "resume " : "retry ";
+    world().trace("user: " + what + job + (accepted ? "" : ": " + accepted.error().context));
 }
 
 // Every object of a job that completed is in the class that its behaviour leads to.
 void Simulation::check_classes(const PlannedJob& planned) {
-    const scheduler::Job* job = cluster_.proxy.find(planned.job.id);
+    const scheduler::Job* job = cluster_.proxy.find(planned.id);
     if (plan_.settings.copies && !job->reason.empty()) return;  // it says what a copy lacked
     if (job->spec.dry_run != wire::DryRun::no || (job->state != JobState::completed && job->state != JobState::completed_with_errors)) return;
     if (plan_.settings.copies && !scheduler::totals(*job).total_known) return;
@@ -393,17 +449,21 @@ void Simulation::check_classes(const PlannedJob& planned) {
 void Simulation::retry_all() {
     cluster_.truth.mend_rejected();
     mended_ = true;
-    for (PlannedJob& planned : jobs_) {
-        planned.wanted = true;
-        start_again(planned.job.id, scheduler::Again::retry);
-    }
+    world().act([this] {
+        for (PlannedJob& planned : jobs_) {
+            planned.wanted = true;
+            start_again(planned.id, scheduler::Again::retry);
+        }
+    });
     run_to_rest("after a retry");
 }
 
 void Simulation::remove_all() {
-    for (const PlannedJob& planned : jobs_) {
-        if (!cluster_.proxy.remove(planned.job.id)) throw Broken(planned.job.id + " cannot be removed");
-    }
+    world().act([this] {
+        for (const PlannedJob& planned : jobs_) {
+            if (!cluster_.proxy.remove(planned.id)) world().broke(planned.id + " cannot be removed");
+        }
+    });
     run_for(5000);
     for (const auto& target : cluster_.targets()) {
         if (!target->disk.slices.empty()) throw Broken(target->id() + " still remembers a job that was removed");

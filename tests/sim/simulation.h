@@ -21,6 +21,7 @@ struct Plan {
     std::uint64_t fault_gap_ms_max = 1000;  // between two faults
     std::uint64_t change_gap_ms_max = 300;  // between two changes of the sources
     bool replacements = false;              // and destroy, rename and replace what jobs are about
+    bool buckets_by_jobs = false;           // destinations come to be when a job is submitted, under faults
     bool commands = true;                   // users pause, resume, cancel and retry
     Weather weather;
 };
@@ -36,9 +37,9 @@ public:
 
 private:
     struct PlannedJob {
-        scheduler::Job job;
-        std::vector<std::string> objects;
-        bool submitted = false;
+        scheduler::JobRequest request;
+        std::string key;
+        std::string id{};    // once it was accepted
         bool wanted = true;  // the user wants it to end well
     };
 
@@ -47,7 +48,10 @@ private:
     void make_job(std::size_t number);
     std::string new_name();
 
+    void set_up();
+    void create_bucket(const std::string& name);
     void submit_all();
+    bool all_submitted() const;
     void next_fault();
     void next_change();
     void next_command();
@@ -55,6 +59,8 @@ private:
     void fault();
     void kill_somebody();
     void restore_somebody();
+    // Whoever is down is started again, some time.
+    void supervise();
     void next_look();
     void change_weather();
     void calm_down();
@@ -71,13 +77,13 @@ private:
     void remove_all();
 
     Plan plan_;
-    Cluster cluster_;
     std::vector<std::string> names_;  // ever used
     std::vector<PlannedJob> jobs_;
     std::size_t renamings_ = 0;
     std::size_t times_full_ = 0;  // disks
     bool faulty_ = true;
     bool mended_ = false;  // users have removed what made objects and jobs fail, and insist
+    Cluster cluster_;      // last: users and operators act in its world until it has come to its end
 };
 
 }  // namespace millrace::sim

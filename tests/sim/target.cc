@@ -1,89 +1,172 @@
 #include "tests/sim/target.h"
 
-#include "core/placement.h"
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <set>
+
+#include "state/families.h"
 #include "tests/sim/cluster.h"
 
 namespace millrace::sim {
 namespace {
-constexpr auto kTick = milliseconds(500);
-constexpr auto kSilenceMax = milliseconds(3000);
-const std::string kProxy = "proxy";
+
+constexpr auto kLastWords = std::chrono::seconds(1);  // what a dead process may still have waiting when everything of it has ended
+constexpr std::size_t kLanes = 2;
+
+bool is_settled(const worker::Progress& progress, const std::string& name) {
+    return progress.phase != worker::Phase::main || name <= progress.watermark || std::ranges::binary_search(progress.settled_ahead, name);
+}
+
 }  // namespace
 
-Target::Target(Cluster& cluster, std::string id) : cluster_(cluster), id_(std::move(id)) {
-    cluster_.network.attach(id_, [this](const std::string&, const std::string& process, const wire::Message& message) {
-        if (up_) receive(process, message);
-    });
-}
+struct Target::Process {
+    Process(Target& target, std::uint64_t boot)
+        : kv(target.disk.folder, target.disk.faults, target.cluster_.world.random(),
+             [&target](const state::Batch& batch, bool sync) { target.saw_write(batch, sync); }),
+          slice_store(kv), objects(target.disk, kv, target.cluster_.world.random(), target.cluster_.settings.feed_fails_permille),
+          control(target.cluster_.world.executor()), blocking([&target] { return target.cluster_.blocking_time(); }),
+          lanes(target.cluster_.world.executor(), kLanes), instance(target.cluster_.world, [this] {
+              control.post([this] {
+                  if (core) core->transforms_changed();
+              });
+          }),
+          attempts(target, boot) {}
+
+    FolderKv kv;
+    state::SliceStore slice_store;
+    std::unique_ptr<worker::TargetState> state;
+    Objects objects;
+    TargetConfig config;
+    Loop control;
+    BlockingPool blocking;
+    worker::Lanes lanes;
+    Instance instance;
+    Attempts attempts;
+    std::string route;
+    std::unique_ptr<worker::TargetCore> core;
+    bool is_stopping = false;      // in order
+    std::optional<Instant> ended;  // after its death
+};
+
+Target::Target(Cluster& cluster, std::string id) : cluster_(cluster), id_(std::move(id)) {}
+Target::~Target() = default;
 
 // ---- life and death
 
 void Target::start() {
-    if (up_) return;
-    up_ = true;
+    if (is_up() || cluster_.is_closing) return;
     ++boot_;
     cluster_.world.trace(id_ + " starts, boot " + std::to_string(boot_));
-    cluster_.network.enter(id_, boot_id());
-    restart_instance();
-    disk.sync_removals();
-    disk.lineage = wire::next_start(disk.lineage, disk.age++);
-    for (auto& [job, slice] : disk.slices) {
-        ++slice.incarnation;
-        disk.begin(job, id_, make_fence(slice.epoch, slice.incarnation));
-        slices_[job] = std::make_unique<Slice>(*this, job, slice, boot_ * 1000 + slices_.size());
-    }
-    for (auto& [job, slice] : slices_) slice->order(false);
-    tick();
+    effects_left_.reset();
+    if (open_process()) return;
+    cluster_.world.trace(id_ + " cannot start");
+    kill(false);
+    cluster_.world.after(milliseconds(500), [this] { start(); });
+}
+
+bool Target::open_process() {
+    process_ = std::make_unique<Process>(*this, boot_);
+    Process& process = *process_;
+    process.route = wire::route_of(id_, boot_id());
+    process.config = cluster_.settings.target;
+    process.config.proxy = "tcp://proxy:1";
+    auto state = worker::TargetState::open(process.kv, id_);
+    if (!state || !is_up()) return false;
+    process.state = std::make_unique<worker::TargetState>(std::move(*state));
+    const auto connect = [this, &process](const std::string&, const std::string& route, wire::LinkToProxy::Receive receive) {
+        const auto sends = [this, &process](const wire::Message& message) {
+            if (process_.get() != &process) return;
+            if (const auto* status = std::get_if<wire::SliceStatus>(&message)) saw_status(*status);
+            effect();
+        };
+        return Result<std::unique_ptr<wire::LinkToProxy>>(cluster_.network.connect(route, std::move(receive), sends));
+    };
+    const auto sync = [this](TargetId to) { return ask_to_sync(to.str()); };
+    process.core = std::make_unique<worker::TargetCore>(worker::TargetEnvironment{
+        process.control, process.lanes, process.blocking, process.objects, process.slice_store, *process.state, process.attempts,
+        process.instance, process.config, boot_id(), "http://" + id_, sync, connect, [](const std::string&) {}});
+    if (!enabled_) process.instance.enable(false);
+    return process.core->start().has_value() && is_up();
 }
 
 void Target::kill(bool power_cut) {
-    if (!up_) return;
+    if (!is_up()) return;
     cluster_.world.trace(id_ + (power_cut ? " loses power" : " is killed"));
-    up_ = false;
-    instance_up_ = joined_ = false;
-    slices_.clear();
-    lists_ = {};
-    in_instance_.clear();
-    proxy_boot_.reset();
-    last_heard_ = last_hello_ = {};
-    if (power_cut) disk.lose_power();
+    Process& process = *dying_.emplace_back(std::move(process_));
+    process.kv.die();
+    process.objects.die();
+    cluster_.network.cut(process.route);
+    made_.clear();
+    if (power_cut) lose_power();
+    const auto end = [](Process& dying) -> Task<void> {
+        if (dying.core) co_await dying.core->stop();
+        dying.ended = steady_now();
+    };
+    if (process.is_stopping) return;
+    // It may have died of something that it is just doing.
+    boost::asio::post(cluster_.world.executor(), [this, &process, end] {
+        boost::asio::co_spawn(cluster_.world.executor(), end(process), boost::asio::detached);
+    });
+}
+
+void Target::lose_power() {
+    const std::map<std::string, SliceDisk> before = disk.slices;
+    disk.lose_power(cluster_.world.random());
+    for (const auto& [job, slice] : before) {
+        if (!disk.slices.contains(job)) cluster_.truth.forgotten(job, id_);  // its order had not been durable
+    }
+}
+
+bool Target::must_restart() const { return is_up() && process_->kv.is_broken(); }
+
+bool Target::bury_the_dead() {
+    std::erase_if(dying_, [](const auto& process) { return process->ended && steady_now() - *process->ended > kLastWords; });
+    return dying_.empty();
+}
+
+void Target::kill_after(std::uint64_t effects, bool power_cut) {
+    effects_left_ = effects;
+    dies_with_power_ = power_cut;
+}
+
+void Target::effect() {
+    if (!effects_left_ || (*effects_left_)-- > 0) return;
+    effects_left_.reset();
+    kill(dies_with_power_);
 }
 
 void Target::take_snapshot() {
-    cluster_.world.trace("the folder of " + id_ + " is copied with " + std::to_string(disk.age) + " changes");
+    cluster_.world.trace("the folder of " + id_ + " is copied with " + std::to_string(disk.folder.changes) + " changes");
     snapshot_ = disk;
 }
 
 void Target::restore(bool empty) {
-    if (up_ || (!empty && !snapshot_)) return;
+    if (is_up() || (!empty && !snapshot_)) return;
     cluster_.world.trace(id_ + (empty ? " gets an empty folder" : " gets an older copy of its folder"));
     if (!empty) {
         disk = *snapshot_;
     } else {
         disk = {};
-        disk.store = "store-" + std::to_string(++stores_);
+        disk.name_store("store-" + std::to_string(++stores_));
     }
-    cluster_.network.cut_connections(id_);
+    cluster_.network.lose_what_is_under_way(id_);
     cluster_.truth.kept(id_, disk);
 }
 
 void Target::shut_down() {
-    if (up_) send(wire::Goodbye{boot_id()});
-    kill(false);
-}
-
-Slice* Target::find(const std::string& job) {
-    const auto found = slices_.find(job);
-    return found == slices_.end() ? nullptr : found->second.get();
-}
-
-void Target::later(Duration delay, const std::string& job, std::function<void(Slice&)> action) {
-    const Slice* slice = find(job);
-    if (slice == nullptr) return;
-    cluster_.world.after(delay, [this, job, id = slice->id(), action = std::move(action)] {
-        Slice* self = find(job);
-        if (self != nullptr && self->id() == id) action(*self);
-    });
+    if (!is_up()) return;
+    cluster_.world.trace(id_ + " is shut down");
+    Process& process = *process_;
+    if (std::exchange(process.is_stopping, true)) return;
+    process.core->begin_stop();
+    auto stop = [](Target& self, Process& stopping) -> Task<void> {
+        co_await stopping.core->stop();
+        stopping.ended = steady_now();
+        if (self.process_.get() == &stopping) self.kill(false);
+    };
+    boost::asio::co_spawn(cluster_.world.executor(), stop(*this, process), boost::asio::detached);
 }
 
 // ---- the transform
@@ -92,231 +175,114 @@ void Target::enable_transform(bool enabled) {
     if (enabled == enabled_) return;
     enabled_ = enabled;
     cluster_.world.trace(id_ + (enabled ? " enables" : " disables") + " its transform");
-    const auto held = std::exchange(in_instance_, {});
-    for (const auto& [job, ticket] : held) find(job)->instance_gone(ticket, fail(Code::unavailable, "the transform was stopped"));
-    for (auto& [job, slice] : slices_) slice->transform_changed();
+    if (is_up()) process_->instance.enable(enabled);
 }
 
 void Target::crash_instance() {
-    if (!up_ || !instance_up_) return;
-    cluster_.world.trace(id_ + ": its transform dies");
-    restart_instance();
-    const auto held = std::exchange(in_instance_, {});
-    for (auto& [job, slice] : slices_) slice->transform_changed();
-    for (const auto& [job, ticket] : held) find(job)->instance_gone(ticket, fail(Code::crashed, "the transform died"));
+    if (is_up()) process_->instance.crash();
 }
 
-void Target::restart_instance() {
-    instance_up_ = false;
-    cluster_.world.after(cluster_.world.random().between_ms(10, 300), [this, boot = boot_, instance = ++instance_] {
-        if (!up_ || boot != boot_ || instance != instance_) return;
-        instance_up_ = true;
-        for (auto& [job, slice] : slices_) slice->transform_changed();
-    });
-}
+Instance& Target::instance() { return process_->instance; }
+Objects& Target::objects() { return process_->objects; }
 
 // ---- the data plane
 
-void Target::answer(const std::string& job, const PutDone& done, Result<std::uint64_t> result) {
-    later(cluster_.world.random().between_ms(0, 5), job, [done, result = std::move(result)](Slice& slice) { done(slice, result); });
+Result<std::string> Target::take_output(const PutRequest& put) {
+    if (!is_up() || !process_->core) return fail(Code::unavailable, "target " + id_ + " does not answer");
+    MILLRACE_TRY(process_->core->cluster().may_take_outputs());
+    MILLRACE_TRY_ASSIGN(const worker::Fences::Pass pass, process_->core->fences().admit(JobId(put.job), TargetId(put.slice), put.fence));
+    return publish(put, pass);
 }
 
-void Target::put(const std::string& to, Put put, const PutDone& done) {
-    Random& random = cluster_.world.random();
-    const milliseconds delay = random.chance(cluster_.settings.put_late_permille) ? random.between_ms(0, 4000)
-                                                                                 : random.between_ms(0, cluster_.settings.put_ms_max);
-    const Slice* sender = find(put.output.job);
-    cluster_.world.after(delay, [this, to, put = std::move(put), done, id = sender->id(), boot = boot_] {
-        if (to == id_ && boot != boot_) return;  // what a process has in its hands ends with it
-        Target& receiver = cluster_.target(to);
-        Result<std::uint64_t> result = receiver.boot();
-        if (!receiver.is_up() || !cluster_.network.reaches(id_, to)) {
-            result = fail(Code::unavailable, "target " + to + " does not answer");
-        } else if (auto stored = receiver.disk.put(put); !stored) {
-            result = stored.error();
-        } else {
-            cluster_.truth.made_visible(put.output.job, id_, to, put.fence, to == id_ ? current_fence(put.output.job) : 0);
-            cluster_.truth.check_put(put, receiver.disk.uid_of(put.bucket));
-        }
-        const Slice* slice = find(put.output.job);
-        if (slice != nullptr && slice->id() == id) answer(put.output.job, done, result);  // else it landed after its sender's death
+Result<std::string> Target::publish(const PutRequest& put, const store::ChangeGuard& guard) {
+    MILLRACE_TRY(process_->objects.publish({put.bucket, put.bucket_uid}, put.name, put.output, guard));
+    cluster_.look([&] {
+        cluster_.truth.made_visible(put.job, put.slice, id_, put.fence, put.slice == id_ ? current_fence(put.job) : 0);
+        cluster_.truth.check_put(put);
     });
+    return boot_id();
+}
+
+Result<std::string> Target::sync() {
+    if (!is_up()) return fail(Code::unavailable, "target " + id_ + " does not answer");
+    MILLRACE_TRY(process_->objects.sync());
+    return boot_id();
+}
+
+Task<Result<std::string>> Target::ask_to_sync(std::string to) {
+    co_await sleep_for(cluster_.world.random().between_ms(0, 30));
+    Result<std::string> answer = fail(Code::unavailable, "target " + to + " does not answer");
+    if (cluster_.network.reaches(id_, to)) answer = cluster_.target(to).sync();
+    co_await sleep_for(cluster_.world.random().between_ms(0, 5));
+    co_return answer;
 }
 
 std::uint64_t Target::current_fence(const std::string& job) const {
     const auto slice = disk.slices.find(job);
-    return slice == disk.slices.end() ? UINT64_MAX : make_fence(slice->second.epoch, slice->second.incarnation);
+    return slice == disk.slices.end() ? UINT64_MAX : worker::make_fence(slice->second.epoch, slice->second.incarnation);
 }
 
-void Target::sync(const std::string& to, const std::string& job, const PutDone& done) {
-    later(cluster_.world.random().between_ms(0, 30), job, [this, to, job, done](Slice&) {
-        Target& receiver = cluster_.target(to);
-        if (!receiver.is_up() || !cluster_.network.reaches(id_, to)) {
-            return answer(job, done, fail(Code::unavailable, "target " + to + " does not answer"));
-        }
-        receiver.disk.sync(job, id_);
-        answer(job, done, receiver.boot());
+void Target::made(const std::string& job, const std::string& name, const DoneAs& as) {
+    const auto [known, is_new] = made_[job].try_emplace(name, as);
+    if (!is_new && known->second.bucket_uid != as.bucket_uid) known->second = as;
+}
+
+// ---- what it writes down and says
+
+void Target::saw_write(const state::Batch& batch, bool sync) {
+    std::map<std::string, bool> orders;  // by job: whether it was not known before
+    std::set<std::string> checkpoints;
+    for (const state::Batch::Operation row : batch) {
+        const bool is_new = disk.saw(row);
+        if (row.family != state::target_family::slices) continue;
+        if (row.first.starts_with("order/")) orders.emplace(row.first.substr(6), is_new);
+        if (row.first.starts_with("checkpoint/") && row.kind == state::Batch::Kind::put) checkpoints.emplace(row.first.substr(11));
+    }
+    for (const std::string& job : checkpoints) saw_checkpoint(job);
+    effect();  // it may die of it, and what it wrote may be lost
+    if (sync && is_up()) disk.sync_removals();
+    for (const auto& [job, is_new] : orders) saw_order(job, is_new);
+    for (const std::string& job : checkpoints) {
+        if (disk.slices.contains(job)) cluster_.check_slice(id_, job);
+    }
+}
+
+void Target::saw_order(const std::string& job, bool is_new) {
+    const auto slice = disk.slices.find(job);
+    if (slice == disk.slices.end() && is_new) return;
+    if (slice == disk.slices.end()) {
+        cluster_.world.trace(id_ + " forgets " + job);
+        cluster_.truth.stopped(job, id_, UINT64_MAX);
+        cluster_.truth.forgotten(job, id_);
+        made_.erase(job);
+        return;
+    }
+    SliceDisk& order = slice->second;
+    cluster_.world.trace(id_ + " adopts " + job + " revision " + std::to_string(order.revision) + " desired " +
+                         std::to_string(static_cast<int>(order.desired)) + " pass " + std::to_string(order.pass) + " incarnation " +
+                         std::to_string(order.incarnation));
+    if (order.desired == wire::Desired::stop) cluster_.truth.stopped(job, id_, worker::make_fence(order.epoch + 1, 0));
+    if (is_new) cluster_.selected(id_, job);
+}
+
+void Target::saw_checkpoint(const std::string& job) {
+    const SliceDisk& slice = disk.slices.at(job);
+    std::erase_if(made_[job], [&](const auto& item) {
+        const auto& [name, as] = item;
+        if (!is_settled(*slice.checkpoint, name) || slice.ledger.contains(name)) return false;
+        cluster_.truth.done(job, name, as);
+        return true;
     });
 }
 
-// ---- the control plane
-
-// The bus tells processes apart: until this one has joined nobody listens to it, and nothing but welcomes is for it.
-void Target::send(const wire::Message& message) {
-    if (!joined_ && !std::holds_alternative<wire::Hello>(message)) return;
-    cluster_.network.send(id_, kProxy, message);
-}
-
-void Target::tick() {
-    const Instant now = cluster_.world.now();
-    if (proxy_boot_ && now - last_heard_ > kSilenceMax) proxy_boot_.reset();
-    if (proxy_boot_) {
-        send(wire::Heartbeat{.boot_id = boot_id(), .catalog_version = disk.catalog.version, .age = disk.age});
-    } else if (now - last_hello_ >= kTick) {
-        last_hello_ = now;
-        send(wire::Hello{.target_id = id_, .boot_id = boot_id(), .endpoint = "http://" + id_, .cluster_id = "sim", .catalog_version = disk.catalog.version,
-                         .lineage = {disk.store, disk.lineage.branches, disk.lineage.generation, disk.lineage.age, boot_id()}, .proxy = disk.proxy});
+// Progress is told after it is durable.
+void Target::saw_status(const wire::SliceStatus& status) const {
+    const auto slice = disk.slices.find(status.job);
+    if (slice == disk.slices.end()) return;
+    const worker::SliceCounters durable = slice->second.checkpoint ? slice->second.checkpoint->counters : worker::SliceCounters{};
+    if (status.counters.done > durable.done || status.counters.settled() > durable.settled()) {
+        cluster_.world.broke(status.job + " on " + id_ + ": tells of progress that is not durable");
     }
-    cluster_.world.after(kTick, [this, boot = boot_] {
-        if (up_ && boot == boot_) tick();
-    });
-}
-
-void Target::receive(const std::string& process, const wire::Message& message) {
-    last_heard_ = cluster_.world.now();
-    if (const auto* welcome = std::get_if<wire::Welcome>(&message)) return take_welcome(*welcome);
-    if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
-        if (proxy_boot_ != heartbeat->boot_id) {
-            proxy_boot_.reset();
-        } else {
-            disk.proxy.age = std::max(disk.proxy.age, heartbeat->age);
-        }
-    } else if (!joined_) {
-        return;
-    } else if (const auto* catalog = std::get_if<wire::Catalog>(&message)) {
-        take_catalog(*catalog);
-    } else if (const auto* directive = std::get_if<wire::Directive>(&message)) {
-        if (proxy_boot_ == process) disk.proxy.age = std::max(disk.proxy.age, directive->age);
-        take_directive(*directive);
-    } else if (const auto* ack = std::get_if<wire::StatusAck>(&message)) {
-        if (Slice* slice = find(ack->job)) slice->acknowledged(*ack);
-    }
-}
-
-void Target::take_welcome(const wire::Welcome& welcome) {
-    if (!welcome.refused.empty()) {
-        if (!cluster_.settings.copies) throw Broken(id_ + " was refused: " + welcome.refused);
-        proxy_boot_.reset();
-        joined_ = false;
-        return;
-    }
-    disk.lineage.met = true;
-    auto& branches = disk.lineage.branches;
-    const bool is_new_branch = !welcome.new_branch.empty() && (branches.empty() || branches.back() != welcome.new_branch);
-    if (is_new_branch) {
-        for (auto& [job, slice] : disk.slices) {
-            if (slice.desired == wire::Desired::prepare || slice.desired == wire::Desired::run) slice.desired = wire::Desired::pause;
-            slices_.at(job)->order(true);
-        }
-        wire::add_branch(branches, welcome.new_branch);
-    }
-    if (disk.proxy.boot_id != welcome.boot_id || disk.proxy.branches != welcome.lineage.branches) disk.proxy = welcome.lineage;
-    ++disk.age;
-    if (is_new_branch) {
-        last_hello_ = {};  // it says so
-        return;
-    }
-    if (!std::exchange(joined_, true)) {
-        for (auto& [job, slice] : slices_) slice->transform_changed();
-    }
-    if (proxy_boot_ == welcome.boot_id) return;
-    proxy_boot_ = welcome.boot_id;
-    cluster_.world.trace(id_ + " joins " + welcome.boot_id + " with " + std::to_string(disk.age) + " changes");
-    for (auto& [job, slice] : slices_) slice->start_over();
-    send(wire::Heartbeat{.boot_id = boot_id(), .catalog_version = disk.catalog.version, .age = disk.age});
-}
-
-void Target::take_catalog(const wire::Catalog& catalog) {
-    const auto before = disk.digests;
-    disk.apply(catalog);
-    if (disk.digests != before) {  // another instance
-        restart_instance();
-        const auto held = std::exchange(in_instance_, {});
-        for (const auto& [job, ticket] : held) find(job)->instance_gone(ticket, fail(Code::unavailable, "the transform was stopped"));
-    }
-    for (auto& [job, slice] : slices_) slice->transform_changed();
-}
-
-void Target::take_directive(const wire::Directive& directive) {
-    const auto known = disk.slices.find(directive.job);
-    const bool is_known = known != disk.slices.end();
-    std::optional<worker::KnownOrder> order;
-    if (is_known) order = {known->second.revision, known->second.desired, known->second.epoch};
-    switch (worker::judge_directive(directive, order)) {
-        case worker::DirectiveAction::acknowledge: break;
-        case worker::DirectiveAction::contradict: return send(wire::DirectiveAck{directive.job, known->second.revision + 1, false});
-        case worker::DirectiveAction::adopt: {
-            if (disk.full) return;  // it will be repeated
-            wire::Directive whole = directive;
-            const auto missing = is_known ? std::nullopt : lists_.add(whole);
-            if (missing) return send(wire::DirectiveAck{directive.job, directive.revision, true, *missing});
-            return adopt(whole);
-        }
-        case worker::DirectiveAction::ask_for_spec:
-            return send(wire::DirectiveAck{directive.job, directive.revision, true, lists_.missing(directive.job)});
-        case worker::DirectiveAction::forget:
-            cluster_.world.trace(id_ + " forgets " + directive.job);
-            slices_.erase(directive.job);
-            lists_.forget(directive.job);
-            disk.slices.erase(directive.job);
-            disk.fences[{directive.job, "*"}] = UINT64_MAX;
-            cluster_.truth.stopped(directive.job, id_, UINT64_MAX);
-            cluster_.truth.forgotten(directive.job, id_);
-            std::erase_if(in_instance_, [&](const auto& held) { return held.first == directive.job; });
-            return send(wire::DirectiveAck{directive.job, directive.revision, false});
-    }
-    send(wire::DirectiveAck{directive.job, known->second.revision, false});
-}
-
-void Target::adopt(const wire::Directive& directive) {
-    disk.sync_removals();
-    ++disk.age;
-    const bool is_new = !disk.slices.contains(directive.job);
-    SliceDisk& slice = disk.slices[directive.job];
-    slice.revision = directive.revision;
-    slice.desired = directive.desired;
-    slice.epoch = directive.epoch;
-    slice.pass = std::max(slice.pass, directive.pass);
-    if (!directive.pins.empty()) slice.pins = directive.pins;
-    if (directive.desired == wire::Desired::stop) {
-        disk.stop(directive.job, directive.epoch);
-        cluster_.truth.stopped(directive.job, id_, make_fence(directive.epoch + 1, 0));
-    }
-    cluster_.world.trace(id_ + " adopts " + directive.job + " revision " + std::to_string(directive.revision) + " desired " +
-                         std::to_string(static_cast<int>(directive.desired)) + " pass " + std::to_string(directive.pass));
-    if (is_new) {
-        slice.spec = directive.spec;
-        select(directive.job, slice);
-        slices_[directive.job] = std::make_unique<Slice>(*this, directive.job, slice, boot_ * 1000 + slices_.size());
-    }
-    disk.begin(directive.job, id_, make_fence(slice.epoch, slice.incarnation));
-    send(wire::DirectiveAck{directive.job, slice.revision, false});
-    slices_.at(directive.job)->order(!is_new);
-}
-
-void Target::select(const std::string& job, SliceDisk& slice) {
-    slice.incarnation = 1;
-    slice.created_seq_end = disk.next_seq;
-    std::map<std::string, std::uint64_t> selection;
-    if (slice.spec.has_list) {
-        for (const std::string& name : slice.spec.objects) selection[name] = 0;
-    } else {
-        for (const auto& [name, source] : disk.sources) {
-            if (name.starts_with(slice.spec.prefix)) selection[name] = source.version;
-        }
-    }
-    slice.selection = selection;
-    cluster_.truth.selected(job, id_, std::move(selection));
 }
 
 }  // namespace millrace::sim

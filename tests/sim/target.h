@@ -1,16 +1,22 @@
-// A simulated target: the shell around its slices, its transform instance, and its side of the control protocol.
+// A simulated target: its folder, and the process that runs from it, which is the shipped worker::TargetCore between simulated ends.
+//
+// A process that is killed is cut off from everything at once: its folder, the network, its transform. What it still computes has no effect,
+// and ends in its own time.
 #pragma once
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 
+#include "tests/sim/attempts.h"
 #include "tests/sim/disk.h"
-#include "tests/sim/slice.h"
-#include "wire/codec.h"
-#include "worker/list_assembly.h"
+#include "tests/sim/instance.h"
+#include "tests/sim/objects.h"
+#include "tests/sim/put_request.h"
+#include "tests/sim/truth.h"
+#include "worker/target_core.h"
 
 namespace millrace::sim {
 
@@ -19,74 +25,70 @@ class Cluster;
 class Target {
 public:
     Target(Cluster& cluster, std::string id);
+    ~Target();
 
     void start();
     void kill(bool power_cut);
+    // Dies after so many further writes and messages.
+    void kill_after(std::uint64_t effects, bool power_cut);
+    void keep_alive() { effects_left_.reset(); }
     // The folder as it was at the snapshot, or an empty one, is put in the place of the one that there is. While it is down.
     void take_snapshot();
     void restore(bool empty);
     // Stops on purpose, and says so.
     void shut_down();
-    bool is_up() const { return up_; }
+    bool is_up() const { return process_ != nullptr; }
+    bool is_up(std::uint64_t boot) const { return is_up() && boot == boot_; }
     const std::string& id() const { return id_; }
     std::uint64_t boot() const { return boot_; }
+    Cluster& cluster() { return cluster_; }
+    // Its database takes no more writes: it ends, to be started again.
+    bool must_restart() const;
+    // Removes dead processes that do not compute any more. True when there is none left.
+    bool bury_the_dead();
 
-    // The transform of this target: a user's switch, and death by accident.
     void enable_transform(bool enabled);
     void crash_instance();
-    // Before its proxy knows that it is the right folder nothing runs.
-    bool has_joined() const { return joined_; }
-    bool transform_takes_objects() const { return enabled_ && instance_up_ && joined_; }
-    // An object is in the shared instance from enter to leave; a crash takes all of them.
-    void enter_instance(const std::string& job, std::uint64_t ticket) { in_instance_.emplace(job, ticket); }
-    void leave_instance(const std::string& job, std::uint64_t ticket) { in_instance_.erase({job, ticket}); }
+    // Of the process that runs; requires is_up().
+    Instance& instance();
+    Objects& objects();
 
-    // The data plane: a put to another target, and the request to make its outputs durable. The answer carries the boot of
-    // the process that gave it, and is lost when the sender is gone.
-    using PutDone = std::function<void(Slice&, Result<std::uint64_t> boot)>;
-    void put(const std::string& to, Put put, const PutDone& done);
+    // What another target, or this one, has to say to an output. The boot id of the process that took it.
+    Result<std::string> take_output(const PutRequest& put);
+    // Of an attempt of its own, under the guard of its run.
+    Result<std::string> publish(const PutRequest& put, const store::ChangeGuard& guard);
+    // All outputs that it has taken become durable.
+    Result<std::string> sync();
     // Of the newest order; UINT64_MAX when there is none any more.
     std::uint64_t current_fence(const std::string& job) const;
-    void sync(const std::string& to, const std::string& job, const PutDone& done);
-
-    // Runs the action on the slice, unless it is gone by then.
-    void later(Duration delay, const std::string& job, std::function<void(Slice&)> action);
-    void send(const wire::Message& message);
-    Slice* find(const std::string& job);
-    Cluster& cluster() { return cluster_; }
+    // An attempt has settled an object; it counts as done once a checkpoint says so.
+    void made(const std::string& job, const std::string& name, const DoneAs& as);
 
     Disk disk;
 
 private:
+    struct Process;
     std::string boot_id() const { return id_ + "-" + std::to_string(boot_); }
-    void receive(const std::string& process, const wire::Message& message);
-    void tick();
-    void take_welcome(const wire::Welcome& welcome);
-    void take_catalog(const wire::Catalog& catalog);
-    void take_directive(const wire::Directive& directive);
-    void adopt(const wire::Directive& directive);
-    void select(const std::string& job, SliceDisk& slice);
-    void restart_instance();
-    void answer(const std::string& job, const PutDone& done, Result<std::uint64_t> result);
+    void saw_write(const state::Batch& batch, bool sync);
+    void saw_status(const wire::SliceStatus& status) const;
+    void saw_order(const std::string& job, bool is_new);
+    void saw_checkpoint(const std::string& job);
+    Task<Result<std::string>> ask_to_sync(std::string to);
+    void effect();
+    void lose_power();
+    bool open_process();
 
     Cluster& cluster_;
     const std::string id_;
-    bool up_ = false;
     std::uint64_t boot_ = 0;
     bool enabled_ = true;
     std::optional<Disk> snapshot_;
     std::uint64_t stores_ = 1;
-
-    // Of the running process.
-    std::map<std::string, std::unique_ptr<Slice>> slices_;
-    worker::ListAssembly lists_;
-    std::set<std::pair<std::string, std::uint64_t>> in_instance_;
-    bool instance_up_ = false;
-    bool joined_ = false;
-    std::uint64_t instance_ = 0;
-    std::optional<std::string> proxy_boot_;  // while welcomed
-    Instant last_heard_{};
-    Instant last_hello_{};
+    std::optional<std::uint64_t> effects_left_;
+    bool dies_with_power_ = false;
+    std::unique_ptr<Process> process_;
+    std::list<std::unique_ptr<Process>> dying_;
+    std::map<std::string, std::map<std::string, DoneAs>> made_;  // by job and name
 };
 
 }  // namespace millrace::sim

@@ -40,8 +40,7 @@ void Truth::kept(const std::string& target, const Disk& disk) {
     // What became visible there since the folder was copied is not there.
     for (auto& [key, newest] : seen_) {
         const auto& [job, slice, where] = key;
-        const auto fence = disk.fences.find({job, slice});
-        if (where == target) newest = std::min(newest, fence == disk.fences.end() ? 0 : fence->second);
+        if (where == target) newest = std::min(newest, disk.fence(job, slice));
     }
     restored_.insert(target);
     forget_stops();
@@ -75,14 +74,14 @@ void Truth::done(const std::string& job, const std::string& name, const DoneAs& 
 
 void Truth::pinned(const scheduler::Job& job) { pins_[job.id] = job.pins; }
 
-void Truth::check_put(const Put& put, const std::string& bucket_uid) const {
-    const std::string where = put.output.job + " " + put.name + " epoch " + std::to_string(put.output.epoch);
+void Truth::check_put(const PutRequest& put) const {
+    const std::string where = put.job + " " + put.name + " epoch " + std::to_string(put.output.epoch);
     const wire::Pins* pins = nullptr;
-    for (const scheduler::PinnedEpoch& pinned : pins_.at(put.output.job)) {
+    for (const scheduler::PinnedEpoch& pinned : pins_.at(put.job)) {
         if (pinned.epoch <= put.output.epoch) pins = &pinned.pins;
     }
     require(pins != nullptr, where, "nothing is pinned");
-    require(pins->destination_uid == bucket_uid, where, "its output is in " + bucket_uid + ", the job pinned " + pins->destination_uid);
+    require(pins->destination_uid == put.bucket_uid, where, "its output is in " + put.bucket_uid + ", the job pinned " + pins->destination_uid);
     const std::uint64_t digest = pins->transforms.empty() ? 0 : pins->transforms.front().digest;
     require(digest == put.output.digest, where, "another transform made it than the job pinned");
 }

@@ -10,6 +10,7 @@
 
 #include "scheduler/job.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/put_request.h"
 #include "tests/sim/random.h"
 
 namespace millrace::sim {
@@ -57,7 +58,7 @@ public:
     void pinned(const scheduler::Job& job);
     void destroyed(const std::string& bucket_uid) { destroyed_.insert(bucket_uid); }
     // An output came to be: it must be in the bucket, and from the transform, that its job pinned. Throws Broken.
-    void check_put(const Put& put, const std::string& bucket_uid) const;
+    void check_put(const PutRequest& put) const;
 
     // A target has acknowledged a stop, or a removal, of the job: nothing below this fence may become visible there any more.
     void stopped(const std::string& job, const std::string& target, std::uint64_t fence);

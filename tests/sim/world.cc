@@ -1,5 +1,6 @@
 #include "tests/sim/world.h"
 
+#include <boost/asio/post.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -10,14 +11,46 @@ constexpr std::size_t kTraceLines = 60;
 const bool kTraceAll = std::getenv("MILLRACE_SIM_TRACE") != nullptr;
 }  // namespace
 
-void World::after(Duration delay, std::function<void()> action) { queue_.emplace(Order{now_ + delay, ++events_}, std::move(action)); }
+World::World(std::uint64_t seed) : random_(seed) { live_in(this); }
+World::~World() { live_in(nullptr); }
+
+std::uint64_t World::set_alarm(Instant when, std::function<void()> ring) {
+    const std::uint64_t number = ++alarms_;
+    const Instant at = std::max(when, now_);
+    queue_.emplace(Order{at, number}, std::move(ring));
+    pending_.emplace(number, at);
+    return number;
+}
+
+void World::drop_alarm(std::uint64_t number) {
+    const auto found = pending_.find(number);
+    if (found == pending_.end()) return;
+    queue_.erase({found->second, number});
+    pending_.erase(found);
+}
+
+void World::run_ready() {
+    while (context_.poll() > 0) {
+    }
+    if (!broken_.empty()) throw Broken(std::exchange(broken_, {}));
+}
+
+void World::act(std::function<void()> action) {
+    boost::asio::post(context_, std::move(action));
+    run_ready();
+}
 
 bool World::step() {
     if (queue_.empty()) return false;
     auto next = queue_.extract(queue_.begin());
+    pending_.erase(next.key().number);
     now_ = next.key().at;
-    next.mapped()();
+    act(std::move(next.mapped()));
     return true;
+}
+
+void World::broke(const std::string& what) {
+    if (broken_.empty()) broken_ = what;
 }
 
 void World::trace(const std::string& what) {
@@ -25,10 +58,6 @@ void World::trace(const std::string& what) {
     trace_.push_back(std::to_string(ms) + " ms  " + what);
     if (kTraceAll) std::fprintf(stderr, "%s\n", trace_.back().c_str());
     if (trace_.size() > kTraceLines) trace_.pop_front();
-}
-
-void World::detail(const std::function<std::string()>& what) {
-    if (kTraceAll) std::fprintf(stderr, "    %s\n", what().c_str());
 }
 
 std::string World::recent() const {
