@@ -10,6 +10,8 @@
 #include "scheduler/listing.h"
 
 namespace millrace::aistore {
+using http::Access;
+
 namespace {
 
 // From about here on a file costs less than the database's log, checksums and flushes.
@@ -35,22 +37,24 @@ void BucketApi::add_routes(http::Router& router) {
     const auto do_action = [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
         return act(request, response, bucket(path));
     };
-    router.add("POST", "/v1/buckets/{bucket}", do_action);
-    router.add("PUT", "/v1/buckets/{bucket}", do_action);
-    router.add("DELETE", "/v1/buckets/{bucket}", do_action);
-    router.add("GET", "/v1/buckets", [this](http::Request& request, http::Response& response, const Parameters&) {
+    router.add("POST", "/v1/buckets/{bucket}", Access::write, do_action);
+    router.add("PUT", "/v1/buckets/{bucket}", Access::write, do_action);
+    router.add("DELETE", "/v1/buckets/{bucket}", Access::write, do_action);
+    router.add("GET", "/v1/buckets", Access::read, [this](http::Request& request, http::Response& response, const Parameters&) {
         return list_buckets(request, response);
     });
-    router.add("GET", "/v1/buckets/{bucket}", [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/buckets/{bucket}", Access::read, [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
         return read(request, response, bucket(path));
     });
-    router.add("HEAD", "/v1/buckets/{bucket}", [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("HEAD", "/v1/buckets/{bucket}", Access::read, [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
         return head(request, response, bucket(path));
     });
-    router.add("HEAD", "/v1/buckets/{bucket}?bsumm_remote", [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("HEAD", "/v1/buckets/{bucket}?bsumm_remote", Access::read,
+               [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
         return info(request, response, bucket(path), "");
     });
-    router.add("HEAD", "/v1/buckets/{bucket}/{prefix...}", [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("HEAD", "/v1/buckets/{bucket}/{prefix...}", Access::read,
+               [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
         return info(request, response, bucket(path), path.find("prefix")->second);
     });
 }

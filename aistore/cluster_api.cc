@@ -2,6 +2,8 @@
 #include "aistore/cluster_view.h"
 
 namespace millrace::aistore {
+using http::Access;
+
 namespace {
 
 ProxyView proxy_view(const scheduler::ProxyCore& core, const http::Request& request) {
@@ -16,15 +18,15 @@ void ClusterApi::add_routes(http::Router& router) {
     const auto show_configuration = [this](http::Request&, http::Response& response, const Parameters&) { return configuration(response); };
     const auto show_node = [this](http::Request& request, http::Response& response, const Parameters&) { return node(request, response); };
     const auto refuse_it = [this](http::Request& request, http::Response& response, const Parameters&) { return refuse(request, response); };
-    router.add("GET", "/v1/health", [this](http::Request&, http::Response& response, const Parameters&) { return health(response); });
-    router.add("GET", "/v1/daemon?what=smap", show_map);
-    router.add("GET", "/v1/cluster?what=smap", show_map);
-    router.add("GET", "/v1/daemon?what=config", show_configuration);
-    router.add("GET", "/v1/cluster?what=cluster_config", show_configuration);
-    router.add("GET", "/v1/reverse/daemon?what=node_status", show_node);
-    router.add("GET", "/v1/cluster?what", refuse_it);
-    router.add("GET", "/v1/daemon", refuse_it);
-    router.add("GET", "/v1/reverse/daemon", refuse_it);
+    router.add("GET", "/v1/health", Access::anyone, [this](http::Request&, http::Response& response, const Parameters&) { return health(response); });
+    router.add("GET", "/v1/daemon?what=smap", Access::read, show_map);
+    router.add("GET", "/v1/cluster?what=smap", Access::read, show_map);
+    router.add("GET", "/v1/daemon?what=config", Access::read, show_configuration);
+    router.add("GET", "/v1/cluster?what=cluster_config", Access::read, show_configuration);
+    router.add("GET", "/v1/reverse/daemon?what=node_status", Access::read, show_node);
+    router.add("GET", "/v1/cluster?what", Access::read, refuse_it);
+    router.add("GET", "/v1/daemon", Access::read, refuse_it);
+    router.add("GET", "/v1/reverse/daemon", Access::read, refuse_it);
 }
 
 Task<void> ClusterApi::map(http::Request& request, http::Response& response) {

@@ -9,6 +9,8 @@
 #include "spec/transform_spec.h"
 
 namespace millrace::aistore {
+using http::Access;
+
 namespace {
 
 using nlohmann::json;
@@ -37,30 +39,30 @@ void allow_packages(const std::string& body, spec::TransformSpec& spec) {
 void EtlApi::add_routes(http::Router& router) {
     using Parameters = http::PathParameters;
     const auto name = [](const Parameters& path) -> const std::string& { return path.find("name")->second; };
-    router.add("PUT", "/v1/etl", [this](http::Request& request, http::Response& response, const Parameters&) { return init(request, response); });
-    router.add("GET", "/v1/etl", [this](http::Request&, http::Response& response, const Parameters&) { return list(response); });
-    router.add("GET", "/v1/etl/{name}", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("PUT", "/v1/etl", Access::run, [this](http::Request& request, http::Response& response, const Parameters&) { return init(request, response); });
+    router.add("GET", "/v1/etl", Access::read, [this](http::Request&, http::Response& response, const Parameters&) { return list(response); });
+    router.add("GET", "/v1/etl/{name}", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         return view(request, response, name(path));
     });
-    router.add("GET", "/v1/etl/{name}/logs", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/etl/{name}/logs", Access::read, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return logs(response, name(path), "");
     });
-    router.add("GET", "/v1/etl/{name}/logs/{target}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/etl/{name}/logs/{target}", Access::read, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return logs(response, name(path), path.find("target")->second);
     });
-    router.add("GET", "/v1/etl/{name}/health", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/etl/{name}/health", Access::read, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return standing(response, name(path), true);
     });
-    router.add("GET", "/v1/etl/{name}/metrics", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/etl/{name}/metrics", Access::read, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return standing(response, name(path), false);
     });
-    router.add("POST", "/v1/etl/{name}/start", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("POST", "/v1/etl/{name}/start", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return enable(response, name(path), true);
     });
-    router.add("POST", "/v1/etl/{name}/stop", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("POST", "/v1/etl/{name}/stop", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return enable(response, name(path), false);
     });
-    router.add("DELETE", "/v1/etl/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("DELETE", "/v1/etl/{name}", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return remove(response, name(path));
     });
 }

@@ -5,6 +5,8 @@
 #include "core/json.h"
 
 namespace millrace::aistore {
+using http::Access;
+
 namespace {
 
 using nlohmann::json;
@@ -54,11 +56,11 @@ void JobApi::add_routes(http::Router& router) {
             return (this->*handler)(request, response);
         };
     };
-    router.add("GET", "/v1/cluster?what=status", bind(&JobApi::status));
-    router.add("GET", "/v1/cluster?what=qryxstats", bind(&JobApi::snapshots));
-    router.add("GET", "/v1/cluster?what=status_all", bind(&JobApi::list));
-    router.add("GET", "/v1/cluster?what=running_all", bind(&JobApi::running));
-    router.add("PUT", "/v1/cluster", bind(&JobApi::command));
+    router.add("GET", "/v1/cluster?what=status", Access::read, bind(&JobApi::status));
+    router.add("GET", "/v1/cluster?what=qryxstats", Access::read, bind(&JobApi::snapshots));
+    router.add("GET", "/v1/cluster?what=status_all", Access::read, bind(&JobApi::list));
+    router.add("GET", "/v1/cluster?what=running_all", Access::read, bind(&JobApi::running));
+    router.add("PUT", "/v1/cluster", Access::run, bind(&JobApi::command));
 }
 
 // The newest, where a kind is all that is given.

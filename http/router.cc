@@ -77,12 +77,12 @@ Task<void> answer_problem(Response& response, int status, Error error, Headers h
 
 }  // namespace
 
-void Router::add(std::string_view method, std::string_view pattern, RouteHandler handler) {
+void Router::add(std::string_view method, std::string_view pattern, Access access, RouteHandler handler) {
     MILLRACE_CHECK(pattern.starts_with('/'));
     const std::size_t question = std::min(pattern.find('?'), pattern.size());
     const std::string_view condition = pattern.substr(std::min(question + 1, pattern.size()));
     const std::size_t equals = std::min(condition.find('='), condition.size());
-    Route route{std::string(method), split(pattern.substr(0, question)), std::string(condition.substr(0, equals)),
+    Route route{{std::string(method), std::string(pattern), access}, split(pattern.substr(0, question)), std::string(condition.substr(0, equals)),
                 std::string(condition.substr(std::min(equals + 1, condition.size()))), std::move(handler)};
     for (std::size_t i = 0; i + 1 < route.segments.size(); ++i) MILLRACE_CHECK(!takes_rest(route.segments[i]));
     // Kept from more to less literal, so that the first match is the best.
@@ -92,6 +92,12 @@ void Router::add(std::string_view method, std::string_view pattern, RouteHandler
     };
     const auto after = std::ranges::upper_bound(routes_, route, is_better);
     routes_.insert(after, std::move(route));
+}
+
+std::vector<Router::Entry> Router::entries() const {
+    std::vector<Entry> all;
+    for (const Route& route : routes_) all.push_back(route.entry);
+    return all;
 }
 
 Task<void> Router::handle(Request& request, Response& response) const {
@@ -111,15 +117,15 @@ Task<void> Router::handle(Request& request, Response& response) const {
     for (const Route& route : routes_) {
         auto parameters = match(route.segments, path);
         if (!parameters || !fulfils(request.query, route.query_key, route.query_value)) continue;
-        if (route.method == request.method) {
+        if (route.entry.method == request.method) {
             co_await route.handler(request, response, *parameters);
             co_return;
         }
-        if (route.method == "GET" && request.method == "HEAD" && get_for_head == nullptr) {
+        if (route.entry.method == "GET" && request.method == "HEAD" && get_for_head == nullptr) {
             get_for_head = &route;
             head_parameters = *parameters;
         }
-        allowed.insert(route.method);
+        allowed.insert(route.entry.method);
     }
     if (get_for_head != nullptr) {
         co_await get_for_head->handler(request, response, head_parameters);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/access.h"
 #include "http/server.h"
 
 namespace millrace::http {
@@ -19,13 +20,20 @@ public:
     // A pattern may end in one condition on the query, "?what=smap" or "?what" (there, whatever its value).
     // More literal patterns win over parameters, those with a condition over those without. A GET handler also answers HEAD
     // where no other does. A slash at the end of the path makes no difference, except to "{name...}".
-    void add(std::string_view method, std::string_view pattern, RouteHandler handler);
+    void add(std::string_view method, std::string_view pattern, Access access, RouteHandler handler);
+    // Every route: what it was added with.
+    struct Entry {
+        std::string method;
+        std::string pattern;
+        Access access;
+    };
+    std::vector<Entry> entries() const;
     // 404 for an unknown path, 405 with Allow for a known path with another method, 400 for a bad escape.
     Task<void> handle(Request& request, Response& response) const;
 
 private:
     struct Route {
-        std::string method;
+        Entry entry;
         std::vector<std::string> segments;
         std::string query_key;    // empty: no condition
         std::string query_value;  // empty: any

@@ -5,16 +5,18 @@
 #include "scheduler/target_calls.h"
 
 namespace millrace::scheduler {
+using http::Access;
+
 using nlohmann::json;
 
 void ClusterApi::add_routes(http::Router& router) {
     using Parameters = http::PathParameters;
-    router.add("GET", "/v1/cluster", [this](http::Request&, http::Response& response, const Parameters&) { return show(response); });
-    router.add("POST", "/v1/cluster/nodes/{id}/accept", [this](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/cluster", Access::read, [this](http::Request&, http::Response& response, const Parameters&) { return show(response); });
+    router.add("POST", "/v1/cluster/nodes/{id}/accept", Access::manage, [this](http::Request&, http::Response& response, const Parameters& path) {
         return accept(response, path.find("id")->second);
     });
-    router.add("GET", "/health", [this](http::Request&, http::Response& response, const Parameters&) { return health(response); });
-    router.add("GET", "/metrics", [this](http::Request&, http::Response& response, const Parameters&) { return metrics(response); });
+    router.add("GET", "/health", Access::anyone, [this](http::Request&, http::Response& response, const Parameters&) { return health(response); });
+    router.add("GET", "/metrics", Access::read, [this](http::Request&, http::Response& response, const Parameters&) { return metrics(response); });
 }
 
 Task<void> ClusterApi::show(http::Response& response) {

@@ -9,6 +9,8 @@
 #include "scheduler/target_calls.h"
 
 namespace millrace::scheduler {
+using http::Access;
+
 namespace {
 
 using nlohmann::json;
@@ -50,31 +52,43 @@ std::string add_page(Verified& sum, const std::string& target, const json& page)
 void JobApi::add_routes(http::Router& router) {
     using Parameters = http::PathParameters;
     const auto id = [](const Parameters& path) -> const std::string& { return path.find("id")->second; };
-    router.add("POST", "/v1/jobs", [this](http::Request& request, http::Response& response, const Parameters&) { return submit(request, response); });
-    router.add("GET", "/v1/jobs", [this](http::Request& request, http::Response& response, const Parameters&) { return list(request, response); });
-    router.add("GET", "/v1/jobs/{id}", [this, id](http::Request&, http::Response& response, const Parameters& path) { return show(response, id(path), 200); });
-    router.add("DELETE", "/v1/jobs", [this](http::Request& request, http::Response& response, const Parameters&) { return remove_old(request, response); });
-    router.add("DELETE", "/v1/jobs/{id}", [this, id](http::Request&, http::Response& response, const Parameters& path) { return remove(response, id(path)); });
-    router.add("GET", "/v1/jobs/{id}/errors", [this, id](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("POST", "/v1/jobs", Access::run, [this](http::Request& request, http::Response& response, const Parameters&) {
+        return submit(request, response);
+    });
+    router.add("GET", "/v1/jobs", Access::read, [this](http::Request& request, http::Response& response, const Parameters&) {
+        return list(request, response);
+    });
+    router.add("GET", "/v1/jobs/{id}", Access::read, [this, id](http::Request&, http::Response& response, const Parameters& path) {
+        return show(response, id(path), 200);
+    });
+    router.add("DELETE", "/v1/jobs", Access::run, [this](http::Request& request, http::Response& response, const Parameters&) {
+        return remove_old(request, response);
+    });
+    router.add("DELETE", "/v1/jobs/{id}", Access::run, [this, id](http::Request&, http::Response& response, const Parameters& path) {
+        return remove(response, id(path));
+    });
+    router.add("GET", "/v1/jobs/{id}/errors", Access::read, [this, id](http::Request& request, http::Response& response, const Parameters& path) {
         return errors(request, response, id(path));
     });
-    router.add("GET", "/v1/jobs/{id}/report", [this, id](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/jobs/{id}/report", Access::read, [this, id](http::Request&, http::Response& response, const Parameters& path) {
         return report(response, id(path));
     });
-    router.add("GET", "/v1/jobs/{id}/verify", [this, id](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/jobs/{id}/verify", Access::read, [this, id](http::Request& request, http::Response& response, const Parameters& path) {
         return verify(request, response, id(path));
     });
-    router.add("GET", "/v1/jobs/{id}/events", [this, id](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/jobs/{id}/events", Access::read, [this, id](http::Request&, http::Response& response, const Parameters& path) {
         return events(response, id(path));
     });
     const auto add_command = [&](const char* verb, Scheduler::Command change) {
-        router.add("POST", std::string("/v1/jobs/{id}/") + verb, [this, id, change](http::Request&, http::Response& response, const Parameters& path) {
+        router.add("POST", std::string("/v1/jobs/{id}/") + verb, Access::run,
+                   [this, id, change](http::Request&, http::Response& response, const Parameters& path) {
             return command(response, id(path), change);
         });
     };
     add_command("pause", [](Job& job) { return pause(job); });
     const auto add_again = [&](const char* verb, Again how) {
-        router.add("POST", std::string("/v1/jobs/{id}/") + verb, [this, id, how](http::Request& request, http::Response& response, const Parameters& path) {
+        router.add("POST", std::string("/v1/jobs/{id}/") + verb, Access::run,
+                   [this, id, how](http::Request& request, http::Response& response, const Parameters& path) {
             return start_again(request, response, id(path), how);
         });
     };

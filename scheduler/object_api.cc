@@ -5,6 +5,8 @@
 #include "scheduler/proxy_api.h"
 
 namespace millrace::scheduler {
+using http::Access;
+
 namespace {
 
 constexpr auto kPassThroughMax = std::chrono::hours(1);  // from one piece of a body to the next
@@ -48,7 +50,10 @@ private:
 
 void ObjectApi::add_routes(http::Router& router) {
     for (const char* method : {"GET", "PUT", "HEAD", "DELETE", "POST", "PATCH"}) {
-        router.add(method, "/v1/objects/{bucket}/{name...}", [this](http::Request& request, http::Response& response, const http::PathParameters& path) {
+        const bool reads = std::string_view(method) == "GET" || std::string_view(method) == "HEAD";
+        const Access access = reads ? Access::read : Access::write;
+        router.add(method, "/v1/objects/{bucket}/{name...}", access,
+                   [this](http::Request& request, http::Response& response, const http::PathParameters& path) {
             return route(request, response, path.find("bucket")->second, path.find("name")->second);
         });
     }

@@ -7,6 +7,8 @@
 #include "scheduler/transform_standing.h"
 
 namespace millrace::scheduler {
+using http::Access;
+
 namespace {
 
 using nlohmann::json;
@@ -21,28 +23,30 @@ std::string kind_of(const wire::TransformEntry& entry) {
 void TransformApi::add_routes(http::Router& router) {
     using Parameters = http::PathParameters;
     const auto name = [](const Parameters& path) -> const std::string& { return path.find("name")->second; };
-    router.add("PUT", "/v1/transforms", [this](http::Request& request, http::Response& response, const Parameters&) { return add(request, response); });
-    router.add("GET", "/v1/transforms", [this](http::Request&, http::Response& response, const Parameters&) { return list(response); });
-    router.add("GET", "/v1/transforms/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("PUT", "/v1/transforms", Access::run, [this](http::Request& request, http::Response& response, const Parameters&) {
+        return add(request, response);
+    });
+    router.add("GET", "/v1/transforms", Access::read, [this](http::Request&, http::Response& response, const Parameters&) { return list(response); });
+    router.add("GET", "/v1/transforms/{name}", Access::read, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return show(response, name(path));
     });
-    router.add("DELETE", "/v1/transforms/{name}", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("DELETE", "/v1/transforms/{name}", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, core_.remove_transform(name(path)));
     });
-    router.add("POST", "/v1/transforms/{name}/start", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("POST", "/v1/transforms/{name}/start", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, core_.enable_transform(name(path), true));
     });
-    router.add("POST", "/v1/transforms/{name}/restart", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("POST", "/v1/transforms/{name}/restart", Access::run, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         const bool is_new = request.query.find("new_version").has_value();
         return control(response, core_.restart_transform(name(path), is_new ? std::optional(request.query.get("new_version")) : std::nullopt));
     });
-    router.add("POST", "/v1/transforms/{name}/stop", [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("POST", "/v1/transforms/{name}/stop", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, core_.enable_transform(name(path), false));
     });
-    router.add("GET", "/v1/transforms/{name}/logs", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/transforms/{name}/logs", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         return answer(response, transform_logs(core_, name(path), request.query.get("target"), request.query.get("after")));
     });
-    router.add("GET", "/v1/transforms/{name}/errors", [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/transforms/{name}/errors", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         return answer(response, transform_errors(core_, name(path), request.query.get("target")));
     });
 }

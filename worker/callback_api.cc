@@ -3,6 +3,8 @@
 #include "runtime/object_uname.h"
 
 namespace millrace::worker {
+using http::Access;
+
 
 CallbackApi::CallbackApi(ObjectApi& objects, const TransformTable& transforms, std::shared_ptr<runtime::DirectPuts> direct_puts)
     : objects_(objects), transforms_(transforms), direct_puts_(std::move(direct_puts)) {}
@@ -14,9 +16,9 @@ void CallbackApi::add_routes(http::Router& router) {
         };
     };
     constexpr std::string_view kPattern = "/v1/etl/_object/{transform}/{secret}/{uname...}";
-    router.add("GET", kPattern, bind(&CallbackApi::get));
-    router.add("HEAD", kPattern, bind(&CallbackApi::get));
-    router.add("PUT", kPattern, bind(&CallbackApi::put));
+    router.add("GET", kPattern, Access::instance, bind(&CallbackApi::get));
+    router.add("HEAD", kPattern, Access::instance, bind(&CallbackApi::get));
+    router.add("PUT", kPattern, Access::instance, bind(&CallbackApi::put));
 }
 
 Result<void> CallbackApi::check(const Parameters& path) const {

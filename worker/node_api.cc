@@ -9,6 +9,8 @@
 #include "store/folded_scan.h"
 
 namespace millrace::worker {
+using http::Access;
+
 namespace {
 
 using nlohmann::json;
@@ -57,16 +59,16 @@ void NodeApi::add_routes(http::Router& router) {
             return (this->*handler)(request, response);
         };
     };
-    router.add("GET", "/v1/worker/objects", bind(&NodeApi::list));
-    router.add("GET", "/v1/worker/summary", bind(&NodeApi::summary));
-    router.add("GET", "/v1/worker/ledger", bind(&NodeApi::ledger));
-    router.add("GET", "/v1/worker/verify", bind(&NodeApi::verify));
-    router.add("POST", "/v1/worker/sync", bind(&NodeApi::sync));
-    router.add("GET", "/v1/worker/logs", bind(&NodeApi::logs));
-    router.add("GET", "/v1/worker/inline_errors", bind(&NodeApi::inline_errors));
-    router.add("GET", "/v1/daemon", bind(&NodeApi::ask_proxy));
-    router.add("GET", "/health", bind(&NodeApi::health));
-    router.add("GET", "/metrics", bind(&NodeApi::metrics));
+    router.add("GET", "/v1/worker/objects", Access::node, bind(&NodeApi::list));
+    router.add("GET", "/v1/worker/summary", Access::node, bind(&NodeApi::summary));
+    router.add("GET", "/v1/worker/ledger", Access::node, bind(&NodeApi::ledger));
+    router.add("GET", "/v1/worker/verify", Access::node, bind(&NodeApi::verify));
+    router.add("POST", "/v1/worker/sync", Access::node, bind(&NodeApi::sync));
+    router.add("GET", "/v1/worker/logs", Access::node, bind(&NodeApi::logs));
+    router.add("GET", "/v1/worker/inline_errors", Access::node, bind(&NodeApi::inline_errors));
+    router.add("GET", "/v1/daemon", Access::read, bind(&NodeApi::ask_proxy));
+    router.add("GET", "/health", Access::anyone, bind(&NodeApi::health));
+    router.add("GET", "/metrics", Access::read, bind(&NodeApi::metrics));
 }
 
 Task<void> NodeApi::list(http::Request& request, http::Response& response) {

@@ -8,6 +8,8 @@
 #include "worker/object_headers.h"
 
 namespace millrace::worker {
+using http::Access;
+
 namespace {
 
 // {"key": "value", …}
@@ -47,19 +49,19 @@ ObjectApi::ObjectApi(store::ObjectStore& store, store::Drafts& drafts, const Clu
       copies_(store, cluster, inline_transform, config.sync_puts), sync_puts_(config.sync_puts), boot_id_(std::move(boot_id)) {}
 
 void ObjectApi::add_routes(http::Router& router) {
-    add_route(router, "PUT", 307, &ObjectApi::put);
-    add_route(router, "GET", 301, &ObjectApi::get);
-    add_route(router, "HEAD", 307, &ObjectApi::head);
-    add_route(router, "DELETE", 307, &ObjectApi::remove);
-    add_route(router, "POST", 307, &ObjectApi::command);
-    add_route(router, "PATCH", 307, &ObjectApi::patch);
+    add_route(router, "PUT", Access::write, 307, &ObjectApi::put);
+    add_route(router, "GET", Access::read, 301, &ObjectApi::get);
+    add_route(router, "HEAD", Access::read, 307, &ObjectApi::head);
+    add_route(router, "DELETE", Access::write, 307, &ObjectApi::remove);
+    add_route(router, "POST", Access::write, 307, &ObjectApi::command);
+    add_route(router, "PATCH", Access::write, 307, &ObjectApi::patch);
 }
 
-void ObjectApi::add_route(http::Router& router, const char* method, int redirect_status, Handler handler) {
+void ObjectApi::add_route(http::Router& router, const char* method, http::Access access, int redirect_status, Handler handler) {
     const auto route = [this, redirect_status, handler](http::Request& request, http::Response& response, const http::PathParameters& path) {
         return answer(request, response, path.find("bucket")->second, path.find("name")->second, redirect_status, handler);
     };
-    router.add(method, "/v1/objects/{bucket}/{name...}", route);
+    router.add(method, "/v1/objects/{bucket}/{name...}", access, route);
 }
 
 Task<void> ObjectApi::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name, int redirect_status,

@@ -27,7 +27,7 @@ public:
 private:
     // May leave an error to be sent.
     using Handler = Task<Result<void>> (ObjectApi::*)(http::Request&, http::Response&, const std::string& bucket, const std::string& name);
-    void add_route(http::Router& router, const char* method, int redirect_status, Handler handler);
+    void add_route(http::Router& router, const char* method, http::Access access, int redirect_status, Handler handler);
     Task<void> answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name, int redirect_status,
                       Handler handler);
 

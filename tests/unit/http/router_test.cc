@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
+
+#include <algorithm>
 
 #include "core/loop.h"
 
@@ -39,7 +42,7 @@ public:
 class RouterTest : public testing::Test {
 protected:
     void add(std::string_view method, std::string_view pattern) {
-        router_.add(method, pattern, [name = std::string(pattern)](Request&, Response& response, const PathParameters& parameters) -> Task<void> {
+        router_.add(method, pattern, Access::read, [name = std::string(pattern)](Request&, Response& response, const PathParameters& parameters) -> Task<void> {
             std::string body = name;
             for (const auto& [key, value] : parameters) body += " " + key + "=" + value;
             (void)co_await response.send(200, Headers{}, body);
@@ -123,6 +126,16 @@ TEST_F(RouterTest, AConditionOnTheQueryWinsWhereItHolds) {
     EXPECT_EQ(get("/v1/daemon?what=smap"), "/v1/{any}?what=smap any=daemon");
     EXPECT_EQ(ask("GET", "/v1/daemon").status, 404);
     EXPECT_EQ(ask("PUT", "/v1/daemon").status, 404);
+}
+
+TEST_F(RouterTest, SaysOfEveryRouteWhoItIsFor) {
+    const auto nothing = [](Request&, Response&, const PathParameters&) -> Task<void> { co_return; };
+    router_.add("GET", "/v1/jobs/{id}", Access::read, nothing);
+    router_.add("POST", "/v1/jobs", Access::run, nothing);
+    std::vector<std::string> all;
+    for (const Router::Entry& entry : router_.entries()) all.push_back(entry.method + " " + entry.pattern + (entry.access == Access::run ? " run" : ""));
+    std::ranges::sort(all);
+    EXPECT_EQ(all, (std::vector<std::string>{"GET /v1/jobs/{id}", "POST /v1/jobs run"}));
 }
 
 }  // namespace

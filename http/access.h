@@ -1,0 +1,16 @@
+// Who a route is for. Nobody is asked for a proof yet, a cluster belongs inside a private network; but no route comes to be without it.
+#pragma once
+
+namespace millrace::http {
+
+enum class Access {
+    anyone,    // whether a node is well
+    read,      // objects, and what there is to know of buckets, jobs, transforms and nodes
+    write,     // objects and buckets
+    run,       // jobs and transforms
+    manage,    // the cluster
+    node,      // the proxy and targets among themselves
+    instance,  // a transform that the target runs, about the object that it was given
+};
+
+}  // namespace millrace::http
