@@ -80,6 +80,7 @@ Result<void> Membership::check_kinship(Member& member, const wire::Hello& hello,
         return refuse(hello, wire::describe(kinship, "target " + hello.target_id, member.known.lineage, hello.lineage) + ways_out(hello.target_id), now);
     }
     if (!member.online || now - member.last_heard >= kAliveMax) return {};
+    if (member.endpoint == hello.endpoint) return {};  // it listens where that one did, so that one is gone
     // It may have been started again faster than the end of the one before was noticed: that one is silent soon.
     if (member.contender.boot_id != hello.boot_id) {
         member.contender = hello.lineage;

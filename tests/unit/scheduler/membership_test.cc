@@ -209,8 +209,18 @@ TEST_F(Copies, OfTwoProcessesOfOneIdTheFirstStays) {
 
 TEST_F(Copies, AProcessIsFollowedByItsSuccessorAsSoonAsItIsSilent) {
     ASSERT_TRUE(membership_.hello(says("b4", 4, 200), true, kStart));
-    EXPECT_FALSE(membership_.hello(says("b5", 5, 210), true, kStart + milliseconds(500)));
-    EXPECT_TRUE(membership_.hello(says("b5", 5, 210), true, kStart + milliseconds(1250)));
+    wire::Hello successor = says("b5", 5, 210);
+    successor.endpoint = "http://elsewhere";
+    EXPECT_FALSE(membership_.hello(successor, true, kStart + milliseconds(500)));
+    EXPECT_TRUE(membership_.hello(successor, true, kStart + milliseconds(1250)));
+}
+
+TEST_F(Copies, AProcessThatListensWhereTheOneBeforeDidFollowsItAtOnce) {
+    ASSERT_TRUE(membership_.hello(says("b4", 4, 200), true, kStart));
+    ASSERT_TRUE(membership_.heartbeat("t1", {.boot_id = "b4", .age = 205}, kStart));
+    EXPECT_FALSE(membership_.hello(says("c1", 4, 200), true, kStart + milliseconds(100))) << "a copy is one wherever it listens";
+    EXPECT_TRUE(membership_.hello(says("b5", 5, 210), true, kStart + milliseconds(100)));
+    EXPECT_TRUE(membership_.is_online("t1"));
 }
 
 TEST_F(Copies, RecordsFromBeforeThereWereGenerationsAreAccepted) {
