@@ -216,7 +216,6 @@ void Simulation::kill_somebody() {
 
 void Simulation::supervise() {
     world().after(world().random().between_ms(10, 1000), [this] {
-        if (!faulty_) return;
         if (cluster_.proxy.must_restart()) cluster_.proxy.kill();
         if (world().random().chance(300)) cluster_.proxy.start();
         for (const auto& target : cluster_.targets()) {

@@ -83,10 +83,12 @@ bool Target::open_process() {
         };
         return Result<std::unique_ptr<wire::LinkToProxy>>(cluster_.network.connect(route, std::move(receive), sends));
     };
+    const bool keeps_port = cluster_.world.random().chance(700);
+    const std::string endpoint = "http://" + id_ + (keeps_port ? "" : ":" + std::to_string(boot_));
     const auto sync = [this](TargetId to) { return ask_to_sync(to.str()); };
     process.core = std::make_unique<worker::TargetCore>(worker::TargetEnvironment{
         process.control, process.lanes, process.blocking, process.objects, process.slice_store, *process.state, process.attempts,
-        process.instance, process.config, boot_id(), "http://" + id_, sync, connect, [](const std::string&) {}});
+        process.instance, process.config, boot_id(), endpoint, sync, connect, [](const std::string&) {}});
     if (!enabled_) process.instance.enable(false);
     return process.core->start().has_value() && is_up();
 }
