@@ -16,6 +16,12 @@ std::string ways_out(const std::string& target) {
     return "; start it from the newest folder it had, or, if that is lost: millrace cluster accept " + target;
 }
 
+// "Any address" is another one on each machine.
+bool is_one_place(const std::string& endpoint) {
+    constexpr std::string_view kEverywhere[] = {"http://0.0.0.0:", "http://[::]:", "http://:"};
+    return std::ranges::none_of(kEverywhere, [&](std::string_view everywhere) { return endpoint.starts_with(everywhere); });
+}
+
 }  // namespace
 
 Membership::Membership(std::string cluster_id, const std::vector<std::string>& known_targets, std::uint64_t version, Duration silence_max,
@@ -80,7 +86,8 @@ Result<void> Membership::check_kinship(Member& member, const wire::Hello& hello,
         return refuse(hello, wire::describe(kinship, "target " + hello.target_id, member.known.lineage, hello.lineage) + ways_out(hello.target_id), now);
     }
     if (!member.online || now - member.last_heard >= kAliveMax) return {};
-    if (member.endpoint == hello.endpoint) return {};  // it listens where that one did, so that one is gone
+    // It listens where that one did, so that one is gone.
+    if (member.endpoint == hello.endpoint && is_one_place(hello.endpoint)) return {};
     // It may have been started again faster than the end of the one before was noticed: that one is silent soon.
     if (member.contender.boot_id != hello.boot_id) {
         member.contender = hello.lineage;

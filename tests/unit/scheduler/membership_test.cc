@@ -215,6 +215,15 @@ TEST_F(Copies, AProcessIsFollowedByItsSuccessorAsSoonAsItIsSilent) {
     EXPECT_TRUE(membership_.hello(successor, true, kStart + milliseconds(1250)));
 }
 
+TEST_F(Copies, ThatBothListenEverywhereDoesNotSayThatTheFirstIsGone) {
+    wire::Hello first = says("b4", 4, 200);
+    first.endpoint = "http://0.0.0.0:9000";
+    ASSERT_TRUE(membership_.hello(first, true, kStart));
+    wire::Hello second = says("b5", 5, 210);
+    second.endpoint = first.endpoint;
+    EXPECT_EQ(membership_.hello(second, true, kStart + milliseconds(100)).error().code, Code::unavailable);
+}
+
 TEST_F(Copies, AProcessThatListensWhereTheOneBeforeDidFollowsItAtOnce) {
     ASSERT_TRUE(membership_.hello(says("b4", 4, 200), true, kStart));
     ASSERT_TRUE(membership_.heartbeat("t1", {.boot_id = "b4", .age = 205}, kStart));
