@@ -113,8 +113,10 @@ Task<Attempts::Outcome> Attempts::put(const worker::SliceContext& slice, const s
         const Code code = random.chance(100) ? Code::too_large : Code::no_space;
         co_return failed(Blame::sink, fail(code, "the result does not fit"), sink);
     }
-    const Code reachable = is_here || slice.cluster.endpoint(*owner) ? Code::internal : Code::unavailable;
-    if (reachable == Code::unavailable) co_return failed(Blame::sink, slice.cluster.endpoint(*owner).error(), sink);
+    if (!is_here) {
+        const Result<http::Endpoint> endpoint = slice.cluster.endpoint(*owner);
+        if (!endpoint) co_return failed(Blame::sink, endpoint.error(), sink);
+    }
 
     PutRequest put{slice.job.str(), target_.id(), slice.fence, slice.spec.destination, slice.pins.destination_uid, destination, {}};
     const std::uint64_t digest = slice.chain.empty() ? 0 : target_.instance().digest();

@@ -44,7 +44,7 @@ Proxy::~Proxy() = default;
 void Proxy::start() {
     if (is_up() || cluster_.is_closing) return;
     cluster_.world.trace("proxy starts, boot " + std::to_string(++boot_));
-    effects_left_.reset();
+    fuse_.put_out();
     seen_.clear();
     if (open_process()) return;
     cluster_.world.trace("proxy cannot start");
@@ -99,15 +99,8 @@ bool Proxy::bury_the_dead() {
     return dying_.empty();
 }
 
-void Proxy::kill_after(std::uint64_t effects, bool power_cut) {
-    effects_left_ = effects;
-    dies_with_power_ = power_cut;
-}
-
 void Proxy::effect() {
-    if (!effects_left_ || (*effects_left_)-- > 0) return;
-    effects_left_.reset();
-    kill(dies_with_power_);
+    if (fuse_.burns_down()) kill(fuse_.with_power_cut());
 }
 
 void Proxy::restore() {

@@ -11,6 +11,7 @@
 
 #include "scheduler/proxy_core.h"
 #include "tests/sim/folder.h"
+#include "tests/sim/fuse.h"
 
 namespace millrace::sim {
 
@@ -24,7 +25,7 @@ public:
     void start();
     void kill(bool power_cut = false);
     // Dies after so many further writes and messages.
-    void kill_after(std::uint64_t effects, bool power_cut);
+    void kill_after(std::uint64_t effects, bool power_cut) { fuse_.light(effects, power_cut); }
     void take_snapshot() { snapshot_ = folder_; }
     // The folder as it was at the snapshot. While it is down.
     void restore();
@@ -70,8 +71,7 @@ private:
     std::optional<Folder> snapshot_;
     std::uint64_t boot_ = 0;
     std::uint64_t programs_ = 0;
-    std::optional<std::uint64_t> effects_left_;
-    bool dies_with_power_ = false;
+    Fuse fuse_;
     std::unique_ptr<Process> process_;
     std::list<std::unique_ptr<Process>> dying_;
     std::map<std::pair<std::string, std::string>, wire::Counters> seen_;  // by job and target, since the last start

@@ -15,10 +15,6 @@ namespace {
 constexpr auto kLastWords = std::chrono::seconds(1);  // what a dead process may still have waiting when everything of it has ended
 constexpr std::size_t kLanes = 2;
 
-bool is_settled(const worker::Progress& progress, const std::string& name) {
-    return progress.phase != worker::Phase::main || name <= progress.watermark || std::ranges::binary_search(progress.settled_ahead, name);
-}
-
 }  // namespace
 
 struct Target::Process {
@@ -59,7 +55,7 @@ void Target::start() {
     if (is_up() || cluster_.is_closing) return;
     ++boot_;
     cluster_.world.trace(id_ + " starts, boot " + std::to_string(boot_));
-    effects_left_.reset();
+    fuse_.put_out();
     if (open_process()) return;
     cluster_.world.trace(id_ + " cannot start");
     kill(false);
@@ -128,15 +124,8 @@ bool Target::bury_the_dead() {
     return dying_.empty();
 }
 
-void Target::kill_after(std::uint64_t effects, bool power_cut) {
-    effects_left_ = effects;
-    dies_with_power_ = power_cut;
-}
-
 void Target::effect() {
-    if (!effects_left_ || (*effects_left_)-- > 0) return;
-    effects_left_.reset();
-    kill(dies_with_power_);
+    if (fuse_.burns_down()) kill(fuse_.with_power_cut());
 }
 
 void Target::take_snapshot() {

@@ -12,6 +12,7 @@
 
 #include "tests/sim/attempts.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/fuse.h"
 #include "tests/sim/instance.h"
 #include "tests/sim/objects.h"
 #include "tests/sim/put_request.h"
@@ -30,8 +31,8 @@ public:
     void start();
     void kill(bool power_cut);
     // Dies after so many further writes and messages.
-    void kill_after(std::uint64_t effects, bool power_cut);
-    void keep_alive() { effects_left_.reset(); }
+    void kill_after(std::uint64_t effects, bool power_cut) { fuse_.light(effects, power_cut); }
+    void keep_alive() { fuse_.put_out(); }
     // The folder as it was at the snapshot, or an empty one, is put in the place of the one that there is. While it is down.
     void take_snapshot();
     void restore(bool empty);
@@ -40,7 +41,6 @@ public:
     bool is_up() const { return process_ != nullptr; }
     bool is_up(std::uint64_t boot) const { return is_up() && boot == boot_; }
     const std::string& id() const { return id_; }
-    std::uint64_t boot() const { return boot_; }
     Cluster& cluster() { return cluster_; }
     // Its database takes no more writes: it ends, to be started again.
     bool must_restart() const;
@@ -84,8 +84,7 @@ private:
     bool enabled_ = true;
     std::optional<Disk> snapshot_;
     std::uint64_t stores_ = 1;
-    std::optional<std::uint64_t> effects_left_;
-    bool dies_with_power_ = false;
+    Fuse fuse_;
     std::unique_ptr<Process> process_;
     std::list<std::unique_ptr<Process>> dying_;
     std::map<std::string, std::map<std::string, DoneAs>> made_;  // by job and name

@@ -16,11 +16,11 @@ void require(bool holds, const std::string& where, const std::string& what) {
     if (!holds) throw Broken(where + ": " + what);
 }
 
+}  // namespace
+
 bool is_settled(const Progress& progress, const std::string& name) {
     return progress.phase != Phase::main || name <= progress.watermark || std::ranges::binary_search(progress.settled_ahead, name);
 }
-
-}  // namespace
 
 std::string transformed(const std::string& name, std::uint64_t version) { return name + "@" + std::to_string(version); }
 

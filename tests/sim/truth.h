@@ -35,6 +35,9 @@ using Disks = std::map<std::string, const Disk*>;  // by target
 // What the transform makes of a version of an object.
 std::string transformed(const std::string& name, std::uint64_t version);
 
+// Of an object of the selection, as a checkpoint has it.
+bool is_settled(const worker::Progress& progress, const std::string& name);
+
 class Truth {
 public:
     Behaviour& behaviour(const std::string& name) { return behaviours_[name]; }
