@@ -13,7 +13,7 @@ if(MILLRACE_SANITIZE)
 endif()
 find_program(MILLRACE_CCACHE ccache)
 if(MILLRACE_CCACHE)
-  # Precompiled headers are compared by their content; see ccache's manual on them.
+  # Without it ccache takes no file that is compiled with a precompiled header.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${MILLRACE_CCACHE})
 endif()
 

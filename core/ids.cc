@@ -1,8 +1,8 @@
 #include "core/ids.h"
 
-#include "core/clock.h"
-
 #include <random>
+
+#include "core/clock.h"
 
 namespace millrace {
 
