@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 #include "core/check.h"
 #include "core/file.h"
@@ -10,6 +11,8 @@
 namespace millrace::worker {
 namespace {
 constexpr auto kBeat = milliseconds(500);
+// The first hello of a new connection may be lost while it is made; many targets that wait long for a proxy shall not drown it.
+constexpr auto kFirstHelloPause = milliseconds(10);
 constexpr auto kHelloPause = milliseconds(100);
 constexpr auto kRefusedPause = milliseconds(2000);
 constexpr auto kProxySilence = std::chrono::seconds(3);
@@ -68,15 +71,21 @@ void ProxyLink::connect(const std::string& address) {
     address_ = address;
     connected_at_ = steady_now();
     welcomed_ = false;
+    hello_pause_ = kFirstHelloPause;
 }
 
 Task<void> ProxyLink::run() {
     while (!stopping_) {
         beat_now_.clear();
         beat();
-        const Duration pause = !refused_.empty() ? Duration(kRefusedPause) : welcomed_ ? Duration(kBeat) : Duration(kHelloPause);
-        (void)co_await beat_now_.wait_until(steady_now() + pause);
+        (void)co_await beat_now_.wait_until(steady_now() + next_pause());
     }
+}
+
+Duration ProxyLink::next_pause() {
+    if (!refused_.empty()) return kRefusedPause;
+    if (welcomed_) return kBeat;
+    return std::exchange(hello_pause_, std::min<Duration>(hello_pause_ * 2, kHelloPause));
 }
 
 void ProxyLink::beat() {

@@ -45,6 +45,7 @@ public:
 private:
     Task<void> run();
     void beat();
+    Duration next_pause();
     void follow_address();
     void connect(const std::string& address);
     void say(const wire::Message& message);
@@ -73,6 +74,7 @@ private:
     std::string proxy_boot_id_;
     Instant last_heard_{};
     Instant connected_at_{};
+    Duration hello_pause_{};
     std::uint64_t map_version_ = 0;
     std::uint64_t heartbeats_ = 0;
     Instant next_age_flush_{};
