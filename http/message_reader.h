@@ -9,27 +9,13 @@
 
 #include "http/chunked.h"
 #include "http/connection.h"
-#include "http/message.h"
+#include "http/head_decoder.h"
 
 namespace millrace::http {
 
-inline constexpr std::size_t kHeadBytesMax = 64 * 1024;
-
-// How the end of a body is known.
-enum class Framing { none, length, chunked, until_close };
-
-struct Head {
-    std::string method;  // requests
-    std::string target;
-    int status = 0;      // replies
-    bool http_1_0 = false;
-    bool keep_alive = false;
-    Headers headers;
-};
-
 class MessageReader {
 public:
-    enum class Kind { request, reply };
+    using Kind = HeadDecoder::Kind;
     MessageReader(Connection& connection, Kind kind);
     ~MessageReader();
 
@@ -48,9 +34,6 @@ public:
     bool has_input() const { return begin_ < end_; }
 
 private:
-    template <bool is_request>
-    Task<Result<bool>> read_head_as(Head& head, bool without_body);
-    Result<void> check_first_line() const;
     Task<Result<std::size_t>> read_chunked(std::span<std::byte> buffer);
     // Reads more into the buffer; 0 at the end of the connection.
     Task<Result<std::size_t>> fill();
