@@ -1,6 +1,9 @@
 #include "core/yaml_documents.h"
 
+#include <algorithm>
+#include <sstream>
 #include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include "core/names.h"
 #include "core/units.h"
@@ -30,11 +33,40 @@ private:
     std::size_t bytes_ = 0;
 };
 
-// Before it is parsed: each costs more than the few bytes it takes.
-bool has_many_documents(std::string_view text) {
-    std::size_t count = 0;
-    for (std::size_t at = 0; (at = text.find("---", at)) != text.npos; at += 3) {
-        if ((at == 0 || text[at - 1] == '\n') && ++count > kDocumentsMax) return true;
+// YAML has none but these, and the parser takes some of the others for the end of its input.
+bool has_control_characters(std::string_view text) {
+    return std::ranges::any_of(text, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f; });
+}
+
+// Parsed once for nothing but this: there are texts for which the parser gives documents, or nodes, without end, and to make them into
+// nodes takes all memory.
+class Bounds final : public YAML::EventHandler {
+public:
+    explicit Bounds(std::size_t text_bytes) : nodes_left_(text_bytes + kDocumentsMax) {}
+
+    void OnDocumentStart(const YAML::Mark& mark) override { next(mark); }
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { next(mark); }
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { next(mark); }
+    void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override { next(mark); }
+    void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { next(mark); }
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { next(mark); }
+    void OnMapEnd() override {}
+
+private:
+    void next(const YAML::Mark& mark) {
+        if (nodes_left_-- == 0) throw YAML::ParserException(mark, "something stands here that is no node");
+    }
+    std::size_t nodes_left_;  // a node takes a byte, but for those that are left out
+};
+
+bool has_many_documents(const std::string& text) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    Bounds bounds(2 * text.size());
+    for (std::size_t count = 0; parser.HandleNextDocument(bounds);) {
+        if (++count > kDocumentsMax) return true;
     }
     return false;
 }
@@ -46,12 +78,12 @@ Result<std::vector<YAML::Node>> yaml_documents(const std::string& text, const st
         return fail(Code::too_large, origin + ": a text of more than " + size_text(kYamlBytesMax) + " is not read");
     }
     if (!is_utf8(text)) return fail(Code::invalid_argument, origin + ": is not UTF-8 text");
+    if (has_control_characters(text)) return fail(Code::invalid_argument, origin + ": holds control characters, which YAML does not allow");
     const Error too_many = fail(Code::invalid_argument, origin + ": holds more than " + std::to_string(kDocumentsMax) + " documents");
-    if (has_many_documents(text)) return too_many;
     try {
+        if (has_many_documents(text)) return too_many;
         std::vector<YAML::Node> documents = YAML::LoadAll(text);
         std::erase_if(documents, [](const YAML::Node& document) { return !document.IsDefined() || document.IsNull(); });
-        if (documents.size() > kDocumentsMax) return too_many;
         Walk walk;
         for (const YAML::Node& document : documents) {
             if (walk.fits(document)) continue;

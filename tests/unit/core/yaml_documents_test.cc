@@ -26,6 +26,15 @@ TEST(YamlDocuments, AreReadWithoutTheEmptyOnes) {
     EXPECT_EQ((*documents)[1]["c"][0].Scalar(), "2");
 }
 
+TEST(YamlDocuments, ControlCharactersAreRefused) {
+    for (const char c : {'\x01', '\x1b', '\x7f'}) {
+        const auto refused = yaml_documents(std::string("name: a") + c + "b", "here");
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().context, "here: holds control characters, which YAML does not allow");
+    }
+    EXPECT_TRUE(yaml_documents("name: a\r\nother:\tb\n", "here"));
+}
+
 TEST(YamlDocuments, NestingHasALimit) {
     for (const std::string open : {"[", "{a: ", "- ", "? ", "&a [", "[{a: "}) {
         EXPECT_NE(error_of(repeated(open, 50'000)), "") << open;
