@@ -1,10 +1,10 @@
 #include "aistore/job_view.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "aistore/bucket_identity.h"
 #include "core/clock.h"
+#include "core/whole_number.h"
 
 namespace millrace::aistore {
 namespace {
@@ -109,9 +109,8 @@ std::optional<Move> parse_move_id(const std::string& id) {
     const std::size_t dot = id.rfind('.');
     if (!id.starts_with(kMove) || dot == std::string::npos) return std::nullopt;
     Move move{id.substr(kMove.size(), dot - kMove.size())};
-    const auto parsed = std::from_chars(id.data() + dot + 1, id.data() + id.size(), move.at_unix_ns);
-    if (parsed.ec != std::errc{} || parsed.ptr != id.data() + id.size() || move.at_unix_ns <= 0) return std::nullopt;
-    return move;
+    move.at_unix_ns = parse_whole<std::int64_t>(std::string_view(id).substr(dot + 1)).value_or(0);
+    return move.at_unix_ns > 0 ? std::optional(std::move(move)) : std::nullopt;
 }
 
 json move_status(const std::string& id, const Move& move) {

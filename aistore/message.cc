@@ -1,8 +1,8 @@
 #include "aistore/message.h"
 
-#include <charconv>
 
 #include "core/json.h"
+#include "core/whole_number.h"
 #include "http/message.h"
 
 namespace millrace::aistore {
@@ -44,11 +44,9 @@ Result<std::int64_t> Fields::number(std::string_view key) const {
     const json* value = find(key);
     if (value == nullptr) return 0;
     if (value->is_number_integer()) return value->get<std::int64_t>();
-    std::int64_t number = 0;
-    const std::string text = value->is_string() ? value->get<std::string>() : "-";
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return wrong_type(key, "a whole number");
-    return number;
+    const auto number = value->is_string() ? parse_whole<std::int64_t>(value->get_ref<const std::string&>()) : std::nullopt;
+    if (!number) return wrong_type(key, "a whole number");
+    return *number;
 }
 
 Result<ActionMessage> parse_action(const std::string& body) {

@@ -1,7 +1,8 @@
 #include "aistore/object_page.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "core/whole_number.h"
 
 namespace millrace::aistore {
 namespace {
@@ -64,12 +65,9 @@ Result<PageRequest> parse_page_request(const ActionMessage& message, const Query
     request.listing.bucket = bucket;
     request.props = {"name", "size", "cached"};
     if (!message.value.is_object()) {
-        std::int64_t wanted = 0;
-        const std::string size = query.get("pagesize");
-        (void)std::from_chars(size.data(), size.data() + size.size(), wanted);
         request.listing.prefix = query.get("prefix");
         request.listing.after = query.get("continuation_token", query.get("start_after"));
-        request.listing.entries_max = page_size(wanted, kPageDefault);
+        request.listing.entries_max = page_size(parse_whole<std::int64_t>(query.get("pagesize")).value_or(0), kPageDefault);
         return request;
     }
     const Fields fields(message.value);

@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "app/signals.h"
+#include "core/descriptor.h"
 #include "core/file.h"
 #include "core/loop.h"
 #include "http/client.h"
@@ -80,12 +81,12 @@ Result<DevCluster> DevCluster::prepare(const std::string& folder, std::size_t ta
 // Held as long as this process lives.
 Result<void> DevCluster::lock_folder() const {
     const std::string path = folder_ + "/lock";
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (file < 0) return errno_error("cannot open " + path, errno);
-    if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
-        ::close(file);
+    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (!file.is_open()) return errno_error("cannot open " + path, errno);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
         return fail(Code::conflict, "another millrace dev runs on " + folder_ + "; stop it, or choose another --dir");
     }
+    (void)file.release();
     return {};
 }
 

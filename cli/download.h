@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/body.h"
+#include "core/descriptor.h"
 
 namespace millrace::cli {
 
@@ -20,9 +21,9 @@ public:
     Result<void> publish();
 
 private:
-    NewFile(int fd, std::string path, std::string temporary);
+    NewFile(Descriptor file, std::string path, std::string temporary);
 
-    int fd_;  // -1 once closed
+    Descriptor file_;
     std::string path_;
     std::string temporary_;  // empty once renamed
 };

@@ -9,24 +9,11 @@
 #include <istream>
 #include <vector>
 
+#include "core/descriptor.h"
 #include "core/hash.h"
 
 namespace millrace::cli {
 namespace {
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 struct OpenFile {
     Descriptor fd;

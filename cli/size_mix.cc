@@ -1,10 +1,10 @@
 #include "cli/size_mix.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/hash.h"
 #include "core/units.h"
+#include "core/whole_number.h"
 
 namespace millrace::cli {
 namespace {
@@ -21,9 +21,8 @@ Result<SizeMix> SizeMix::parse(const std::string& text) {
         MILLRACE_TRY_ASSIGN(const std::uint64_t bytes, parse_size(part.substr(0, colon)));
         std::uint64_t share = 1;
         if (colon < part.size()) {
-            const char* end = part.data() + part.size();
-            const auto [stop, failure] = std::from_chars(part.data() + colon + 1, end, share);
-            if (failure != std::errc() || stop != end || share == 0 || share > kShareMax) {
+            share = parse_whole<std::uint64_t>(std::string_view(part).substr(colon + 1)).value_or(0);
+            if (share == 0 || share > kShareMax) {
                 return fail(Code::invalid_argument, "'" + part + "' is not SIZE or SIZE:SHARE with a share from 1 to 1000000");
             }
         }

@@ -3,10 +3,11 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <string>
+
+#include "core/whole_number.h"
 
 namespace millrace::fault {
 
@@ -33,11 +34,10 @@ Result<void> arm_from_environment() {
     const auto second = spec.find(':', first == spec.npos ? first : first + 1);
     if (second == spec.npos) return fail(Code::invalid_argument, "MILLRACE_FAULT must be name:count:action");
     state().name = spec.substr(0, first);
-    const std::string_view count = spec.substr(first + 1, second - first - 1);
-    const auto parsed = std::from_chars(count.data(), count.data() + count.size(), state().at);
+    state().at = parse_whole<int>(spec.substr(first + 1, second - first - 1)).value_or(0);
     state().action = spec.substr(second + 1);
     const bool known = state().action == "kill" || state().action == "no_space" || state().action == "io";
-    if (parsed.ec != std::errc{} || state().at < 1 || !known) {
+    if (state().at < 1 || !known) {
         return fail(Code::invalid_argument, "MILLRACE_FAULT: count must be from 1, action one of kill, no_space, io");
     }
     armed = true;

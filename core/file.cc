@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/descriptor.h"
+
 namespace millrace {
 
 Result<void> make_folder(const std::string& path) {
@@ -23,11 +25,11 @@ Result<void> make_folder(const std::string& path) {
 
 Result<void> write_file(const std::string& path, std::string_view content) {
     const std::string temporary = path + ".new";
-    const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file < 0) return errno_error("cannot write " + path, errno);
-    const ssize_t written = ::write(file, content.data(), content.size());
+    Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!file.is_open()) return errno_error("cannot write " + path, errno);
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
     const int failure = written < 0 ? errno : static_cast<std::size_t>(written) < content.size() ? ENOSPC : 0;
-    ::close(file);
+    file.close();
     if (failure != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
         const int cause = failure != 0 ? failure : errno;
         ::unlink(temporary.c_str());
@@ -37,19 +39,16 @@ Result<void> write_file(const std::string& path, std::string_view content) {
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return errno_error("cannot read " + path, errno);
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.is_open()) return errno_error("cannot read " + path, errno);
     std::string content;
     char chunk[16384];
     for (;;) {
-        const ssize_t count = ::read(file, chunk, sizeof chunk);
+        const ssize_t count = ::read(file.get(), chunk, sizeof chunk);
         if (count < 0 && errno == EINTR) continue;
-        if (count <= 0 || content.size() + static_cast<std::size_t>(count) > bytes_max) {
-            const int cause = count < 0 ? errno : count > 0 ? EFBIG : 0;
-            ::close(file);
-            if (cause != 0) return errno_error("cannot read " + path, cause);
-            return content;
-        }
+        if (count < 0) return errno_error("cannot read " + path, errno);
+        if (count == 0) return content;
+        if (content.size() + static_cast<std::size_t>(count) > bytes_max) return errno_error("cannot read " + path, EFBIG);
         content.append(chunk, static_cast<std::size_t>(count));
     }
 }

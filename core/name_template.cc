@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <functional>
 
 #include "core/names.h"
+#include "core/whole_number.h"
 
 namespace millrace {
 namespace {
@@ -62,11 +62,6 @@ void match_range(const Range& range, std::string_view text, const Ends& ends) {
     }
 }
 
-bool parse_number(std::string_view text, std::uint64_t& value) {
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    return !text.empty() && parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
-}
-
 Error bad(std::string_view whole, std::string_view why) {
     return fail(Code::invalid_argument, "template '" + std::string(whole) + "': " + std::string(why));
 }
@@ -95,9 +90,15 @@ Result<NameTemplate::Part> NameTemplate::parse_group(std::string_view group, std
     }
     const std::vector<std::string> ends = split(group, "..");
     part.kind = Part::Kind::range;
-    const bool numbers = ends.size() <= 3 && ends.size() >= 2 && parse_number(ends[0], part.first) && parse_number(ends[1], part.last) &&
-                         (ends.size() == 2 || parse_number(ends[2], part.step));
-    if (!numbers || part.step == 0 || part.first > part.last) {
+    std::vector<std::optional<std::uint64_t>> numbers;
+    for (const std::string& end : ends) numbers.push_back(parse_whole<std::uint64_t>(end));
+    const bool is_range = (ends.size() == 2 || ends.size() == 3) && std::ranges::all_of(numbers, [](const auto& number) { return number.has_value(); });
+    if (is_range) {
+        part.first = *numbers[0];
+        part.last = *numbers[1];
+        if (numbers.size() == 3) part.step = *numbers[2];
+    }
+    if (!is_range || part.step == 0 || part.first > part.last) {
         return bad(whole, "'{" + std::string(group) + "}' is not a range such as {000..099} or {1..9..2}");
     }
     const auto padded = [](const std::string& text) { return text.size() > 1 && text[0] == '0'; };
@@ -113,11 +114,11 @@ Result<NameTemplate> NameTemplate::parse(std::string_view text) {
         if (!piece.empty()) parsed.parts_.push_back({.literal = std::string(piece)});
     };
     const std::size_t at = text.rfind('@');
-    std::uint64_t count = 0;
-    if (text.find('{') == text.npos && at != text.npos && parse_number(text.substr(at + 1), count)) {
-        if (count == 0) return bad(text, "'@0' selects nothing");
+    const auto count = at == text.npos || text.find('{') != text.npos ? std::nullopt : parse_whole<std::uint64_t>(text.substr(at + 1));
+    if (count) {
+        if (*count == 0) return bad(text, "'@0' selects nothing");
         literal(text.substr(0, at));
-        parsed.parts_.push_back({.kind = Part::Kind::range, .first = 0, .last = count - 1});
+        parsed.parts_.push_back({.kind = Part::Kind::range, .first = 0, .last = *count - 1});
         rest = "";
     }
     std::size_t groups = 0;
@@ -132,7 +133,7 @@ Result<NameTemplate> NameTemplate::parse(std::string_view text) {
         parsed.parts_.push_back(std::move(part));
         rest.remove_prefix(close + 1);
     }
-    parsed.open_ended_ = parsed.parts_.size() <= 1 && groups == 0 && count == 0;
+    parsed.open_ended_ = parsed.parts_.size() <= 1 && groups == 0 && !count;
     if (!parsed.parts_.empty() && parsed.parts_.front().kind == Part::Kind::literal) parsed.prefix_ = parsed.parts_.front().literal;
     return parsed;
 }

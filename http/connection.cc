@@ -56,10 +56,6 @@ void keep_alive(int socket) {
     ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &kProbeSeconds, sizeof kProbeSeconds);
 }
 
-Descriptor::~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
 struct Connection::Impl : std::enable_shared_from_this<Impl> {
     explicit Impl(const Executor& executor) : socket(executor), timer(executor) {}
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <tuple>
 
+#include "core/descriptor.h"
 #include "core/result.h"
 #include "core/task.h"
 #include "http/message.h"
@@ -18,20 +19,6 @@
 namespace millrace::http {
 
 enum class Side { read, write };
-
-// A socket's descriptor between two owners.
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-    Descriptor& operator=(Descriptor&&) = delete;
-    ~Descriptor();
-    int get() const { return fd_; }
-    int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
 
 // A TCP peer that has gone without a word, its machine or the way to it, is noticed after two minutes of silence. Set on a listening
 // socket, all that it accepts have it.

@@ -1,10 +1,10 @@
 #include "runtime/cgroup.h"
 
-#include <charconv>
 #include <optional>
 #include <sstream>
 
 #include "core/file.h"
+#include "core/whole_number.h"
 
 namespace millrace::runtime {
 namespace {
@@ -75,12 +75,11 @@ Result<std::uint64_t> Cgroup::number_at(const Place& place) {
     std::string word;
     bool found = place.key.empty();
     while (words >> word && !found) found = word == place.key;
-    std::uint64_t number = 0;
-    const auto [end, failure] = std::from_chars(word.data(), word.data() + word.size(), number);
-    if (!found || failure != std::errc() || end != word.data() + word.size()) {
+    const auto number = parse_whole<std::uint64_t>(word);
+    if (!found || !number) {
         return fail(Code::corrupt, place.file + " does not say " + (place.key.empty() ? "a number" : place.key));
     }
-    return number;
+    return *number;
 }
 
 Result<std::uint64_t> Cgroup::oom_kills() const { return number_at(oom_kills_); }

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "core/descriptor.h"
 #include "core/log.h"
 #include "runtime/child_environment.h"
 #include "runtime/pid_file.h"
@@ -29,7 +30,7 @@ constexpr Duration kSessionKillTimeMax = std::chrono::seconds(2);
 
 // A loopback port that was free just now. Should somebody take it first, the server dies and the next life gets another.
 Result<std::uint16_t> free_port() {
-    const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "core/descriptor.h"
 #include "core/file.h"
 #include "core/ids.h"
 #include "core/log.h"
@@ -182,14 +183,12 @@ Task<Result<void>> ContainerServer::run(ContainerRequest request) {
 Result<void> ContainerServer::take_in(const ContainerState& state) {
     if (!state.running || state.pid <= 0) return fail(Code::unavailable, "the container does not run");
     pid_ = state.pid;
-    const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-    if (pidfd < 0) return errno_error("cannot watch the container's process", errno);
+    Descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    if (!pidfd.is_open()) return errno_error("cannot watch the container's process", errno);
     boost::system::error_code error;
-    pidfd_.assign(pidfd, error);
-    if (error) {
-        ::close(pidfd);
-        return fail(Code::unavailable, "cannot watch the container's process: " + error.message());
-    }
+    pidfd_.assign(pidfd.get(), error);
+    if (error) return fail(Code::unavailable, "cannot watch the container's process: " + error.message());
+    (void)pidfd.release();
     // Without it, memory and processor time are not known, and all else goes on.
     if (auto found = Cgroup::of_process(pid_)) cgroup_ = std::move(*found);
     http::Endpoint endpoint;
@@ -211,7 +210,7 @@ Result<void> ContainerServer::take_in(const ContainerState& state) {
 // The way to the container's server, and the container's way to this target.
 Result<void> ContainerServer::open_doors() {
     MILLRACE_TRY_ASSIGN(network_, NetworkNamespace::of_process(pid_));
-    MILLRACE_TRY_ASSIGN(Fd listening, network_->listen(callback_port_));
+    MILLRACE_TRY_ASSIGN(Descriptor listening, network_->listen(callback_port_));
     callbacks_ = std::make_unique<http::Server>(environment_.callback_lanes, environment_.callbacks);
     callbacks_->listen_on(listening.release());
     return {};

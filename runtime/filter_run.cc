@@ -29,7 +29,7 @@ constexpr Duration kRunEndPause = std::chrono::milliseconds(5);
 constexpr Duration kRunEndTimeMax = std::chrono::seconds(3);
 constexpr std::size_t kStragglersMax = 32;
 
-Result<void> watch(asio::posix::stream_descriptor& descriptor, Fd end) {
+Result<void> watch(asio::posix::stream_descriptor& descriptor, Descriptor end) {
     boost::system::error_code error;
     descriptor.assign(end.get(), error);
     if (error) return fail(Code::unavailable, "cannot watch a pipe: " + error.message());
@@ -141,7 +141,7 @@ Result<void> FilterRun::open_pipes() {
 }
 
 // Writes a small object into its pipe. False when there is more for feed() to do: the object is large, or the pipe was small.
-Result<bool> FilterRun::fill(const Fd& pipe) {
+Result<bool> FilterRun::fill(const Descriptor& pipe) {
     const auto whole = source_.whole();
     if (!whole || whole->size() > kPipeBytes) return false;
     if (!whole->empty()) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/descriptor.h"
 #include "runtime/filter_launcher.h"
 #include "runtime/instance.h"
 #include "runtime/spawn.h"
@@ -43,7 +44,7 @@ private:
     SpawnRequest request() const;
     Task<void> end_rest(pid_t session);
     Result<void> open_pipes();
-    Result<bool> fill(const Fd& pipe);
+    Result<bool> fill(const Descriptor& pipe);
     Task<void> supervise();
     Task<void> feed();
     Task<void> feed_whole();
@@ -71,9 +72,9 @@ private:
     const Mark mark_;
     Executor executor_;
 
-    Fd child_stdin_;   // the child's ends, closed once it has them
-    Fd child_stdout_;
-    Fd child_stderr_;
+    Descriptor child_stdin_;   // the child's ends, closed once it has them
+    Descriptor child_stdout_;
+    Descriptor child_stderr_;
     boost::asio::posix::stream_descriptor stdin_;
     boost::asio::posix::stream_descriptor stdout_;
     boost::asio::posix::stream_descriptor stderr_;

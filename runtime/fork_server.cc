@@ -96,8 +96,8 @@ Result<void> ForkServer::load(const SpawnRequest& request, const std::string& li
     if (::stat(file_.c_str(), &identity_) < 0) return errno_error("cannot look at " + file_, errno);
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return errno_error("cannot make a socket", errno);
-    control_ = Fd(ends[0]);
-    const Fd theirs(ends[1]);
+    control_ = Descriptor(ends[0]);
+    const Descriptor theirs(ends[1]);
     if (::fcntl(control_.get(), F_SETFL, O_NONBLOCK) < 0) return errno_error("cannot prepare a socket", errno);
     MILLRACE_TRY_ASSIGN(Pipe output, make_pipe(PipeEnd::read));
     output_ = std::move(output.read);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "core/descriptor.h"
 #include "core/task.h"
 #include "runtime/child_list.h"
 #include "runtime/fork_protocol.h"
@@ -51,8 +52,8 @@ private:
     const Instant started_ = steady_now();
     ChildList& children_;
     Executor executor_;
-    Fd control_;
-    Fd output_;  // what the program wrote before main
+    Descriptor control_;
+    Descriptor output_;  // what the program wrote before main
     std::optional<Child> program_;
     bool usable_ = false;
 };

@@ -14,7 +14,8 @@
 #include <optional>
 #include <span>
 
-#include "runtime/fd.h"
+#include "core/descriptor.h"
+
 
 namespace millrace::runtime {
 namespace fs = std::filesystem;
@@ -28,13 +29,13 @@ using Header = ElfW(Ehdr);
 using ProgramHeader = ElfW(Phdr);
 
 template <class T>
-bool read_at(const Fd& file, T* to, std::size_t count, std::uint64_t offset) {
+bool read_at(const Descriptor& file, T* to, std::size_t count, std::uint64_t offset) {
     const auto bytes = static_cast<ssize_t>(count * sizeof(T));
     return ::pread(file.get(), to, static_cast<std::size_t>(bytes), static_cast<off_t>(offset)) == bytes;
 }
 
 // The dynamic linker that an ELF file names; "" for a file without one.
-std::string interpreter(const Fd& file, const Header& header) {
+std::string interpreter(const Descriptor& file, const Header& header) {
     std::array<ProgramHeader, kProgramHeadersMax> headers;
     const std::size_t count = header.e_phnum;
     if (count > headers.size() || header.e_phentsize != sizeof(ProgramHeader) || !read_at(file, headers.data(), count, header.e_phoff)) return "";
@@ -48,7 +49,7 @@ std::string interpreter(const Fd& file, const Header& header) {
 }
 
 std::optional<Header> own_header() {
-    const Fd self(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    const Descriptor self(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
     Header header;
     if (!self.is_open() || !read_at(self, &header, 1, 0)) return std::nullopt;
     return header;
@@ -71,7 +72,7 @@ std::string fork_obstacle(const std::string& file, const std::vector<std::string
     if (library.find_first_of(" :") != library.npos) return "the path of the library, " + library + ", has a space or a colon";
     if (::access(library.c_str(), R_OK) < 0) return "the library " + library + " cannot be read";
     if (std::ranges::any_of(env, is_ours)) return "its environment sets LD_PRELOAD";
-    const Fd program(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor program(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info {};
     if (!program.is_open() || ::fstat(program.get(), &info) < 0) return "the program cannot be read";
     Header header;

@@ -18,10 +18,10 @@ constexpr std::size_t kSparesMax = 16;
 
 Result<std::shared_ptr<NetworkNamespace>> NetworkNamespace::of_process(pid_t pid) {
     const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
-    Fd name(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    Descriptor name(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!name.is_open()) return errno_error("cannot open the network of the container, " + path, errno);
     std::shared_ptr<NetworkNamespace> network(new NetworkNamespace(std::move(name)));
-    const Fd trial(network->open_socket(AF_INET));
+    const Descriptor trial(network->open_socket(AF_INET));
     if (!trial.is_open() && errno == EPERM) {
         return fail(Code::permission, "this target may not enter the network of its containers; run it as root (with CAP_SYS_ADMIN), or use a "
                                       "transform with 'communication: stream://' or 'network: host'");
@@ -33,8 +33,8 @@ Result<std::shared_ptr<NetworkNamespace>> NetworkNamespace::of_process(pid_t pid
 // Servers that close every connection need a socket per object, so one visit brings home several.
 int NetworkNamespace::open_socket(int family) const {
     std::scoped_lock lock(mutex_);
-    std::vector<Fd> other_family;
-    std::vector<Fd>& sockets = family == AF_INET ? spare_ : other_family;
+    std::vector<Descriptor> other_family;
+    std::vector<Descriptor>& sockets = family == AF_INET ? spare_ : other_family;
     if (sockets.empty()) {
         const int error = visit(family, family == AF_INET ? kSparesMax : 1, sockets);
         if (sockets.empty()) {
@@ -48,13 +48,13 @@ int NetworkNamespace::open_socket(int family) const {
 }
 
 // Only a thread that ends there enters another namespace: one that failed to come back would do harm.
-int NetworkNamespace::visit(int family, std::size_t count, std::vector<Fd>& sockets) const {
+int NetworkNamespace::visit(int family, std::size_t count, std::vector<Descriptor>& sockets) const {
     int error = EAGAIN;
     try {
         std::thread visitor([&] {
             bool is_well = ::setns(name_.get(), CLONE_NEWNET) == 0;
             while (is_well && sockets.size() < count) {
-                Fd socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+                Descriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
                 is_well = socket.is_open();
                 if (is_well) sockets.push_back(std::move(socket));
             }
@@ -67,8 +67,8 @@ int NetworkNamespace::visit(int family, std::size_t count, std::vector<Fd>& sock
     return error;
 }
 
-Result<Fd> NetworkNamespace::listen(std::uint16_t port) const {
-    Fd socket(open_socket(AF_INET));
+Result<Descriptor> NetworkNamespace::listen(std::uint16_t port) const {
+    Descriptor socket(open_socket(AF_INET));
     if (!socket.is_open()) return errno_error("cannot open a socket in the network of the container", errno);
     const int on = 1;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -7,9 +7,9 @@
 #include <mutex>
 #include <vector>
 
+#include "core/descriptor.h"
 #include "core/result.h"
 #include "http/message.h"
-#include "runtime/fd.h"
 
 namespace millrace::runtime {
 
@@ -22,16 +22,16 @@ public:
     // A socket in it; see http::OpenSocket. Costs a short-lived thread every now and then.
     int open_socket(int family) const;
     // A socket that listens on its 127.0.0.1.
-    Result<Fd> listen(std::uint16_t port) const;
+    Result<Descriptor> listen(std::uint16_t port) const;
 
 private:
-    explicit NetworkNamespace(Fd name) : name_(std::move(name)) {}
+    explicit NetworkNamespace(Descriptor name) : name_(std::move(name)) {}
     // Opens up to `count` of them; tells errno of the one that failed.
-    int visit(int family, std::size_t count, std::vector<Fd>& sockets) const;
+    int visit(int family, std::size_t count, std::vector<Descriptor>& sockets) const;
 
-    Fd name_;
+    Descriptor name_;
     mutable std::mutex mutex_;        // connections are opened by every lane
-    mutable std::vector<Fd> spare_;   // opened beforehand, of AF_INET
+    mutable std::vector<Descriptor> spare_;   // opened beforehand, of AF_INET
 };
 
 }  // namespace millrace::runtime

@@ -13,7 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/fd.h"
+#include "core/descriptor.h"
+
 
 namespace millrace::runtime {
 namespace {
@@ -21,7 +22,7 @@ namespace {
 struct Table {
     std::mutex mutex;
     std::set<pid_t> ours;  // guarded by mutex
-    Fd list;               // guarded by mutex
+    Descriptor list;               // guarded by mutex
 };
 
 Table& table() {
@@ -34,7 +35,7 @@ Table& table() {
 std::vector<pid_t> listed(Table& table) {
     if (!table.list.is_open()) {
         const std::string file = "/proc/self/task/" + std::to_string(::getpid()) + "/children";
-        table.list = Fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+        table.list = Descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     }
     std::vector<pid_t> pids;
     std::array<char, 4096> text;

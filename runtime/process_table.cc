@@ -4,11 +4,12 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <sstream>
+
+#include "core/whole_number.h"
 
 namespace millrace::runtime {
 std::optional<ProcessInfo> process_info(pid_t pid) {
@@ -40,11 +41,10 @@ std::vector<pid_t> session_members(pid_t session) {
     if (!folder) return members;
     while (const dirent* entry = ::readdir(folder.get())) {
         const std::string_view name(entry->d_name);
-        pid_t pid = 0;
-        const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-        if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) continue;
-        const auto info = process_info(pid);
-        if (info && info->session == session && info->state != 'Z' && info->state != 'X') members.push_back(pid);
+        const auto pid = parse_whole<pid_t>(name);
+        if (!pid) continue;
+        const auto info = process_info(*pid);
+        if (info && info->session == session && info->state != 'Z' && info->state != 'X') members.push_back(*pid);
     }
     return members;
 }

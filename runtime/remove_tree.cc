@@ -18,9 +18,9 @@
 #include <optional>
 #include <thread>
 
+#include "core/descriptor.h"
 #include "core/log.h"
 #include "core/task.h"
-#include "runtime/fd.h"
 
 namespace millrace::runtime {
 namespace {
@@ -33,13 +33,13 @@ Error obstacle(const std::string& path, int error) { return errno_error("cannot 
 std::string path_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
 // For reading, whatever its mode says; -1 with errno when it is none, or not ours.
-Fd open_folder(int at, const char* name) {
+Descriptor open_folder(int at, const char* name) {
     constexpr int kFlags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    const Fd it(::openat(at, name, kFlags | O_PATH));
-    if (!it.is_open()) return Fd();
+    const Descriptor it(::openat(at, name, kFlags | O_PATH));
+    if (!it.is_open()) return Descriptor();
     struct stat info {};
     if (::fstat(it.get(), &info) == 0 && (info.st_mode & S_IRWXU) != S_IRWXU) (void)::chmod(path_of(it.get()).c_str(), S_IRWXU);
-    return Fd(::openat(at, name, kFlags | O_RDONLY));
+    return Descriptor(::openat(at, name, kFlags | O_RDONLY));
 }
 
 // One pass over a folder takes out what is no folder and what is an empty one. A full folder is moved up to the top, where a later
@@ -98,7 +98,7 @@ private:
     }
 
     bool empty_folder(const char* name) {
-        const Fd folder = open_folder(top_.get(), name);
+        const Descriptor folder = open_folder(top_.get(), name);
         return folder.is_open() && empty(folder.get(), false) && ::unlinkat(top_.get(), name, AT_REMOVEDIR) == 0;
     }
 
@@ -115,7 +115,7 @@ private:
 
     const std::string path_;
     std::size_t left_;
-    Fd top_;
+    Descriptor top_;
     std::size_t removed_ = 0;
     int error_ = 0;
 };

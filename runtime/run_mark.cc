@@ -9,15 +9,15 @@
 
 #include <algorithm>
 #include <bitset>
-#include <charconv>
 #include <memory>
 #include <mutex>
 #include <string_view>
 #include <vector>
 
+#include "core/descriptor.h"
 #include "core/hash.h"
+#include "core/whole_number.h"
 #include "runtime/child_environment.h"
-#include "runtime/fd.h"
 #include "runtime/orphans.h"
 #include "runtime/process_table.h"
 
@@ -86,19 +86,18 @@ std::vector<Process> find(const MarkFilter& chosen) {
     const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc"), [](DIR* open) { return ::closedir(open); });
     while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
         const std::string_view name(entry->d_name);
-        pid_t pid = 0;
-        const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-        if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size() || pid == ::getpid() || !chosen(mark_of(pid))) continue;
-        const auto info = process_info(pid);
+        const auto pid = parse_whole<pid_t>(name);
+        if (!pid || *pid == ::getpid() || !chosen(mark_of(*pid))) continue;
+        const auto info = process_info(*pid);
         if (!info || info->state == 'Z' || info->state == 'X') continue;
-        found.push_back({pid, info->parent, info->group, info->session, process_space(std::string(name)) != here});
+        found.push_back({*pid, info->parent, info->group, info->session, process_space(std::string(name)) != here});
     }
     return found;
 }
 
 // The process that had the mark, and no other that has got its number meanwhile.
 void kill_one(pid_t pid, const MarkFilter& chosen) {
-    const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    const Descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (pidfd.is_open() && chosen(mark_of(pid))) ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
 }
 

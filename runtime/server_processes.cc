@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <memory>
 #include <sstream>
 
+#include "core/whole_number.h"
 #include "runtime/spawn.h"
 
 namespace millrace::runtime {
@@ -56,10 +56,8 @@ template <class F>
 void for_each_number(const std::string& folder, F f) {
     const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), [](DIR* it) { return ::closedir(it); });
     while (const dirent* entry = open ? ::readdir(open.get()) : nullptr) {
-        const std::string_view name(entry->d_name);
-        pid_t number = 0;
-        const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
-        if (parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size() && !f(number)) return;
+        const auto number = parse_whole<pid_t>(entry->d_name);
+        if (number && !f(*number)) return;
     }
 }
 
@@ -89,7 +87,7 @@ struct PidfdInfo {
 static_assert(sizeof(PidfdInfo) == 64);
 
 // Of one that has ended; nullopt: nobody knows, as its parent was faster.
-std::optional<int> wait_status_of(pid_t pid, const Fd& pidfd) {
+std::optional<int> wait_status_of(pid_t pid, const Descriptor& pidfd) {
     if (const auto task = task_state(folder_of(pid)); task && task->wait_status) return task->wait_status;
     PidfdInfo info;
     const std::uint64_t wanted = info.mask;
@@ -98,7 +96,7 @@ std::optional<int> wait_status_of(pid_t pid, const Fd& pidfd) {
 }
 
 // "" for one that ended in order.
-std::string bad_end(pid_t pid, const Fd& pidfd) {
+std::string bad_end(pid_t pid, const Descriptor& pidfd) {
     const std::string process = "its process " + std::to_string(pid);
     const auto status = wait_status_of(pid, pidfd);
     if (!status) return process + " ended, and how is not known";
@@ -132,7 +130,7 @@ void ServerProcesses::look() {
     for (const pid_t pid : found) {
         if (members_.size() >= kMembersMax || std::ranges::find(members_, pid, &Member::pid) != members_.end()) continue;
         const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-        if (pidfd >= 0) members_.push_back({pid, Fd(pidfd)});
+        if (pidfd >= 0) members_.push_back({pid, Descriptor(pidfd)});
     }
 }
 

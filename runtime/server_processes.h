@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "core/descriptor.h"
 #include "core/task.h"
-#include "runtime/fd.h"
 
 namespace millrace::runtime {
 
@@ -35,7 +35,7 @@ public:
 private:
     struct Member {
         pid_t pid = 0;
-        Fd pidfd;
+        Descriptor pidfd;
     };
     // Takes those that have ended out of the books.
     void settle();

@@ -141,11 +141,11 @@ pid_t start(Plan& plan, int& pidfd) {
 }
 
 // A descriptor above 2, so that moving one into place never overwrites another.
-Result<int> above_standard(int fd, int open_flags, Fd& owner) {
+Result<int> above_standard(int fd, int open_flags, Descriptor& owner) {
     if (fd >= 3) return fd;
-    owner = Fd(fd < 0 ? ::open("/dev/null", open_flags | O_CLOEXEC) : ::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    owner = Descriptor(fd < 0 ? ::open("/dev/null", open_flags | O_CLOEXEC) : ::fcntl(fd, F_DUPFD_CLOEXEC, 3));
     if (owner.is_open() && owner.get() < 3) {
-        Fd higher(::fcntl(owner.get(), F_DUPFD_CLOEXEC, 3));
+        Descriptor higher(::fcntl(owner.get(), F_DUPFD_CLOEXEC, 3));
         owner = std::move(higher);
     }
     if (!owner.is_open()) return fail(Code::unavailable, std::string("cannot open a descriptor for a child: ") + std::strerror(errno));
@@ -156,7 +156,7 @@ Result<int> above_standard(int fd, int open_flags, Fd& owner) {
 
 Result<Child> spawn(const SpawnRequest& request) {
     Plan plan{};
-    std::array<Fd, 3> owners;
+    std::array<Descriptor, 3> owners;
     const std::array<int, 3> wanted{request.stdin_fd, request.stdout_fd, request.stderr_fd};
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         MILLRACE_TRY_ASSIGN(plan.setup.fds[i], above_standard(wanted[i], i == 0 ? O_RDONLY : O_WRONLY, owners[i]));
@@ -174,7 +174,7 @@ Result<Child> spawn(const SpawnRequest& request) {
     int pidfd = -1;
     const pid_t pid = start(plan, pidfd);
     if (pid < 0) return fail(Code::unavailable, std::string("cannot start a process: ") + std::strerror(errno));
-    Child child(pid, Fd(pidfd));
+    Child child(pid, Descriptor(pidfd));
     if (plan.failure->step == millrace_step_none) return child;
     (void)child.reap();
     return start_error(request, static_cast<MillraceStep>(plan.failure->step), plan.failure->error);
@@ -211,14 +211,14 @@ Error start_error(const SpawnRequest& request, MillraceStep step, int error) {
 
 Result<Child> adopt_child(pid_t pid) {
     const long pidfd = ::syscall(SYS_pidfd_open, pid, 0);
-    if (pidfd >= 0) return Child(pid, Fd(static_cast<int>(pidfd)));
+    if (pidfd >= 0) return Child(pid, Descriptor(static_cast<int>(pidfd)));
     const int error = errno;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
     return errno_error("cannot watch a process", error);
 }
 
-Child::Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) { remember_child(pid_); }
+Child::Child(pid_t pid, Descriptor pidfd) : pid_(pid), pidfd_(std::move(pidfd)) { remember_child(pid_); }
 
 Child::~Child() {
     if (pid_ == 0) return;
@@ -286,7 +286,7 @@ Result<std::string> find_program(const std::string& name, const std::string& pat
 Result<Pipe> make_pipe(PipeEnd ours) {
     int fds[2];
     if (::pipe2(fds, O_CLOEXEC) < 0) return fail(Code::unavailable, std::string("cannot make a pipe: ") + std::strerror(errno));
-    Pipe pipe{Fd(fds[0]), Fd(fds[1])};
+    Pipe pipe{Descriptor(fds[0]), Descriptor(fds[1])};
     const int kept = ours == PipeEnd::read ? fds[0] : fds[1];
     if (::fcntl(kept, F_SETFL, O_NONBLOCK) < 0) return errno_error("cannot prepare a pipe", errno);  // a new one has no other flags
     return pipe;

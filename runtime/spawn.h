@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "core/descriptor.h"
 #include "core/result.h"
 #include "runtime/child_setup.h"
-#include "runtime/fd.h"
 #include "runtime/run_mark.h"
 #include "spec/transform_spec.h"
 
@@ -43,7 +43,7 @@ struct ExitStatus {
 class Child {
 public:
     Child() = default;
-    Child(pid_t pid, Fd pidfd);
+    Child(pid_t pid, Descriptor pidfd);
     Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, 0)), pidfd_(std::move(other.pidfd_)) {}
     Child& operator=(Child&&) = delete;
     ~Child();
@@ -59,7 +59,7 @@ public:
 
 private:
     pid_t pid_ = 0;
-    Fd pidfd_;
+    Descriptor pidfd_;
 };
 
 // Code::not_found or Code::permission with the reason when it could not be executed, Code::too_large when argv and env
@@ -77,8 +77,8 @@ Result<Child> adopt_child(pid_t pid);
 Result<std::string> find_program(const std::string& name, const std::string& path, const std::string& folder);
 
 struct Pipe {
-    Fd read;
-    Fd write;
+    Descriptor read;
+    Descriptor write;
 };
 // Close-on-exec. ours: the end that is kept, made non-blocking.
 enum class PipeEnd { read, write };

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <charconv>
 
 #include "core/json.h"
 #include "core/units.h"
+#include "core/whole_number.h"
 #include "scheduler/job_document.h"
 #include "scheduler/large_body.h"
 #include "scheduler/proxy_api.h"
@@ -194,8 +194,7 @@ Task<void> JobApi::remove_old(http::Request& request, http::Response& response) 
 
 Task<void> JobApi::errors(http::Request& request, http::Response& response, const std::string& id) {
     const std::string text = request.query.get("limit");
-    std::size_t limit = kErrorsPageDefault;
-    (void)std::from_chars(text.data(), text.data() + text.size(), limit);
+    const std::size_t limit = parse_whole<std::size_t>(text).value_or(kErrorsPageDefault);
     const auto page = co_await error_page(core_, id, request.query.get("cursor"), std::clamp<std::size_t>(limit, 1, kErrorsPageMax));
     if (!page) {
         (void)co_await response.send_error(page.error());

@@ -1,13 +1,13 @@
 #include "scheduler/job_request.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/config.h"
 #include "core/json.h"
 #include "core/name_template.h"
 #include "core/names.h"
 #include "core/units.h"
+#include "core/whole_number.h"
 #include "scheduler/job.h"
 
 namespace millrace::scheduler {
@@ -159,8 +159,9 @@ Result<void> read_on_error(const std::string& policy, wire::JobSpec& spec) {
         std::string_view limit = std::string_view(policy).substr(kAfter.size());
         const bool percent = limit.ends_with('%');
         if (percent) limit.remove_suffix(1);
-        const auto parsed = std::from_chars(limit.data(), limit.data() + limit.size(), spec.on_error_limit);
-        if (!limit.empty() && parsed.ec == std::errc{} && parsed.ptr == limit.data() + limit.size() && (!percent || spec.on_error_limit <= 100)) {
+        const auto number = parse_whole<std::uint64_t>(limit);
+        if (number && (!percent || *number <= 100)) {
+            spec.on_error_limit = *number;
             spec.on_error = percent ? wire::OnError::abort_after_percent : wire::OnError::abort_after_count;
             return {};
         }

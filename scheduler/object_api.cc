@@ -1,7 +1,7 @@
 #include <boost/asio/this_coro.hpp>
-#include <charconv>
 
 #include "core/names.h"
+#include "core/whole_number.h"
 #include "scheduler/proxy_api.h"
 
 namespace millrace::scheduler {
@@ -25,10 +25,7 @@ http::Headers forwarded(const http::Headers& received) {
 
 // What a HEAD reply says of the body that it does not carry.
 std::uint64_t announced_length(const http::Headers& headers) {
-    const std::string_view text = headers.find("Content-Length").value_or("0");
-    std::uint64_t length = 0;
-    (void)std::from_chars(text.data(), text.data() + text.size(), length);
-    return length;
+    return parse_whole<std::uint64_t>(headers.find("Content-Length").value_or("")).value_or(0);
 }
 
 // A body on its way through this proxy: as long as it moves, it has time.

@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "core/kept_port.h"
 #include "core/log.h"
+#include "core/whole_number.h"
 #include "scheduler/proxy_api.h"
 #include "state/families.h"
 #include "state/format.h"
@@ -16,7 +17,7 @@ namespace {
 
 // Of "tcp://HOST:PORT".
 std::uint16_t port_of(const std::string& endpoint) {
-    return static_cast<std::uint16_t>(std::strtoul(endpoint.c_str() + endpoint.rfind(':') + 1, nullptr, 10));
+    return parse_whole<std::uint16_t>(std::string_view(endpoint).substr(endpoint.rfind(':') + 1)).value_or(0);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "spec/spec_reader.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/config.h"
 #include "core/units.h"
+#include "core/whole_number.h"
 #include "spec/command_line.h"
 
 namespace millrace::spec {
@@ -102,12 +102,11 @@ Result<void> SpecReader::size(const std::string& key, std::uint64_t max, std::ui
 Result<void> SpecReader::count(const std::string& key, std::uint64_t max, std::uint64_t& out) {
     if (find(key) == nullptr) return {};
     MILLRACE_TRY_ASSIGN(const std::string value, scalar(key, "a number"));
-    std::uint64_t number = 0;
-    const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (parsed.ec != std::errc{} || parsed.ptr != value.data() + value.size() || number > max) {
+    const auto number = parse_whole<std::uint64_t>(value);
+    if (!number || *number > max) {
         return wrong(key, value, quoted_for_message(value) + " is not a number from 0 to " + std::to_string(max));
     }
-    out = number;
+    out = *number;
     return {};
 }
 

@@ -106,6 +106,7 @@ std::string to_json(const TransformSpec& spec) {
 Result<std::string> with_version(const std::string& spec_json, const std::string& version) {
     MILLRACE_TRY_ASSIGN(ParsedSpec parsed, parse_spec(spec_json, "specification"));
     std::string& now = parsed.spec.version;
+    // Of "2026-11 beta" the number is what it begins with.
     std::uint64_t number = 1;
     (void)std::from_chars(now.data(), now.data() + now.size(), number);
     now = version.empty() ? std::to_string(number + 1) : version;

@@ -65,9 +65,9 @@ std::optional<Slot> parse(std::string_view text) {
 
 Result<std::unique_ptr<DurableMarks>> DurableMarks::open(const std::string& folder) {
     const std::string path = folder + std::string(kFileName);
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (file < 0) return errno_error("open " + path, errno);
-    std::unique_ptr<DurableMarks> marks(new DurableMarks(folder, path, file));
+    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (!file.is_open()) return errno_error("open " + path, errno);
+    std::unique_ptr<DurableMarks> marks(new DurableMarks(folder, path, std::move(file)));
     marks->load();
     // From the beginning the file has the blocks that it needs, so that it can be written when the disk is full.
     for (std::size_t i = 0; i < kSlots && marks->sequence_ < kSlots; ++i) MILLRACE_TRY(marks->write_slot());
@@ -85,12 +85,10 @@ void DurableMarks::opened() {
     (void)write_slot();
 }
 
-DurableMarks::~DurableMarks() { ::close(file_); }
-
 void DurableMarks::load() {
     for (std::size_t i = 0; i < kSlots; ++i) {
         std::string text(kSlotBytes, '\0');
-        if (::pread(file_, text.data(), text.size(), static_cast<off_t>(i * kSlotBytes)) != static_cast<ssize_t>(text.size())) continue;
+        if (::pread(file_.get(), text.data(), text.size(), static_cast<off_t>(i * kSlotBytes)) != static_cast<ssize_t>(text.size())) continue;
         std::optional<Slot> slot = parse(text);
         if (!slot || slot->sequence <= sequence_) continue;
         sequence_ = slot->sequence;
@@ -113,11 +111,8 @@ void DurableMarks::raise(const std::string& file, std::uint64_t bytes) {
 }
 
 bool DurableMarks::sync_folder() const {
-    const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return false;
-    const bool is_synced = ::fsync(folder) == 0;
-    ::close(folder);
-    return is_synced;
+    const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return folder.is_open() && ::fsync(folder.get()) == 0;
 }
 
 Result<void> DurableMarks::reset(const std::string& file, std::uint64_t bytes) {
@@ -125,7 +120,7 @@ Result<void> DurableMarks::reset(const std::string& file, std::uint64_t bytes) {
     if (bytes == 0 && marks_.erase(file) == 0) return {};
     if (bytes > 0) marks_[file] = bytes;
     for (std::size_t i = 0; i < kSlots; ++i) MILLRACE_TRY(write_slot());  // neither says otherwise any more
-    if (::fdatasync(file_) != 0) return errno_error("sync " + path_, errno);
+    if (::fdatasync(file_.get()) != 0) return errno_error("sync " + path_, errno);
     return {};
 }
 
@@ -133,7 +128,7 @@ Result<void> DurableMarks::write_slot() {
     ++sequence_;
     const std::string text = text_of(sequence_, boot_, marks_);
     const auto offset = static_cast<off_t>(sequence_ % kSlots * kSlotBytes);
-    if (::pwrite(file_, text.data(), text.size(), offset) != static_cast<ssize_t>(text.size())) return errno_error("write " + path_, errno);
+    if (::pwrite(file_.get(), text.data(), text.size(), offset) != static_cast<ssize_t>(text.size())) return errno_error("write " + path_, errno);
     return {};
 }
 

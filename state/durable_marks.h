@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 
+#include "core/descriptor.h"
 #include "core/result.h"
 
 namespace millrace::state {
@@ -18,7 +19,6 @@ class DurableMarks {
 public:
     // Of the database in that folder; makes the file when there is none. One that says nothing readable counts as empty.
     static Result<std::unique_ptr<DurableMarks>> open(const std::string& folder);
-    ~DurableMarks();
     DurableMarks(const DurableMarks&) = delete;
 
     // By the file's name in the folder: bytes from its beginning.
@@ -34,14 +34,15 @@ public:
     Result<void> reset(const std::string& file, std::uint64_t bytes);
 
 private:
-    DurableMarks(std::string folder, std::string path, int file) : folder_(std::move(folder)), path_(std::move(path)), file_(file) {}
+    DurableMarks(std::string folder, std::string path, Descriptor file)
+        : folder_(std::move(folder)), path_(std::move(path)), file_(std::move(file)) {}
     bool sync_folder() const;
     void load();
     Result<void> write_slot();
 
     const std::string folder_;
     const std::string path_;
-    const int file_;
+    const Descriptor file_;
     mutable std::mutex mutex_;  // guards what follows
     std::map<std::string, std::uint64_t> marks_;
     std::uint64_t sequence_ = 0;

@@ -1,7 +1,8 @@
 #include "state/format.h"
 
-#include <charconv>
 #include <string>
+
+#include "core/whole_number.h"
 
 namespace millrace::state {
 namespace {
@@ -16,10 +17,8 @@ struct Format {
 std::optional<Format> parse_format(std::string_view text) {
     const auto space = text.find(' ');
     if (space == text.npos || space == 0) return std::nullopt;
-    Format format{.kind = text.substr(0, space)};
-    const std::string_view number = text.substr(space + 1);
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), format.version);
-    if (error != std::errc{} || end != number.data() + number.size() || format.version == 0) return std::nullopt;
+    const Format format{.kind = text.substr(0, space), .version = parse_whole<std::uint32_t>(text.substr(space + 1)).value_or(0)};
+    if (format.version == 0) return std::nullopt;
     if (format.kind != "target" && format.kind != "proxy") return std::nullopt;
     return format;
 }

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/descriptor.h"
 #include "core/log.h"
+#include "core/whole_number.h"
 #include "state/log_records.h"
 
 namespace millrace::state {
@@ -28,7 +30,7 @@ bool is_write_ahead_log(std::string_view name) {
            });
 }
 
-std::uint64_t number_of(const std::string& log) { return std::strtoull(log.c_str(), nullptr, 10); }
+std::uint64_t number_of(const std::string& log) { return parse_whole<std::uint64_t>(std::string_view(log).substr(0, log.find('.'))).value_or(0); }
 
 struct Damage {
     std::string file;
@@ -97,12 +99,9 @@ Result<std::string> current_manifest(const std::string& folder) {
 }
 
 Result<void> sync_path(const std::string& path, int flags) {
-    const int file = ::open(path.c_str(), flags | O_CLOEXEC);
-    if (file < 0) return errno_error("open " + path, errno);
-    const bool synced = ::fsync(file) == 0;
-    const int failure = errno;
-    ::close(file);
-    if (!synced) return errno_error("sync " + path, failure);
+    const Descriptor file(::open(path.c_str(), flags | O_CLOEXEC));
+    if (!file.is_open()) return errno_error("open " + path, errno);
+    if (::fsync(file.get()) != 0) return errno_error("sync " + path, errno);
     return {};
 }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "core/descriptor.h"
 #include "state/crc32c.h"
 
 namespace millrace::state {
@@ -58,11 +59,6 @@ bool may_be_lost_write(const unsigned char* block, std::size_t bytes, std::size_
     return false;
 }
 
-struct Closer {
-    int file;
-    ~Closer() { ::close(file); }
-};
-
 }  // namespace
 
 void LogFollower::append(std::string_view bytes) {
@@ -89,16 +85,15 @@ void LogFollower::append(std::string_view bytes) {
 }
 
 Result<LogCheck> check_log(const std::string& path) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return fail(Code::io, errno_error("open " + path, errno).context);
-    const Closer closer{file};
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.is_open()) return fail(Code::io, errno_error("open " + path, errno).context);
     LogCheck check;
     bool is_intact = true;
     std::vector<unsigned char> block(kBlockBytes);
     for (;;) {
         std::size_t bytes = 0;
         while (bytes < block.size()) {
-            const ssize_t count = ::pread(file, block.data() + bytes, block.size() - bytes, static_cast<off_t>(check.size + bytes));
+            const ssize_t count = ::pread(file.get(), block.data() + bytes, block.size() - bytes, static_cast<off_t>(check.size + bytes));
             if (count < 0 && errno == EINTR) continue;
             if (count < 0) return fail(Code::io, errno_error("read " + path, errno).context);
             if (count == 0) break;

@@ -1,6 +1,7 @@
 #include "state/node_clock.h"
 
-#include <charconv>
+
+#include "core/whole_number.h"
 
 namespace millrace::state {
 namespace {
@@ -14,10 +15,9 @@ Result<NodeClock> NodeClock::open(Kv& kv, FamilyIndex family, std::int64_t start
     MILLRACE_TRY_ASSIGN(const std::optional<std::string> saved, kv.get(family, kKey));
     std::int64_t from = start_unix_ns;
     if (saved) {
-        const auto parsed = std::from_chars(saved->data(), saved->data() + saved->size(), from);
-        if (parsed.ec != std::errc{} || parsed.ptr != saved->data() + saved->size()) {
-            return fail(Code::corrupt, "the node's clock in its store is damaged: '" + *saved + "' is no number");
-        }
+        const auto number = parse_whole<std::int64_t>(*saved);
+        if (!number) return fail(Code::corrupt, "the node's clock in its store is damaged: '" + *saved + "' is no number");
+        from = *number;
     }
     NodeClock clock(kv, family, from);
     if (!saved) MILLRACE_TRY(clock.write(from));

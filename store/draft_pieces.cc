@@ -19,7 +19,7 @@ Error PieceReader::damaged() const { return fail(Code::corrupt, "the part in " +
 
 Result<std::size_t> PieceReader::read_some(std::span<std::byte> buffer) {
     if (!file_.is_open()) {
-        file_ = FileDescriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+        file_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
         if (!file_.is_open()) return errno == ENOENT ? damaged() : file_error("open " + path_, errno);
     }
     const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size_ - position_));
@@ -57,7 +57,7 @@ Result<void> Drafts::Writer::open() {
     MILLRACE_TRY(make_folders(folder_));
     offset_ = options_.extend_at.value_or(0);
     MILLRACE_TRY(cut(offset_));
-    file_ = FileDescriptor(::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+    file_ = Descriptor(::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
     if (!file_.is_open()) return file_error("open " + path_, errno);
     if (::ftruncate(file_.get(), static_cast<off_t>(offset_)) != 0) return file_error("cut " + path_, errno);
     if (::lseek(file_.get(), 0, SEEK_END) < 0) return file_error("write to " + path_, errno);
@@ -83,7 +83,7 @@ Result<void> Drafts::Writer::cut(std::uint64_t offset) {
 }
 
 Result<Checksum> Drafts::Writer::checksum_of(std::uint64_t length) const {
-    const FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open()) return file_error("open " + path_, errno);
     Checksum checksum;
     std::vector<std::byte> chunk(kBodyChunkBytes);

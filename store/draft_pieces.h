@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "core/descriptor.h"
 #include "store/drafts.h"
 #include "store/file_io.h"
 
@@ -23,7 +24,7 @@ private:
     const std::string path_;
     const std::uint64_t size_;
     const std::uint64_t expected_;
-    FileDescriptor file_;
+    Descriptor file_;
     std::uint64_t position_ = 0;
     Checksum checksum_;
 };
@@ -59,7 +60,7 @@ private:
 
     std::string folder_;
     std::string path_;
-    FileDescriptor file_;
+    Descriptor file_;
     std::uint64_t offset_ = 0;  // where the addition begins
     std::uint64_t added_ = 0;
     Checksum running_;          // of the piece

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 
 #include "core/clock.h"
@@ -13,6 +12,7 @@
 #include "core/ids.h"
 #include "core/log.h"
 #include "core/names.h"
+#include "core/whole_number.h"
 #include "state/families.h"
 #include "store/draft_pieces.h"
 #include "store/draft_record.h"
@@ -30,10 +30,8 @@ std::string draft_key(const std::string& id) { return std::string(kDraftPrefix) 
 std::string piece_key(const std::string& id, std::uint32_t number) { return std::string(kPiecePrefix) + id + "/" + std::to_string(number); }
 
 std::optional<std::uint32_t> parse_number(std::string_view text) {
-    std::uint32_t number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool is_number = parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size() && number > 0 && number <= kPieceNumberMax;
-    return is_number ? std::optional(number) : std::nullopt;
+    const auto number = parse_whole<std::uint32_t>(text);
+    return number && *number > 0 && *number <= kPieceNumberMax ? number : std::nullopt;
 }
 
 Error unknown(const std::string& id) {

@@ -9,18 +9,6 @@
 
 namespace millrace::store {
 
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
-    if (this != &other) {
-        close();
-        fd_ = std::exchange(other.fd_, -1);
-    }
-    return *this;
-}
-
-void FileDescriptor::close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
 Error file_error(const std::string& action, int errno_value) {
     Error error = errno_error(action, errno_value);
     if (error.code == Code::not_found) error.code = Code::io;
@@ -57,7 +45,7 @@ Result<void> make_folders(const std::string& path) {
 }
 
 Result<void> sync_folder(const std::string& path) {
-    const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder.is_open()) return file_error("open the folder " + path, errno);
     if (::fsync(folder.get()) != 0) return file_error("sync the folder " + path, errno);
     return {};
@@ -74,13 +62,13 @@ Result<void> replace_file(const std::string& path, const std::string& content) {
 }
 
 Result<TempFile> TempFile::create(std::string path) {
-    FileDescriptor file(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644));
+    Descriptor file(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644));
     if (!file.is_open()) return file_error("create " + path, errno);
     return TempFile(std::move(path), std::move(file));
 }
 
 Result<TempFile> TempFile::link(std::string path, const std::string& file) {
-    FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!opened.is_open()) return file_error("open " + file, errno);
     if (::link(file.c_str(), path.c_str()) != 0) return file_error("link " + path + " to " + file, errno);
     return TempFile(std::move(path), std::move(opened));

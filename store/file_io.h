@@ -9,25 +9,10 @@
 #include <string>
 #include <utility>
 
+#include "core/descriptor.h"
 #include "core/result.h"
 
 namespace millrace::store {
-
-class FileDescriptor {
-public:
-    FileDescriptor() = default;
-    explicit FileDescriptor(int fd) : fd_(fd) {}
-    ~FileDescriptor() { close(); }
-    FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-
-    int get() const { return fd_; }
-    bool is_open() const { return fd_ >= 0; }
-    void close();
-
-private:
-    int fd_ = -1;
-};
 
 // errno_error() with ENOENT and ENOTDIR as Code::io.
 Error file_error(const std::string& action, int errno_value);
@@ -60,10 +45,10 @@ public:
     Result<void> rename_to(const std::string& path);
 
 private:
-    TempFile(std::string path, FileDescriptor file) : path_(std::move(path)), file_(std::move(file)) {}
+    TempFile(std::string path, Descriptor file) : path_(std::move(path)), file_(std::move(file)) {}
 
     std::string path_;
-    FileDescriptor file_;  // closed: published or moved from, there is nothing to remove
+    Descriptor file_;  // closed: published or moved from, there is nothing to remove
 };
 
 }  // namespace millrace::store

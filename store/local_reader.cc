@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/descriptor.h"
 #include "core/hash.h"
 
 namespace millrace::store {
@@ -84,7 +85,7 @@ Error cut_short(const std::string& label, const std::string& path, std::uint64_t
 
 class FileReader final : public ObjectReader {
 public:
-    FileReader(ObjectInfo info, FileDescriptor file, std::string path, std::string label, std::uint64_t offset, std::uint64_t length)
+    FileReader(ObjectInfo info, Descriptor file, std::string path, std::string label, std::uint64_t offset, std::uint64_t length)
         : info_(std::move(info)), file_(std::move(file)), path_(std::move(path)), label_(std::move(label)), position_(offset),
           end_(offset + length), length_(length) {}
 
@@ -124,7 +125,7 @@ private:
     }
 
     ObjectInfo info_;
-    FileDescriptor file_;
+    Descriptor file_;
     std::string path_;
     std::string label_;
     std::uint64_t position_;
@@ -138,7 +139,7 @@ Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, co
                                                 std::uint64_t offset, std::uint64_t length) {
     auto path = mountpaths.path_of(record.location);
     if (!path) return path.error().during(label);
-    FileDescriptor file(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
+    Descriptor file(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open() && (errno == ENOENT || errno == ENOTDIR)) {
         return fail(Code::corrupt, label + " is damaged: its file " + *path + " is gone");
     }

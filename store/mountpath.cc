@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/descriptor.h"
 #include "core/hash.h"
 #include "core/ids.h"
 #include "core/log.h"
@@ -39,7 +40,7 @@ bool is_id(std::string_view text) {
 
 Result<std::optional<Identity>> read_identity(const std::string& folder) {
     const std::string path = identity_path(folder);
-    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open() && errno == ENOENT) return std::optional<Identity>();
     if (!file.is_open()) return file_error("open " + path, errno);
     std::string text(kIdentityBytesMax, '\0');
@@ -156,7 +157,7 @@ Result<void> Mountpaths::sync() const {
     std::set<std::uint64_t> devices;
     for (const Mountpath& mountpath : all_) {
         if (!devices.insert(mountpath.device).second) continue;
-        const FileDescriptor folder(::open(mountpath.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        const Descriptor folder(::open(mountpath.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!folder.is_open()) return file_error("open the mountpath " + mountpath.folder, errno);
         if (::syncfs(folder.get()) != 0) return file_error("sync the mountpath " + mountpath.folder, errno);
     }

@@ -1,8 +1,8 @@
 #include "store/sequence.h"
 
-#include <charconv>
 #include <string>
 
+#include "core/whole_number.h"
 #include "state/families.h"
 
 namespace millrace::store {
@@ -22,10 +22,8 @@ Result<std::unique_ptr<Sequence>> Sequence::open(state::Kv& kv) {
     MILLRACE_TRY_ASSIGN(const auto text, kv.get(family::meta, kKey));
     std::uint64_t reserved_end = 1;
     if (text) {
-        const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), reserved_end);
-        if (error != std::errc{} || end != text->data() + text->size() || reserved_end == 0) {
-            return fail(Code::corrupt, "the store's key 'created_seq' is not a number");
-        }
+        reserved_end = parse_whole<std::uint64_t>(*text).value_or(0);
+        if (reserved_end == 0) return fail(Code::corrupt, "the store's key 'created_seq' is not a number");
     }
     return std::unique_ptr<Sequence>(new Sequence(kv, reserved_end));
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/body.h"
+#include "core/descriptor.h"
 #include "core/hash.h"
 #include "core/log.h"
 #include "state/families.h"
@@ -54,7 +55,7 @@ Result<Notes> read_notes(const state::Kv& kv) {
 bool may_be_whole(const Mountpaths& mountpaths, const ObjectRecord& record) {
     const auto path = mountpaths.path_of(record.location);
     if (!path) return true;
-    const FileDescriptor file(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor file(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open()) return errno != ENOENT && errno != ENOTDIR;
     Checksum checksum;
     std::uint64_t at = 0;

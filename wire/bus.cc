@@ -13,6 +13,7 @@
 #include <zmq.hpp>
 
 #include "core/check.h"
+#include "core/descriptor.h"
 #include "core/log.h"
 #include "core/metrics.h"
 
@@ -30,15 +31,14 @@ struct Outgoing {
 // What was received and the owner's loop has not taken yet, and how the socket's thread is woken. Shared with what waits in that loop.
 class Backlog {
 public:
-    Backlog() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { MILLRACE_CHECK(wake_ >= 0); }
-    ~Backlog() { ::close(wake_); }
+    Backlog() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { MILLRACE_CHECK(wake_.is_open()); }
     Backlog(const Backlog&) = delete;
     Backlog& operator=(const Backlog&) = delete;
 
-    int descriptor() const { return wake_; }
+    int descriptor() const { return wake_.get(); }
     void wake() {
         const std::uint64_t one = 1;
-        (void)!::write(wake_, &one, sizeof one);
+        (void)!::write(wake_.get(), &one, sizeof one);
     }
     bool is_full() const { return messages_ >= kUntakenMessagesMax || bytes_ >= kUntakenBytesMax; }
     void add(std::size_t bytes) {
@@ -53,7 +53,7 @@ public:
     }
 
 private:
-    const int wake_;
+    const Descriptor wake_;
     std::atomic<std::size_t> messages_ = 0;
     std::atomic<std::size_t> bytes_ = 0;
 };

@@ -1,8 +1,8 @@
 #include "worker/draft_api.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "core/whole_number.h"
 #include "worker/action_message.h"
 #include "worker/object_headers.h"
 
@@ -12,13 +12,6 @@ namespace {
 constexpr std::uint32_t kAppendedPiece = 1;
 constexpr auto kPublishTimeMax = std::chrono::minutes(10);
 constexpr auto kPublishPause = milliseconds(20);
-
-template <class Number>
-std::optional<Number> parse_whole(std::string_view text) {
-    Number number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    return parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
 
 struct Handle {
     store::DraftName draft;

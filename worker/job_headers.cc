@@ -1,21 +1,17 @@
 #include "worker/job_headers.h"
 
-#include <charconv>
 
 #include "core/hash.h"
 #include "core/uri.h"
+#include "core/whole_number.h"
 
 namespace millrace::worker {
 namespace {
 
 Result<std::uint64_t> number(const http::Headers& headers, std::string_view name) {
-    const std::string_view text = headers.find(name).value_or("");
-    std::uint64_t value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) {
-        return fail(Code::invalid_argument, "header " + std::string(name) + " is not a number");
-    }
-    return value;
+    const auto value = parse_whole<std::uint64_t>(headers.find(name).value_or(""));
+    if (!value) return fail(Code::invalid_argument, "header " + std::string(name) + " is not a number");
+    return *value;
 }
 
 }  // namespace

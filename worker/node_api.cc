@@ -1,11 +1,11 @@
 #include "worker/node_api.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "core/hash.h"
 #include "core/metrics.h"
+#include "core/whole_number.h"
 #include "store/folded_scan.h"
 
 namespace millrace::worker {
@@ -14,14 +14,12 @@ using http::Access;
 namespace {
 
 using nlohmann::json;
+constexpr std::size_t kRowsDefault = 1000;
 constexpr std::size_t kRowsMax = 10'000;
 constexpr std::size_t kSummarizedMax = 200'000;  // in one request
 
 std::size_t limit_of(const http::Request& request) {
-    const std::string text = request.query.get("limit", "1000");
-    std::size_t value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    return parsed.ec == std::errc{} ? std::clamp<std::size_t>(value, 1, kRowsMax) : 1000;
+    return std::clamp<std::size_t>(parse_whole<std::size_t>(request.query.get("limit")).value_or(kRowsDefault), 1, kRowsMax);
 }
 
 json listed(const store::ListedObject& object) {
@@ -152,9 +150,7 @@ Task<void> NodeApi::logs(http::Request& request, http::Response& response) {
     std::string log = transform ? transform->instance->log_tail() : "";
     const std::uint64_t end = transform ? transform->instance->log_bytes() : 0;
     // Of what the caller has not seen, as much as is kept. A transform that was started anew counts from 0 again.
-    const std::string after = request.query.get("after");
-    std::uint64_t seen = 0;
-    (void)std::from_chars(after.data(), after.data() + after.size(), seen);
+    const auto seen = parse_whole<std::uint64_t>(request.query.get("after")).value_or(0);
     const std::uint64_t fresh = seen <= end ? end - seen : end;
     if (fresh < log.size()) log.erase(0, log.size() - static_cast<std::size_t>(fresh));
     (void)co_await response.send_json(200, text_of({{"log", std::move(log)}, {"end", end}}));

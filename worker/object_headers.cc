@@ -1,11 +1,11 @@
 #include "worker/object_headers.h"
 
 #include <algorithm>
-#include <charconv>
 #include <ctime>
 
 #include "core/hash.h"
 #include "core/uri.h"
+#include "core/whole_number.h"
 #include "worker/job_headers.h"
 
 namespace millrace::worker {
@@ -63,12 +63,11 @@ Result<std::optional<std::uint64_t>> expected_checksum(const http::Headers& head
         return fail(Code::invalid_argument, "checksum type '" + std::string(*type) + "' is not supported; send xxhash2 or none");
     }
     if (!value || value->empty() || (type && *type == "none")) return std::optional<std::uint64_t>();
-    std::uint64_t number = 0;
-    const auto parsed = std::from_chars(value->data(), value->data() + value->size(), number, 16);
-    if (value->size() != 16 || parsed.ec != std::errc{} || parsed.ptr != value->data() + value->size()) {
+    const auto number = parse_whole<std::uint64_t>(*value, 16);
+    if (value->size() != 16 || !number) {
         return fail(Code::invalid_argument, "Ais-Checksum-Value must be 16 hex digits");
     }
-    return std::optional(number);
+    return number;
 }
 
 Result<CustomMetadata> custom_metadata(const http::Headers& headers) {

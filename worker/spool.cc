@@ -55,29 +55,25 @@ Result<SpoolFolder> SpoolFolder::open(const std::string& path) {
     return SpoolFolder(path);
 }
 
-Spool::~Spool() {
-    if (file_ >= 0) ::close(file_);
-}
-
 Task<Result<void>> Spool::write(std::span<const std::byte> bytes) {
-    if (file_ < 0 && held_.size() + bytes.size() > kSpoolHeldBytesMax) {
-        file_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        if (file_ < 0) co_return errno_error("cannot make a file in " + folder_, errno);
-        MILLRACE_CO_TRY(write_all(file_, as_bytes(held_)));
+    if (!file_.is_open() && held_.size() + bytes.size() > kSpoolHeldBytesMax) {
+        file_ = Descriptor(::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+        if (!file_.is_open()) co_return errno_error("cannot make a file in " + folder_, errno);
+        MILLRACE_CO_TRY(write_all(file_.get(), as_bytes(held_)));
         held_ = {};
     }
-    if (file_ < 0) {
+    if (!file_.is_open()) {
         held_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     } else {
-        MILLRACE_CO_TRY(write_all(file_, bytes));
+        MILLRACE_CO_TRY(write_all(file_.get(), bytes));
     }
     size_ += bytes.size();
     co_return Result<void>{};
 }
 
 std::unique_ptr<Source> Spool::source() const {
-    if (file_ < 0) return std::make_unique<MemorySource>(held_);
-    return std::make_unique<FileSource>(file_, size_);
+    if (!file_.is_open()) return std::make_unique<MemorySource>(held_);
+    return std::make_unique<FileSource>(file_.get(), size_);
 }
 
 Task<Result<std::unique_ptr<SpooledFile>>> SpooledFile::make(const SpoolFolder& folder, const std::string& object_name, Source& content) {
@@ -87,12 +83,8 @@ Task<Result<std::unique_ptr<SpooledFile>>> SpooledFile::make(const SpoolFolder& 
     made->folder_ = own_folder;
     if (::chmod(own_folder.c_str(), 0711) != 0) co_return errno_error("cannot set the mode of " + own_folder, errno);
     made->path_ = own_folder + '/' + object_name.substr(object_name.rfind('/') + 1);
-    const int file = ::open(made->path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (file < 0) co_return errno_error("cannot make " + made->path_, errno);
-    struct Closer {
-        int fd;
-        ~Closer() { ::close(fd); }
-    } const closer{file};
+    const Descriptor file(::open(made->path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!file.is_open()) co_return errno_error("cannot make " + made->path_, errno);
     class FileSink final : public Sink {
     public:
         explicit FileSink(int to) : to_(to) {}
@@ -100,7 +92,7 @@ Task<Result<std::unique_ptr<SpooledFile>>> SpooledFile::make(const SpoolFolder& 
 
     private:
         int to_;
-    } sink(file);
+    } sink(file.get());
     MILLRACE_CO_TRY(co_await pump(content, sink));
     co_return made;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/body.h"
+#include "core/descriptor.h"
 #include "core/result.h"
 
 namespace millrace::worker {
@@ -27,8 +28,6 @@ private:
 class Spool final : public Sink {
 public:
     explicit Spool(const SpoolFolder& folder) : folder_(folder.path()) {}
-    ~Spool() override;
-    Spool(const Spool&) = delete;
 
     Task<Result<void>> write(std::span<const std::byte> bytes) override;
     // Valid while the spool lives; nothing may be written any more.
@@ -38,7 +37,7 @@ private:
     const std::string folder_;
     std::string held_;
     std::uint64_t size_ = 0;
-    int file_ = -1;  // without a name; -1: everything is held
+    Descriptor file_;  // without a name; not open: everything is held
 };
 
 // A file with the content of a body, under the base name of an object, that goes away with this.

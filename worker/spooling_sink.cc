@@ -26,9 +26,7 @@ Task<bool> is_cancelled() {
 SpoolingSink::SpoolingSink(Executor executor, const SpoolFolder& folder, Sink& slower)
     : slower_(slower), folder_(folder.path()), offered_(executor), passed_(executor), tasks_(executor) {}
 
-SpoolingSink::~SpoolingSink() {
-    if (file_ >= 0) ::close(file_);
-}
+SpoolingSink::~SpoolingSink() = default;
 
 Task<Result<void>> SpoolingSink::write(std::span<const std::byte> bytes) {
     if (tasks_.size() == 0 && !error_) tasks_.spawn(pass_on());
@@ -82,9 +80,9 @@ Result<void> SpoolingSink::spool(std::span<const std::byte> bytes) {
         spool_is_full_ = true;  // an obstacle that only costs time
         return errno_error("cannot write into the spool folder", why);
     };
-    if (file_ < 0) file_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (file_ < 0) return full(errno);
-    const ssize_t count = ::pwrite(file_, bytes.data(), bytes.size(), static_cast<off_t>(written_));
+    if (!file_.is_open()) file_ = Descriptor(::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (!file_.is_open()) return full(errno);
+    const ssize_t count = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(written_));
     if (count < 0 || static_cast<std::size_t>(count) < bytes.size()) return full(count < 0 ? errno : ENOSPC);
     written_ += bytes.size();
     return {};
@@ -94,12 +92,12 @@ Result<void> SpoolingSink::spool(std::span<const std::byte> bytes) {
 Result<std::size_t> SpoolingSink::take_back() {
     if (!has_waiting()) return 0;
     passing_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(written_ - taken_, kBodyChunkBytes)));
-    const ssize_t count = ::pread(file_, passing_.data(), passing_.size(), static_cast<off_t>(taken_));
+    const ssize_t count = ::pread(file_.get(), passing_.data(), passing_.size(), static_cast<off_t>(taken_));
     if (count <= 0) return errno_error("cannot read from the spool folder", count < 0 ? errno : EIO);
     taken_ += static_cast<std::uint64_t>(count);
     if (!has_waiting()) {
         written_ = taken_ = 0;
-        (void)::ftruncate(file_, 0);
+        (void)::ftruncate(file_.get(), 0);
     }
     return static_cast<std::size_t>(count);
 }

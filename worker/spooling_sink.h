@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/body.h"
+#include "core/descriptor.h"
 #include "core/task.h"
 #include "worker/spool.h"
 
@@ -36,7 +37,7 @@ private:
     const std::string folder_;
     std::vector<std::byte> passing_;   // what the slower one is given next, or now
     std::size_t passing_bytes_ = 0;    // 0: it is given nothing
-    int file_ = -1;
+    Descriptor file_;
     std::uint64_t written_ = 0;        // into the file, and taken out of it again
     std::uint64_t taken_ = 0;
     Duration held_up_{};               // the writer, so far

@@ -1,3 +1,4 @@
+#include "core/descriptor.h"
 #include "runtime/fork_server.h"
 
 #include <gmock/gmock.h>
@@ -199,7 +200,7 @@ TEST_F(ForkServerTest, FilesSayWhyTheyCannotBeForked) {
 }
 
 TEST_F(ForkServerTest, ErrorsOfAChildAreThoseOfSpawn) {
-    const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     SpawnRequest one = request("/bin/cat");
     one.stdin_fd = one.stdout_fd = one.stderr_fd = null.get();
     auto server = run_blocking(lane_, ForkServer::start(one, MILLRACE_FORK_LIBRARY, children_, lane_.executor()));
@@ -216,7 +217,7 @@ TEST_F(ForkServerTest, ErrorsOfAChildAreThoseOfSpawn) {
 }
 
 TEST_F(ForkServerTest, ChildrenDieWithTheThreadThatLoadedTheProgram) {
-    const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     SpawnRequest one = request("/bin/sleep");
     one.argv = {"sleep", "1000"};
     one.stdin_fd = one.stdout_fd = one.stderr_fd = null.get();

@@ -1,3 +1,4 @@
+#include "core/descriptor.h"
 #include "runtime/spawn.h"
 
 #include <fcntl.h>
@@ -33,12 +34,12 @@ protected:
     }
 
     Ended run(SpawnRequest request) {
-        Fd read;
-        Fd write;
+        Descriptor read;
+        Descriptor write;
         int fds[2];
         EXPECT_EQ(::pipe2(fds, O_CLOEXEC), 0);
-        read = Fd(fds[0]);
-        write = Fd(fds[1]);
+        read = Descriptor(fds[0]);
+        write = Descriptor(fds[1]);
         request.stdout_fd = request.stderr_fd = write.get();
         auto child = spawn(request);
         write.close();
@@ -71,7 +72,7 @@ TEST_F(Spawn, ExitStatusesAreTold) {
 }
 
 TEST_F(Spawn, InheritsNoDescriptors) {
-    const Fd leaky(::open("/dev/null", O_RDONLY));  // deliberately without close-on-exec
+    const Descriptor leaky(::open("/dev/null", O_RDONLY));  // deliberately without close-on-exec
     ASSERT_TRUE(leaky.is_open());
     // 3 is the folder that ls itself reads.
     EXPECT_EQ(run(shell("exec ls /proc/self/fd")).output, "0\n1\n2\n3\n");

@@ -103,7 +103,7 @@ protected:
 TEST_F(Conversation, NothingButHelloIsSaidAndNothingButAWelcomeTakenBeforeItIsWelcomed) {
     run_for(milliseconds(250));
     EXPECT_EQ(count_said<wire::Hello>(), said_.size());
-    EXPECT_EQ(said_.size(), 3u) << "every 100 ms";
+    EXPECT_EQ(said_.size(), 5u) << "at 0, 10, 30, 70 and 150 ms, and every 100 ms from then on";
     hear(wire::Directive{.job = "job-1", .revision = 1});
     world_.act([this] { link_->send(wire::SliceStatus{.job = "job-1"}); });
     EXPECT_TRUE(directives_.empty());
