@@ -15,13 +15,13 @@ public:
     void add_routes(http::Router& router);
 
 private:
-    Task<void> act(http::Request& request, http::Response& response, const std::string& bucket);
-    Task<void> list_buckets(http::Request& request, http::Response& response);
-    Task<void> read(http::Request& request, http::Response& response, const std::string& bucket);
-    Task<void> head(http::Request& request, http::Response& response, const std::string& bucket);
-    Task<void> info(http::Request& request, http::Response& response, const std::string& bucket, std::string prefix);
-    Task<void> list_objects(http::Request& request, http::Response& response, const std::string& bucket, const ActionMessage& message);
-    Task<void> summarize(http::Response& response, const std::string& bucket, const ActionMessage& message);
+    Task<Result<void>> act(http::Request& request, http::Response& response, const std::string& bucket);
+    Task<Result<void>> list_buckets(http::Request& request, http::Response& response);
+    Task<Result<void>> read(http::Request& request, http::Response& response, const std::string& bucket);
+    Task<Result<void>> head(http::Request& request, http::Response& response, const std::string& bucket);
+    Task<Result<void>> info(http::Request& request, http::Response& response, const std::string& bucket, std::string prefix);
+    Task<Result<void>> list_objects(http::Request& request, http::Response& response, const std::string& bucket, const ActionMessage& message);
+    Task<Result<void>> summarize(http::Response& response, const std::string& bucket, const ActionMessage& message);
     Task<Result<std::string>> carry_out(http::Request& request, const std::string& bucket);
     Task<Result<std::string>> submit(ActionMessage message, const std::string& bucket, const std::string& bucket_to);
 
@@ -35,11 +35,11 @@ public:
     void add_routes(http::Router& router);
 
 private:
-    Task<void> map(http::Request& request, http::Response& response);
-    Task<void> configuration(http::Response& response);
-    Task<void> health(http::Response& response);
-    Task<void> node(http::Request& request, http::Response& response);
-    Task<void> refuse(http::Request& request, http::Response& response);
+    Task<Result<void>> map(http::Request& request, http::Response& response);
+    Task<Result<void>> configuration(http::Response& response);
+    Task<Result<void>> health(http::Response& response);
+    Task<Result<void>> node(http::Request& request, http::Response& response);
+    Task<Result<void>> refuse(http::Request& request, http::Response& response);
 
     scheduler::ProxyCore& core_;
 };
@@ -51,11 +51,11 @@ public:
     void add_routes(http::Router& router);
 
 private:
-    Task<void> status(http::Request& request, http::Response& response);
-    Task<void> snapshots(http::Request& request, http::Response& response);
-    Task<void> list(http::Request& request, http::Response& response);
-    Task<void> running(http::Request& request, http::Response& response);
-    Task<void> command(http::Request& request, http::Response& response);
+    Task<Result<void>> status(http::Request& request, http::Response& response);
+    Task<Result<void>> snapshots(http::Request& request, http::Response& response);
+    Task<Result<void>> list(http::Request& request, http::Response& response);
+    Task<Result<void>> running(http::Request& request, http::Response& response);
+    Task<Result<void>> command(http::Request& request, http::Response& response);
 
     scheduler::ProxyCore& core_;
 };
@@ -67,14 +67,14 @@ public:
     void add_routes(http::Router& router);
 
 private:
-    Task<void> init(http::Request& request, http::Response& response);
-    Task<void> list(http::Response& response);
-    Task<void> view(http::Request& request, http::Response& response, const std::string& name);
-    Task<void> view_job(http::Response& response, const std::string& head, const std::string& job);
-    Task<void> logs(http::Response& response, const std::string& name, std::string target);
-    Task<void> standing(http::Response& response, const std::string& name, bool health);
-    Task<void> enable(http::Response& response, const std::string& name, bool enabled);
-    Task<void> remove(http::Response& response, const std::string& name);
+    Task<Result<void>> init(http::Request& request, http::Response& response);
+    Task<Result<void>> list(http::Response& response);
+    Task<Result<void>> view(http::Request& request, http::Response& response, const std::string& name);
+    Task<Result<void>> view_job(http::Response& response, const std::string& head, const std::string& job);
+    Task<Result<void>> logs(http::Response& response, const std::string& name, std::string target);
+    Task<Result<void>> standing(http::Response& response, const std::string& name, bool health);
+    Task<Result<void>> enable(http::Response& response, const std::string& name, bool enabled);
+    Task<Result<void>> remove(http::Response& response, const std::string& name);
 
     scheduler::ProxyCore& core_;
 };

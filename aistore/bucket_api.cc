@@ -60,13 +60,10 @@ void BucketApi::add_routes(http::Router& router) {
 }
 
 // POST, PUT and DELETE: what is to be done is in the body.
-Task<void> BucketApi::act(http::Request& request, http::Response& response, const std::string& bucket) {
+Task<Result<void>> BucketApi::act(http::Request& request, http::Response& response, const std::string& bucket) {
     const Result<std::string> answer = co_await carry_out(request, bucket);
-    if (!answer) {
-        (void)co_await response.send_error(answer.error());
-        co_return;
-    }
-    (void)co_await response.send(200, {}, *answer);
+    if (!answer) co_return answer.error();
+    co_return co_await response.send(200, {}, *answer);
 }
 
 // The id of a job, or nothing.
@@ -110,110 +107,82 @@ Task<Result<std::string>> BucketApi::submit(ActionMessage message, const std::st
     co_return co_await core_.submit(std::move(request), "");
 }
 
-Task<void> BucketApi::list_buckets(http::Request& request, http::Response& response) {
+Task<Result<void>> BucketApi::list_buckets(http::Request& request, http::Response& response) {
     const std::string provider = request.query.get("provider");
     const bool ours = provider.empty() || provider == "ais";
     const std::string document = ours ? bucket_list(core_.catalog().wire()) : "[]";
-    (void)co_await response.send_json(200, document);
+    co_return co_await response.send_json(200, document);
 }
 
-Task<void> BucketApi::read(http::Request& request, http::Response& response, const std::string& bucket) {
-    const auto body = co_await request.read_all(kBodyMax);
-    auto message = body ? parse_action(*body) : Result<ActionMessage>(body.error());
-    if (message) {
-        if (auto known = check_provider(request.query, bucket); !known) message = known.error();
-    }
-    if (!message) {
-        (void)co_await response.send_error(message.error());
-    } else if (message->action.empty() || message->action == "list") {
-        co_await list_objects(request, response, bucket, *message);
-    } else if (message->action == "summary-bck") {
-        co_await summarize(response, bucket, *message);
-    } else {
-        (void)co_await response.send_error(unsupported(message->action));
-    }
+Task<Result<void>> BucketApi::read(http::Request& request, http::Response& response, const std::string& bucket) {
+    MILLRACE_CO_TRY_ASSIGN(const std::string body, co_await request.read_all(kBodyMax));
+    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, parse_action(body));
+    MILLRACE_CO_TRY(check_provider(request.query, bucket));
+    if (message.action.empty() || message.action == "list") co_return co_await list_objects(request, response, bucket, message);
+    if (message.action == "summary-bck") co_return co_await summarize(response, bucket, message);
+    co_return unsupported(message.action);
 }
 
-Task<void> BucketApi::list_objects(http::Request& request, http::Response& response, const std::string& bucket, const ActionMessage& message) {
+Task<Result<void>> BucketApi::list_objects(http::Request& request, http::Response& response, const std::string& bucket, const ActionMessage& message) {
     auto page = parse_page_request(message, request.query, bucket);
-    if (!page) {
-        (void)co_await response.send_error(page.error());
-        co_return;
-    }
+    if (!page) co_return page.error();
     if (page->uuid.empty()) page->uuid = random_id("list-");
     auto listing = co_await scheduler::list_objects(core_, page->listing);
-    if (!listing) {
-        (void)co_await response.send_error(listing.error());
-        co_return;
-    }
+    if (!listing) co_return listing.error();
     if (page->nothing) *listing = {};
     if (request.headers.find("Accept").value_or("").find("application/msgpack") == std::string_view::npos) {
-        (void)co_await response.send_json(200, json_page(*listing, *page));
-        co_return;
+        co_return co_await response.send_json(200, json_page(*listing, *page));
     }
     http::Headers headers{{"Content-Type", "application/msgpack"}};
     const std::string bytes = msgpack_page(*listing, *page);
-    (void)co_await response.send(200, std::move(headers), bytes);
+    co_return co_await response.send(200, std::move(headers), bytes);
 }
 
 // The first request of a client gets an id, the second, with the id, the summary.
-Task<void> BucketApi::summarize(http::Response& response, const std::string& bucket, const ActionMessage& message) {
+Task<Result<void>> BucketApi::summarize(http::Response& response, const std::string& bucket, const ActionMessage& message) {
     const Fields fields(message.value);
     const auto id = fields.text("uuid");
     auto prefix = fields.text("prefix");
     if (id && prefix && !id->empty()) prefix = summary_prefix(*id);
     if (!id || !prefix || core_.catalog().bucket(bucket) == nullptr) {
-        (void)co_await response.send_error(!id ? id.error() : !prefix ? prefix.error() : scheduler::unknown_bucket(bucket));
-        co_return;
+        co_return !id ? id.error() : !prefix ? prefix.error() : scheduler::unknown_bucket(bucket);
     }
     if (id->empty()) {
         const std::string fresh = summary_id(*prefix);
-        (void)co_await response.send(202, {}, fresh);
-        co_return;
+        co_return co_await response.send(202, {}, fresh);
     }
     const auto sum = co_await scheduler::summarize_bucket(core_, bucket, *prefix);
-    if (!sum) {
-        (void)co_await response.send_error(sum.error());
-        co_return;
-    }
+    if (!sum) co_return sum.error();
     const std::string document = "[" + bucket_summary(bucket, *sum) + "]";
-    (void)co_await response.send_json(200, document);
+    co_return co_await response.send_json(200, document);
 }
 
-Task<void> BucketApi::head(http::Request& request, http::Response& response, const std::string& bucket) {
+Task<Result<void>> BucketApi::head(http::Request& request, http::Response& response, const std::string& bucket) {
     const auto known = check_provider(request.query, bucket);
     const wire::BucketEntry* entry = core_.catalog().bucket(bucket);
-    if (!known || entry == nullptr) {
-        (void)co_await response.send_error(known ? scheduler::unknown_bucket(bucket) : known.error());
-        co_return;
-    }
+    if (!known || entry == nullptr) co_return known ? scheduler::unknown_bucket(bucket) : known.error();
     http::Headers headers{{"Ais-Bucket-Props", bucket_properties(*entry)}};
-    (void)co_await response.send(200, std::move(headers), "");
+    co_return co_await response.send(200, std::move(headers), "");
 }
 
 // As summarize(), in headers, and with the properties.
-Task<void> BucketApi::info(http::Request& request, http::Response& response, const std::string& bucket, std::string prefix) {
+Task<Result<void>> BucketApi::info(http::Request& request, http::Response& response, const std::string& bucket, std::string prefix) {
     const std::string id = request.query.get("uuid");
     const auto known = check_provider(request.query, bucket);
     const auto of_prefix = id.empty() ? Result<std::string>(prefix) : summary_prefix(id);
     const wire::BucketEntry* entry = core_.catalog().bucket(bucket);
     if (!known || !of_prefix || entry == nullptr) {
-        (void)co_await response.send_error(!known ? known.error() : !of_prefix ? of_prefix.error() : scheduler::unknown_bucket(bucket));
-        co_return;
+        co_return !known ? known.error() : !of_prefix ? of_prefix.error() : scheduler::unknown_bucket(bucket);
     }
     http::Headers headers{{"Ais-Bucket-Props", bucket_properties(*entry)}};
     if (id.empty()) {
         headers.set("Ais-Xaction-Id", summary_id(*of_prefix));
-        (void)co_await response.send(202, std::move(headers), "");
-        co_return;
+        co_return co_await response.send(202, std::move(headers), "");
     }
     const auto sum = co_await scheduler::summarize_bucket(core_, bucket, *of_prefix);
-    if (!sum) {
-        (void)co_await response.send_error(sum.error());
-        co_return;
-    }
+    if (!sum) co_return sum.error();
     headers.set("Ais-Bucket-Summ", bucket_summary(bucket, *sum));
-    (void)co_await response.send(200, std::move(headers), "");
+    co_return co_await response.send(200, std::move(headers), "");
 }
 
 }  // namespace millrace::aistore

@@ -29,40 +29,33 @@ void ClusterApi::add_routes(http::Router& router) {
     router.add("GET", "/v1/reverse/daemon", Access::read, refuse_it);
 }
 
-Task<void> ClusterApi::map(http::Request& request, http::Response& response) {
-    (void)co_await response.send_json(200, cluster_map(proxy_view(core_, request), core_.members().members()));
+Task<Result<void>> ClusterApi::map(http::Request& request, http::Response& response) {
+    co_return co_await response.send_json(200, cluster_map(proxy_view(core_, request), core_.members().members()));
 }
 
-Task<void> ClusterApi::configuration(http::Response& response) { (void)co_await response.send_json(200, cluster_configuration()); }
+Task<Result<void>> ClusterApi::configuration(http::Response& response) { co_return co_await response.send_json(200, cluster_configuration()); }
 
-Task<void> ClusterApi::health(http::Response& response) {
-    if (!core_.obstacle().empty()) {
-        (void)co_await response.send_error(fail(Code::unavailable, core_.obstacle()));
-        co_return;
-    }
+Task<Result<void>> ClusterApi::health(http::Response& response) {
+    if (!core_.obstacle().empty()) co_return fail(Code::unavailable, core_.obstacle());
     for (const auto& [target, member] : core_.members().members()) {
         if (!member.online) continue;
-        (void)co_await response.send(200, {}, "");
-        co_return;
+        co_return co_await response.send(200, {}, "");
     }
-    (void)co_await response.send_error(fail(Code::unavailable, "no target is online; start one with: millrace target --config FILE"));
+    co_return fail(Code::unavailable, "no target is online; start one with: millrace target --config FILE");
 }
 
-Task<void> ClusterApi::node(http::Request& request, http::Response& response) {
+Task<Result<void>> ClusterApi::node(http::Request& request, http::Response& response) {
     const std::string id(request.headers.find("Ais-Node-Id").value_or(""));
     const auto status = node_status(id, proxy_view(core_, request), core_.members().members());
-    if (!status) {
-        (void)co_await response.send_error(status.error());
-        co_return;
-    }
-    (void)co_await response.send_json(200, *status);
+    if (!status) co_return status.error();
+    co_return co_await response.send_json(200, *status);
 }
 
-Task<void> ClusterApi::refuse(http::Request& request, http::Response& response) {
+Task<Result<void>> ClusterApi::refuse(http::Request& request, http::Response& response) {
     const std::string what = request.query.get("what").substr(0, 100);
     const std::string why = what == "log" ? "a node's log is in its log_file, or on its standard error; it is not served"
                                           : "what='" + what + "' is not answered here; aistore/AISTORE.md lists what is";
-    (void)co_await response.send_error(fail(Code::invalid_argument, why));
+    co_return fail(Code::invalid_argument, why);
 }
 
 }  // namespace millrace::aistore

@@ -67,72 +67,56 @@ void EtlApi::add_routes(http::Router& router) {
     });
 }
 
-Task<void> EtlApi::init(http::Request& request, http::Response& response) {
+Task<Result<void>> EtlApi::init(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kSpecBytesMax);
     auto parsed = body ? spec::parse_spec(*body, "request body") : Result<spec::ParsedSpec>(body.error());
-    if (!parsed) {
-        (void)co_await response.send_error(parsed.error());
-        co_return;
-    }
+    if (!parsed) co_return parsed.error();
     spec::TransformSpec& spec = parsed->spec;
     allow_packages(*body, spec);
     const std::string spec_json = spec::to_json(spec);
     Result<void> added = co_await core_.add_transform(spec.name, spec_json, patience_of(spec));
     // One that cannot run here will not run for asking again: not a status that clients repeat the request for.
     if (!added && added.error().code == Code::rejected) added = fail(Code::invalid_argument, added.error().context);
-    if (!added) {
-        (void)co_await response.send_error(added.error());
-        co_return;
-    }
+    if (!added) co_return added.error();
     const std::string id = etl_job_id(spec.name);
-    (void)co_await response.send(200, {}, id);
+    co_return co_await response.send(200, {}, id);
 }
 
-Task<void> EtlApi::list(http::Response& response) {
+Task<Result<void>> EtlApi::list(http::Response& response) {
     json rows = json::array();
     for (const wire::TransformEntry& entry : core_.catalog().wire().transforms) {
         rows.push_back(etl_row(entry.name, scheduler::standing(core_, entry)));
     }
-    (void)co_await response.send_json(200, text_of(rows));
+    co_return co_await response.send_json(200, text_of(rows));
 }
 
 // The message that started it, and the errors of a job (?uuid=), or the last inline errors.
-Task<void> EtlApi::view(http::Request& request, http::Response& response, const std::string& name) {
+Task<Result<void>> EtlApi::view(http::Request& request, http::Response& response, const std::string& name) {
     const wire::TransformEntry* entry = core_.catalog().transform(name);
     const auto message = entry == nullptr ? Result<json>(scheduler::unknown_transform(name)) : etl_init_message(name, entry->spec_json);
-    if (!message) {
-        (void)co_await response.send_error(message.error());
-        co_return;
-    }
+    if (!message) co_return message.error();
     const std::string head = "{\"init_msg\":" + text_of(*message) + ",\"obj_errors\":[";
     const std::string job = request.query.get("uuid");
     if (!job.empty()) {
-        co_await view_job(response, head, job);
-        co_return;
+        co_return co_await view_job(response, head, job);
+
     }
     const auto rows = co_await scheduler::transform_errors(core_, name, "");
-    if (!rows) {
-        (void)co_await response.send_error(rows.error());
-        co_return;
-    }
+    if (!rows) co_return rows.error();
     json errors = json::array();
     for (const json& row : *rows) errors.push_back(etl_object_error(row));
     const std::string document = head + text_of(errors).substr(1) + "}";
-    (void)co_await response.send_json(200, document);
+    co_return co_await response.send_json(200, document);
 }
 
 // Every error, however many: a page at a time goes out as it comes in.
-Task<void> EtlApi::view_job(http::Response& response, const std::string& head, const std::string& job) {
+Task<Result<void>> EtlApi::view_job(http::Response& response, const std::string& head, const std::string& job) {
     std::string text = head;
     std::string cursor;
     const char* separator = "";
     do {
         const auto page = co_await scheduler::error_page(core_, job, cursor, kErrorsPage);
-        if (!page && response.started()) co_return;  // the connection is cut: half a list is not taken for a whole one
-        if (!page) {
-            (void)co_await response.send_error(page.error());
-            co_return;
-        }
+        if (!page) co_return page.error();  // behind a beginning it cuts the connection: half a list is not taken for a whole one
         for (const json& row : page->rows) text += std::exchange(separator, ",") + text_of(etl_object_error(row));
         for (const std::string& target : page->unreachable) {
             const json missing{{"object", ""}, {"code", "unavailable"}, {"message", "target " + target + " is offline: its errors are missing here"}};
@@ -141,45 +125,36 @@ Task<void> EtlApi::view_job(http::Response& response, const std::string& head, c
         cursor = page->cursor;
         if (cursor.empty()) text += "]}";
         http::Headers headers{{"Content-Type", "application/json"}};
-        if (!response.started() && !co_await response.start(200, std::move(headers), std::nullopt)) co_return;
-        if (!co_await response.write(as_bytes(text))) co_return;
+        if (!response.started()) MILLRACE_CO_TRY(co_await response.start(200, std::move(headers), std::nullopt));
+        MILLRACE_CO_TRY(co_await response.write(as_bytes(text)));
         text.clear();
     } while (!cursor.empty());
-    (void)co_await response.finish();
+    co_return co_await response.finish();
 }
 
-Task<void> EtlApi::logs(http::Response& response, const std::string& name, std::string target) {
+Task<Result<void>> EtlApi::logs(http::Response& response, const std::string& name, std::string target) {
     const auto rows = co_await scheduler::transform_logs(core_, name, target, "");
-    if (!rows) {
-        (void)co_await response.send_error(rows.error());
-        co_return;
-    }
-    (void)co_await response.send_json(200, text_of(etl_logs(*rows)));
+    if (!rows) co_return rows.error();
+    co_return co_await response.send_json(200, text_of(etl_logs(*rows)));
 }
 
-Task<void> EtlApi::standing(http::Response& response, const std::string& name, bool health) {
+Task<Result<void>> EtlApi::standing(http::Response& response, const std::string& name, bool health) {
     const wire::TransformEntry* entry = core_.catalog().transform(name);
-    if (entry == nullptr) {
-        (void)co_await response.send_error(scheduler::unknown_transform(name));
-        co_return;
-    }
+    if (entry == nullptr) co_return scheduler::unknown_transform(name);
     const scheduler::Standing now = scheduler::standing(core_, *entry);
     const json document = health ? etl_health(now) : etl_metrics(now);
-    (void)co_await response.send_json(200, text_of(document));
+    co_return co_await response.send_json(200, text_of(document));
 }
 
-Task<void> EtlApi::enable(http::Response& response, const std::string& name, bool enabled) {
+Task<Result<void>> EtlApi::enable(http::Response& response, const std::string& name, bool enabled) {
     Result<void> done = co_await core_.enable_transform(name, enabled);
     if (!done && done.error().code == Code::rejected) done = fail(Code::invalid_argument, done.error().context);
-    if (!done) {
-        (void)co_await response.send_error(done.error());
-        co_return;
-    }
-    (void)co_await response.send(200, {}, "");
+    if (!done) co_return done.error();
+    co_return co_await response.send(200, {}, "");
 }
 
 // AIStore aborts the jobs of a transform that is deleted. They are cancelled here, and can be resumed once it is back.
-Task<void> EtlApi::remove(http::Response& response, const std::string& name) {
+Task<Result<void>> EtlApi::remove(http::Response& response, const std::string& name) {
     Result<void> removed;
     while (const auto job = core_.jobs().user_of_transform(name)) {
         const auto cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
@@ -187,11 +162,8 @@ Task<void> EtlApi::remove(http::Response& response, const std::string& name) {
         if (!removed) break;
     }
     if (removed) removed = co_await core_.remove_transform(name);
-    if (!removed) {
-        (void)co_await response.send_error(removed.error());
-        co_return;
-    }
-    (void)co_await response.send(200, {}, "");
+    if (!removed) co_return removed.error();
+    co_return co_await response.send(200, {}, "");
 }
 
 }  // namespace millrace::aistore

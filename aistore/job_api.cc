@@ -51,7 +51,7 @@ std::optional<MovedBucket> find_move(const scheduler::ProxyCore& core, const std
 }  // namespace
 
 void JobApi::add_routes(http::Router& router) {
-    const auto bind = [this](Task<void> (JobApi::*handler)(http::Request&, http::Response&)) {
+    const auto bind = [this](Task<Result<void>> (JobApi::*handler)(http::Request&, http::Response&)) {
         return [this, handler](http::Request& request, http::Response& response, const http::PathParameters&) {
             return (this->*handler)(request, response);
         };
@@ -64,31 +64,22 @@ void JobApi::add_routes(http::Router& router) {
 }
 
 // The newest, where a kind is all that is given.
-Task<void> JobApi::status(http::Request& request, http::Response& response) {
+Task<Result<void>> JobApi::status(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kBodyMax);
     auto filter = read_filter(body);
     if (filter && filter->id.empty() && filter->kind.empty()) filter = fail(Code::invalid_argument, "give the id of the job, or a kind");
-    if (!filter) {
-        (void)co_await response.send_error(filter.error());
-        co_return;
-    }
+    if (!filter) co_return filter.error();
     const auto jobs = find(core_, *filter);
     const auto moved = find_move(core_, filter->id);
-    if (jobs.empty() && !moved) {
-        (void)co_await response.send_error(unknown_job(*filter));
-        co_return;
-    }
+    if (jobs.empty() && !moved) co_return unknown_job(*filter);
     const json document = moved ? move_status(filter->id, moved->move) : job_status(*jobs.front());
-    (void)co_await response.send_json(200, text_of(document));
+    co_return co_await response.send_json(200, text_of(document));
 }
 
-Task<void> JobApi::snapshots(http::Request& request, http::Response& response) {
+Task<Result<void>> JobApi::snapshots(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kBodyMax);
     const auto filter = read_filter(body);
-    if (!filter) {
-        (void)co_await response.send_error(filter.error());
-        co_return;
-    }
+    if (!filter) co_return filter.error();
     json by_target = json::object();
     for (const scheduler::Job* job : find(core_, *filter)) {
         for (auto& [target, snap] : job_snapshots(*job)) by_target[target].push_back(std::move(snap));
@@ -96,41 +87,32 @@ Task<void> JobApi::snapshots(http::Request& request, http::Response& response) {
     if (const auto moved = find_move(core_, filter->id)) {
         for (const TargetId& target : core_.target_ids()) by_target[target.str()].push_back(move_snapshot(filter->id, moved->move, moved->name));
     }
-    if (by_target.empty()) {
-        (void)co_await response.send_error(unknown_job(*filter));
-        co_return;
-    }
-    (void)co_await response.send_json(200, text_of(by_target));
+    if (by_target.empty()) co_return unknown_job(*filter);
+    co_return co_await response.send_json(200, text_of(by_target));
 }
 
-Task<void> JobApi::list(http::Request& request, http::Response& response) {
+Task<Result<void>> JobApi::list(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kBodyMax);
     const auto filter = read_filter(body);
-    if (!filter) {
-        (void)co_await response.send_error(filter.error());
-        co_return;
-    }
+    if (!filter) co_return filter.error();
     json rows = json::array();
     for (const scheduler::Job* job : find(core_, *filter)) rows.push_back(job_status(*job));
-    (void)co_await response.send_json(200, text_of(rows));
+    co_return co_await response.send_json(200, text_of(rows));
 }
 
-Task<void> JobApi::running(http::Request& request, http::Response& response) {
+Task<Result<void>> JobApi::running(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kBodyMax);
     auto filter = read_filter(body);
-    if (!filter) {
-        (void)co_await response.send_error(filter.error());
-        co_return;
-    }
+    if (!filter) co_return filter.error();
     filter->active = true;
     json rows = json::array();
     for (const scheduler::Job* job : find(core_, *filter)) rows.push_back(job_kind(*job) + "[" + job->id + "]");
-    (void)co_await response.send_json(200, text_of(rows));
+    co_return co_await response.send_json(200, text_of(rows));
 }
 
 // stop, of one job or of all of a kind: those that have ended stay as they are. Nothing is started this way: jobs come with
 // what they are to do, and what AIStore starts by hand (lru, rebalance, …) is not there to be started.
-Task<void> JobApi::command(http::Request& request, http::Response& response) {
+Task<Result<void>> JobApi::command(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kBodyMax);
     const auto message = body ? parse_action(*body) : Result<ActionMessage>(body.error());
     const auto filter = message ? parse_job_filter(message->value) : Result<JobFilter>(message.error());
@@ -151,11 +133,8 @@ Task<void> JobApi::command(http::Request& request, http::Response& response) {
             ++stopped;
         }
     }
-    if (!done) {
-        (void)co_await response.send_error(done.error());
-        co_return;
-    }
-    (void)co_await response.send(200, {}, "");
+    if (!done) co_return done.error();
+    co_return co_await response.send(200, {}, "");
 }
 
 }  // namespace millrace::aistore

@@ -100,6 +100,11 @@ std::vector<Router::Entry> Router::entries() const {
     return all;
 }
 
+Task<void> Router::run(const Route& route, Request& request, Response& response, const PathParameters& parameters) {
+    const Result<void> outcome = co_await route.handler(request, response, parameters);
+    if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error());
+}
+
 Task<void> Router::handle(Request& request, Response& response) const {
     std::vector<std::string> path = split(request.path);
     for (std::string& segment : path) {
@@ -118,8 +123,7 @@ Task<void> Router::handle(Request& request, Response& response) const {
         auto parameters = match(route.segments, path);
         if (!parameters || !fulfils(request.query, route.query_key, route.query_value)) continue;
         if (route.entry.method == request.method) {
-            co_await route.handler(request, response, *parameters);
-            co_return;
+            co_return co_await run(route, request, response, *parameters);
         }
         if (route.entry.method == "GET" && request.method == "HEAD" && get_for_head == nullptr) {
             get_for_head = &route;
@@ -128,8 +132,7 @@ Task<void> Router::handle(Request& request, Response& response) const {
         allowed.insert(route.entry.method);
     }
     if (get_for_head != nullptr) {
-        co_await get_for_head->handler(request, response, head_parameters);
-        co_return;
+        co_return co_await run(*get_for_head, request, response, head_parameters);
     }
     if (allowed.empty()) {
         Error error = fail(Code::not_found, "no such path: " + request.path.substr(0, 200));

@@ -12,7 +12,8 @@ namespace millrace::http {
 
 // The parts of the path that the pattern names, percent-decoded.
 using PathParameters = std::map<std::string, std::string, std::less<>>;
-using RouteHandler = std::function<Task<void>(Request&, Response&, const PathParameters&)>;
+// Answers, or says why it cannot: the router answers with that, unless the response has begun, which cuts it.
+using RouteHandler = std::function<Task<Result<void>>(Request&, Response&, const PathParameters&)>;
 
 class Router {
 public:
@@ -32,6 +33,9 @@ public:
     Task<void> handle(Request& request, Response& response) const;
 
 private:
+    struct Route;
+    static Task<void> run(const Route& route, Request& request, Response& response, const PathParameters& parameters);
+
     struct Route {
         Entry entry;
         std::vector<std::string> segments;

@@ -19,7 +19,7 @@ void ClusterApi::add_routes(http::Router& router) {
     router.add("GET", "/metrics", Access::read, [this](http::Request&, http::Response& response, const Parameters&) { return metrics(response); });
 }
 
-Task<void> ClusterApi::show(http::Response& response) {
+Task<Result<void>> ClusterApi::show(http::Response& response) {
     json targets = json::array();
     for (const auto& [target, member] : core_.members().members()) {
         targets.push_back({{"id", target}, {"endpoint", member.endpoint}, {"online", member.online},
@@ -36,19 +36,15 @@ Task<void> ClusterApi::show(http::Response& response) {
     const json document{{"proxy_id", core_.proxy_id()}, {"version", core_.members().version()}, {"sealed", !core_.catalog().wire().buckets.empty()},
                         {"uptime_seconds", uptime}, {"targets", std::move(targets)}, {"refused", std::move(refused)},
                         {"problems", core_.problems()}};
-    (void)co_await response.send_json(200, text_of(document));
+    co_return co_await response.send_json(200, text_of(document));
 }
 
-Task<void> ClusterApi::accept(http::Response& response, const std::string& node) {
-    const Result<std::string> accepted = core_.accept(node);
-    if (accepted) {
-        (void)co_await response.send_json(200, text_of({{"node", node}, {"message", *accepted}}));
-    } else {
-        (void)co_await response.send_error(accepted.error());
-    }
+Task<Result<void>> ClusterApi::accept(http::Response& response, const std::string& node) {
+    MILLRACE_CO_TRY_ASSIGN(const std::string accepted, core_.accept(node));
+    co_return co_await response.send_json(200, text_of({{"node", node}, {"message", accepted}}));
 }
 
-Task<void> ClusterApi::health(http::Response& response) {
+Task<Result<void>> ClusterApi::health(http::Response& response) {
     bool someone = false;
     for (const auto& [target, member] : core_.members().members()) someone = someone || member.online;
     std::string reason = !core_.outdated().empty() ? core_.outdated() : core_.obstacle();
@@ -56,10 +52,10 @@ Task<void> ClusterApi::health(http::Response& response) {
     json document{{"ready", reason.empty()}};
     if (!reason.empty()) document["reason"] = reason;
     if (auto problems = core_.problems(); !problems.empty()) document["problems"] = std::move(problems);
-    (void)co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
+    co_return co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
 }
 
-Task<void> ClusterApi::metrics(http::Response& response) {
+Task<Result<void>> ClusterApi::metrics(http::Response& response) {
     std::map<std::string, double> by_state;
     for (const auto& [id, live] : core_.jobs().jobs()) by_state[std::string(job_state_name(live.job.state))] += 1;
     for (int state = 1; state <= 7; ++state) {
@@ -71,7 +67,7 @@ Task<void> ClusterApi::metrics(http::Response& response) {
     }
     const std::string text = millrace::metrics::prometheus_text();
     http::Headers headers{{"Content-Type", "text/plain; version=0.0.4"}};
-    (void)co_await response.send(200, std::move(headers), text);
+    co_return co_await response.send(200, std::move(headers), text);
 }
 
 }  // namespace millrace::scheduler

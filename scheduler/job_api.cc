@@ -103,38 +103,26 @@ Result<const LiveJob*> JobApi::find(const std::string& id) const {
     return live;
 }
 
-Task<void> JobApi::submit(http::Request& request, http::Response& response) {
+Task<Result<void>> JobApi::submit(http::Request& request, http::Response& response) {
     auto read = [](std::string body) { return parse_job_request(body); };
     auto parsed = co_await read_large_body(core_, request, read);
-    if (!parsed) {
-        (void)co_await response.send_error(parsed.error());
-        co_return;
-    }
+    if (!parsed) co_return parsed.error();
     const std::string key(request.headers.find("Idempotency-Key").value_or(""));
-    if (key.size() > 256) {
-        (void)co_await response.send_error(fail(Code::invalid_argument, "Idempotency-Key is longer than 256 bytes"));
-        co_return;
-    }
+    if (key.size() > 256) co_return fail(Code::invalid_argument, "Idempotency-Key is longer than 256 bytes");
     const Result<std::string> id = co_await core_.submit(std::move(*parsed), key);
-    if (!id) {
-        (void)co_await response.send_error(id.error());
-        co_return;
-    }
-    co_await show(response, *id, 202);
+    if (!id) co_return id.error();
+    co_return co_await show(response, *id, 202);
 }
 
-Task<void> JobApi::show(http::Response& response, const std::string& id, int status) {
+Task<Result<void>> JobApi::show(http::Response& response, const std::string& id, int status) {
     const auto live = find(id);
-    if (!live) {
-        (void)co_await response.send_error(live.error());
-        co_return;
-    }
+    if (!live) co_return live.error();
     http::Headers headers{{"Content-Type", "application/json"}, {"Location", "/v1/jobs/" + id}};
     const std::string document = job_document(**live, core_.is_online(), Detail::full, unix_now_ns());
-    (void)co_await response.send(status, std::move(headers), document);
+    co_return co_await response.send(status, std::move(headers), document);
 }
 
-Task<void> JobApi::list(http::Request& request, http::Response& response) {
+Task<Result<void>> JobApi::list(http::Request& request, http::Response& response) {
     const std::string state = request.query.get("state");
     std::vector<const LiveJob*> jobs;
     for (const auto& [id, live] : core_.jobs().jobs()) {
@@ -146,10 +134,10 @@ Task<void> JobApi::list(http::Request& request, http::Response& response) {
         if (text.size() > 1) text += ",";
         text += job_document(*live, core_.is_online(), Detail::summary, unix_now_ns());
     }
-    (void)co_await response.send_json(200, text + "]");
+    co_return co_await response.send_json(200, text + "]");
 }
 
-Task<void> JobApi::start_again(http::Request& request, http::Response& response, const std::string& id, Again how) {
+Task<Result<void>> JobApi::start_again(http::Request& request, http::Response& response, const std::string& id, Again how) {
     const std::string with_current = request.query.get("with_current");
     Result<void> done;
     if (!with_current.empty() && with_current != "true" && with_current != "false") {
@@ -157,70 +145,50 @@ Task<void> JobApi::start_again(http::Request& request, http::Response& response,
     } else {
         done = core_.start_again(id, how, with_current == "true");
     }
-    if (!done) {
-        (void)co_await response.send_error(done.error());
-        co_return;
-    }
-    co_await show(response, id, 200);
+    if (!done) co_return done.error();
+    co_return co_await show(response, id, 200);
 }
 
-Task<void> JobApi::command(http::Response& response, const std::string& id, Scheduler::Command change) {
-    const Result<void> done = core_.command(id, change);
-    if (!done) {
-        (void)co_await response.send_error(done.error());
-        co_return;
-    }
-    co_await show(response, id, 200);
+Task<Result<void>> JobApi::command(http::Response& response, const std::string& id, Scheduler::Command change) {
+    MILLRACE_CO_TRY(core_.command(id, change));
+    co_return co_await show(response, id, 200);
 }
 
-Task<void> JobApi::remove(http::Response& response, const std::string& id) {
-    const Result<void> removed = core_.remove_job(id);
-    if (!removed) {
-        (void)co_await response.send_error(removed.error());
-        co_return;
-    }
-    (void)co_await response.send(200, {}, "");
+Task<Result<void>> JobApi::remove(http::Response& response, const std::string& id) {
+    MILLRACE_CO_TRY(core_.remove_job(id));
+    co_return co_await response.send(200, {}, "");
 }
 
-Task<void> JobApi::remove_old(http::Request& request, http::Response& response) {
+Task<Result<void>> JobApi::remove_old(http::Request& request, http::Response& response) {
     const Result<milliseconds> age = parse_duration(request.query.get("older_than"));
-    const Result<std::size_t> removed = age ? core_.remove_jobs_older_than(*age) : Result<std::size_t>(age.error().during("older_than"));
-    if (removed) {
-        (void)co_await response.send_json(200, "{\"removed\":" + std::to_string(*removed) + "}");
-    } else {
-        (void)co_await response.send_error(removed.error());
-    }
+    if (!age) co_return age.error().during("older_than");
+    MILLRACE_CO_TRY_ASSIGN(const std::size_t removed, core_.remove_jobs_older_than(*age));
+    co_return co_await response.send_json(200, "{\"removed\":" + std::to_string(removed) + "}");
 }
 
-Task<void> JobApi::errors(http::Request& request, http::Response& response, const std::string& id) {
+Task<Result<void>> JobApi::errors(http::Request& request, http::Response& response, const std::string& id) {
     const std::string text = request.query.get("limit");
     const std::size_t limit = parse_whole<std::size_t>(text).value_or(kErrorsPageDefault);
     const auto page = co_await error_page(core_, id, request.query.get("cursor"), std::clamp<std::size_t>(limit, 1, kErrorsPageMax));
-    if (!page) {
-        (void)co_await response.send_error(page.error());
-        co_return;
-    }
-    (void)co_await response.send_json(200, text_of({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable}}));
+    if (!page) co_return page.error();
+    co_return co_await response.send_json(200, text_of({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable}}));
 }
 
-Task<void> JobApi::report(http::Response& response, const std::string& id) {
+Task<Result<void>> JobApi::report(http::Response& response, const std::string& id) {
     const auto live = find(id);
-    if (!live) {
-        (void)co_await response.send_error(live.error());
-        co_return;
-    }
+    if (!live) co_return live.error();
     json head = json_or_null(job_document(**live, core_.is_online(), Detail::summary, unix_now_ns()));
     head["kind"] = "job";
     std::string lines = text_of(head) + "\n";
     for (const auto& [target, slice] : (*live)->job.slices) lines += slice_document(**live, target, core_.is_online()) + "\n";
     http::Headers headers{{"Content-Type", "application/x-ndjson"}};
-    if (!co_await response.start(200, std::move(headers), std::nullopt)) co_return;
+    MILLRACE_CO_TRY(co_await response.start(200, std::move(headers), std::nullopt));
     std::string cursor;
     std::size_t count = 0;
     bool complete = true;
     do {
         const auto page = co_await error_page(core_, id, cursor, kErrorsPageDefault);
-        if (!page) co_return;  // the connection is cut: half a report is not taken for a whole one
+        if (!page) co_return page.error();  // the connection is cut: half a report is not taken for a whole one
         for (json row : page->rows) {
             row["kind"] = "error";
             lines += text_of(row) + "\n";
@@ -228,28 +196,24 @@ Task<void> JobApi::report(http::Response& response, const std::string& id) {
         count += page->rows.size();
         complete = complete && page->unreachable.empty();
         cursor = page->cursor;
-        if (!co_await response.write(as_bytes(lines))) co_return;
+        MILLRACE_CO_TRY(co_await response.write(as_bytes(lines)));
         lines.clear();
     } while (!cursor.empty());
     lines = text_of({{"kind", "end"}, {"errors", count}, {"complete", complete}}) + "\n";
-    if (!co_await response.write(as_bytes(lines))) co_return;
-    (void)co_await response.finish();
+    MILLRACE_CO_TRY(co_await response.write(as_bytes(lines)));
+    co_return co_await response.finish();
 }
 
-Task<void> JobApi::verify(http::Request& request, http::Response& response, const std::string& id) {
+Task<Result<void>> JobApi::verify(http::Request& request, http::Response& response, const std::string& id) {
     const auto live = find(id);
-    const Result<void> has_results = live ? can_be_verified((*live)->job) : Result<void>(live.error());
-    if (!has_results) {
-        (void)co_await response.send_error(has_results.error());
-        co_return;
-    }
+    MILLRACE_CO_TRY(live ? can_be_verified((*live)->job) : Result<void>(live.error()));
     const wire::JobSpec& spec = (*live)->job.spec;
     Verified sum{.source = "ais://" + spec.source + "/", .destination = "ais://" + spec.destination + "/"};
     const std::uint64_t done = spec.operation == wire::Operation::remove ? 0 : totals((*live)->job).counters.done;
     std::vector<std::string> targets;
     for (const auto& [target, slice] : (*live)->job.slices) targets.push_back(target);
     http::Headers headers{{"Content-Type", "application/x-ndjson"}};
-    if (!co_await response.start(200, std::move(headers), std::nullopt)) co_return;
+    MILLRACE_CO_TRY(co_await response.start(200, std::move(headers), std::nullopt));
     for (const std::string& target : targets) {
         Query query;
         query.add("job", id);
@@ -264,7 +228,7 @@ Task<void> JobApi::verify(http::Request& request, http::Response& response, cons
                 break;
             }
             const std::string lines = add_page(sum, target, *page);
-            if (!lines.empty() && !co_await response.write(as_bytes(lines))) co_return;
+            if (!lines.empty()) MILLRACE_CO_TRY(co_await response.write(as_bytes(lines)));
             const std::string last = page->value("last", "");
             at_end = page->value("at_end", true) || last == after;
             after = last;
@@ -274,25 +238,22 @@ Task<void> JobApi::verify(http::Request& request, http::Response& response, cons
     const std::uint64_t unseen = sum.unreachable.empty() && done > of_the_job ? done - of_the_job : 0;
     const std::string end = text_of({{"kind", "end"}, {"checked", sum.checked}, {"kept", sum.kept}, {"problems", sum.problems}, {"unseen", unseen},
                                      {"complete", sum.unreachable.empty()}, {"unreachable", sum.unreachable}}) + "\n";
-    if (!co_await response.write(as_bytes(end))) co_return;
-    (void)co_await response.finish();
+    MILLRACE_CO_TRY(co_await response.write(as_bytes(end)));
+    co_return co_await response.finish();
 }
 
-Task<void> JobApi::events(http::Response& response, const std::string& id) {
+Task<Result<void>> JobApi::events(http::Response& response, const std::string& id) {
     auto live = find(id);
-    if (!live) {
-        (void)co_await response.send_error(live.error());
-        co_return;
-    }
+    if (!live) co_return live.error();
     http::Headers headers{{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}};
-    if (!co_await response.start(200, std::move(headers), std::nullopt)) co_return;
+    MILLRACE_CO_TRY(co_await response.start(200, std::move(headers), std::nullopt));
     for (;;) {
         live = find(id);
         if (!live) break;  // removed meanwhile
         const std::uint64_t seen = (*live)->changes;
         const bool last = is_terminal((*live)->job.state);
         const std::string event = "event: job\ndata: " + job_document(**live, core_.is_online(), Detail::full, unix_now_ns()) + "\n\n";
-        if (!co_await response.write(as_bytes(event))) co_return;
+        MILLRACE_CO_TRY(co_await response.write(as_bytes(event)));
         if (last) break;
         const Instant sent = steady_now();
         for (bool changed = false; !changed && steady_now() < sent + kEventRefresh;) {
@@ -302,7 +263,7 @@ Task<void> JobApi::events(http::Response& response, const std::string& id) {
         }
         co_await sleep_until(sent + kEventSpacing);
     }
-    (void)co_await response.finish();
+    co_return co_await response.finish();
 }
 
 }  // namespace millrace::scheduler

@@ -56,29 +56,24 @@ void ObjectApi::add_routes(http::Router& router) {
     }
 }
 
-Task<void> ObjectApi::route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    Result<void> outcome = validate_object_name(name);
-    if (outcome && core_.catalog().bucket(bucket) == nullptr) outcome = unknown_bucket(bucket);
+Task<Result<void>> ObjectApi::route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     const std::string provider = request.query.get("provider");  // AIStore's: of buckets in clouds there are none
-    if (!provider.empty() && provider != "ais") outcome = fail(Code::not_found, "bucket \"" + provider + "://" + bucket + "\" does not exist");
-    Result<http::Endpoint> owner = outcome ? core_.owner_endpoint(name) : Result<http::Endpoint>(outcome.error());
-    if (!owner) {
-        (void)co_await response.send_error(owner.error());
-        co_return;
-    }
+    if (!provider.empty() && provider != "ais") co_return fail(Code::not_found, "bucket \"" + provider + "://" + bucket + "\" does not exist");
+    MILLRACE_CO_TRY(validate_object_name(name));
+    if (core_.catalog().bucket(bucket) == nullptr) co_return unknown_bucket(bucket);
+    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint owner, core_.owner_endpoint(name));
     if (request.query.get("redirect") == "no") {
         // An exchange that reads the request is ended in order, whatever happens: with waits that must not throw.
         const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
         co_await boost::asio::this_coro::throw_if_cancelled(false);
-        outcome = co_await pass_through(request, response, *owner);
+        const Result<void> outcome = co_await pass_through(request, response, owner);
         co_await boost::asio::this_coro::throw_if_cancelled(throws);
-        if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error());
-        co_return;
+        co_return outcome;
     }
     const std::string separator = request.target.find('?') == std::string::npos ? "?" : "&";
-    const std::string location = owner->text() + request.target + separator + "pid=" + core_.proxy_id() + "&utm=" + std::to_string(unix_now_ns());
+    const std::string location = owner.text() + request.target + separator + "pid=" + core_.proxy_id() + "&utm=" + std::to_string(unix_now_ns());
     http::Headers headers{{"Location", location}};
-    (void)co_await response.send(request.method == "GET" ? 301 : 307, std::move(headers), "");
+    co_return co_await response.send(request.method == "GET" ? 301 : 307, std::move(headers), "");
 }
 
 Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Response& response, const http::Endpoint& owner) {

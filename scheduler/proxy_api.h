@@ -16,7 +16,7 @@ public:
     void add_routes(http::Router& router);
 
 private:
-    Task<void> route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+    Task<Result<void>> route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
     Task<Result<void>> pass_through(http::Request& request, http::Response& response, const http::Endpoint& owner);
 
     ProxyCore& core_;
@@ -28,11 +28,11 @@ public:
     void add_routes(http::Router& router);
 
 private:
-    Task<void> add(http::Request& request, http::Response& response);
-    Task<void> list(http::Response& response);
-    Task<void> show(http::Response& response, const std::string& name);
-    Task<void> control(http::Response& response, Task<Result<void>> change);
-    Task<void> answer(http::Response& response, Task<Result<nlohmann::json>> question);
+    Task<Result<void>> add(http::Request& request, http::Response& response);
+    Task<Result<void>> list(http::Response& response);
+    Task<Result<void>> show(http::Response& response, const std::string& name);
+    Task<Result<void>> control(http::Response& response, Task<Result<void>> change);
+    Task<Result<void>> answer(http::Response& response, Task<Result<nlohmann::json>> question);
 
     ProxyCore& core_;
 };
@@ -43,17 +43,17 @@ public:
     void add_routes(http::Router& router);
 
 private:
-    Task<void> submit(http::Request& request, http::Response& response);
-    Task<void> list(http::Request& request, http::Response& response);
-    Task<void> show(http::Response& response, const std::string& id, int status);
-    Task<void> command(http::Response& response, const std::string& id, Scheduler::Command change);
-    Task<void> start_again(http::Request& request, http::Response& response, const std::string& id, Again how);
-    Task<void> remove(http::Response& response, const std::string& id);
-    Task<void> remove_old(http::Request& request, http::Response& response);
-    Task<void> errors(http::Request& request, http::Response& response, const std::string& id);
-    Task<void> report(http::Response& response, const std::string& id);
-    Task<void> verify(http::Request& request, http::Response& response, const std::string& id);
-    Task<void> events(http::Response& response, const std::string& id);
+    Task<Result<void>> submit(http::Request& request, http::Response& response);
+    Task<Result<void>> list(http::Request& request, http::Response& response);
+    Task<Result<void>> show(http::Response& response, const std::string& id, int status);
+    Task<Result<void>> command(http::Response& response, const std::string& id, Scheduler::Command change);
+    Task<Result<void>> start_again(http::Request& request, http::Response& response, const std::string& id, Again how);
+    Task<Result<void>> remove(http::Response& response, const std::string& id);
+    Task<Result<void>> remove_old(http::Request& request, http::Response& response);
+    Task<Result<void>> errors(http::Request& request, http::Response& response, const std::string& id);
+    Task<Result<void>> report(http::Response& response, const std::string& id);
+    Task<Result<void>> verify(http::Request& request, http::Response& response, const std::string& id);
+    Task<Result<void>> events(http::Response& response, const std::string& id);
     Result<const LiveJob*> find(const std::string& id) const;
 
     ProxyCore& core_;
@@ -65,10 +65,10 @@ public:
     void add_routes(http::Router& router);
 
 private:
-    Task<void> show(http::Response& response);
-    Task<void> accept(http::Response& response, const std::string& node);
-    Task<void> health(http::Response& response);
-    Task<void> metrics(http::Response& response);
+    Task<Result<void>> show(http::Response& response);
+    Task<Result<void>> accept(http::Response& response, const std::string& node);
+    Task<Result<void>> health(http::Response& response);
+    Task<Result<void>> metrics(http::Response& response);
 
     ProxyCore& core_;
     const Instant started_;

@@ -51,67 +51,50 @@ void TransformApi::add_routes(http::Router& router) {
     });
 }
 
-Task<void> TransformApi::add(http::Request& request, http::Response& response) {
+Task<Result<void>> TransformApi::add(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kSpecBytesMax);
     auto parsed = body ? spec::parse_spec(*body, "request body") : Result<spec::ParsedSpec>(body.error());
-    if (!parsed) {
-        (void)co_await response.send_error(parsed.error());
-        co_return;
-    }
+    if (!parsed) co_return parsed.error();
     const spec::TransformSpec& spec = parsed->spec;
     const Result<void> added = co_await core_.add_transform(spec.name, spec::to_json(spec), spec.init_timeout_ms);
     if (!added && added.error().code == Code::rejected) {
         http::Headers headers{{"Content-Type", "application/problem+json"}};
         const json problem{{"type", "about:blank"}, {"title", "Failed Dependency"}, {"status", 424}, {"code", "rejected"}, {"detail", added.error().context}};
-        (void)co_await response.send(424, std::move(headers), text_of(problem));
-        co_return;
+        co_return co_await response.send(424, std::move(headers), text_of(problem));
     }
-    if (!added) {
-        (void)co_await response.send_error(added.error());
-        co_return;
-    }
-    (void)co_await response.send_json(200, text_of({{"name", spec.name}, {"warnings", parsed->warnings}}));
+    if (!added) co_return added.error();
+    co_return co_await response.send_json(200, text_of({{"name", spec.name}, {"warnings", parsed->warnings}}));
 }
 
-Task<void> TransformApi::list(http::Response& response) {
+Task<Result<void>> TransformApi::list(http::Response& response) {
     json rows = json::array();
     for (const wire::TransformEntry& entry : core_.catalog().wire().transforms) {
         const Standing sum = standing(core_, entry);
         rows.push_back({{"name", entry.name}, {"kind", kind_of(entry)}, {"state", sum.state}, {"targets_running", sum.running}, {"targets", sum.targets}});
     }
-    (void)co_await response.send_json(200, text_of(rows));
+    co_return co_await response.send_json(200, text_of(rows));
 }
 
-Task<void> TransformApi::show(http::Response& response, const std::string& name) {
+Task<Result<void>> TransformApi::show(http::Response& response, const std::string& name) {
     const wire::TransformEntry* entry = core_.catalog().transform(name);
-    if (entry == nullptr) {
-        (void)co_await response.send_error(unknown_transform(name));
-        co_return;
-    }
+    if (entry == nullptr) co_return unknown_transform(name);
     Standing sum = standing(core_, *entry);
     const auto parsed = spec::parse_spec(entry->spec_json, name);
     const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", json_or_null(entry->spec_json)},
                         {"digest", parsed ? checksum_text(spec::digest(parsed->spec, entry->image)) : ""}, {"image", entry->image},
                         {"targets", std::move(sum.per_target)}};
-    (void)co_await response.send_json(200, text_of(document));
+    co_return co_await response.send_json(200, text_of(document));
 }
 
-Task<void> TransformApi::control(http::Response& response, Task<Result<void>> change) {
-    const Result<void> changed = co_await std::move(change);
-    if (!changed) {
-        (void)co_await response.send_error(changed.error());
-        co_return;
-    }
-    (void)co_await response.send(200, {}, "");
+Task<Result<void>> TransformApi::control(http::Response& response, Task<Result<void>> change) {
+    MILLRACE_CO_TRY(co_await std::move(change));
+    co_return co_await response.send(200, {}, "");
 }
 
-Task<void> TransformApi::answer(http::Response& response, Task<Result<json>> question) {
+Task<Result<void>> TransformApi::answer(http::Response& response, Task<Result<json>> question) {
     const Result<json> rows = co_await std::move(question);
-    if (!rows) {
-        (void)co_await response.send_error(rows.error());
-        co_return;
-    }
-    (void)co_await response.send_json(200, text_of(*rows));
+    if (!rows) co_return rows.error();
+    co_return co_await response.send_json(200, text_of(*rows));
 }
 
 }  // namespace millrace::scheduler

@@ -10,7 +10,7 @@ CallbackApi::CallbackApi(ObjectApi& objects, const TransformTable& transforms, s
     : objects_(objects), transforms_(transforms), direct_puts_(std::move(direct_puts)) {}
 
 void CallbackApi::add_routes(http::Router& router) {
-    const auto bind = [this](Task<void> (CallbackApi::*handler)(http::Request&, http::Response&, const Parameters&)) {
+    const auto bind = [this](Task<Result<void>> (CallbackApi::*handler)(http::Request&, http::Response&, const Parameters&)) {
         return [this, handler](http::Request& request, http::Response& response, const Parameters& path) {
             return (this->*handler)(request, response, path);
         };
@@ -31,31 +31,21 @@ Result<void> CallbackApi::check(const Parameters& path) const {
     return {};
 }
 
-Task<void> CallbackApi::get(http::Request& request, http::Response& response, const Parameters& path) {
+Task<Result<void>> CallbackApi::get(http::Request& request, http::Response& response, const Parameters& path) {
     const std::string& uname = path.find("uname")->second;
-    Result<void> outcome = check(path);
+    MILLRACE_CO_TRY(check(path));
     const auto object = runtime::parse_uname(uname);
-    if (outcome && !object) outcome = fail(Code::invalid_argument, "'" + uname + "' is not the name of an object: ais/@#/BUCKET/OBJECT");
-    if (outcome) {
-        co_await objects_.send(request, response, object->bucket, object->object);
-    } else {
-        (void)co_await response.send_error(outcome.error());
-    }
+    if (!object) co_return fail(Code::invalid_argument, "'" + uname + "' is not the name of an object: ais/@#/BUCKET/OBJECT");
+    co_return co_await objects_.send(request, response, object->bucket, object->object);
 }
 
-Task<void> CallbackApi::put(http::Request& request, http::Response& response, const Parameters& path) {
+Task<Result<void>> CallbackApi::put(http::Request& request, http::Response& response, const Parameters& path) {
     const std::string token = request.query.get("uuid");
-    Result<void> outcome = check(path);
-    if (outcome && token.empty()) outcome = fail(Code::permission, "only the result of an object that was given out may be put here; its address has a uuid");
-    if (outcome) {
-        const auto delivered = co_await direct_puts_->deliver(token, request);
-        if (!delivered) outcome = delivered.error();
-    }
-    if (outcome) {
-        (void)co_await response.send(200, {}, "");
-    } else {
-        (void)co_await response.send_error(outcome.error());
-    }
+    MILLRACE_CO_TRY(check(path));
+    if (token.empty()) co_return fail(Code::permission, "only the result of an object that was given out may be put here; its address has a uuid");
+    const auto delivered = co_await direct_puts_->deliver(token, request);
+    if (!delivered) co_return delivered.error();
+    co_return co_await response.send(200, {}, "");
 }
 
 }  // namespace millrace::worker

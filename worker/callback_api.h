@@ -24,8 +24,8 @@ public:
 
 private:
     using Parameters = http::PathParameters;
-    Task<void> get(http::Request& request, http::Response& response, const Parameters& path);
-    Task<void> put(http::Request& request, http::Response& response, const Parameters& path);
+    Task<Result<void>> get(http::Request& request, http::Response& response, const Parameters& path);
+    Task<Result<void>> put(http::Request& request, http::Response& response, const Parameters& path);
     // Code::not_found for a transform that is not here, invalid_argument for a wrong secret.
     Result<void> check(const Parameters& path) const;
 

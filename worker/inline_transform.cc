@@ -87,10 +87,10 @@ int inline_status(Code code) {
     return status == 500 || status == 502 || status == 504 ? 422 : status;
 }
 
-Task<void> InlineTransform::serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+Task<Result<void>> InlineTransform::serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     const Result<void> outcome = co_await answer(request, response, bucket, name);
-    // Once the result has begun, returning without finish() cuts the connection.
-    if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error(), inline_status(outcome.error().code));
+    if (outcome || response.started()) co_return outcome;
+    co_return co_await response.send_error(outcome.error(), inline_status(outcome.error().code));
 }
 
 Task<Result<void>> InlineTransform::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {

@@ -34,7 +34,7 @@ public:
 
     // Answers with the transformed bytes, or with an error; never with truncated bytes that look whole. Results up to 64 KiB
     // are sent with their length; larger ones stream.
-    Task<void> serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+    Task<Result<void>> serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
     // The same into another sink, for the transform, pipeline and arguments of an address. May have written something when it fails.
     Task<Result<void>> transform(const Query& query, const std::string& bucket, const std::string& name, Sink& sink);

@@ -52,7 +52,7 @@ NodeApi::NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingP
       verification_(store, slices, blocking, cluster), boot_id_(std::move(boot_id)) {}
 
 void NodeApi::add_routes(http::Router& router) {
-    const auto bind = [this](Task<void> (NodeApi::*handler)(http::Request&, http::Response&)) {
+    const auto bind = [this](Task<Result<void>> (NodeApi::*handler)(http::Request&, http::Response&)) {
         return [this, handler](http::Request& request, http::Response& response, const http::PathParameters&) {
             return (this->*handler)(request, response);
         };
@@ -69,7 +69,7 @@ void NodeApi::add_routes(http::Router& router) {
     router.add("GET", "/metrics", Access::read, bind(&NodeApi::metrics));
 }
 
-Task<void> NodeApi::list(http::Request& request, http::Response& response) {
+Task<Result<void>> NodeApi::list(http::Request& request, http::Response& response) {
     auto scan = [this, &request]() -> Result<json> {
         const std::string bucket = request.query.get("bucket");
         const std::string prefix = request.query.get("prefix");
@@ -83,69 +83,53 @@ Task<void> NodeApi::list(http::Request& request, http::Response& response) {
         return with_folding(page);
     };
     const Result<json> page = co_await blocking_.run(std::move(scan));
-    if (!page) {
-        (void)co_await response.send_error(page.error());
-        co_return;
-    }
-    (void)co_await response.send_json(200, text_of(*page));
+    if (!page) co_return page.error();
+    co_return co_await response.send_json(200, text_of(*page));
 }
 
-Task<void> NodeApi::summary(http::Request& request, http::Response& response) {
+Task<Result<void>> NodeApi::summary(http::Request& request, http::Response& response) {
     auto read = [this, &request] {
         return store::summarize(store_, request.query.get("bucket"), request.query.get("prefix"), request.query.get("after"), kSummarizedMax);
     };
     const Result<store::SummaryPart> sum = co_await blocking_.run(std::move(read));
-    if (!sum) {
-        (void)co_await response.send_error(sum.error());
-        co_return;
-    }
-    (void)co_await response.send_json(200, text_of({{"objects", sum->objects}, {"bytes", sum->bytes}, {"smallest", sum->smallest_bytes},
+    if (!sum) co_return sum.error();
+    co_return co_await response.send_json(200, text_of({{"objects", sum->objects}, {"bytes", sum->bytes}, {"smallest", sum->smallest_bytes},
                                                     {"largest", sum->largest_bytes}, {"last", sum->last}, {"at_end", sum->at_end}}));
 }
 
-Task<void> NodeApi::ledger(http::Request& request, http::Response& response) {
+Task<Result<void>> NodeApi::ledger(http::Request& request, http::Response& response) {
     const JobId job(request.query.get("job"));
     auto read = [this, &request, &job] { return slices_.ledger(job, request.query.get("after"), limit_of(request), UINT64_MAX); };
     const Result<state::SliceStore::LedgerPage> page = co_await blocking_.run(std::move(read));
-    if (!page) {
-        (void)co_await response.send_error(page.error());
-        co_return;
-    }
+    if (!page) co_return page.error();
     json rows = json::array();
     for (const auto& [name, row] : page->rows) {
         rows.push_back({{"name", name}, {"class", row.quarantined ? "quarantined" : "failed"}, {"code", code_name(static_cast<Code>(row.code))},
                         {"message", row.message}, {"stderr", row.stderr_tail}, {"attempts", row.attempts}, {"at", rfc3339(row.at_unix_ns)}});
     }
-    (void)co_await response.send_json(200, text_of({{"rows", std::move(rows)}, {"at_end", page->at_end}}));
+    co_return co_await response.send_json(200, text_of({{"rows", std::move(rows)}, {"at_end", page->at_end}}));
 }
 
-Task<void> NodeApi::verify(http::Request& request, http::Response& response) {
+Task<Result<void>> NodeApi::verify(http::Request& request, http::Response& response) {
     const Result<VerifiedPage> page = co_await verification_.page(JobId(request.query.get("job")), request.query.get("after"),
                                                                   request.query.get("contents") == "true");
-    if (!page) {
-        (void)co_await response.send_error(page.error());
-        co_return;
-    }
+    if (!page) co_return page.error();
     json problems = json::array();
     for (const VerifiedProblem& found : page->problems) {
         problems.push_back({{"object", found.object}, {"output", found.output}, {"problem", found.problem}, {"detail", found.detail}});
     }
-    (void)co_await response.send_json(200, text_of({{"problems", std::move(problems)}, {"checked", page->checked}, {"kept", page->kept},
+    co_return co_await response.send_json(200, text_of({{"problems", std::move(problems)}, {"checked", page->checked}, {"kept", page->kept},
                                                     {"last", page->last}, {"at_end", page->at_end}}));
 }
 
-Task<void> NodeApi::sync(http::Request&, http::Response& response) {
+Task<Result<void>> NodeApi::sync(http::Request&, http::Response& response) {
     auto make_durable = [this] { return store_.sync(); };
-    const Result<void> synced = co_await blocking_.run(std::move(make_durable));
-    if (!synced) {
-        (void)co_await response.send_error(synced.error());
-        co_return;
-    }
+    MILLRACE_CO_TRY(co_await blocking_.run(std::move(make_durable)));
     http::Headers headers{{"Millrace-Boot", boot_id_}};
-    (void)co_await response.send(200, std::move(headers), "");
+    co_return co_await response.send(200, std::move(headers), "");
 }
 
-Task<void> NodeApi::logs(http::Request& request, http::Response& response) {
+Task<Result<void>> NodeApi::logs(http::Request& request, http::Response& response) {
     const auto transform = transforms_.find(request.query.get("transform"));
     std::string log = transform ? transform->instance->log_tail() : "";
     const std::uint64_t end = transform ? transform->instance->log_bytes() : 0;
@@ -153,26 +137,23 @@ Task<void> NodeApi::logs(http::Request& request, http::Response& response) {
     const auto seen = parse_whole<std::uint64_t>(request.query.get("after")).value_or(0);
     const std::uint64_t fresh = seen <= end ? end - seen : end;
     if (fresh < log.size()) log.erase(0, log.size() - static_cast<std::size_t>(fresh));
-    (void)co_await response.send_json(200, text_of({{"log", std::move(log)}, {"end", end}}));
+    co_return co_await response.send_json(200, text_of({{"log", std::move(log)}, {"end", end}}));
 }
 
-Task<void> NodeApi::inline_errors(http::Request& request, http::Response& response) {
+Task<Result<void>> NodeApi::inline_errors(http::Request& request, http::Response& response) {
     json rows = json::array();
     for (const InlineError& error : inline_.errors(request.query.get("transform"))) {
         rows.push_back({{"object", error.object}, {"code", code_name(error.error.code)}, {"message", error.error.context},
                         {"at", rfc3339(error.at_unix_ns)}});
     }
-    (void)co_await response.send_json(200, text_of({{"rows", std::move(rows)}}));
+    co_return co_await response.send_json(200, text_of({{"rows", std::move(rows)}}));
 }
 
-Task<void> NodeApi::ask_proxy(http::Request& request, http::Response& response) {
+Task<Result<void>> NodeApi::ask_proxy(http::Request& request, http::Response& response) {
     const Result<http::Endpoint> proxy = cluster_.proxy();
-    if (!proxy) {
-        (void)co_await response.send_error(proxy.error());
-        co_return;
-    }
+    if (!proxy) co_return proxy.error();
     http::Headers headers{{"Location", proxy->text() + request.target}};
-    (void)co_await response.send(307, std::move(headers), "");
+    co_return co_await response.send(307, std::move(headers), "");
 }
 
 void NodeApi::set_obstacle(std::string reason) {
@@ -180,14 +161,14 @@ void NodeApi::set_obstacle(std::string reason) {
     obstacle_ = std::move(reason);
 }
 
-Task<void> NodeApi::health(http::Request&, http::Response& response) {
+Task<Result<void>> NodeApi::health(http::Request&, http::Response& response) {
     std::string reason;
     {
         const std::lock_guard lock(mutex_);
         reason = !obstacle_.empty() ? obstacle_ : not_ready_;
     }
     const json document = reason.empty() ? json{{"ready", true}} : json{{"ready", false}, {"reason", reason}};
-    (void)co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
+    co_return co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
 }
 
 void NodeApi::set_ready(std::string reason_not) {
@@ -195,11 +176,11 @@ void NodeApi::set_ready(std::string reason_not) {
     not_ready_ = std::move(reason_not);
 }
 
-Task<void> NodeApi::metrics(http::Request&, http::Response& response) {
+Task<Result<void>> NodeApi::metrics(http::Request&, http::Response& response) {
     transforms_.measure();
     const std::string text = millrace::metrics::prometheus_text();
     http::Headers headers{{"Content-Type", "text/plain; version=0.0.4"}};
-    (void)co_await response.send(200, std::move(headers), text);
+    co_return co_await response.send(200, std::move(headers), text);
 }
 
 }  // namespace millrace::worker

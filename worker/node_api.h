@@ -36,16 +36,16 @@ public:
     void set_obstacle(std::string reason);
 
 private:
-    Task<void> list(http::Request& request, http::Response& response);
-    Task<void> summary(http::Request& request, http::Response& response);
-    Task<void> ledger(http::Request& request, http::Response& response);
-    Task<void> verify(http::Request& request, http::Response& response);
-    Task<void> sync(http::Request& request, http::Response& response);
-    Task<void> logs(http::Request& request, http::Response& response);
-    Task<void> inline_errors(http::Request& request, http::Response& response);
-    Task<void> ask_proxy(http::Request& request, http::Response& response);
-    Task<void> health(http::Request& request, http::Response& response);
-    Task<void> metrics(http::Request& request, http::Response& response);
+    Task<Result<void>> list(http::Request& request, http::Response& response);
+    Task<Result<void>> summary(http::Request& request, http::Response& response);
+    Task<Result<void>> ledger(http::Request& request, http::Response& response);
+    Task<Result<void>> verify(http::Request& request, http::Response& response);
+    Task<Result<void>> sync(http::Request& request, http::Response& response);
+    Task<Result<void>> logs(http::Request& request, http::Response& response);
+    Task<Result<void>> inline_errors(http::Request& request, http::Response& response);
+    Task<Result<void>> ask_proxy(http::Request& request, http::Response& response);
+    Task<Result<void>> health(http::Request& request, http::Response& response);
+    Task<Result<void>> metrics(http::Request& request, http::Response& response);
 
     store::ObjectStore& store_;
     state::SliceStore& slices_;

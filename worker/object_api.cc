@@ -64,33 +64,23 @@ void ObjectApi::add_route(http::Router& router, const char* method, http::Access
     router.add(method, "/v1/objects/{bucket}/{name...}", access, route);
 }
 
-Task<void> ObjectApi::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name, int redirect_status,
-                             Handler handler) {
-    Result<void> outcome = validate_object_name(name);
-    if (outcome && co_await redirected(request, response, name, redirect_status)) co_return;
-    if (outcome && request.method != "GET" && request.method != "HEAD") outcome = cluster_.may_change();
+Task<Result<void>> ObjectApi::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name,
+                                     int redirect_status, Handler handler) {
+    MILLRACE_CO_TRY(validate_object_name(name));
+    MILLRACE_CO_TRY_ASSIGN(const TargetId owner, cluster_.owner(name));
+    if (owner != cluster_.self()) {
+        MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(owner));
+        http::Headers headers{{"Location", endpoint.text() + request.target}};
+        co_return co_await response.send(redirect_status, std::move(headers), "");
+    }
+    if (request.method != "GET" && request.method != "HEAD") MILLRACE_CO_TRY(cluster_.may_change());
     const bool is_pinned = request.headers.find("Millrace-Bucket-Uid").has_value();  // then it is not known here yet, or no more
-    if (outcome && !is_pinned && !store_.has_bucket(bucket)) outcome = unknown_bucket(bucket);
-    if (outcome) outcome = co_await (this->*handler)(request, response, bucket, name);
-    // Once the object has begun, returning without finish() cuts the connection.
-    if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error());
+    if (!is_pinned && !store_.has_bucket(bucket)) co_return unknown_bucket(bucket);
+    co_return co_await (this->*handler)(request, response, bucket, name);
 }
 
 Error ObjectApi::unknown_bucket(const std::string& bucket) const {
     return fail(Code::not_found, "bucket \"ais://" + bucket + "\" does not exist");
-}
-
-Task<bool> ObjectApi::redirected(http::Request& request, http::Response& response, const std::string& name, int status) {
-    const Result<TargetId> owner = cluster_.owner(name);
-    if (owner && *owner == cluster_.self()) co_return false;
-    const auto endpoint = owner ? cluster_.endpoint(*owner) : Result<http::Endpoint>(owner.error());
-    if (!endpoint) {
-        (void)co_await response.send_error(endpoint.error());
-        co_return true;
-    }
-    http::Headers headers{{"Location", endpoint->text() + request.target}};
-    (void)co_await response.send(status, std::move(headers), "");
-    co_return true;
 }
 
 Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
@@ -135,8 +125,7 @@ Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, co
 Task<Result<void>> ObjectApi::get(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     MILLRACE_CO_TRY(refuse_archive_members(request.query));
     if (request.query.get("etl_name").empty()) co_return co_await send_object(request, response, bucket, name);
-    co_await inline_.serve(request, response, bucket, name);
-    co_return Result<void>{};
+    co_return co_await inline_.serve(request, response, bucket, name);
 }
 
 Task<Result<void>> ObjectApi::head(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
@@ -147,10 +136,8 @@ Task<Result<void>> ObjectApi::head(http::Request& request, http::Response& respo
     co_return co_await response.send_head(200, std::move(headers), info.size);
 }
 
-Task<void> ObjectApi::send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    const bool is_head = request.method == "HEAD";
-    const Result<void> sent = co_await (is_head ? head(request, response, bucket, name) : send_object(request, response, bucket, name));
-    if (!sent && !response.started()) (void)co_await response.send_error(sent.error());
+Task<Result<void>> ObjectApi::send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    co_return co_await (request.method == "HEAD" ? head(request, response, bucket, name) : send_object(request, response, bucket, name));
 }
 
 Task<Result<void>> ObjectApi::send_object(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {

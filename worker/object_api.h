@@ -22,13 +22,13 @@ public:
 
     void add_routes(http::Router& router);
     // Answers a GET or HEAD of an object of this target.
-    Task<void> send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+    Task<Result<void>> send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
 private:
     // May leave an error to be sent.
     using Handler = Task<Result<void>> (ObjectApi::*)(http::Request&, http::Response&, const std::string& bucket, const std::string& name);
     void add_route(http::Router& router, const char* method, http::Access access, int redirect_status, Handler handler);
-    Task<void> answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name, int redirect_status,
+    Task<Result<void>> answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name, int redirect_status,
                       Handler handler);
 
     Task<Result<void>> put(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
@@ -43,7 +43,6 @@ private:
     Task<Result<void>> send_object(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
     Task<Result<void>> refuse_other_deletions(http::Request& request) const;
     // True when another target owns the name: the redirect, or why there is none, was sent.
-    Task<bool> redirected(http::Request& request, http::Response& response, const std::string& name, int status);
     Error unknown_bucket(const std::string& bucket) const;
 
     store::ObjectStore& store_;

@@ -42,10 +42,10 @@ public:
 class RouterTest : public testing::Test {
 protected:
     void add(std::string_view method, std::string_view pattern) {
-        router_.add(method, pattern, Access::read, [name = std::string(pattern)](Request&, Response& response, const PathParameters& parameters) -> Task<void> {
+        router_.add(method, pattern, Access::read, [name = std::string(pattern)](Request&, Response& response, const PathParameters& parameters) -> Task<Result<void>> {
             std::string body = name;
             for (const auto& [key, value] : parameters) body += " " + key + "=" + value;
-            (void)co_await response.send(200, Headers{}, body);
+            co_return co_await response.send(200, Headers{}, body);
         });
     }
     RecordedResponse ask(const std::string& method, const std::string& target) {
@@ -128,8 +128,23 @@ TEST_F(RouterTest, AConditionOnTheQueryWinsWhereItHolds) {
     EXPECT_EQ(ask("PUT", "/v1/daemon").status, 404);
 }
 
+TEST_F(RouterTest, AnErrorOfAHandlerIsTheAnswerUnlessThereIsOneAlready) {
+    const auto add_one = [this](std::string_view path, bool begins) {
+        router_.add("GET", path, Access::read, [begins](Request&, Response& response, const PathParameters&) -> Task<Result<void>> {
+            if (begins) MILLRACE_CO_TRY(co_await response.send(200, Headers{}, "half"));
+            co_return fail(Code::not_found, "it is gone");
+        });
+    };
+    add_one("/begun", true);
+    add_one("/not-begun", false);
+    EXPECT_EQ(ask("GET", "/not-begun").status, 404);
+    EXPECT_THAT(get("/not-begun"), testing::HasSubstr("it is gone"));
+    EXPECT_EQ(ask("GET", "/begun").status, 200);
+    EXPECT_EQ(get("/begun"), "half");
+}
+
 TEST_F(RouterTest, SaysOfEveryRouteWhoItIsFor) {
-    const auto nothing = [](Request&, Response&, const PathParameters&) -> Task<void> { co_return; };
+    const auto nothing = [](Request&, Response&, const PathParameters&) -> Task<Result<void>> { co_return Result<void>{}; };
     router_.add("GET", "/v1/jobs/{id}", Access::read, nothing);
     router_.add("POST", "/v1/jobs", Access::run, nothing);
     std::vector<std::string> all;
