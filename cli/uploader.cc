@@ -36,8 +36,6 @@ private:
     Silence silence_;
 };
 
-bool may_pass(const Error& error) { return error.code == Code::misdirected || retryable(error.code); }
-
 }  // namespace
 
 Uploader::Uploader(Session& session, std::string bucket) : session_(session), bucket_(std::move(bucket)) {}
@@ -101,7 +99,7 @@ Task<Result<void>> Uploader::put(std::string name, LocalBody body) {
         }
         const bool last = tried == kUploadTriesMax || given_up_.contains(owner);
         if (last && retryable(done.error().code)) given_up_.insert(owner);
-        if (last || !may_pass(done.error())) co_return done;
+        if (last || !retryable(done.error().code)) co_return done;
         co_await sleep_for(pause);
         pause *= 2;
         // A failure leaves the old map: the next try says what is wrong.

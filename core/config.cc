@@ -43,7 +43,6 @@ void fields(Config& self, Visit&& visit) {
     visit("log_file", self.log_file);
     visit("lanes", self.lanes);
     visit("block_cache", self.block_cache_bytes);
-    visit("small_object_max", self.small_object_bytes_max);
     visit("window_objects_max", self.window_objects_max);
     visit("checkpoint_interval", self.checkpoint_interval_ms);
     visit("checkpoint_objects_max", self.checkpoint_objects_max);
@@ -203,7 +202,6 @@ Result<void> TargetConfig::validate() const {
     MILLRACE_TRY(log::parse_level(log_level));
     if (id.size() > 128 || !is_utf8(id) || id.find('\0') != id.npos) return invalid("'id' must be UTF-8 of at most 128 bytes");
     if (lanes > 256) return invalid("'lanes' must be at most 256");
-    if (small_object_bytes_max > kSmallObjectBytesMax) return invalid("'small_object_max' must be at most 4MiB");
     if (window_objects_max < 1 || window_objects_max > 65536) return invalid("'window_objects_max' must be 1 to 65536");
     if (checkpoint_interval_ms < milliseconds(10)) return invalid("'checkpoint_interval' must be at least 10ms");
     if (checkpoint_objects_max < 1 || running_slices_max < 1 || inline_requests_max < 1) {

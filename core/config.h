@@ -36,7 +36,6 @@ struct TargetConfig {
     std::string log_file;
     std::uint32_t lanes = 0;                // threads for objects of jobs, and as many for requests; 0: one per processor
     std::uint64_t block_cache_bytes = 32ull << 20;
-    std::uint64_t small_object_bytes_max = 64ull << 10;  // default of new buckets: larger objects are files
     std::uint32_t window_objects_max = 1024;             // per slice: between watermark and furthest dispatched object
     milliseconds checkpoint_interval_ms{1000};
     std::uint32_t checkpoint_objects_max = 4096;

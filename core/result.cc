@@ -28,7 +28,6 @@ std::string_view code_name(Code code) {
         case Code::unsupported_version: return "unsupported_version";
         case Code::permission: return "permission";
         case Code::range: return "range";
-        case Code::misdirected: return "misdirected";
         case Code::internal: return "internal";
     }
     return "unknown";

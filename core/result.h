@@ -31,8 +31,7 @@ enum class Code : int {
     unsupported_version = 19,
     permission = 20,
     range = 21,             // the byte range lies outside of the object
-    misdirected = 22,       // another target owns the object
-    internal = 23,
+    internal = 23,          // 22 was another one
 };
 
 // Stable snake_case name, as in JSON and problem documents; "unknown" for a number from a newer peer.

@@ -188,7 +188,6 @@ std::string_view status_text(int status) {
         case 415: return "Unsupported Media Type";
         case 416: return "Range Not Satisfiable";
         case 417: return "Expectation Failed";
-        case 421: return "Misdirected Request";
         case 422: return "Unprocessable Content";
         case 429: return "Too Many Requests";
         case 431: return "Request Header Fields Too Large";
@@ -226,7 +225,6 @@ int status_of(Code code) {
         case Code::unsupported_version: return 400;
         case Code::permission: return 403;
         case Code::range: return 416;
-        case Code::misdirected: return 421;
         case Code::internal: return 500;
     }
     return 500;

@@ -40,7 +40,6 @@ Verdict judge_sink(Code code, const Attempt& attempt) {
         case Code::overloaded:
         case Code::incomplete_body:
         case Code::cancelled:
-        case Code::misdirected:
         case Code::transient: return Verdict::wait;
         default: return Verdict::fail;
     }

@@ -155,7 +155,7 @@ TEST(Put, AMovedOwnerIsFoundWithANewMap) {
     TemporaryFolder folder;
     folder.write("x", "1");
     Cluster cluster(1);
-    cluster.errors_first = {fail(Code::misdirected, "not mine"), fail(Code::unavailable, "starting")};
+    cluster.errors_first = {fail(Code::unavailable, "gone"), fail(Code::unavailable, "starting")};
     const Outcome outcome = cluster.proxy->run({"put", folder.path("x"), "ais://b"});
     EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
     EXPECT_EQ(cluster.targets[0]->seen().size(), 3u);

@@ -59,7 +59,7 @@ TEST(FailurePolicy, AReadErrorIsTriedAgainAndCorruptionIsNot) {
 
 TEST(FailurePolicy, TroubleAtTheDestinationIsNotTheObjectsFault) {
     for (const Code code : {Code::no_space, Code::permission, Code::io, Code::not_found, Code::unavailable, Code::timed_out, Code::overloaded,
-                            Code::incomplete_body, Code::cancelled, Code::misdirected, Code::transient}) {
+                            Code::incomplete_body, Code::cancelled, Code::transient}) {
         EXPECT_EQ(verdict(Blame::sink, code, {.number = 3, .attempts_max = 3}), Verdict::wait) << code_name(code);
     }
     EXPECT_EQ(verdict(Blame::sink, Code::stale_epoch), Verdict::stop);
