@@ -27,7 +27,7 @@ std::string abort_reason(const Job& job) {
 
 std::string error_of(const Job& job) {
     if (is_aborted(job)) return abort_reason(job);
-    const wire::Counters counters = scheduler::totals(job).counters;
+    const SliceCounters counters = scheduler::totals(job).counters;
     const std::uint64_t bad = counters.failed + counters.quarantined;
     if (bad == 0 || !scheduler::is_terminal(job.state)) return "";
     return std::to_string(bad) + (bad == 1 ? " object" : " objects") + " failed; the reasons: millrace job errors " + job.id;
@@ -35,7 +35,7 @@ std::string error_of(const Job& job) {
 
 std::string end_time(std::int64_t unix_ns) { return unix_ns > 0 ? rfc3339(unix_ns) : kNever; }
 
-json statistics(const wire::Counters& counters) {
+json statistics(const SliceCounters& counters) {
     return {{"loc-objs", std::to_string(counters.done)}, {"loc-bytes", std::to_string(counters.bytes_in)}, {"out-objs", "0"},
             {"out-bytes", std::to_string(counters.bytes_moved)}, {"in-objs", "0"}, {"in-bytes", "0"}};
 }

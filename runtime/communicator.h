@@ -13,7 +13,7 @@ class Communicator {
 public:
     virtual ~Communicator() = default;  // requires close()
 
-    // Feeds one object through; many may be on at once. Its failures are as RunFailure says. Of those that blame the transform:
+    // Feeds one object through; many may be on at once. Its failures are as Failure says. Of those that blame the transform:
     // Code::crashed when the server died, or cut a connection that carries several objects, before this one was answered (each
     // of those objects is a suspect, and is tried again alone); Code::timed_out for the object that used up its time, and only
     // for that one; Code::transient for what may pass.

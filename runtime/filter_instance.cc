@@ -194,7 +194,7 @@ std::shared_ptr<const FilterProgram> FilterInstance::program() const {
     return program_;
 }
 
-void FilterInstance::keep_log(const RunFailure& failure) {
+void FilterInstance::keep_log(const Failure& failure) {
     if (failure.stderr_tail.empty()) return;
     const std::lock_guard lock(mutex_);
     const std::string text = failure.stderr_tail.ends_with('\n') ? failure.stderr_tail : failure.stderr_tail + "\n";

@@ -34,7 +34,7 @@ private:
     Task<void> end_stragglers();
     Task<void> kill_late();
     std::shared_ptr<const FilterProgram> program() const;
-    void keep_log(const RunFailure& failure);
+    void keep_log(const Failure& failure);
 
     const TransformSpec spec_;
     const InstanceEnvironment environment_;

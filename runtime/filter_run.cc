@@ -293,7 +293,7 @@ Task<void> FilterRun::wait_for_rest() {
     }
 }
 
-void FilterRun::fail_with(RunFailure failure) {
+void FilterRun::fail_with(Failure failure) {
     if (!cause_) cause_ = std::move(failure);
     wake_.set();
 }

@@ -53,7 +53,7 @@ private:
     Task<void> drain_stderr();
     Task<void> watch_exit();
     Task<void> wait_for_rest();
-    void fail_with(RunFailure failure);
+    void fail_with(Failure failure);
     bool is_ended() const;
     void end_child();
     void check_time();
@@ -88,7 +88,7 @@ private:
     Event wake_;                      // set when one of the facts below changed
 
     const Instant started_ = steady_now();
-    std::optional<RunFailure> cause_;  // the first failure that was not the child's own end
+    std::optional<Failure> cause_;  // the first failure that was not the child's own end
     std::optional<ExitStatus> exit_;
     Instant exited_at_{};
     Instant reading_since_{};         // collect() waits for bytes since then; zero: it does not

@@ -165,7 +165,7 @@ private:
         return {sends_body() ? source_.bytes() : source_.size().value_or(0), bytes_out};
     }
 
-    static RunFailure cancelled() { return transform_failure(Code::cancelled, "the run was cancelled"); }
+    static Failure cancelled() { return transform_failure(Code::cancelled, "the run was cancelled"); }
 
     Task<RunResult> refusal(http::Exchange& exchange) {
         const int status = exchange.status;
@@ -194,7 +194,7 @@ private:
 
     // A broken exchange: of the source, in time, by the death of the server or of the worker behind it that had the object, or
     // by an answer that is none. Of several objects that a worker held only one is to blame, so each is a suspect.
-    Task<RunFailure> exchange_failure(Error error) {
+    Task<Failure> exchange_failure(Error error) {
         if (source_.error()) co_return source_failure(*source_.error());
         if (co_await is_cancelled()) co_return cancelled();
         if (error.code == Code::overloaded) co_return transform_failure(error.code, error.context);  // no descriptor, say

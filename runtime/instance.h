@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/body.h"
+#include "core/failure.h"
 #include "core/loop.h"
 #include "core/object_clock.h"
 #include "core/task.h"
@@ -47,18 +48,7 @@ struct RunStats {
     std::uint64_t bytes_out = 0;
 };
 
-// Whose fault a failed run is. Errors of the source and the sink are passed through as they came.
-enum class Blame { transform, source, sink };
-
-struct RunFailure {
-    Blame blame = Blame::transform;
-    // transform: rejected (4xx, exit status; never helps to try again), transient (5xx), timed_out, crashed (it died, or
-    // was killed by a signal, while it had the object), unavailable (no instance runs now; the object was not tried).
-    Error error;
-    std::string stderr_tail;
-};
-
-using RunResult = std::expected<RunStats, RunFailure>;
+using RunResult = std::expected<RunStats, Failure>;
 
 // aborted: it failed so often that it is not tried any more until somebody starts it again.
 enum class InstanceState { initializing, running, restarting, aborted, stopped };

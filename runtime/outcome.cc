@@ -4,15 +4,15 @@
 
 namespace millrace::runtime {
 
-RunFailure transform_failure(Code code, std::string text, std::string stderr_tail) {
+Failure transform_failure(Code code, std::string text, std::string stderr_tail) {
     return {Blame::transform, {code, std::move(text)}, std::move(stderr_tail)};
 }
 
-RunFailure source_failure(Error error) { return {Blame::source, std::move(error), {}}; }
+Failure source_failure(Error error) { return {Blame::source, std::move(error), {}}; }
 
-RunFailure sink_failure(Error error) { return {Blame::sink, std::move(error), {}}; }
+Failure sink_failure(Error error) { return {Blame::sink, std::move(error), {}}; }
 
-RunFailure timed_out_failure(const ObjectRun& object, Instant started, std::string stderr_tail) {
+Failure timed_out_failure(const ObjectRun& object, Instant started, std::string stderr_tail) {
     const ObjectClock* const clock = object.clock;
     const Duration limit = clock != nullptr ? clock->allowed() : std::max(object.deadline - started, Duration::zero());
     auto allowed = std::chrono::round<milliseconds>(limit);
@@ -26,7 +26,7 @@ RunFailure timed_out_failure(const ObjectRun& object, Instant started, std::stri
     return transform_failure(Code::timed_out, std::move(text), std::move(stderr_tail));
 }
 
-RunFailure stopped_failure(const std::string& name) {
+Failure stopped_failure(const std::string& name) {
     return transform_failure(Code::unavailable, "transform '" + name + "' is stopped on this target");
 }
 

@@ -6,12 +6,12 @@
 
 namespace millrace::runtime {
 
-RunFailure transform_failure(Code code, std::string text, std::string stderr_tail = {});
-RunFailure source_failure(Error error);
-RunFailure sink_failure(Error error);
+Failure transform_failure(Code code, std::string text, std::string stderr_tail = {});
+Failure source_failure(Error error);
+Failure sink_failure(Error error);
 // "no result within 10s", how far it got, and what gives it longer. started: of a run without a clock.
-RunFailure timed_out_failure(const ObjectRun& object, Instant started, std::string stderr_tail = {});
-RunFailure stopped_failure(const std::string& name);
+Failure timed_out_failure(const ObjectRun& object, Instant started, std::string stderr_tail = {});
+Failure stopped_failure(const std::string& name);
 
 // "transform 'x': command not found: gzipp; install it on this target or correct the specification".
 Error start_failure(const std::string& name, const Error& why);

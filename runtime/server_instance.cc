@@ -288,7 +288,7 @@ RunResult ServerInstance::count(RunResult result) {
     return result;
 }
 
-RunFailure ServerInstance::not_running() const {
+Failure ServerInstance::not_running() const {
     const InstanceStatus now = status();
     if (now.state == InstanceState::stopped) return stopped_failure(spec_.name);
     return transform_failure(Code::unavailable, "transform '" + spec_.name + "' is not running: " +

@@ -53,7 +53,7 @@ private:
     RunResult explain(RunResult result) const;
     Task<std::shared_ptr<ServerFacts>> wait_running(Instant deadline);
     RunResult count(RunResult result);
-    RunFailure not_running() const;
+    Failure not_running() const;
 
     const TransformSpec spec_;
     const InstanceEnvironment environment_;

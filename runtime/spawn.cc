@@ -39,7 +39,7 @@ namespace millrace::runtime {
 namespace {
 
 // Written by the child; lies in memory that is shared even if the child has a copy of everything else.
-struct Failure {
+struct StepFailure {
     volatile int step;
     volatile int error;
 };
@@ -50,7 +50,7 @@ struct Plan {
     char* const* argv;
     char* const* env;
     MillraceChildSetup setup;
-    Failure* failure;
+    StepFailure* failure;
 };
 
 // The kernel's own layout: glibc's wrapper refuses or rewrites some signals.
@@ -105,15 +105,15 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 // One page per thread that a child shares with us however it was made.
-Failure* failure_page() {
+StepFailure* failure_page() {
     struct Page {
-        Failure* memory = nullptr;
+        StepFailure* memory = nullptr;
         Page() {
-            void* mapped = ::mmap(nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-            if (mapped != MAP_FAILED) memory = static_cast<Failure*>(mapped);
+            void* mapped = ::mmap(nullptr, sizeof(StepFailure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+            if (mapped != MAP_FAILED) memory = static_cast<StepFailure*>(mapped);
         }
         ~Page() {
-            if (memory != nullptr) ::munmap(memory, sizeof(Failure));
+            if (memory != nullptr) ::munmap(memory, sizeof(StepFailure));
         }
     };
     static thread_local Page page;

@@ -164,13 +164,13 @@ Task<RunResult> StreamRun::result() {
     co_return stats_;
 }
 
-void StreamRun::fail_with(RunFailure failure) {
+void StreamRun::fail_with(Failure failure) {
     if (!failure_) failure_ = std::move(failure);
     streamed_->changed.set();
 }
 
 // It was not tried.
-RunFailure StreamRun::no_room() const {
+Failure StreamRun::no_room() const {
     if (!connection_.is_open()) return transform_failure(Code::unavailable, "the connection to the transform ended before the object's turn");
     return transform_failure(Code::overloaded, "the transform was busy with other objects for all of its time");
 }

@@ -22,8 +22,8 @@ private:
     Task<void> drain();
     void check_time();
     Task<RunResult> result();
-    void fail_with(RunFailure failure);
-    RunFailure no_room() const;
+    void fail_with(Failure failure);
+    Failure no_room() const;
 
     StreamConnection& connection_;
     ServerFacts& server_;
@@ -35,7 +35,7 @@ private:
     const std::shared_ptr<StreamObject> streamed_;
     std::unique_ptr<std::byte[]> piece_;  // of a source that does not lie in memory
     RunStats stats_;
-    std::optional<RunFailure> failure_;
+    std::optional<Failure> failure_;
     TaskGroup feeder_;
 };
 

@@ -264,7 +264,7 @@ Task<void> WsLink::settle_rest(Error why) {
             passage.go_again();
             continue;
         }
-        RunFailure failure = given_up_ && !death ? transform_failure(Code::transient, "its connection was given up because of another object")
+        Failure failure = given_up_ && !death ? transform_failure(Code::transient, "its connection was given up because of another object")
                                                  : transform_failure(Code::crashed, death.value_or("the connection was closed before its answer"));
         if (passage.is_cancelled) {
             failure = transform_failure(Code::cancelled, "the run was cancelled");

@@ -36,15 +36,7 @@ JobTotals totals(const Job& job) {
     JobTotals sum;
     sum.total_known = true;
     for (const auto& [target, slice] : job.slices) {
-        const wire::Counters& counters = slice.status.counters;
-        sum.counters.done += counters.done;
-        sum.counters.skipped += counters.skipped;
-        sum.counters.failed += counters.failed;
-        sum.counters.quarantined += counters.quarantined;
-        sum.counters.attempts += counters.attempts;
-        sum.counters.bytes_in += counters.bytes_in;
-        sum.counters.bytes_out += counters.bytes_out;
-        sum.counters.bytes_moved += counters.bytes_moved;
+        sum.counters += slice.status.counters;
         sum.total_objects += slice.status.total_objects;
         sum.total_bytes += slice.status.total_bytes;
         sum.outputs_lost += slice.status.outputs_lost;

@@ -76,7 +76,7 @@ bool speaks_of_now(const Job& job, const Slice& slice);
 
 // Sums over the slices.
 struct JobTotals {
-    wire::Counters counters;
+    SliceCounters counters;
     std::uint64_t total_objects = 0;
     std::uint64_t total_bytes = 0;
     bool total_known = false;

@@ -26,12 +26,12 @@ std::string_view slice_state_name(const Slice& slice, bool online) {
     return "unknown";
 }
 
-json object_counts(const wire::Counters& counters, std::uint64_t total, bool total_known) {
+json object_counts(const SliceCounters& counters, std::uint64_t total, bool total_known) {
     return {{"total", total}, {"total_known", total_known}, {"done", counters.done}, {"skipped", counters.skipped},
             {"failed", counters.failed}, {"quarantined", counters.quarantined}};
 }
 
-json byte_counts(const wire::Counters& counters, std::uint64_t total) {
+json byte_counts(const SliceCounters& counters, std::uint64_t total) {
     return {{"total", total}, {"in", counters.bytes_in}, {"out", counters.bytes_out}, {"moved", counters.bytes_moved}};
 }
 

@@ -61,7 +61,7 @@ bool all_in(const Job& job, const IsOnline& is_online, std::initializer_list<Sli
     });
 }
 
-std::uint64_t failures(const wire::Counters& counters) { return counters.failed + counters.quarantined; }
+std::uint64_t failures(const SliceCounters& counters) { return counters.failed + counters.quarantined; }
 
 // Those that count towards the limit: of attempts since the last resume or retry.
 std::uint64_t fresh_failures(const Job& job) {
@@ -192,7 +192,7 @@ void lose_slice(Job& job, const std::string& target, const std::string& why) {
     Slice& slice = found->second;
     if (slice.heard) {
         const std::uint64_t objects = slice.status.total_known ? slice.status.total_objects : 0;
-        const wire::Counters& counters = slice.status.counters;
+        const SliceCounters& counters = slice.status.counters;
         slice.promised_objects = std::max({slice.promised_objects, objects, counters.settled()});
         slice.promised_results = std::max(slice.promised_results, counters.done + counters.skipped);
     }
@@ -213,7 +213,7 @@ bool settle_loss(Job& job, const std::string& target, bool has_order, std::int64
     const SliceState state = slice.status.state;
     const bool at_rest = state == SliceState::finished || state == SliceState::stopped || state == SliceState::failed;
     if (has_order && !(speaks_of_now(job, slice) && at_rest)) return false;
-    const wire::Counters& counters = slice.status.counters;
+    const SliceCounters& counters = slice.status.counters;
     const bool has_all = counters.settled() >= slice.promised_objects && counters.done + counters.skipped >= slice.promised_results;
     const bool all_there = has_all && !moves_outputs(job.spec);
     if (!all_there && job.spec.dry_run == wire::DryRun::no) {

@@ -11,6 +11,7 @@
 
 #include "core/ids.h"
 #include "core/result.h"
+#include "core/slice_counters.h"
 #include "state/kv.h"
 #include "state/record.h"
 
@@ -51,14 +52,16 @@ struct SliceCheckpoint {
     std::uint64_t retried_pass = 1;
     std::string watermark;
     std::vector<std::string> settled_ahead;  // settled names above the watermark
-    std::uint64_t done = 0, skipped = 0, failed = 0, quarantined = 0, attempts = 0;
-    std::uint64_t bytes_in = 0, bytes_out = 0, bytes_moved = 0;
+    SliceCounters counters;  // each a member of the record
     std::string survey_after;
     std::uint64_t survey_objects = 0, survey_bytes = 0;
     bool survey_done = false;
     std::string failure;  // why the slice gave up; empty: it did not
-    MSGPACK_DEFINE_MAP(phase, phase_pass, retried_pass, watermark, settled_ahead, done, skipped, failed, quarantined, attempts,
-                       bytes_in, bytes_out, bytes_moved, survey_after, survey_objects, survey_bytes, survey_done, failure)
+    MSGPACK_DEFINE_MAP(phase, phase_pass, retried_pass, watermark, settled_ahead, MSGPACK_NVP("done", counters.done),
+                       MSGPACK_NVP("skipped", counters.skipped), MSGPACK_NVP("failed", counters.failed),
+                       MSGPACK_NVP("quarantined", counters.quarantined), MSGPACK_NVP("attempts", counters.attempts),
+                       MSGPACK_NVP("bytes_in", counters.bytes_in), MSGPACK_NVP("bytes_out", counters.bytes_out),
+                       MSGPACK_NVP("bytes_moved", counters.bytes_moved), survey_after, survey_objects, survey_bytes, survey_done, failure)
 };
 
 struct LedgerRow {

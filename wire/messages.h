@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "core/slice_counters.h"
 #include "wire/lineage.h"
 
 namespace millrace::wire {
@@ -228,20 +229,6 @@ struct DirectiveAck {
     Result<void> validate() const;
 };
 
-struct Counters {
-    std::uint64_t done = 0;
-    std::uint64_t skipped = 0;
-    std::uint64_t failed = 0;
-    std::uint64_t quarantined = 0;
-    std::uint64_t attempts = 0;
-    std::uint64_t bytes_in = 0;
-    std::uint64_t bytes_out = 0;
-    std::uint64_t bytes_moved = 0;
-    MSGPACK_DEFINE_MAP(done, skipped, failed, quarantined, attempts, bytes_in, bytes_out, bytes_moved)
-    std::uint64_t settled() const { return done + skipped + failed + quarantined; }
-    friend bool operator==(const Counters&, const Counters&) = default;
-};
-
 // target → proxy: how far a slice is, durably. Repeated until acknowledged.
 struct SliceStatus {
     std::string job;
@@ -250,7 +237,7 @@ struct SliceStatus {
     std::uint64_t seq = 0;          // rises with every status of an incarnation
     SliceState state = SliceState::preparing;
     std::string reason;
-    Counters counters;              // as of the last durable checkpoint
+    SliceCounters counters;         // as of the last durable checkpoint
     std::uint64_t total_objects = 0;
     std::uint64_t total_bytes = 0;
     bool total_known = false;

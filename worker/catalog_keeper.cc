@@ -1,7 +1,9 @@
 #include "worker/catalog_keeper.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "core/check.h"
 #include "core/log.h"
 
 namespace millrace::worker {
@@ -9,129 +11,99 @@ namespace {
 
 constexpr auto kPauseMin = milliseconds(1000);
 constexpr auto kPauseMax = std::chrono::seconds(60);
+constexpr auto kNever = std::chrono::hours(1);
 
 }  // namespace
 
-CatalogKeeper::CatalogKeeper(store::ObjectStore& store, TargetState& state, ApplyTransforms transforms)
-    : store_(store), state_(state), transforms_(std::move(transforms)) {
+CatalogKeeper::CatalogKeeper(Loop& control, BlockingPool& blocking, store::ObjectStore& store, TargetState& state, Handlers handlers)
+    : blocking_(blocking), store_(store), state_(state), handlers_(std::move(handlers)), tasks_(control.executor()), woken_(control.executor()) {}
+
+CatalogKeeper::~CatalogKeeper() { MILLRACE_CHECK(tasks_.size() == 0); }
+
+void CatalogKeeper::start() {
     if (state_.wanted().version != 0) next_try_ = {};
+    tasks_.spawn(run());
 }
 
-void CatalogKeeper::take(const wire::Catalog& catalog, Instant now) {
-    pause_ = {};
-    (void)apply(catalog, now);
+void CatalogKeeper::take(const wire::Catalog& catalog) {
+    // It is sent again while it is applied.
+    if (catalog.version <= std::max(applying_, next_ ? next_->version : 0)) return;
+    next_ = catalog;
+    woken_.set();
 }
 
-bool CatalogKeeper::tick(Instant now) {
-    if (now < next_try_) return false;
-    const wire::Catalog wanted = state_.wanted();
-    return apply(wanted, now);
-}
-
-bool CatalogKeeper::apply(const wire::Catalog& wanted, Instant now) {
-    Change change{wanted, state_.catalog(), {}};
-    const std::size_t known_before = change.known.buckets.size();
-    destroy(change);
-    rename(change);
-    // Known as gone, or under its new name, before a bucket of the same name comes: a crash in between must not take that one for it.
-    Result<void> written = Result<void>();
-    if (change.known.buckets.size() != known_before || !std::ranges::equal(change.known.buckets, state_.catalog().buckets, {}, &wire::BucketEntry::name,
-                                                                           &wire::BucketEntry::name)) {
-        written = state_.set_catalogs(change.known, state_.wanted());
-    }
-    std::vector<wire::TransformEntry> transforms;
-    if (written) {
-        for (const wire::BucketEntry& bucket : wanted.buckets) create(change, bucket);
-        for (const wire::TransformEntry& transform : wanted.transforms) {
-            if (const auto valid = wire::check(transform); !valid) {
-                change.problems.push_back({transform.name, valid.error().context});
-            } else {
-                transforms.push_back(transform);
-            }
-        }
-        change.known.version = wanted.version;
-        change.known.destroyed_uids = wanted.destroyed_uids;
-        change.known.transforms = transforms;
-        written = state_.set_catalogs(change.known, change.problems.empty() ? wire::Catalog{} : wanted);
-    }
-    if (!written) change.problems.push_back({"", "the catalog could not be written down: " + written.error().context});
-    const bool changed = change.problems != problems_;
-    if (changed) {
-        for (const wire::CatalogProblem& problem : change.problems) {
-            log::error("catalog not applied", {{"entry", problem.name}, {"version", wanted.version}, {"reason", problem.reason}});
+Task<void> CatalogKeeper::run() {
+    while (!stopping_) {
+        woken_.clear();
+        if (next_) {
+            pause_ = {};
+            co_await apply(*std::exchange(next_, std::nullopt));
+        } else if (const Instant now = steady_now(); now >= next_try_) {
+            co_await apply(state_.wanted());
+        } else {
+            (void)co_await woken_.wait_until(std::min(next_try_, now + kNever));
         }
     }
-    problems_ = std::move(change.problems);
+}
+
+Task<void> CatalogKeeper::apply(wire::Catalog wanted) {
+    applying_ = wanted.version;
+    CatalogPlan plan(state_.catalog(), std::move(wanted));
+    const Result<void> written = co_await carry_out(plan);
+    applying_ = 0;
+    std::vector<wire::CatalogProblem> problems = plan.problems();
+    if (!written) problems.push_back({"", "the catalog could not be written down: " + written.error().context});
+    if (problems != problems_) {
+        for (const wire::CatalogProblem& problem : problems) {
+            log::error("catalog not applied", {{"entry", problem.name}, {"version", plan.wanted().version}, {"reason", problem.reason}});
+        }
+    }
+    problems_ = std::move(problems);
     pause_ = std::clamp<Duration>(2 * pause_, kPauseMin, kPauseMax);
-    next_try_ = problems_.empty() || state_.wanted().version == 0 ? Instant::max() : now + pause_;
-    if (written) transforms_(transforms);
-    return changed;
+    next_try_ = problems_.empty() || state_.wanted().version == 0 ? Instant::max() : steady_now() + pause_;
+    if (written) handlers_.transforms(plan.known().transforms);
+    handlers_.applied();
 }
 
-void CatalogKeeper::destroy(Change& change) {
-    std::erase_if(change.known.buckets, [&](const wire::BucketEntry& bucket) {
-        const auto& gone = change.wanted.destroyed_uids;
-        if (std::ranges::find(gone, bucket.uid) == gone.end()) return false;
-        const auto name = store_.bucket_of_uid(bucket.uid);
-        if (!name) return true;
-        if (auto destroyed = store_.destroy_bucket(*name); !destroyed) {
-            change.problems.push_back({*name, "it could not be destroyed: " + destroyed.error().context});
-            return false;
-        }
-        log::info("bucket destroyed", {{"bucket", *name}});
-        return true;
-    });
+Task<Result<void>> CatalogKeeper::carry_out(CatalogPlan& plan) {
+    auto clear_it_away = [this, &plan] { clear_away(plan); };
+    co_await blocking_.run(std::move(clear_it_away));
+    if (plan.knows_otherwise()) MILLRACE_CO_TRY(state_.set_catalogs(plan.known(), state_.wanted()));
+    auto create_it = [this, &plan] { create(plan); };
+    co_await blocking_.run(std::move(create_it));
+    plan.finish();
+    co_return state_.set_catalogs(plan.known(), plan.problems().empty() ? wire::Catalog{} : plan.wanted());
 }
 
-// All at once, so that names can be exchanged.
-void CatalogKeeper::rename(Change& change) {
-    std::vector<wire::BucketEntry> buckets = change.known.buckets;
-    std::vector<store::BucketRenaming> renamings;
-    for (wire::BucketEntry& bucket : buckets) {
-        const auto wanted = std::ranges::find(change.wanted.buckets, bucket.uid, &wire::BucketEntry::uid);
-        if (wanted == change.wanted.buckets.end() || wanted->name == bucket.name || !wire::check(*wanted)) continue;
-        renamings.push_back({bucket.uid, std::exchange(bucket.name, wanted->name), wanted->name});
+void CatalogKeeper::clear_away(CatalogPlan& plan) {
+    for (const std::string& uid : plan.destructions()) {
+        const std::optional<std::string> name = store_.bucket_of_uid(uid);
+        const Result<void> outcome = name ? store_.destroy_bucket(*name) : Result<void>();
+        if (name && outcome) log::info("bucket destroyed", {{"bucket", *name}});
+        plan.destroyed(uid, name.value_or(""), outcome);
     }
-    // A bucket that nobody knows any more gives its name away.
-    for (wire::BucketEntry& bucket : buckets) {
-        const bool is_known = std::ranges::find(change.wanted.buckets, bucket.uid, &wire::BucketEntry::uid) != change.wanted.buckets.end();
-        const bool is_taken = std::ranges::find(change.wanted.buckets, bucket.name, &wire::BucketEntry::name) != change.wanted.buckets.end();
-        const bool is_destroyed = std::ranges::find(change.wanted.destroyed_uids, bucket.uid) != change.wanted.destroyed_uids.end();
-        if (is_known || !is_taken || is_destroyed) continue;
-        const std::string aside = "lost-" + bucket.uid.substr(0, 48);
-        renamings.push_back({bucket.uid, bucket.name, aside});
-        log::warn("a bucket that the catalog does not know any more is kept under another name", {{"bucket", bucket.name}, {"name", aside}});
-        bucket.name = aside;
-    }
+    const std::vector<store::BucketRenaming> renamings = plan.renamings();
     if (renamings.empty()) return;
-    if (auto renamed = store_.rename_buckets(renamings); !renamed) {
-        for (const store::BucketRenaming& renaming : renamings) {
-            change.problems.push_back({renaming.to, "bucket '" + renaming.from + "' could not be renamed: " + renamed.error().context});
-        }
-        return;
+    const Result<void> outcome = store_.rename_buckets(renamings);
+    for (const store::BucketRenaming& renaming : renamings) {
+        if (outcome) log::info("bucket renamed", {{"bucket", renaming.from}, {"name", renaming.to}});
     }
-    change.known.buckets = std::move(buckets);
-    for (const store::BucketRenaming& renaming : renamings) log::info("bucket renamed", {{"bucket", renaming.from}, {"name", renaming.to}});
+    plan.renamed(renamings, outcome);
 }
 
-void CatalogKeeper::create(Change& change, const wire::BucketEntry& bucket) {
-    const auto valid = wire::check(bucket);
-    const auto problem = [&](const std::string& reason) { change.problems.push_back({bucket.name, reason}); };
-    if (!valid) return problem(valid.error().context);
-    auto& known = change.known.buckets;
-    const auto same = std::ranges::find(known, bucket.uid, &wire::BucketEntry::uid);
-    const auto named = std::ranges::find(known, bucket.name, &wire::BucketEntry::name);
-    if (named != known.end() && named->uid != bucket.uid) return problem("another bucket still has the name here");
-    if (same != known.end() && same->name != bucket.name) return;  // its renaming is the problem
-    if (!store_.has_bucket(bucket.name)) {
-        if (auto created = store_.create_bucket(bucket.name, bucket.small_object_bytes_max, bucket.uid); !created) return problem(created.error().context);
-        log::info("bucket created", {{"bucket", bucket.name}});
+void CatalogKeeper::create(CatalogPlan& plan) {
+    for (const wire::BucketEntry& bucket : plan.creations()) {
+        const bool is_here = store_.has_bucket(bucket.name);
+        const Result<void> outcome = is_here ? Result<void>() : store_.create_bucket(bucket.name, bucket.small_object_bytes_max, bucket.uid);
+        if (!is_here && outcome) log::info("bucket created", {{"bucket", bucket.name}});
+        plan.created(bucket, outcome);
     }
-    if (same == known.end()) {
-        known.push_back(bucket);
-    } else {
-        *same = bucket;
-    }
+}
+
+Task<void> CatalogKeeper::stop() {
+    stopping_ = true;
+    woken_.set();
+    co_await tasks_.join();
 }
 
 }  // namespace millrace::worker

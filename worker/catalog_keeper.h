@@ -1,49 +1,55 @@
-// Brings the buckets and transforms of a target to what the proxy's catalog says, entry by entry: one that cannot be applied is named to the
-// proxy and tried again, more and more rarely, and holds up no other. Control loop only.
-//
-// Buckets go only when the catalog says that this very bucket was destroyed; data is never removed because an entry is missing. A bucket that
-// the catalog does not know any more (of a folder from an older copy) makes way for one of its name, and is kept under another.
+// Brings the buckets and transforms of a target to what the proxy's catalog says, as worker/catalog_plan.h has it: the store's part on the
+// blocking pool, one catalog after the other. What could not be applied is named to the proxy and tried again, more and more rarely.
+// Control loop only.
 #pragma once
 #include <functional>
-#include <string>
+#include <optional>
 #include <vector>
 
-#include "core/clock.h"
+#include "core/loop.h"
 #include "store/object_store.h"
+#include "worker/catalog_plan.h"
 #include "worker/target_state.h"
 
 namespace millrace::worker {
 
 class CatalogKeeper {
 public:
-    using ApplyTransforms = std::function<void(const std::vector<wire::TransformEntry>&)>;
+    struct Handlers {
+        std::function<void(const std::vector<wire::TransformEntry>&)> transforms;  // that should run
+        std::function<void()> applied;                                             // a catalog, as far as it could be
+    };
 
-    CatalogKeeper(store::ObjectStore& store, TargetState& state, ApplyTransforms transforms);
+    CatalogKeeper(Loop& control, BlockingPool& blocking, store::ObjectStore& store, TargetState& state, Handlers handlers);
+    ~CatalogKeeper();  // requires stop()
 
+    // Goes on with what could not be applied before this process.
+    void start();
     // A newer catalog than the one that is known.
-    void take(const wire::Catalog& catalog, Instant now);
-    // Tries again what could not be applied, when it is time. True when the problems changed.
-    bool tick(Instant now);
+    void take(const wire::Catalog& catalog);
     const std::vector<wire::CatalogProblem>& problems() const { return problems_; }
+    // Waits for what it is in the middle of.
+    Task<void> stop();
 
 private:
-    // What was known, and becomes what is there.
-    struct Change {
-        const wire::Catalog& wanted;
-        wire::Catalog known;
-        std::vector<wire::CatalogProblem> problems;
-    };
-    bool apply(const wire::Catalog& wanted, Instant now);
-    void destroy(Change& change);
-    void rename(Change& change);
-    void create(Change& change, const wire::BucketEntry& bucket);
+    Task<void> run();
+    Task<void> apply(wire::Catalog wanted);
+    Task<Result<void>> carry_out(CatalogPlan& plan);
+    void clear_away(CatalogPlan& plan);
+    void create(CatalogPlan& plan);
 
+    BlockingPool& blocking_;
     store::ObjectStore& store_;
     TargetState& state_;
-    ApplyTransforms transforms_;
+    const Handlers handlers_;
     std::vector<wire::CatalogProblem> problems_;
+    std::optional<wire::Catalog> next_;  // that came while another was applied
+    std::uint64_t applying_ = 0;         // its version
     Duration pause_{};
     Instant next_try_ = Instant::max();
+    bool stopping_ = false;
+    TaskGroup tasks_;
+    Event woken_;
 };
 
 }  // namespace millrace::worker

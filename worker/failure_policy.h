@@ -4,19 +4,9 @@
 #include <string>
 
 #include "core/clock.h"
-#include "core/result.h"
+#include "core/failure.h"
 
 namespace millrace::worker {
-
-// Whose fault a failed attempt is.
-enum class Blame { transform, source, sink };
-
-struct Failure {
-    Blame blame = Blame::transform;
-    Error error;
-    std::string stderr_tail;
-    std::string sink{};  // the target that should have taken the result; empty: this one
-};
 
 // An object that fails so often at a sink which takes others' results fails for good.
 inline constexpr std::uint32_t kSinkFailuresMax = 5;

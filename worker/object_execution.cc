@@ -23,13 +23,6 @@ Outcome at(const TargetId& owner, Outcome outcome) {
     return outcome;
 }
 
-std::unexpected<Failure> failed(const runtime::RunFailure& failure) {
-    const Blame blame = failure.blame == runtime::Blame::source ? Blame::source
-                        : failure.blame == runtime::Blame::sink ? Blame::sink
-                                                                : Blame::transform;
-    return std::unexpected(Failure{blame, failure.error, failure.stderr_tail});
-}
-
 store::Provenance provenance_of(const SliceContext& slice, const TransformChain& transforms, const std::string& name, const store::ObjectInfo& source) {
     return {.job = slice.job.str(), .epoch = slice.epoch, .source_bucket = slice.spec.source, .source_name = name,
             .source_version = source.version, .source_checksum = source.checksum,
@@ -105,7 +98,7 @@ struct Work {
         runtime::RunResult ran = co_await transforms.feed(lane, run, timeout, isolated, reader, sink);
         if (transforms.reads_by_itself() && changed_meanwhile()) {
             Error error = fail(Code::transient, "the object was overwritten or removed while the transform read it");
-            ran = std::unexpected(runtime::RunFailure{runtime::Blame::transform, std::move(error), {}});
+            ran = std::unexpected(Failure{Blame::transform, std::move(error), {}});
         }
         co_return ran;
     }
@@ -146,7 +139,7 @@ Task<Outcome> make_here(Work& work, const std::string& destination, const store:
     auto writer = work.slice.store.begin_write(work.slice.destination(), destination, std::move(options));
     if (!writer) co_return failed(Blame::sink, writer.error());
     const runtime::RunResult ran = co_await work.feed(**writer);
-    if (!ran) co_return failed(ran.error());
+    if (!ran) co_return std::unexpected(ran.error());
     const Result<store::ObjectInfo> published = co_await (*writer)->commit();
     if (!published) co_return not_published(published.error());
     co_return ExecutionResult{.bytes_in = work.reader.info().size, .bytes_out = published->size};
@@ -162,7 +155,7 @@ Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::strin
     const runtime::RunResult ran = co_await work.feed(output.sink());
     if (!ran) {
         co_await output.abort(fail(Code::cancelled, "the transform failed"));
-        co_return failed(ran.error());
+        co_return std::unexpected(ran.error());
     }
     Result<std::string> boot_id = co_await output.finish();
     if (!boot_id) co_return not_published(boot_id.error());
@@ -195,7 +188,7 @@ Task<Outcome> ObjectExecution::run(const SliceContext& slice, Lane& lane, std::s
     if (spec.dry_run != wire::DryRun::no) {
         NullSink nowhere;
         const runtime::RunResult ran = co_await work.feed(nowhere);
-        if (!ran) co_return failed(ran.error());
+        if (!ran) co_return std::unexpected(ran.error());
         co_return ExecutionResult{.bytes_in = (*reader)->info().size, .bytes_out = ran->bytes_out};
     }
     if (*owner == slice.cluster.self()) co_return co_await make_here(work, destination, provenance);

@@ -5,21 +5,17 @@
 namespace millrace::worker {
 
 state::SliceCheckpoint to_record(const Progress& progress) {
-    const SliceCounters& counters = progress.counters;
     return {.phase = static_cast<int>(progress.phase), .phase_pass = progress.phase_pass, .retried_pass = progress.retried_pass,
-            .watermark = progress.watermark, .settled_ahead = progress.settled_ahead, .done = counters.done, .skipped = counters.skipped,
-            .failed = counters.failed, .quarantined = counters.quarantined, .attempts = counters.attempts, .bytes_in = counters.bytes_in,
-            .bytes_out = counters.bytes_out, .bytes_moved = counters.bytes_moved, .survey_after = progress.survey.after,
-            .survey_objects = progress.survey.objects, .survey_bytes = progress.survey.bytes, .survey_done = progress.survey.done,
-            .failure = progress.failure};
+            .watermark = progress.watermark, .settled_ahead = progress.settled_ahead, .counters = progress.counters,
+            .survey_after = progress.survey.after, .survey_objects = progress.survey.objects, .survey_bytes = progress.survey.bytes,
+            .survey_done = progress.survey.done, .failure = progress.failure};
 }
 
 Progress from_record(const state::SliceCheckpoint& record) {
     return {.phase = record.phase == 1 ? Phase::retry : record.phase == 2 ? Phase::finished : Phase::main,
             .phase_pass = record.phase_pass, .retried_pass = record.retried_pass, .watermark = record.watermark,
             .settled_ahead = record.settled_ahead,
-            .counters = {record.done, record.skipped, record.failed, record.quarantined, record.attempts, record.bytes_in, record.bytes_out,
-                         record.bytes_moved},
+            .counters = record.counters,
             .survey = {record.survey_after, record.survey_objects, record.survey_bytes, record.survey_done}, .failure = record.failure};
 }
 

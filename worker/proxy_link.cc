@@ -128,6 +128,11 @@ void ProxyLink::report_transforms() {
     send(wire::TransformStatus{state_.catalog().version, handlers_.transforms(), handlers_.problems()});
 }
 
+void ProxyLink::report_catalog() {
+    report_transforms();
+    beat_now_.set();
+}
+
 void ProxyLink::receive(wire::Message message) {
     if (stopping_) return;
     last_heard_ = steady_now();
@@ -215,9 +220,8 @@ void ProxyLink::refused(const wire::Welcome& welcome) {
 }
 
 void ProxyLink::receive_catalog(const wire::Catalog& catalog) {
-    if (catalog.version > state_.catalog().version) handlers_.catalog(catalog);
-    report_transforms();
-    beat_now_.set();  // the proxy waits to hear that it was applied
+    if (catalog.version > state_.catalog().version) return handlers_.catalog(catalog);
+    report_catalog();
 }
 
 Task<void> ProxyLink::stop() {

@@ -39,6 +39,8 @@ public:
     // Nothing while it is not welcomed: whatever matters is said again.
     void send(const wire::Message& message);
     void report_transforms();
+    // A catalog was applied, as far as it could be: the proxy waits to hear of it.
+    void report_catalog();
     // Says goodbye.
     Task<void> stop();
 

@@ -404,6 +404,7 @@ SliceState SliceMachine::state() const {
     if (finished_durably_) return SliceState::finished;
     switch (desired_) {
         case Desired::pause: return at_rest ? SliceState::paused : SliceState::running;
+        case Desired::forget:
         case Desired::stop: return at_rest ? SliceState::stopped : SliceState::running;
         case Desired::prepare: return transform_ready_ && !needs_survey() ? SliceState::ready : SliceState::preparing;
         case Desired::run: break;

@@ -18,27 +18,17 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/slice_counters.h"
+#include "wire/messages.h"
 #include "worker/concurrency_control.h"
 #include "worker/failure_policy.h"
 #include "worker/sink_trials.h"
 
 namespace millrace::worker {
 
-enum class Desired { prepare, run, pause, stop };
-enum class SliceState { preparing, ready, running, stalled, paused, finished, stopped, failed };
+using wire::Desired;
+using wire::SliceState;
 enum class Phase : int { main = 0, retry = 1, finished = 2 };
-
-struct SliceCounters {
-    std::uint64_t done = 0;
-    std::uint64_t skipped = 0;
-    std::uint64_t failed = 0;
-    std::uint64_t quarantined = 0;
-    std::uint64_t attempts = 0;
-    std::uint64_t bytes_in = 0;
-    std::uint64_t bytes_out = 0;
-    std::uint64_t bytes_moved = 0;
-    std::uint64_t settled() const { return done + skipped + failed + quarantined; }
-};
 
 struct Survey {
     std::string after;  // counted up to this name

@@ -76,28 +76,8 @@ SliceOptions make_options(const SliceEnvironment& environment, const wire::JobSp
 }
 
 Desired desired_of(const state::SliceOrder& order) {
-    switch (static_cast<wire::Desired>(order.desired)) {
-        case wire::Desired::run: return Desired::run;
-        case wire::Desired::pause: return Desired::pause;
-        case wire::Desired::stop:
-        case wire::Desired::forget: return Desired::stop;
-        case wire::Desired::prepare: break;
-    }
-    return Desired::prepare;
-}
-
-wire::SliceState to_wire(SliceState state) {
-    switch (state) {
-        case SliceState::preparing: return wire::SliceState::preparing;
-        case SliceState::ready: return wire::SliceState::ready;
-        case SliceState::running: return wire::SliceState::running;
-        case SliceState::stalled: return wire::SliceState::stalled;
-        case SliceState::paused: return wire::SliceState::paused;
-        case SliceState::finished: return wire::SliceState::finished;
-        case SliceState::stopped: return wire::SliceState::stopped;
-        case SliceState::failed: return wire::SliceState::failed;
-    }
-    return wire::SliceState::preparing;
+    const auto desired = static_cast<Desired>(order.desired);
+    return desired == Desired::forget ? Desired::stop : desired;
 }
 
 }  // namespace
@@ -228,14 +208,13 @@ void SliceRunner::pump() {
     collect();
     check_transform();
     if (machine_.gave_up()) end_attempts();
-    if (stopping_ || rewind_ || !machine_.may_start(now)) take_back();
+    if (stopping_ || barrier_.must_rewind() || !machine_.may_start(now)) take_back();
     if (!stopping_) {
-        if (rewind_ && machine_.in_flight() == 0 && !machine_.checkpointing()) {
-            rewind_ = false;
-            remote_outputs_.clear();  // what they were of runs again
+        if (barrier_.must_rewind() && machine_.in_flight() == 0 && !machine_.checkpointing()) {
+            barrier_.rewound();
             machine_.rewind(durable_);
         }
-        if (!rewind_) {
+        if (!barrier_.must_rewind()) {
             if (machine_.wants_survey() && !surveying_ && buckets_ready()) {
                 surveying_ = true;
                 tasks_.spawn(run_survey());
@@ -336,7 +315,7 @@ void SliceRunner::land(Completion& completion, Instant now) {
     if (!done.moved_to.empty()) {
         moved = done.bytes_out;
         moved_bytes_metric_.add(static_cast<double>(moved));
-        if (!remote_outputs_.took(done.moved_to.str(), done.boot_id)) rewind_ = true;
+        barrier_.took(done.moved_to.str(), done.boot_id);
     }
     machine_.settle(completion.ticket, done.skipped ? Settled::skipped : Settled::done, done.bytes_in, done.bytes_out, moved, now,
                     done.moved_to.str(), done.boot_id);
@@ -364,7 +343,7 @@ Task<void> SliceRunner::run_survey() {
 Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
     co_await boost::asio::this_coro::throw_if_cancelled(false);
     const Instant begun = steady_now();
-    const RemoteOutputs::ByTarget remote = remote_outputs_.begin_barrier();
+    const OutputBarrier::ByTarget remote = barrier_.begin();
     const JobId job(order_.job);
     const bool writes = spec_.dry_run == wire::DryRun::no;
     auto sync = [this, writes] { return writes ? environment_.store.sync() : Result<void>{}; };
@@ -382,7 +361,7 @@ Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
             outcome = written.error();
         }
     }
-    remote_outputs_.end_barrier(outcome.has_value());
+    barrier_.end(outcome.has_value());
     if (outcome) {
         durable_ = std::move(work.progress);
         checkpoint_bytes_ = bytes;
@@ -394,13 +373,10 @@ Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
     kick();
 }
 
-Task<Result<void>> SliceRunner::confirm_remote(const RemoteOutputs::ByTarget& outputs) {
+Task<Result<void>> SliceRunner::confirm_remote(const OutputBarrier::ByTarget& outputs) {
     for (const auto& [target, boot_id] : outputs) {
         MILLRACE_CO_TRY_ASSIGN(const std::string synced, co_await environment_.syncs->sync(TargetId(target)));
-        if (synced != boot_id) {
-            rewind_ = true;  // what it had not synced may be gone: run again from the last checkpoint
-            co_return fail(Code::unavailable, "target " + target + " was restarted before it had synced; running again what it may have lost");
-        }
+        MILLRACE_CO_TRY(barrier_.answered(target, synced));
     }
     co_return Result<void>{};
 }
@@ -408,10 +384,8 @@ Task<Result<void>> SliceRunner::confirm_remote(const RemoteOutputs::ByTarget& ou
 // ---- reports and time
 
 wire::SliceStatus SliceRunner::status() const {
-    const SliceCounters& counters = machine_.acknowledged();
-    wire::SliceStatus status{.job = order_.job, .revision = order_.revision, .state = to_wire(machine_.state()), .reason = machine_.reason()};
-    status.counters = {counters.done, counters.skipped, counters.failed, counters.quarantined, counters.attempts, counters.bytes_in,
-                       counters.bytes_out, counters.bytes_moved};
+    wire::SliceStatus status{.job = order_.job, .revision = order_.revision, .state = machine_.state(), .reason = machine_.reason()};
+    status.counters = machine_.acknowledged();
     status.total_objects = machine_.survey().objects;
     status.total_bytes = machine_.survey().bytes;
     status.total_known = machine_.survey().done;

@@ -17,8 +17,8 @@
 #include "worker/fences.h"
 #include "worker/lane_workers.h"
 #include "worker/object_execution.h"
+#include "worker/output_barrier.h"
 #include "worker/places.h"
-#include "worker/remote_outputs.h"
 #include "worker/remote_syncs.h"
 #include "worker/run_queue.h"
 #include "worker/selection.h"
@@ -99,7 +99,7 @@ private:
     Task<void> run_survey();
     Task<void> run_checkpoint(CheckpointWork work);
     Task<void> run_lookback(std::string settled_to);
-    Task<Result<void>> confirm_remote(const RemoteOutputs::ByTarget& outputs);
+    Task<Result<void>> confirm_remote(const OutputBarrier::ByTarget& outputs);
     void report();
     void arm_timer();
     Task<void> run_timer();
@@ -127,9 +127,8 @@ private:
     bool admitted_ = false;
     bool waits_for_transform_ = false;
     PlaceClaim told_;                   // at the last places_change
-    bool rewind_ = false;               // a target lost outputs that were not durable yet
     Progress durable_;                  // the last checkpoint
-    RemoteOutputs remote_outputs_;      // since the last checkpoint
+    OutputBarrier barrier_;             // of outputs on other targets, since the last checkpoint
     std::uint64_t checkpoint_bytes_ = 0;
     std::uint64_t outputs_lost_ = 0;
     metrics::Counter done_metric_;

@@ -10,10 +10,10 @@ TargetCore::TargetCore(TargetEnvironment environment)
           if (auto* status = std::get_if<wire::SliceStatus>(&message)) status->age = environment_.state.age();
           link_.send(message);
       }),
-      catalog_(environment_.store, environment_.state, [this](const auto& wanted) { environment_.transforms.apply(wanted); }),
+      catalog_(environment_.control, environment_.blocking, environment_.store, environment_.state,
+               {.transforms = [this](const auto& wanted) { environment_.transforms.apply(wanted); }, .applied = [this] { link_.report_catalog(); }}),
       link_(environment_.control, environment_.config, environment_.state, environment_.boot_id, environment_.endpoint,
-            environment_.connect_to_proxy, handlers()),
-      housekeeping_(environment_.control.executor()), stopping_(environment_.control.executor()) {
+            environment_.connect_to_proxy, handlers()) {
     cluster_.recall(environment_.state.map());
 }
 
@@ -28,7 +28,7 @@ ProxyLink::Handlers TargetCore::handlers() {
     ProxyLink::Handlers handlers;
     handlers.directive = [this](wire::Directive directive) { return slices_.receive(std::move(directive)); };
     handlers.status_ack = [this](const wire::StatusAck& ack) { slices_.receive(ack); };
-    handlers.catalog = [this](const wire::Catalog& wanted) { catalog_.take(wanted, steady_now()); };
+    handlers.catalog = [this](const wire::Catalog& wanted) { catalog_.take(wanted); };
     handlers.problems = [this] { return catalog_.problems(); };
     handlers.map = [this](const wire::ClusterMap& map) { take_map(map); };
     handlers.proxy = [this](http::Endpoint proxy) { cluster_.set_proxy(std::move(proxy)); };
@@ -52,7 +52,7 @@ ProxyLink::Handlers TargetCore::handlers() {
 Result<void> TargetCore::start() {
     environment_.transforms.apply(environment_.state.catalog().transforms);
     MILLRACE_TRY(slices_.restore());
-    housekeeping_.spawn(keep_catalog());
+    catalog_.start();
     return link_.start();
 }
 
@@ -67,17 +67,8 @@ void TargetCore::take_map(const wire::ClusterMap& map) {
     slices_.kick_all();
 }
 
-// What of the catalog could not be applied is tried again.
-Task<void> TargetCore::keep_catalog() {
-    constexpr auto kPause = milliseconds(500);
-    while (!co_await stopping_.wait_until(steady_now() + kPause)) {
-        if (catalog_.tick(steady_now())) link_.report_transforms();
-    }
-}
-
 Task<void> TargetCore::stop() {
-    stopping_.set();
-    co_await housekeeping_.join();
+    co_await catalog_.stop();
     co_await link_.stop();
     co_await slices_.stop();
 }

@@ -55,7 +55,6 @@ private:
     SliceEnvironment slice_environment();
     ProxyLink::Handlers handlers();
     void take_map(const wire::ClusterMap& map);
-    Task<void> keep_catalog();
 
     TargetEnvironment environment_;
     ClusterView cluster_;
@@ -63,8 +62,6 @@ private:
     SliceTable slices_;
     CatalogKeeper catalog_;
     ProxyLink link_;
-    TaskGroup housekeeping_;
-    Event stopping_;
 };
 
 }  // namespace millrace::worker

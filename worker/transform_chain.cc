@@ -41,33 +41,33 @@ private:
     ObjectClock& clock_;
 };
 
-runtime::RunResult run_failed(runtime::Blame blame, Error error) { return std::unexpected(runtime::RunFailure{blame, std::move(error), {}}); }
+runtime::RunResult run_failed(Blame blame, Error error) { return std::unexpected(Failure{blame, std::move(error), {}}); }
 
 Task<runtime::RunResult> pass_on(Source& source, Sink& sink) {
     if (const auto whole = source.whole()) {
         const Result<void> written = co_await sink.write(as_bytes(*whole));
-        if (!written) co_return run_failed(runtime::Blame::sink, written.error());
+        if (!written) co_return run_failed(Blame::sink, written.error());
         co_return runtime::RunStats{whole->size(), whole->size()};
     }
     std::vector<std::byte> chunk(kBodyChunkBytes);
     std::uint64_t passed = 0;
     for (;;) {
         const Result<std::size_t> count = co_await source.read(chunk);
-        if (!count) co_return run_failed(runtime::Blame::source, count.error());
+        if (!count) co_return run_failed(Blame::source, count.error());
         if (*count == 0) co_return runtime::RunStats{passed, passed};
         const std::span<const std::byte> bytes(chunk.data(), *count);
         const Result<void> written = co_await sink.write(bytes);
-        if (!written) co_return run_failed(runtime::Blame::sink, written.error());
+        if (!written) co_return run_failed(Blame::sink, written.error());
         passed += *count;
         co_await next_turn();  // neither side waits for anything when both are files
-        if (co_await is_cancelled()) co_return run_failed(runtime::Blame::sink, fail(Code::cancelled, "the copy was given up"));
+        if (co_await is_cancelled()) co_return run_failed(Blame::sink, fail(Code::cancelled, "the copy was given up"));
     }
 }
 
 // A spool folder that takes no more is an obstacle like a full destination, and not the object's fault.
 runtime::RunResult copy_failed(const Error& error) {
     const bool is_folder = error.code == Code::no_space || error.code == Code::permission;
-    return run_failed(is_folder ? runtime::Blame::sink : runtime::Blame::source, error);
+    return run_failed(is_folder ? Blame::sink : Blame::source, error);
 }
 
 }  // namespace
@@ -131,7 +131,7 @@ Task<runtime::RunResult> TransformChain::feed(Lane& lane, runtime::ObjectRun run
     runtime::RunResult ran = co_await feed_stages(lane, std::move(run), timeout, isolated, reader, sink);
     if (!ran) co_return ran;
     const Result<void> verified = co_await reader.verify();
-    if (!verified) co_return run_failed(runtime::Blame::source, verified.error());
+    if (!verified) co_return run_failed(Blame::source, verified.error());
     co_return ran;
 }
 
@@ -184,7 +184,7 @@ Task<runtime::RunResult> TransformChain::feed_stage(std::size_t stage, Lane& lan
     TimedSink to(sink, clock);
     runtime::RunResult ran = isolated ? co_await instance.run_isolated(lane.index, run, from, to) : co_await instance.run(lane.index, run, from, to);
     transforms_[stage]->metrics->count(ran, steady_now() - begun);
-    if (!ran.has_value() && single() == nullptr && ran.error().blame == runtime::Blame::transform) {
+    if (!ran.has_value() && single() == nullptr && ran.error().blame == Blame::transform) {
         ran.error().error = ran.error().error.during("transform '" + instance.spec().name + "'");
     }
     co_return ran;

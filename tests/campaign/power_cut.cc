@@ -122,7 +122,7 @@ public:
         for (const auto& [name, versions] : objects_) check_object(nodes, name, versions, cut);
         const auto page = must(nodes.store->scan(kBucket, "", "", 1000), "list");
         const auto checkpoint = must(nodes.slices->checkpoint(kJob), "checkpoint");
-        checkpoints_.expect(checkpoint ? checkpoint->done : 0, cut, "the checkpoint");
+        checkpoints_.expect(checkpoint ? checkpoint->counters.done : 0, cut, "the checkpoint");
         commits_.expect(number(must(nodes.metadata->get("catalog"), "catalog")), cut, "the proxy's catalog");
         if (number(must(nodes.metadata->get("job/1"), "job")) != number(must(nodes.metadata->get("catalog"), "catalog"))) throw Broken("half a commit");
     }
@@ -218,7 +218,7 @@ private:
         const std::size_t step = checkpoints_.steps.size();
         checkpoints_.steps.push_back({.begun = now()});
         state::SliceCheckpoint record;
-        record.done = step + 1;
+        record.counters.done = step + 1;
         must(nodes_->slices->put_checkpoint(kJob, record, {}), "checkpoint");
         checkpoints_.steps[step].durable = now();
     }

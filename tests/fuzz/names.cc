@@ -34,6 +34,8 @@ void try_rename(std::string_view bytes) {
     if (first == bytes.npos) return;
     const std::size_t second = bytes.find('\n', first + 1);
     if (second == bytes.npos) return;
+    const std::string_view extensions = bytes.substr(0, second);
+    if (first == 0 || second == first + 1 || extensions.find_first_of("./") != extensions.npos) return;  // refused with the job
     const RenameRule rule{{{std::string(bytes.substr(0, first)), std::string(bytes.substr(first + 1, second - first - 1))}}, ""};
     const std::string_view name = bytes.substr(second + 1);
     const std::string output = rule.apply(name);

@@ -7,9 +7,6 @@
 namespace millrace::sim {
 namespace {
 
-using worker::Blame;
-using worker::Failure;
-
 std::unexpected<Failure> failed(Blame blame, Error error, std::string sink = "") {
     return std::unexpected(Failure{blame, std::move(error), "", std::move(sink)});
 }

@@ -12,11 +12,11 @@ class Target;
 class Attempts final : public worker::ObjectRunner {
 public:
     explicit Attempts(Target& target, std::uint64_t boot) : target_(target), boot_(boot) {}
-    Task<std::expected<worker::ExecutionResult, worker::Failure>> run(const worker::SliceContext& slice, worker::Lane& lane, std::string name,
+    Task<std::expected<worker::ExecutionResult, Failure>> run(const worker::SliceContext& slice, worker::Lane& lane, std::string name,
                                                                      bool isolated) const override;
 
 private:
-    using Outcome = std::expected<worker::ExecutionResult, worker::Failure>;
+    using Outcome = std::expected<worker::ExecutionResult, Failure>;
     Outcome remove(const worker::SliceContext& slice, const std::string& name) const;
     Task<Outcome> transform(const worker::SliceContext& slice, const std::string& name, bool isolated, const Executor& executor) const;
     Task<Outcome> put(const worker::SliceContext& slice, const std::string& name, const store::ObjectInfo& info, const Executor& executor) const;

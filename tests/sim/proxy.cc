@@ -184,6 +184,8 @@ const scheduler::Job* Proxy::find(const std::string& job) const {
     return live == nullptr ? nullptr : &live->job;
 }
 
+bool Proxy::is_changing() const { return is_up() && process_->calls.size() > 0; }
+
 bool Proxy::has_bucket(const std::string& bucket) const { return is_up() && process_->core->catalog().bucket(bucket) != nullptr; }
 
 bool Proxy::has_transform(const std::string& transform) const {
@@ -219,8 +221,8 @@ void Proxy::saw_job(const std::string& record) {
 void Proxy::check_progress(const std::string& id, const std::string& target) {
     const scheduler::Job* job = find(id);
     if (job == nullptr || cluster_.truth.may_lack(target)) return;
-    const wire::Counters& now = job->slices.at(target).status.counters;
-    wire::Counters& before = seen_[{id, target}];
+    const SliceCounters& now = job->slices.at(target).status.counters;
+    SliceCounters& before = seen_[{id, target}];
     if (now.done < before.done || now.done + now.skipped < before.done + before.skipped || now.settled() < before.settled()) {
         throw Broken(id + " on " + target + ": acknowledged progress went back from " + std::to_string(before.done) + " done to " +
                      std::to_string(now.done));

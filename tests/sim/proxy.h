@@ -51,6 +51,8 @@ public:
     bool remove(const std::string& job);
     // As it is known now; nullptr when the proxy is down or does not know it.
     const scheduler::Job* find(const std::string& job) const;
+    // A change that a user asked for is under way.
+    bool is_changing() const;
     bool has_bucket(const std::string& bucket) const;
     bool has_transform(const std::string& transform) const;
     std::size_t members_online() const;
@@ -74,7 +76,7 @@ private:
     Fuse fuse_;
     std::unique_ptr<Process> process_;
     std::list<std::unique_ptr<Process>> dying_;
-    std::map<std::pair<std::string, std::string>, wire::Counters> seen_;  // by job and target, since the last start
+    std::map<std::pair<std::string, std::string>, SliceCounters> seen_;  // by job and target, since the last start
 };
 
 }  // namespace millrace::sim

@@ -116,7 +116,11 @@ void Simulation::set_up() {
         if (!plan_.buckets_by_jobs) create_bucket("destination-2");
         cluster_.proxy.replace_transform("transform");
     });
-    run_for(2000);
+    for (int tries = 0; cluster_.proxy.is_changing(); ++tries) {
+        if (tries == 100) throw Broken("buckets and transform do not come to be");
+        run_for(100);
+    }
+    run_for(1000);
 }
 
 void Simulation::create_bucket(const std::string& name) {

@@ -270,7 +270,7 @@ void Target::saw_checkpoint(const std::string& job) {
 void Target::saw_status(const wire::SliceStatus& status) const {
     const auto slice = disk.slices.find(status.job);
     if (slice == disk.slices.end()) return;
-    const worker::SliceCounters durable = slice->second.checkpoint ? slice->second.checkpoint->counters : worker::SliceCounters{};
+    const SliceCounters durable = slice->second.checkpoint ? slice->second.checkpoint->counters : SliceCounters{};
     if (status.counters.done > durable.done || status.counters.settled() > durable.settled()) {
         cluster_.world.broke(status.job + " on " + id_ + ": tells of progress that is not durable");
     }

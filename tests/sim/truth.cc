@@ -153,7 +153,7 @@ void Truth::check_ledger(const std::string& where, const SliceDisk& slice) const
 void Truth::check_totals(const std::string& where, const SliceDisk& slice, std::uint64_t settled_well, std::uint64_t gone,
                          std::uint64_t selected) const {
     const Progress& progress = *slice.checkpoint;
-    const worker::SliceCounters& counters = progress.counters;
+    const SliceCounters& counters = progress.counters;
     const std::string sums = " (done " + std::to_string(counters.done) + ", skipped " + std::to_string(counters.skipped) + ", settled " +
                              std::to_string(counters.settled()) + ", counted " + std::to_string(progress.survey.objects) + ", selected " +
                              std::to_string(selected) + ", well " + std::to_string(settled_well) + ", gone " + std::to_string(gone) + ")";
@@ -212,7 +212,7 @@ void Truth::check_completed(const scheduler::Job& job, const Disks& disks) const
     for (const auto& [target, slice] : job.slices) {
         const SliceDisk& disk = disks.at(target)->slices.at(job.id);
         require(disk.checkpoint.has_value() && disk.checkpoint->phase == Phase::finished, where, "the slice of " + target + " is not finished");
-        const worker::SliceCounters& counters = disk.checkpoint->counters;
+        const SliceCounters& counters = disk.checkpoint->counters;
         require(counters.done == slice.status.counters.done && counters.settled() == slice.status.counters.settled(), where,
                 "what is known of " + target + " is not what its checkpoint says");
         require(disk.checkpoint->survey.objects == slice.status.total_objects, where, "the total of " + target + " is wrong");

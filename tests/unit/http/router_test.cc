@@ -42,11 +42,12 @@ public:
 class RouterTest : public testing::Test {
 protected:
     void add(std::string_view method, std::string_view pattern) {
-        router_.add(method, pattern, Access::read, [name = std::string(pattern)](Request&, Response& response, const PathParameters& parameters) -> Task<Result<void>> {
+        const auto answer = [name = std::string(pattern)](Request&, Response& response, const PathParameters& parameters) -> Task<Result<void>> {
             std::string body = name;
             for (const auto& [key, value] : parameters) body += " " + key + "=" + value;
             co_return co_await response.send(200, Headers{}, body);
-        });
+        };
+        router_.add(method, pattern, Access::read, answer);
     }
     RecordedResponse ask(const std::string& method, const std::string& target) {
         BareRequest request;

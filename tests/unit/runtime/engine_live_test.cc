@@ -91,9 +91,9 @@ TEST_F(LiveEngineTest, IsHardened) {
     std::filesystem::permissions(shared.path(), std::filesystem::perms::all);
     request_.binds = {{shared.path(), "/run/shared", false}, {shared.path(), "/in", true}};
     create({"/bin/sh", "-c", "id; cat /proc/self/status; echo x >/tmp/x && echo temporary; echo x >/run/shared/x && echo shared; "
-                             "echo x >/in/y || echo kept; echo x >/y || echo root kept; ls /sys/class/net"});
+                             "echo x >/in/y || echo in-kept; echo x >/y || echo root-kept; ls /sys/class/net"});
     const std::string output = run_to_end();
-    for (const char* fact : {"uid=1000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "temporary", "shared", "\nkept", "root kept"}) {
+    for (const char* fact : {"uid=1000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "temporary", "shared", "in-kept", "root-kept"}) {
         EXPECT_NE(output.find(fact), std::string::npos) << fact << " in " << output;
     }
     EXPECT_EQ(output.find("eth0"), std::string::npos);

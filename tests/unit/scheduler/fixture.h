@@ -19,18 +19,18 @@ inline Job make_job() {
 }
 
 // A newer status than the last, under the current revision.
-inline wire::SliceStatus status_of(const Job& job, const std::string& target, wire::SliceState state, wire::Counters counters = {},
+inline wire::SliceStatus status_of(const Job& job, const std::string& target, wire::SliceState state, SliceCounters counters = {},
                                    std::uint64_t total = 10) {
     const wire::SliceStatus& known = job.slices.at(target).status;
     return {.job = job.id, .revision = job.revision, .incarnation = 1, .seq = known.seq + 1, .state = state, .counters = counters,
             .total_objects = total, .total_bytes = total * 100, .total_known = true};
 }
 
-inline void hear(Job& job, const std::string& target, wire::SliceState state, wire::Counters counters = {}) {
+inline void hear(Job& job, const std::string& target, wire::SliceState state, SliceCounters counters = {}) {
     (void)absorb(job, target, status_of(job, target, state, counters));
 }
 
-inline void hear_all(Job& job, wire::SliceState state, wire::Counters counters = {}) {
+inline void hear_all(Job& job, wire::SliceState state, SliceCounters counters = {}) {
     for (const auto& [target, slice] : job.slices) hear(job, target, state, counters);
 }
 

@@ -10,8 +10,8 @@ namespace {
 using wire::Desired;
 using wire::SliceState;
 
-const wire::Counters kAllDone{.done = 10};
-const wire::Counters kSomeFailed{.done = 7, .skipped = 1, .failed = 1, .quarantined = 1};
+const SliceCounters kAllDone{.done = 10};
+const SliceCounters kSomeFailed{.done = 7, .skipped = 1, .failed = 1, .quarantined = 1};
 
 TEST(JobMachine, RunsWhenEverySliceIsReady) {
     Job job = make_job();
@@ -252,7 +252,7 @@ TEST(JobMachine, OlderStatusesAreIgnored) {
 
 TEST(JobMachine, AStatusIsDecisiveWhenTheJobMayMoveOn) {
     Job job = make_job();
-    const auto news = [&](const std::string& target, SliceState state, wire::Counters counters = {}) {
+    const auto news = [&](const std::string& target, SliceState state, SliceCounters counters = {}) {
         return absorb(job, target, status_of(job, target, state, counters));
     };
     EXPECT_EQ(news("t1", SliceState::ready), News::progress);
@@ -334,7 +334,7 @@ Job completed_job() {
 }
 
 // What the target says next, with the numbers of its copy.
-void hear_copy(Job& job, SliceState state, wire::Counters counters, std::uint64_t total = 10) {
+void hear_copy(Job& job, SliceState state, SliceCounters counters, std::uint64_t total = 10) {
     wire::SliceStatus status = status_of(job, "t1", state, counters, total);
     status.incarnation = 1;
     status.seq = 1;

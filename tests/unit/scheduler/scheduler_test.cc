@@ -38,7 +38,7 @@ protected:
         scheduler_.receive(target, wire::DirectiveAck{"job-1", job().revision, false}, now_, kNow);
     }
 
-    void report(const std::string& target, SliceState state, wire::Counters counters = {}) {
+    void report(const std::string& target, SliceState state, SliceCounters counters = {}) {
         scheduler_.receive(target, status_of(job(), target, state, counters), now_, kNow);
     }
 

@@ -46,9 +46,9 @@ SliceOrder order() {
 }
 
 SliceCheckpoint checkpoint() {
-    return {.phase = 1, .phase_pass = 2, .retried_pass = 1, .watermark = "b", .settled_ahead = {"d", "f"}, .done = 5, .skipped = 6,
-            .failed = 7, .quarantined = 8, .attempts = 9, .bytes_in = 10, .bytes_out = 11, .bytes_moved = 12, .survey_after = "z",
-            .survey_objects = 13, .survey_bytes = 14, .survey_done = true, .failure = "why"};
+    return {.phase = 1, .phase_pass = 2, .retried_pass = 1, .watermark = "b", .settled_ahead = {"d", "f"},
+            .counters = {.done = 5, .skipped = 6, .failed = 7, .quarantined = 8, .attempts = 9, .bytes_in = 10, .bytes_out = 11, .bytes_moved = 12},
+            .survey_after = "z", .survey_objects = 13, .survey_bytes = 14, .survey_done = true, .failure = "why"};
 }
 
 LedgerRow row() {

@@ -1,11 +1,19 @@
-// The catalog of a target against a real store.
+// The catalog of a target: against a real store, and in simulated time.
 #include "worker/catalog_keeper.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <future>
+
 #include "core/names.h"
+#include "tests/sim/objects.h"
+#include "tests/sim/world.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace millrace::worker {
 namespace {
+
+wire::BucketEntry bucket(const std::string& name, const std::string& uid, std::uint64_t small_max = 1000) { return {name, uid, small_max, 1}; }
 
 class Catalogs : public store::StoreFixture {
 protected:
@@ -14,14 +22,36 @@ protected:
         auto opened = TargetState::open(*kv_, "t1");
         ASSERT_TRUE(opened) << opened.error().context;
         state_ = std::make_unique<TargetState>(std::move(*opened));
-        keeper_ = std::make_unique<CatalogKeeper>(*store_, *state_, [this](const auto& transforms) { transforms_ = transforms; });
+        const auto start = [this] {
+            keeper_ = std::make_unique<CatalogKeeper>(
+                control_, blocking_, *store_, *state_,
+                CatalogKeeper::Handlers{[this](const auto& transforms) { transforms_ = transforms; }, [this] { applied_.set_value(); }});
+            keeper_->start();
+        };
+        on_loop(start);
     }
-    void take(const wire::Catalog& catalog) { keeper_->take(catalog, now_); }
-    static wire::BucketEntry bucket(const std::string& name, const std::string& uid, std::uint64_t small_max = 1000) {
-        return {name, uid, small_max, 1};
+    void TearDown() override {
+        run_blocking(control_, keeper_->stop());
+        StoreFixture::TearDown();
+    }
+    void on_loop(const std::function<void()>& action) {
+        auto acted = [&]() -> Task<void> {
+            action();
+            co_return;
+        };
+        run_blocking(control_, acted());
+    }
+    // Returns when it was applied.
+    void take(const wire::Catalog& catalog) {
+        applied_ = {};
+        on_loop([&] { keeper_->take(catalog); });
+        applied_.get_future().wait();
+        on_loop([] {});
     }
 
-    Instant now_ = Instant{} + std::chrono::hours(1);
+    Loop control_{"control"};
+    BlockingPool blocking_{1};
+    std::promise<void> applied_;
     std::unique_ptr<TargetState> state_;
     std::unique_ptr<CatalogKeeper> keeper_;
     std::vector<wire::TransformEntry> transforms_;
@@ -38,25 +68,6 @@ TEST_F(Catalogs, OneBadEntryDoesNotHoldUpTheOthersAndIsNamed) {
     take({.version = 4, .buckets = {bucket("good", "u2")}, .destroyed_uids = {"u1"}});
     EXPECT_TRUE(keeper_->problems().empty());
     EXPECT_EQ(state_->wanted().version, 0u);
-}
-
-TEST_F(Catalogs, WhatCouldNotBeAppliedIsTriedAgainMoreAndMoreRarely) {
-    const wire::Catalog catalog{.version = 3, .buckets = {bucket("bad", "u1", kSmallObjectBytesMax + 1)}};
-    take(catalog);
-    EXPECT_FALSE(keeper_->tick(now_ + milliseconds(999)));
-    EXPECT_EQ(state_->wanted().version, 3u) << "also after a restart";
-    std::size_t tries = 0;
-    for (int second = 1; second <= 600; ++second) {
-        const Instant at = now_ + std::chrono::seconds(second);
-        const std::uint64_t age = kv_->durable_age();
-        (void)keeper_->tick(at);
-        tries += kv_->durable_age() != age ? 1 : 0;
-    }
-    EXPECT_GE(tries, 10u);
-    EXPECT_LE(tries, 20u);
-    CatalogKeeper restarted(*store_, *state_, [](const auto&) {});
-    EXPECT_TRUE(restarted.tick(now_));
-    EXPECT_EQ(restarted.problems().size(), 1u);
 }
 
 TEST_F(Catalogs, ABucketThatTheCatalogDoesNotKnowMakesWayAndIsKept) {
@@ -79,6 +90,83 @@ TEST_F(Catalogs, BucketsAreRenamedAndExchanged) {
     EXPECT_EQ(store_->bucket_of_uid("u1"), "b");
     EXPECT_EQ(store_->bucket_of_uid("u2"), "a");
     EXPECT_TRUE(store_->has_bucket("c"));
+}
+
+// In simulated time; what blocks takes 10 ms.
+class CatalogTries : public testing::Test {
+protected:
+    ~CatalogTries() override { stop(); }
+
+    void start() {
+        state_ = std::make_unique<TargetState>(*TargetState::open(kv_, "t1"));
+        keeper_ = std::make_unique<CatalogKeeper>(control_, blocking_, objects_, *state_,
+                                                  CatalogKeeper::Handlers{[](const auto&) {}, [this] { ++applied_; }});
+        world_.act([this] { keeper_->start(); });
+    }
+    void stop() {
+        if (!keeper_) return;
+        const auto stop_it = [](CatalogKeeper& keeper) -> Task<void> { co_await keeper.stop(); };
+        world_.act([&] { boost::asio::co_spawn(world_.executor(), stop_it(*keeper_), boost::asio::detached); });
+        run_for(std::chrono::seconds(1));
+        keeper_.reset();
+    }
+    void take(const wire::Catalog& catalog) {
+        world_.act([&] { keeper_->take(catalog); });
+    }
+    void run_for(Duration time) {
+        bool is_over = false;
+        (void)world_.set_alarm(world_.now() + time, [&is_over] { is_over = true; });
+        while (!is_over && world_.step()) {
+        }
+    }
+
+    sim::World world_{1};
+    sim::Disk disk_;
+    sim::FolderKv kv_{disk_.folder, disk_.faults, world_.random(), {}};
+    sim::Objects objects_{disk_, kv_, world_.random(), 0};
+    Loop control_{world_.executor()};
+    BlockingPool blocking_{[] { return Duration(milliseconds(10)); }};
+    std::unique_ptr<TargetState> state_;
+    std::unique_ptr<CatalogKeeper> keeper_;
+    int applied_ = 0;
+};
+
+TEST_F(CatalogTries, WhatCouldNotBeAppliedIsTriedAgainMoreAndMoreRarely) {
+    start();
+    take({.version = 3, .buckets = {bucket("bad", "u1", kSmallObjectBytesMax + 1)}});
+    run_for(milliseconds(900));
+    EXPECT_EQ(applied_, 1);
+    EXPECT_EQ(state_->wanted().version, 3u) << "also after a restart";
+    run_for(std::chrono::seconds(600));
+    EXPECT_GE(applied_, 10);
+    EXPECT_LE(applied_, 20);
+    stop();
+    applied_ = 0;
+    start();
+    run_for(milliseconds(100));
+    EXPECT_EQ(applied_, 1);
+    EXPECT_EQ(keeper_->problems().size(), 1u);
+}
+
+TEST_F(CatalogTries, OneThatIsSentAgainWhileItIsAppliedIsAppliedOnce) {
+    start();
+    for (int i = 0; i < 3; ++i) {
+        take({.version = 3, .buckets = {bucket("music", "u1")}});
+        run_for(milliseconds(5));
+    }
+    run_for(milliseconds(100));
+    EXPECT_EQ(applied_, 1);
+    EXPECT_EQ(objects_.bucket_of_uid("u1"), "music");
+}
+
+TEST_F(CatalogTries, OfThoseThatComeMeanwhileTheNewestIsNext) {
+    start();
+    for (std::uint64_t version = 1; version <= 4; ++version) take({.version = version, .buckets = {bucket("v" + std::to_string(version), "u1")}});
+    take({.version = 2, .buckets = {bucket("late", "u1")}});
+    run_for(milliseconds(200));
+    EXPECT_LE(applied_, 2);
+    EXPECT_EQ(state_->catalog().version, 4u);
+    EXPECT_EQ(objects_.bucket_of_uid("u1"), "v4");
 }
 
 }  // namespace

@@ -1,55 +1,73 @@
-#include "worker/remote_outputs.h"
+#include "worker/output_barrier.h"
 
 #include <gtest/gtest.h>
 
 namespace millrace::worker {
 namespace {
 
-TEST(RemoteOutputs, BarrierAsksForTheProcessesThatTookSome) {
-    RemoteOutputs outputs;
-    EXPECT_TRUE(outputs.took("t-a", "b-1"));
-    EXPECT_TRUE(outputs.took("t-a", "b-1"));
-    EXPECT_TRUE(outputs.took("t-b", "b-2"));
-    EXPECT_EQ(outputs.begin_barrier(), (RemoteOutputs::ByTarget{{"t-a", "b-1"}, {"t-b", "b-2"}}));
-    outputs.end_barrier(true);
-    EXPECT_TRUE(outputs.begin_barrier().empty());
+using ByTarget = OutputBarrier::ByTarget;
+
+TEST(OutputBarrier, AsksForTheProcessesThatTookSome) {
+    OutputBarrier barrier;
+    barrier.took("t-a", "b-1");
+    barrier.took("t-a", "b-1");
+    barrier.took("t-b", "b-2");
+    EXPECT_EQ(barrier.begin(), (ByTarget{{"t-a", "b-1"}, {"t-b", "b-2"}}));
+    EXPECT_TRUE(barrier.answered("t-a", "b-1"));
+    barrier.end(true);
+    EXPECT_TRUE(barrier.begin().empty());
+    EXPECT_FALSE(barrier.must_rewind());
 }
 
-TEST(RemoteOutputs, TargetThatStartedAnewInBetweenIsNoticed) {
-    RemoteOutputs outputs;
-    EXPECT_TRUE(outputs.took("t-a", "b-1"));
-    EXPECT_FALSE(outputs.took("t-a", "b-2"));
-    EXPECT_EQ(outputs.begin_barrier().at("t-a"), "b-1");
+TEST(OutputBarrier, ATargetThatStartedAnewBetweenTwoOutputsIsNoticed) {
+    OutputBarrier barrier;
+    barrier.took("t-a", "b-1");
+    barrier.took("t-a", "b-2");
+    EXPECT_TRUE(barrier.must_rewind());
+    EXPECT_EQ(barrier.begin().at("t-a"), "b-1");
 }
 
-TEST(RemoteOutputs, FailedBarrierKeepsTheOlderProcessOverTheNewer) {
-    RemoteOutputs outputs;
-    outputs.took("t-a", "b-1");
-    outputs.begin_barrier();
-    EXPECT_TRUE(outputs.took("t-a", "b-2")) << "while the barrier runs the target is started anew";
-    outputs.took("t-b", "b-3");
-    outputs.end_barrier(false);
-    EXPECT_EQ(outputs.begin_barrier(), (RemoteOutputs::ByTarget{{"t-a", "b-1"}, {"t-b", "b-3"}}));
+TEST(OutputBarrier, AnAnswerOfAnotherProcessIsNone) {
+    OutputBarrier barrier;
+    barrier.took("t-a", "b-1");
+    (void)barrier.begin();
+    const Result<void> answered = barrier.answered("t-a", "b-2");
+    ASSERT_FALSE(answered);
+    EXPECT_EQ(answered.error().code, Code::unavailable);
+    EXPECT_TRUE(barrier.must_rewind());
 }
 
-TEST(RemoteOutputs, WhatIsTakenDuringABarrierIsForTheNext) {
-    RemoteOutputs outputs;
-    outputs.took("t-a", "b-1");
-    outputs.begin_barrier();
-    outputs.took("t-a", "b-1");
-    outputs.end_barrier(true);
-    EXPECT_EQ(outputs.begin_barrier().at("t-a"), "b-1");
+TEST(OutputBarrier, AFailedOneKeepsTheOlderProcessOverTheNewer) {
+    OutputBarrier barrier;
+    barrier.took("t-a", "b-1");
+    (void)barrier.begin();
+    barrier.took("t-a", "b-2");
+    EXPECT_FALSE(barrier.must_rewind()) << "while the barrier runs the target is started anew";
+    barrier.took("t-b", "b-3");
+    barrier.end(false);
+    EXPECT_EQ(barrier.begin(), (ByTarget{{"t-a", "b-1"}, {"t-b", "b-3"}}));
 }
 
-TEST(RemoteOutputs, AfterARewindNothingIsAskedFor) {
-    RemoteOutputs outputs;
-    outputs.took("t-a", "b-1");
-    outputs.begin_barrier();
-    outputs.took("t-a", "b-2");
-    outputs.end_barrier(false);
-    outputs.clear();
-    EXPECT_TRUE(outputs.begin_barrier().empty());
-    EXPECT_TRUE(outputs.took("t-a", "b-2"));
+TEST(OutputBarrier, WhatIsTakenDuringOneIsForTheNext) {
+    OutputBarrier barrier;
+    barrier.took("t-a", "b-1");
+    (void)barrier.begin();
+    barrier.took("t-a", "b-1");
+    barrier.end(true);
+    EXPECT_EQ(barrier.begin().at("t-a"), "b-1");
+}
+
+TEST(OutputBarrier, AfterARewindNothingIsAskedFor) {
+    OutputBarrier barrier;
+    barrier.took("t-a", "b-1");
+    (void)barrier.begin();
+    (void)barrier.answered("t-a", "b-2");
+    barrier.end(false);
+    barrier.rewound();
+    EXPECT_FALSE(barrier.must_rewind());
+    EXPECT_TRUE(barrier.begin().empty());
+    barrier.took("t-a", "b-2");
+    EXPECT_FALSE(barrier.must_rewind());
 }
 
 }  // namespace
