@@ -89,7 +89,7 @@ struct ClusterMap {
     Result<void> validate() const;
 };
 
-// target → proxy, ten times a second until welcomed
+// target → proxy, until welcomed: at first every few milliseconds, then ten times a second
 struct Hello {
     std::uint32_t version = kVersion;
     std::uint32_t compat_version = kCompatVersion;

@@ -3,13 +3,15 @@
 
 usage: tidy.py FOLDER
 
-Every rule is a function below that yields (path, line, what is wrong and what to do). ARCHITECTURE.md gives the reasons.
+Every rule is a function below, or in documents.py, that yields (path, line, what is wrong and what to do). ARCHITECTURE.md gives the reasons.
 Exit status 1 when there is anything; warnings alone are printed and pass. tidy_test.py shows that every rule can fail.
 """
 import os
 import pathlib
 import re
 import sys
+
+import documents
 
 # Which folders a folder may include; itself always.
 LAYERS = {
@@ -312,7 +314,7 @@ def headers_are_used(tree):
 RULES = [
     direction_of_includes, direction_of_libraries, included_files_exist, wrapped_libraries, parses_are_bounded, headers_have_a_purpose,
     sources_are_listed, no_unfinished_work, no_places_of_one_machine, lines_and_files_are_short, architecture_is_short,
-    architecture_shows_the_tree, documents_name_real_files, fault_points_are_listed,
+    architecture_shows_the_tree, documents_name_real_files, fault_points_are_listed, *documents.RULES,
 ]
 WARNINGS = [headers_are_used]
 

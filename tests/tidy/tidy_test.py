@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 import unittest
 
+import documents
 import tidy
 
 HEADER = "// What this header is for, in a sentence.\n#pragma once\n"
@@ -17,6 +18,12 @@ tests/          tests
   crash/        faults
 ```
 """
+
+
+def with_folder(folder):
+    return {"ARCHITECTURE.md": ARCHITECTURE.replace("http/ ", f"{folder}/ what it is\nhttp/ ")}
+
+
 IN_ORDER = {
     "ARCHITECTURE.md": ARCHITECTURE,
     "core/CMakeLists.txt": "millrace_library(core SOURCES a.cc)\n",
@@ -122,13 +129,43 @@ class EveryRuleCanFail(unittest.TestCase):
         self.breaks(tidy.fault_points_are_listed, {"tests/crash/fault_points.txt": "core.a\ncore.b\n"})
         self.breaks(tidy.fault_points_are_listed, {"tests/crash/fault_points.txt": "# none\n"})
 
+    def test_route_in_no_document_and_documented_path_without_a_route(self):
+        api = {"scheduler/API.md": "| `GET /v1/jobs/ID` | a job |\n| `POST /v1/jobs/ID/pause`, `/resume` | both |\n",
+               "scheduler/CMakeLists.txt": "add_library(x c.cc)\n"} | with_folder("scheduler")
+        add = 'router.add("%s", "/v1/jobs/{id}%s", Access::read, f);\n'
+        routes = [add % ("GET", ""), add % ("POST", "/pause"), add % ("POST", "/resume")]
+        self.assertEqual(self.broken(api | {"scheduler/c.cc": "".join(routes)}), set())
+        self.breaks(documents.routes_are_documented, api | {"scheduler/c.cc": "".join(routes[:2])})
+        self.breaks(documents.routes_are_documented, api | {"scheduler/c.cc": "".join(routes) + add % ("GET", "/new")})
+
+    def test_codes(self):
+        code = {"core/result.cc": 'case Code::gone: return "gone";\n', "http/message.cc": "case Code::gone: return 404;\n",
+                "core/CMakeLists.txt": "add_library(x a.cc result.cc)\n", "http/CMakeLists.txt": "add_library(x b.cc message.cc)\n"} | with_folder("scheduler")
+        self.assertEqual(self.broken(code | {"scheduler/API.md": "| `gone` | 404 | it is\n"}), set())
+        for table in ("", "| `gone` | 400 | it is\n", "| `gone` | 404 | it is\n| `late` | 500 | no code\n"):
+            self.breaks(documents.codes_are_documented, code | {"scheduler/API.md": table})
+
+    def test_members_of_records(self):
+        record = {"core/a.h": HEADER + 'struct A { MSGPACK_DEFINE_MAP(name, MSGPACK_NVP("size", b.size)) };\n'} | with_folder("state")
+        self.assertEqual(self.broken(record | {"state/FORMAT.md": "`name` and `size`\n"}), set())
+        self.breaks(documents.record_members_are_documented, record | {"state/FORMAT.md": "`name`\n"})
+
+    def test_keys_of_the_configuration(self):
+        code = 'std::is_same_v<std::remove_const_t<Config>, %s>\nvoid f() {\n    visit("%s", a);\n}\n'
+        files = {"core/config.cc": code % ("ProxyConfig", "port") + code % ("TargetConfig", "lanes"),
+                 "core/CMakeLists.txt": "add_library(x a.cc config.cc)\n"} | with_folder("docs")
+        good = "## Keys of a proxy\n| `port` | 1 |\n## Keys of a target\n| `lanes` | 2 |\n"
+        self.assertEqual(self.broken(files | {"docs/CONFIGURATION.md": good}), set())
+        for text in (good.replace("| `port` | 1 |", ""), good + "| `gone` | 3 |\n"):
+            self.breaks(documents.configuration_is_documented, files | {"docs/CONFIGURATION.md": text})
+
     def test_header_that_nobody_uses(self):
         self.breaks(tidy.headers_are_used, {"core/unused.h": HEADER})
 
     def test_every_rule_is_tried_here(self):
         tried = pathlib.Path(__file__).read_text(encoding="utf-8")
         for rule in tidy.RULES + tidy.WARNINGS:
-            self.assertIn(f"tidy.{rule.__name__}", tried)
+            self.assertRegex(tried, rf"(tidy|documents)\.{rule.__name__}")
 
 
 if __name__ == "__main__":
