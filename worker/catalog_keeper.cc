@@ -86,7 +86,12 @@ void CatalogKeeper::clear_away(CatalogPlan& plan) {
     if (renamings.empty()) return;
     const Result<void> outcome = store_.rename_buckets(renamings);
     for (const store::BucketRenaming& renaming : renamings) {
-        if (outcome) log::info("bucket renamed", {{"bucket", renaming.from}, {"name", renaming.to}});
+        if (!outcome) break;
+        if (plan.is_wanted(renaming.uid)) {
+            log::info("bucket renamed", {{"bucket", renaming.from}, {"name", renaming.to}});
+        } else {
+            log::warn("a bucket that the catalog does not know any more is kept under another name", {{"bucket", renaming.from}, {"name", renaming.to}});
+        }
     }
     plan.renamed(renamings, outcome);
 }

@@ -32,12 +32,12 @@ public:
     // After the third step: the rest of the catalog is known, too.
     void finish();
 
+    bool is_wanted(const std::string& uid) const;
     const wire::Catalog& wanted() const { return wanted_; }
     const wire::Catalog& known() const { return known_; }
     const std::vector<wire::CatalogProblem>& problems() const { return problems_; }
 
 private:
-    bool is_wanted(const std::string& uid) const;
     bool is_destroyed(const std::string& uid) const;
 
     wire::Catalog known_;

@@ -49,6 +49,13 @@ bool World::step() {
     return true;
 }
 
+void World::run_for(Duration time) {
+    bool is_over = false;
+    after(time, [&is_over] { is_over = true; });
+    while (!is_over && step()) {
+    }
+}
+
 void World::broke(const std::string& what) {
     if (broken_.empty()) broken_ = what;
 }

@@ -43,6 +43,8 @@ public:
     void act(std::function<void()> action);
     // The next event. False when there is none.
     bool step();
+    // Every event of that time from now on.
+    void run_for(Duration time);
     // An invariant was found broken by something that cannot throw through what called it; step() throws it.
     void broke(const std::string& what);
 

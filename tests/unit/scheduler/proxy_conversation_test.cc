@@ -72,10 +72,7 @@ protected:
     void run_for(Duration time) {
         const Instant end = world_.now() + time;
         while (world_.now() < end) {
-            bool is_over = false;
-            (void)world_.set_alarm(std::min(end, world_.now() + milliseconds(500)), [&is_over] { is_over = true; });
-            while (!is_over && world_.step()) {
-            }
+            world_.run_for(std::min<Duration>(end - world_.now(), milliseconds(500)));
             beat();
         }
     }

@@ -3,7 +3,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <future>
+#include <condition_variable>
+#include <mutex>
 
 #include "core/names.h"
 #include "tests/sim/objects.h"
@@ -25,7 +26,7 @@ protected:
         const auto start = [this] {
             keeper_ = std::make_unique<CatalogKeeper>(
                 control_, blocking_, *store_, *state_,
-                CatalogKeeper::Handlers{[this](const auto& transforms) { transforms_ = transforms; }, [this] { applied_.set_value(); }});
+                CatalogKeeper::Handlers{[this](const auto& transforms) { transforms_ = transforms; }, [this] { note(); }});
             keeper_->start();
         };
         on_loop(start);
@@ -43,15 +44,24 @@ protected:
     }
     // Returns when it was applied.
     void take(const wire::Catalog& catalog) {
-        applied_ = {};
         on_loop([&] { keeper_->take(catalog); });
-        applied_.get_future().wait();
-        on_loop([] {});
+        std::unique_lock lock(mutex_);
+        ASSERT_TRUE(changed_.wait_for(lock, std::chrono::seconds(30), [&] { return applied_version_ == catalog.version; }));
+        lock.unlock();
+        on_loop([] {});  // it is done with it
+    }
+    // What could not be applied is tried again, and noted again.
+    void note() {
+        const std::lock_guard lock(mutex_);
+        applied_version_ = state_->catalog().version;
+        changed_.notify_all();
     }
 
     Loop control_{"control"};
     BlockingPool blocking_{1};
-    std::promise<void> applied_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::uint64_t applied_version_ = 0;  // guarded by mutex_
     std::unique_ptr<TargetState> state_;
     std::unique_ptr<CatalogKeeper> keeper_;
     std::vector<wire::TransformEntry> transforms_;
@@ -113,12 +123,7 @@ protected:
     void take(const wire::Catalog& catalog) {
         world_.act([&] { keeper_->take(catalog); });
     }
-    void run_for(Duration time) {
-        bool is_over = false;
-        (void)world_.set_alarm(world_.now() + time, [&is_over] { is_over = true; });
-        while (!is_over && world_.step()) {
-        }
-    }
+    void run_for(Duration time) { world_.run_for(time); }
 
     sim::World world_{1};
     sim::Disk disk_;

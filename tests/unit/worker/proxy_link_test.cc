@@ -65,13 +65,7 @@ protected:
     void hear(const wire::Message& message) {
         world_.act([&] { hear_(message); });
     }
-    void run_for(Duration time) {
-        const Instant end = world_.now() + time;
-        bool is_over = false;
-        (void)world_.set_alarm(end, [&is_over] { is_over = true; });
-        while (!is_over && world_.step()) {
-        }
-    }
+    void run_for(Duration time) { world_.run_for(time); }
     template <class Body>
     std::size_t count_said() {
         return static_cast<std::size_t>(std::ranges::count_if(said_, [](const auto& message) { return std::holds_alternative<Body>(message); }));

@@ -90,12 +90,7 @@ protected:
     void kick() {
         world_.act([this] { runner_->kick(); });
     }
-    void run_for(Duration time) {
-        bool is_over = false;
-        (void)world_.set_alarm(world_.now() + time, [&is_over] { is_over = true; });
-        while (!is_over && world_.step()) {
-        }
-    }
+    void run_for(Duration time) { world_.run_for(time); }
     SliceCounters written_down() { return (*slices_.checkpoint(JobId("job-1"))).value_or(state::SliceCheckpoint{}).counters; }
     int most_runs() const {
         int most = 0;
