@@ -1,6 +1,5 @@
 #include "core/kept_port.h"
 
-
 #include "core/file.h"
 #include "core/whole_number.h"
 

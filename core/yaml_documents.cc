@@ -42,7 +42,7 @@ bool has_control_characters(std::string_view text) {
 // nodes takes all memory.
 class Bounds final : public YAML::EventHandler {
 public:
-    explicit Bounds(std::size_t text_bytes) : nodes_left_(text_bytes + kDocumentsMax) {}
+    explicit Bounds(std::size_t text_bytes) : nodes_left_(2 * text_bytes + kDocumentsMax) {}
 
     void OnDocumentStart(const YAML::Mark& mark) override { next(mark); }
     void OnDocumentEnd() override {}
@@ -58,13 +58,13 @@ private:
     void next(const YAML::Mark& mark) {
         if (nodes_left_-- == 0) throw YAML::ParserException(mark, "something stands here that is no node");
     }
-    std::size_t nodes_left_;  // a node takes a byte, but for those that are left out
+    std::size_t nodes_left_;  // a node takes a byte, and at most one that is left out comes with it
 };
 
 bool has_many_documents(const std::string& text) {
     std::istringstream stream(text);
     YAML::Parser parser(stream);
-    Bounds bounds(2 * text.size());
+    Bounds bounds(text.size());
     for (std::size_t count = 0; parser.HandleNextDocument(bounds);) {
         if (++count > kDocumentsMax) return true;
     }

@@ -139,13 +139,10 @@ Task<Result<void>> JobApi::list(http::Request& request, http::Response& response
 
 Task<Result<void>> JobApi::start_again(http::Request& request, http::Response& response, const std::string& id, Again how) {
     const std::string with_current = request.query.get("with_current");
-    Result<void> done;
     if (!with_current.empty() && with_current != "true" && with_current != "false") {
-        done = fail(Code::invalid_argument, "with_current is true or false");
-    } else {
-        done = core_.start_again(id, how, with_current == "true");
+        co_return fail(Code::invalid_argument, "with_current is true or false");
     }
-    if (!done) co_return done.error();
+    MILLRACE_CO_TRY(core_.start_again(id, how, with_current == "true"));
     co_return co_await show(response, id, 200);
 }
 
@@ -168,8 +165,9 @@ Task<Result<void>> JobApi::remove_old(http::Request& request, http::Response& re
 
 Task<Result<void>> JobApi::errors(http::Request& request, http::Response& response, const std::string& id) {
     const std::string text = request.query.get("limit");
-    const std::size_t limit = parse_whole<std::size_t>(text).value_or(kErrorsPageDefault);
-    const auto page = co_await error_page(core_, id, request.query.get("cursor"), std::clamp<std::size_t>(limit, 1, kErrorsPageMax));
+    const auto limit = text.empty() ? std::optional(kErrorsPageDefault) : parse_whole<std::size_t>(text);
+    if (!limit) co_return fail(Code::invalid_argument, "limit is a number, not '" + text + "'");
+    const auto page = co_await error_page(core_, id, request.query.get("cursor"), std::clamp<std::size_t>(*limit, 1, kErrorsPageMax));
     if (!page) co_return page.error();
     co_return co_await response.send_json(200, text_of({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable}}));
 }
