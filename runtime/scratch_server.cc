@@ -20,7 +20,7 @@ ScratchServer::Turn::~Turn() {
 }
 
 ScratchServer::ScratchServer(Duration init_timeout, Executor control, ServerFactory make_server, ServerPlace place)
-    : init_timeout_(init_timeout), control_(control), make_server_(std::move(make_server)), place_(std::move(place)), stopping_(control),
+    : init_timeout_(init_timeout), control_(control), make_server_(std::move(make_server)), place_(std::move(place)), line_(control), stopping_(control),
       free_(control), tasks_(control) {
     free_.set();
 }
@@ -64,7 +64,7 @@ Task<void> ScratchServer::grant(std::shared_ptr<Wish> wish) {
 }
 
 Task<Result<ScratchServer::Turn>> ScratchServer::take_turn(const Wish& wish) {
-    if (taken_ && waiting_.size() >= kScratchWaitingMax) co_return fail(Code::overloaded, "too many objects wait to be tried alone");
+    if (taken_ && line_.size() >= kScratchWaitingMax) co_return fail(Code::overloaded, "too many objects wait to be tried alone");
     if (!co_await wait_turn()) co_return fail(Code::unavailable, "no turn to be tried alone within the init_timeout");
     Turn turn(shared_from_this());
     if (stopping_.is_set()) co_return fail(Code::unavailable, "stopped");
@@ -75,28 +75,20 @@ Task<Result<ScratchServer::Turn>> ScratchServer::take_turn(const Wish& wish) {
 }
 
 Task<bool> ScratchServer::wait_turn() {
-    if (!taken_) {
+    auto is_free = [this] { return !taken_; };
+    const bool granted = co_await line_.wait(is_free, steady_now() + init_timeout_);
+    if (granted) {
         taken_ = true;
         free_.clear();
-        co_return true;
     }
-    const auto mine = std::make_shared<Event>(control_);
-    waiting_.push_back(mine);
-    const bool granted = co_await mine->wait_until(steady_now() + init_timeout_);
-    if (!granted) waiting_.remove(mine);
     co_return granted;
 }
 
 void ScratchServer::end_turn() {
     idle_since_ = steady_now();
-    if (waiting_.empty()) {
-        taken_ = false;
-        free_.set();
-        return;
-    }
-    const auto next = std::move(waiting_.front());
-    waiting_.pop_front();
-    next->set();  // taken_ stays true: the turn goes over
+    taken_ = false;
+    free_.set();
+    line_.look_again();
 }
 
 // Requires the turn. Whoever calls stop() meanwhile holds on to the server it stops.
@@ -134,7 +126,7 @@ Task<void> ScratchServer::stop_when_idle() {
         const Instant now = steady_now();
         next = taken_ ? now + kIdleTimeMax : idle_since_ + kIdleTimeMax;
         if (taken_ || now < next) continue;
-        (void)co_await wait_turn();  // free, so at once; begin() waits while the server stops
+        if (!co_await wait_turn()) continue;  // whoever begins waits while the server stops
         co_await stop_server();
         watches_idle_ = false;
         end_turn();

@@ -3,9 +3,9 @@
 // Started when first needed, stopped after half a minute without work. Lives on the control executor; Turns may be
 // dropped on any thread.
 #pragma once
-#include <list>
 #include <memory>
 
+#include "core/waiting_line.h"
 #include "runtime/server_factory.h"
 
 namespace millrace::runtime {
@@ -55,9 +55,9 @@ private:
     std::uint64_t lives_ = 0;
     bool taken_ = false;
     Instant idle_since_{};
-    std::list<std::shared_ptr<Event>> waiting_;  // for their turn, in order; bounded
+    WaitingLine line_;               // for the turn; bounded
     Event stopping_;
-    Event free_;                                 // nobody has a turn
+    Event free_;                     // nobody has a turn
     bool watches_idle_ = false;
     TaskGroup tasks_;
 };

@@ -46,7 +46,7 @@ Task<Result<std::unique_ptr<http::Connection>>> open_stream(const ServerFacts& s
 }
 
 StreamConnection::StreamConnection(Executor lane, std::unique_ptr<http::Connection> socket, std::uint32_t objects_max)
-    : lane_(lane), socket_(std::move(socket)), objects_max_(objects_max), out_ready_(lane), written_(lane), taken_(lane),
+    : lane_(lane), socket_(std::move(socket)), objects_max_(objects_max), room_(lane), out_ready_(lane), written_(lane), taken_(lane),
       last_answer_(steady_now()), oldest_since_(last_answer_), watched_for_(Instant::max()), watch_changed_(lane), tasks_(lane) {
     tasks_.spawn(write());
     tasks_.spawn(read());
@@ -59,24 +59,9 @@ bool StreamConnection::fits(std::uint64_t bytes) const {
 }
 
 Task<bool> StreamConnection::wait_room(std::uint64_t bytes, Instant deadline) {
-    Event turn(lane_);
-    const auto self = room_waiters_.insert(room_waiters_.end(), &turn);
-    bool has_come = false;
-    while (is_open_) {
-        has_come = self == room_waiters_.begin() && fits(bytes);
-        if (has_come || steady_now() >= deadline) break;
-        turn.clear();
-        (void)co_await turn.wait_until(deadline);
-        const auto state = co_await boost::asio::this_coro::cancellation_state;
-        if (state.cancelled() != boost::asio::cancellation_type::none) break;
-    }
-    room_waiters_.erase(self);
-    wake_room();
+    auto has_room = [this, bytes] { return !is_open_ || fits(bytes); };
+    const bool has_come = co_await room_.wait(has_room, deadline);
     co_return has_come && is_open_;
-}
-
-void StreamConnection::wake_room() {
-    if (!room_waiters_.empty()) room_waiters_.front()->set();
 }
 
 void StreamConnection::begin(const std::shared_ptr<StreamObject>& object, const ObjectHead& head, std::string_view data, bool is_last) {
@@ -149,7 +134,7 @@ void StreamConnection::cut(const std::string& why) {
         object->changed.set();
     }
     unanswered_.clear();
-    for (Event* waiter : room_waiters_) waiter->set();
+    room_.look_again();
     for (Event* event : {&out_ready_, &written_, &taken_, &watch_changed_}) event->set();
 }
 
@@ -175,7 +160,7 @@ Task<void> StreamConnection::write() {
         }
         writing_.clear();
         written_.set();
-        wake_room();
+        room_.look_again();
     }
 }
 
@@ -248,7 +233,7 @@ void StreamConnection::finish(std::size_t index, const AnswerFrame& frame) {
     if (frame.type == FrameType::fail) object->text = frame.payload.substr(0, 4096);
     object->may_retry = frame.may_retry;
     object->changed.set();
-    wake_room();
+    room_.look_again();
 }
 
 // When the oldest object's time is up, it is the one that hangs. What the others do is not known: they are lost.

@@ -4,11 +4,11 @@
 // unanswered one, whose time counts; a transform takes objects up in the order in which they became whole.
 // One executor (one lane) only.
 #pragma once
-#include <list>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/waiting_line.h"
 #include "http/connection.h"
 #include "runtime/instance.h"
 #include "runtime/server_facts.h"
@@ -47,7 +47,7 @@ public:
     StreamConnection(Executor lane, std::unique_ptr<http::Connection> socket, std::uint32_t objects_max);
 
     // Whether an object of so many bytes may begin now; one of any size may where nothing else is in flight.
-    bool has_room(std::uint64_t bytes) const { return is_open_ && room_waiters_.empty() && fits(bytes); }
+    bool has_room(std::uint64_t bytes) const { return is_open_ && room_.size() == 0 && fits(bytes); }
     // Waits for that, each in its turn. False when the deadline passed, the task was cancelled or the connection ended.
     Task<bool> wait_room(std::uint64_t bytes, Instant deadline);
     // Requires room.
@@ -76,7 +76,6 @@ private:
     bool fits(std::uint64_t bytes) const;
     StreamObject* oldest() const;
     void became_whole(StreamObject& object);
-    void wake_room();
     Task<void> write();
     Task<void> read();
     Task<bool> deliver_all(std::string_view& bytes);
@@ -93,7 +92,7 @@ private:
     // In the order in which they became whole; those that are not, behind or between them.
     std::vector<std::shared_ptr<StreamObject>> unanswered_;
     std::uint64_t held_bytes_ = 0;  // of unanswered_
-    std::list<Event*> room_waiters_;  // first come, first served; each lives in the frame of a wait
+    WaitingLine room_;
     std::string out_;       // frames for the next write
     std::string writing_;   // of the write that is on
     Event out_ready_;

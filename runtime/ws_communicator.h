@@ -12,7 +12,7 @@
 
 #include "runtime/communicator.h"
 #include "runtime/http_communicator.h"
-#include "runtime/waiting_line.h"
+#include "core/waiting_line.h"
 
 namespace millrace::runtime {
 

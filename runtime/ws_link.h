@@ -13,7 +13,7 @@
 #include "runtime/direct_put.h"
 #include "runtime/instance.h"
 #include "runtime/server_facts.h"
-#include "runtime/waiting_line.h"
+#include "core/waiting_line.h"
 
 namespace millrace::runtime {
 

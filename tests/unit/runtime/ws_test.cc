@@ -7,7 +7,7 @@
 
 #include "fixture.h"
 #include "runtime/communicator.h"
-#include "runtime/waiting_line.h"
+#include "core/waiting_line.h"
 
 namespace millrace::runtime {
 namespace {

@@ -7,22 +7,24 @@
 
 #include "core/task.h"
 
-namespace millrace::runtime {
+namespace millrace {
 
 class WaitingLine {
 public:
-    explicit WaitingLine(const Executor& executor) : changed_(executor) {}
+    explicit WaitingLine(Executor executor) : executor_(std::move(executor)) {}
 
     // True when is_free() said so and all who came before have had their turn: take it at once, before any other wait. False
     // when the deadline passed, or the task was cancelled; the task must not throw then.
     Task<bool> wait(std::function<bool()> is_free, Instant deadline);
     // What is_free() looks at has changed.
-    void look_again() { changed_.set(); }
+    void look_again() {
+        if (!waiting_.empty()) waiting_.front()->set();
+    }
+    std::size_t size() const { return waiting_.size(); }
 
 private:
-    struct Waiting {};
-    std::list<Waiting> waiting_;
-    Event changed_;
+    Executor executor_;
+    std::list<Event*> waiting_;  // each lives in the frame of a wait
 };
 
-}  // namespace millrace::runtime
+}  // namespace millrace
