@@ -4,14 +4,19 @@
 
 #include "aistore/message.h"
 #include "http/router.h"
-#include "scheduler/proxy_core.h"
+#include "scheduler/catalog_service.h"
+#include "scheduler/job_service.h"
+#include "scheduler/large_body.h"
+#include "scheduler/target_directory.h"
 
 namespace millrace::aistore {
 
 // /v1/buckets: Millrace's own bucket API, too.
 class BucketApi {
 public:
-    explicit BucketApi(scheduler::ProxyCore& core) : core_(core) {}
+    BucketApi(const scheduler::ClusterState& state, scheduler::CatalogService& catalog, scheduler::JobService& jobs,
+              const scheduler::TargetDirectory& targets, scheduler::LargeBodies& bodies)
+        : state_(state), catalog_(catalog), jobs_(jobs), targets_(targets), bodies_(bodies) {}
     void add_routes(http::Router& router);
 
 private:
@@ -25,13 +30,17 @@ private:
     Task<Result<std::string>> carry_out(http::Request& request, const std::string& bucket);
     Task<Result<std::string>> submit(ActionMessage message, const std::string& bucket, const std::string& bucket_to);
 
-    scheduler::ProxyCore& core_;
+    const scheduler::ClusterState& state_;
+    scheduler::CatalogService& catalog_;
+    scheduler::JobService& jobs_;
+    const scheduler::TargetDirectory& targets_;
+    scheduler::LargeBodies& bodies_;
 };
 
 // The map, the state of the cluster and of its nodes.
 class ClusterApi {
 public:
-    explicit ClusterApi(scheduler::ProxyCore& core) : core_(core) {}
+    ClusterApi(const scheduler::ClusterState& state, const scheduler::ControlPlane& control) : state_(state), control_(control) {}
     void add_routes(http::Router& router);
 
 private:
@@ -41,13 +50,14 @@ private:
     Task<Result<void>> node(http::Request& request, http::Response& response);
     Task<Result<void>> refuse(http::Request& request, http::Response& response);
 
-    scheduler::ProxyCore& core_;
+    const scheduler::ClusterState& state_;
+    const scheduler::ControlPlane& control_;
 };
 
 // Jobs, which AIStore asks of the cluster: /v1/cluster?what=status and the like.
 class JobApi {
 public:
-    explicit JobApi(scheduler::ProxyCore& core) : core_(core) {}
+    JobApi(const scheduler::ClusterState& state, scheduler::JobService& jobs) : state_(state), jobs_(jobs) {}
     void add_routes(http::Router& router);
 
 private:
@@ -57,13 +67,16 @@ private:
     Task<Result<void>> running(http::Request& request, http::Response& response);
     Task<Result<void>> command(http::Request& request, http::Response& response);
 
-    scheduler::ProxyCore& core_;
+    const scheduler::ClusterState& state_;
+    scheduler::JobService& jobs_;
 };
 
 // /v1/etl: transforms.
 class EtlApi {
 public:
-    explicit EtlApi(scheduler::ProxyCore& core) : core_(core) {}
+    EtlApi(const scheduler::ClusterState& state, scheduler::CatalogService& catalog, scheduler::JobService& jobs,
+           const scheduler::TargetDirectory& targets)
+        : state_(state), catalog_(catalog), jobs_(jobs), targets_(targets) {}
     void add_routes(http::Router& router);
 
 private:
@@ -76,7 +89,10 @@ private:
     Task<Result<void>> enable(http::Response& response, const std::string& name, bool enabled);
     Task<Result<void>> remove(http::Response& response, const std::string& name);
 
-    scheduler::ProxyCore& core_;
+    const scheduler::ClusterState& state_;
+    scheduler::CatalogService& catalog_;
+    scheduler::JobService& jobs_;
+    const scheduler::TargetDirectory& targets_;
 };
 
 }  // namespace millrace::aistore

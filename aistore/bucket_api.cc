@@ -69,24 +69,24 @@ Task<Result<void>> BucketApi::act(http::Request& request, http::Response& respon
 // The id of a job, or nothing.
 Task<Result<std::string>> BucketApi::carry_out(http::Request& request, const std::string& bucket) {
     auto parse = [](std::string body) { return parse_action(body); };
-    MILLRACE_CO_TRY_ASSIGN(ActionMessage message, co_await scheduler::read_large_body(core_, request, parse));
+    MILLRACE_CO_TRY_ASSIGN(ActionMessage message, co_await bodies_.read(request, parse));
     MILLRACE_CO_TRY(check_provider(request.query, bucket));
     const std::string bucket_to = request.query.get("bck_to");
     const bool destroys = request.method == "DELETE";
     if (message.action == "create-bck" && !destroys) {
         MILLRACE_CO_TRY_ASSIGN(const std::uint64_t small_max, small_object_max(message));
         MILLRACE_CO_TRY(validate_bucket_name(bucket));
-        MILLRACE_CO_TRY(co_await core_.create_bucket(bucket, small_max));
+        MILLRACE_CO_TRY(co_await catalog_.create_bucket(bucket, small_max));
         co_return std::string();
     }
     if (message.action == "destroy-bck" && destroys) {
-        MILLRACE_CO_TRY(co_await core_.destroy_bucket(bucket));
+        MILLRACE_CO_TRY(co_await catalog_.destroy_bucket(bucket));
         co_return std::string();
     }
     if (message.action == "move-bck" && !destroys) {
         MILLRACE_CO_TRY_ASSIGN(const std::string renamed, bucket_of_path(bucket_to));
-        MILLRACE_CO_TRY(co_await core_.rename_bucket(bucket, renamed));
-        const wire::BucketEntry* entry = core_.catalog().bucket(renamed);
+        MILLRACE_CO_TRY(co_await catalog_.rename_bucket(bucket, renamed));
+        const wire::BucketEntry* entry = state_.catalog.bucket(renamed);
         co_return move_id(entry == nullptr ? "" : entry->uid, unix_now_ns());
     }
     if (is_bulk_action(message.action) && destroys == (message.action == "delete-listrange")) co_return co_await submit(std::move(message), bucket, bucket_to);
@@ -96,21 +96,21 @@ Task<Result<std::string>> BucketApi::carry_out(http::Request& request, const std
 Task<Result<std::string>> BucketApi::submit(ActionMessage message, const std::string& bucket, const std::string& bucket_to) {
     MILLRACE_CO_TRY_ASSIGN(const std::vector<std::string> transforms, transforms_of(message));
     for (const std::string& transform : transforms) {
-        if (core_.catalog().transform(transform) == nullptr) co_return scheduler::unknown_transform(transform);
+        if (state_.catalog.transform(transform) == nullptr) co_return scheduler::unknown_transform(transform);
     }
-    if (core_.catalog().bucket(bucket) == nullptr) co_return scheduler::unknown_bucket(bucket);
+    if (state_.catalog.bucket(bucket) == nullptr) co_return scheduler::unknown_bucket(bucket);
     auto translate = [message = std::move(message), bucket, bucket_to]() -> Result<scheduler::JobRequest> {
         MILLRACE_TRY_ASSIGN(const std::string native, native_job_request(message, bucket, bucket_to));
         return scheduler::parse_job_request(native);
     };
-    MILLRACE_CO_TRY_ASSIGN(scheduler::JobRequest request, co_await core_.aside().run(std::move(translate)));
-    co_return co_await core_.submit(std::move(request), "");
+    MILLRACE_CO_TRY_ASSIGN(scheduler::JobRequest request, co_await bodies_.handle(std::move(translate)));
+    co_return co_await jobs_.submit(std::move(request), "");
 }
 
 Task<Result<void>> BucketApi::list_buckets(http::Request& request, http::Response& response) {
     const std::string provider = request.query.get("provider");
     const bool ours = provider.empty() || provider == "ais";
-    const std::string document = ours ? bucket_list(core_.catalog().wire()) : "[]";
+    const std::string document = ours ? bucket_list(state_.catalog.wire()) : "[]";
     co_return co_await response.send_json(200, document);
 }
 
@@ -127,7 +127,7 @@ Task<Result<void>> BucketApi::list_objects(http::Request& request, http::Respons
     auto page = parse_page_request(message, request.query, bucket);
     if (!page) co_return page.error();
     if (page->uuid.empty()) page->uuid = random_id("list-");
-    auto listing = co_await scheduler::list_objects(core_, page->listing);
+    auto listing = co_await scheduler::list_objects(state_, targets_, page->listing);
     if (!listing) co_return listing.error();
     if (page->nothing) *listing = {};
     if (request.headers.find("Accept").value_or("").find("application/msgpack") == std::string_view::npos) {
@@ -144,14 +144,14 @@ Task<Result<void>> BucketApi::summarize(http::Response& response, const std::str
     const auto id = fields.text("uuid");
     auto prefix = fields.text("prefix");
     if (id && prefix && !id->empty()) prefix = summary_prefix(*id);
-    if (!id || !prefix || core_.catalog().bucket(bucket) == nullptr) {
+    if (!id || !prefix || state_.catalog.bucket(bucket) == nullptr) {
         co_return !id ? id.error() : !prefix ? prefix.error() : scheduler::unknown_bucket(bucket);
     }
     if (id->empty()) {
         const std::string fresh = summary_id(*prefix);
         co_return co_await response.send(202, {}, fresh);
     }
-    const auto sum = co_await scheduler::summarize_bucket(core_, bucket, *prefix);
+    const auto sum = co_await scheduler::summarize_bucket(state_, targets_, bucket, *prefix);
     if (!sum) co_return sum.error();
     const std::string document = "[" + bucket_summary(bucket, *sum) + "]";
     co_return co_await response.send_json(200, document);
@@ -159,7 +159,7 @@ Task<Result<void>> BucketApi::summarize(http::Response& response, const std::str
 
 Task<Result<void>> BucketApi::head(http::Request& request, http::Response& response, const std::string& bucket) {
     const auto known = check_provider(request.query, bucket);
-    const wire::BucketEntry* entry = core_.catalog().bucket(bucket);
+    const wire::BucketEntry* entry = state_.catalog.bucket(bucket);
     if (!known || entry == nullptr) co_return known ? scheduler::unknown_bucket(bucket) : known.error();
     http::Headers headers{{"Ais-Bucket-Props", bucket_properties(*entry)}};
     co_return co_await response.send(200, std::move(headers), "");
@@ -170,7 +170,7 @@ Task<Result<void>> BucketApi::info(http::Request& request, http::Response& respo
     const std::string id = request.query.get("uuid");
     const auto known = check_provider(request.query, bucket);
     const auto of_prefix = id.empty() ? Result<std::string>(prefix) : summary_prefix(id);
-    const wire::BucketEntry* entry = core_.catalog().bucket(bucket);
+    const wire::BucketEntry* entry = state_.catalog.bucket(bucket);
     if (!known || !of_prefix || entry == nullptr) {
         co_return !known ? known.error() : !of_prefix ? of_prefix.error() : scheduler::unknown_bucket(bucket);
     }
@@ -179,7 +179,7 @@ Task<Result<void>> BucketApi::info(http::Request& request, http::Response& respo
         headers.set("Ais-Xaction-Id", summary_id(*of_prefix));
         co_return co_await response.send(202, std::move(headers), "");
     }
-    const auto sum = co_await scheduler::summarize_bucket(core_, bucket, *of_prefix);
+    const auto sum = co_await scheduler::summarize_bucket(state_, targets_, bucket, *of_prefix);
     if (!sum) co_return sum.error();
     headers.set("Ais-Bucket-Summ", bucket_summary(bucket, *sum));
     co_return co_await response.send(200, std::move(headers), "");

@@ -6,8 +6,8 @@ using http::Access;
 
 namespace {
 
-ProxyView proxy_view(const scheduler::ProxyCore& core, const http::Request& request) {
-    return {core.proxy_id(), core.cluster_id(), "http://" + std::string(request.headers.find("Host").value_or("")), core.members().version()};
+ProxyView proxy_view(const scheduler::ClusterState& state, const http::Request& request) {
+    return {state.proxy_id, state.cluster_id, "http://" + std::string(request.headers.find("Host").value_or("")), state.members.version()};
 }
 
 }  // namespace
@@ -30,14 +30,14 @@ void ClusterApi::add_routes(http::Router& router) {
 }
 
 Task<Result<void>> ClusterApi::map(http::Request& request, http::Response& response) {
-    co_return co_await response.send_json(200, cluster_map(proxy_view(core_, request), core_.members().members()));
+    co_return co_await response.send_json(200, cluster_map(proxy_view(state_, request), state_.members.members()));
 }
 
 Task<Result<void>> ClusterApi::configuration(http::Response& response) { co_return co_await response.send_json(200, cluster_configuration()); }
 
 Task<Result<void>> ClusterApi::health(http::Response& response) {
-    if (!core_.obstacle().empty()) co_return fail(Code::unavailable, core_.obstacle());
-    for (const auto& [target, member] : core_.members().members()) {
+    if (!control_.obstacle().empty()) co_return fail(Code::unavailable, control_.obstacle());
+    for (const auto& [target, member] : state_.members.members()) {
         if (!member.online) continue;
         co_return co_await response.send(200, {}, "");
     }
@@ -46,7 +46,7 @@ Task<Result<void>> ClusterApi::health(http::Response& response) {
 
 Task<Result<void>> ClusterApi::node(http::Request& request, http::Response& response) {
     const std::string id(request.headers.find("Ais-Node-Id").value_or(""));
-    const auto status = node_status(id, proxy_view(core_, request), core_.members().members());
+    const auto status = node_status(id, proxy_view(state_, request), state_.members.members());
     if (!status) co_return status.error();
     co_return co_await response.send_json(200, *status);
 }

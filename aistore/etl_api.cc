@@ -74,7 +74,7 @@ Task<Result<void>> EtlApi::init(http::Request& request, http::Response& response
     spec::TransformSpec& spec = parsed->spec;
     allow_packages(*body, spec);
     const std::string spec_json = spec::to_json(spec);
-    Result<void> added = co_await core_.add_transform(spec.name, spec_json, patience_of(spec));
+    Result<void> added = co_await catalog_.add_transform(spec.name, spec_json, patience_of(spec));
     // One that cannot run here will not run for asking again: not a status that clients repeat the request for.
     if (!added && added.error().code == Code::rejected) added = fail(Code::invalid_argument, added.error().context);
     if (!added) co_return added.error();
@@ -84,15 +84,15 @@ Task<Result<void>> EtlApi::init(http::Request& request, http::Response& response
 
 Task<Result<void>> EtlApi::list(http::Response& response) {
     json rows = json::array();
-    for (const wire::TransformEntry& entry : core_.catalog().wire().transforms) {
-        rows.push_back(etl_row(entry.name, scheduler::standing(core_, entry)));
+    for (const wire::TransformEntry& entry : state_.catalog.wire().transforms) {
+        rows.push_back(etl_row(entry.name, scheduler::standing(state_, entry)));
     }
     co_return co_await response.send_json(200, text_of(rows));
 }
 
 // The message that started it, and the errors of a job (?uuid=), or the last inline errors.
 Task<Result<void>> EtlApi::view(http::Request& request, http::Response& response, const std::string& name) {
-    const wire::TransformEntry* entry = core_.catalog().transform(name);
+    const wire::TransformEntry* entry = state_.catalog.transform(name);
     const auto message = entry == nullptr ? Result<json>(scheduler::unknown_transform(name)) : etl_init_message(name, entry->spec_json);
     if (!message) co_return message.error();
     const std::string head = "{\"init_msg\":" + text_of(*message) + ",\"obj_errors\":[";
@@ -101,7 +101,7 @@ Task<Result<void>> EtlApi::view(http::Request& request, http::Response& response
         co_return co_await view_job(response, head, job);
 
     }
-    const auto rows = co_await scheduler::transform_errors(core_, name, "");
+    const auto rows = co_await scheduler::transform_errors(state_, targets_, name, "");
     if (!rows) co_return rows.error();
     json errors = json::array();
     for (const json& row : *rows) errors.push_back(etl_object_error(row));
@@ -115,7 +115,7 @@ Task<Result<void>> EtlApi::view_job(http::Response& response, const std::string&
     std::string cursor;
     const char* separator = "";
     do {
-        const auto page = co_await scheduler::error_page(core_, job, cursor, kErrorsPage);
+        const auto page = co_await scheduler::error_page(state_, targets_, job, cursor, kErrorsPage);
         if (!page) co_return page.error();  // behind a beginning it cuts the connection: half a list is not taken for a whole one
         for (const json& row : page->rows) text += std::exchange(separator, ",") + text_of(etl_object_error(row));
         for (const std::string& target : page->unreachable) {
@@ -133,21 +133,21 @@ Task<Result<void>> EtlApi::view_job(http::Response& response, const std::string&
 }
 
 Task<Result<void>> EtlApi::logs(http::Response& response, const std::string& name, std::string target) {
-    const auto rows = co_await scheduler::transform_logs(core_, name, target, "");
+    const auto rows = co_await scheduler::transform_logs(state_, targets_, name, target, "");
     if (!rows) co_return rows.error();
     co_return co_await response.send_json(200, text_of(etl_logs(*rows)));
 }
 
 Task<Result<void>> EtlApi::standing(http::Response& response, const std::string& name, bool health) {
-    const wire::TransformEntry* entry = core_.catalog().transform(name);
+    const wire::TransformEntry* entry = state_.catalog.transform(name);
     if (entry == nullptr) co_return scheduler::unknown_transform(name);
-    const scheduler::Standing now = scheduler::standing(core_, *entry);
+    const scheduler::Standing now = scheduler::standing(state_, *entry);
     const json document = health ? etl_health(now) : etl_metrics(now);
     co_return co_await response.send_json(200, text_of(document));
 }
 
 Task<Result<void>> EtlApi::enable(http::Response& response, const std::string& name, bool enabled) {
-    Result<void> done = co_await core_.enable_transform(name, enabled);
+    Result<void> done = co_await catalog_.enable_transform(name, enabled);
     if (!done && done.error().code == Code::rejected) done = fail(Code::invalid_argument, done.error().context);
     if (!done) co_return done.error();
     co_return co_await response.send(200, {}, "");
@@ -156,12 +156,12 @@ Task<Result<void>> EtlApi::enable(http::Response& response, const std::string& n
 // AIStore aborts the jobs of a transform that is deleted. They are cancelled here, and can be resumed once it is back.
 Task<Result<void>> EtlApi::remove(http::Response& response, const std::string& name) {
     Result<void> removed;
-    while (const auto job = core_.jobs().user_of_transform(name)) {
-        const auto cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
-        removed = core_.command(*job, cancel_it);
+    while (const auto job = state_.jobs.user_of_transform(name)) {
+        scheduler::Scheduler::Command cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
+        removed = co_await jobs_.command(*job, std::move(cancel_it));
         if (!removed) break;
     }
-    if (removed) removed = co_await core_.remove_transform(name);
+    if (removed) removed = co_await catalog_.remove_transform(name);
     if (!removed) co_return removed.error();
     co_return co_await response.send(200, {}, "");
 }

@@ -11,7 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-
 Error unknown_job(const JobFilter& filter) {
     const std::string what = filter.id.empty() ? "of kind '" + filter.kind + "'" : filter.id;
     return fail(Code::not_found, "job " + what + " does not exist");
@@ -25,9 +24,9 @@ Result<JobFilter> read_filter(const Result<std::string>& body) {
 }
 
 // Newest first.
-std::vector<const scheduler::Job*> find(const scheduler::ProxyCore& core, const JobFilter& filter) {
+std::vector<const scheduler::Job*> find(const scheduler::ClusterState& state, const JobFilter& filter) {
     std::vector<const scheduler::Job*> found;
-    for (const auto& [id, live] : core.jobs().jobs()) {
+    for (const auto& [id, live] : state.jobs.jobs()) {
         if (matches(filter, live.job)) found.push_back(&live.job);
     }
     std::ranges::sort(found, std::greater(), &scheduler::Job::created_unix_ns);
@@ -39,10 +38,10 @@ struct MovedBucket {
     std::string name;
 };
 
-std::optional<MovedBucket> find_move(const scheduler::ProxyCore& core, const std::string& id) {
+std::optional<MovedBucket> find_move(const scheduler::ClusterState& state, const std::string& id) {
     const auto move = parse_move_id(id);
     if (!move) return std::nullopt;
-    for (const wire::BucketEntry& bucket : core.catalog().wire().buckets) {
+    for (const wire::BucketEntry& bucket : state.catalog.wire().buckets) {
         if (bucket.uid == move->bucket_uid) return MovedBucket{*move, bucket.name};
     }
     return std::nullopt;
@@ -69,8 +68,8 @@ Task<Result<void>> JobApi::status(http::Request& request, http::Response& respon
     auto filter = read_filter(body);
     if (filter && filter->id.empty() && filter->kind.empty()) filter = fail(Code::invalid_argument, "give the id of the job, or a kind");
     if (!filter) co_return filter.error();
-    const auto jobs = find(core_, *filter);
-    const auto moved = find_move(core_, filter->id);
+    const auto jobs = find(state_, *filter);
+    const auto moved = find_move(state_, filter->id);
     if (jobs.empty() && !moved) co_return unknown_job(*filter);
     const json document = moved ? move_status(filter->id, moved->move) : job_status(*jobs.front());
     co_return co_await response.send_json(200, text_of(document));
@@ -81,11 +80,11 @@ Task<Result<void>> JobApi::snapshots(http::Request& request, http::Response& res
     const auto filter = read_filter(body);
     if (!filter) co_return filter.error();
     json by_target = json::object();
-    for (const scheduler::Job* job : find(core_, *filter)) {
+    for (const scheduler::Job* job : find(state_, *filter)) {
         for (auto& [target, snap] : job_snapshots(*job)) by_target[target].push_back(std::move(snap));
     }
-    if (const auto moved = find_move(core_, filter->id)) {
-        for (const TargetId& target : core_.target_ids()) by_target[target.str()].push_back(move_snapshot(filter->id, moved->move, moved->name));
+    if (const auto moved = find_move(state_, filter->id)) {
+        for (const std::string& target : state_.targets()) by_target[target].push_back(move_snapshot(filter->id, moved->move, moved->name));
     }
     if (by_target.empty()) co_return unknown_job(*filter);
     co_return co_await response.send_json(200, text_of(by_target));
@@ -96,7 +95,7 @@ Task<Result<void>> JobApi::list(http::Request& request, http::Response& response
     const auto filter = read_filter(body);
     if (!filter) co_return filter.error();
     json rows = json::array();
-    for (const scheduler::Job* job : find(core_, *filter)) rows.push_back(job_status(*job));
+    for (const scheduler::Job* job : find(state_, *filter)) rows.push_back(job_status(*job));
     co_return co_await response.send_json(200, text_of(rows));
 }
 
@@ -106,7 +105,7 @@ Task<Result<void>> JobApi::running(http::Request& request, http::Response& respo
     if (!filter) co_return filter.error();
     filter->active = true;
     json rows = json::array();
-    for (const scheduler::Job* job : find(core_, *filter)) rows.push_back(job_kind(*job) + "[" + job->id + "]");
+    for (const scheduler::Job* job : find(state_, *filter)) rows.push_back(job_kind(*job) + "[" + job->id + "]");
     co_return co_await response.send_json(200, text_of(rows));
 }
 
@@ -121,13 +120,16 @@ Task<Result<void>> JobApi::command(http::Request& request, http::Response& respo
         done = fail(Code::invalid_argument, "the action '" + message->action + "' is not supported: jobs cannot be started or changed this way");
     }
     if (done && filter->id.empty() && filter->kind.empty()) done = fail(Code::invalid_argument, "give the id of the job, or a kind");
-    if (done && !filter->id.empty() && find(core_, *filter).empty() && !find_move(core_, filter->id)) done = unknown_job(*filter);
+    if (done && !filter->id.empty() && find(state_, *filter).empty() && !find_move(state_, filter->id)) done = unknown_job(*filter);
     std::size_t stopped = 0;
     if (done) {
-        for (const scheduler::Job* job : find(core_, *filter)) {
-            if (scheduler::is_terminal(job->state)) continue;
-            const auto cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
-            done = core_.command(job->id, cancel_it);
+        std::vector<std::string> active;
+        for (const scheduler::Job* job : find(state_, *filter)) {
+            if (!scheduler::is_terminal(job->state)) active.push_back(job->id);
+        }
+        for (const std::string& job : active) {
+            scheduler::Scheduler::Command cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
+            done = co_await jobs_.command(job, std::move(cancel_it));
             if (!done && stopped > 0) done = done.error().during(std::to_string(stopped) + " of the jobs were stopped, then");
             if (!done) break;
             ++stopped;

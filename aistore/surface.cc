@@ -6,7 +6,9 @@ namespace millrace::aistore {
 namespace {
 
 struct Surface {
-    explicit Surface(scheduler::ProxyCore& core) : buckets(core), cluster(core), jobs(core), etls(core) {}
+    explicit Surface(scheduler::ProxyCore& core)
+        : buckets(core.state(), core.catalog(), core.jobs(), core.targets(), core.large_bodies()), cluster(core.state(), core.control()),
+          jobs(core.state(), core.jobs()), etls(core.state(), core.catalog(), core.jobs(), core.targets()) {}
 
     BucketApi buckets;
     ClusterApi cluster;

@@ -21,7 +21,7 @@ void ClusterApi::add_routes(http::Router& router) {
 
 Task<Result<void>> ClusterApi::show(http::Response& response) {
     json targets = json::array();
-    for (const auto& [target, member] : core_.members().members()) {
+    for (const auto& [target, member] : state_.members.members()) {
         targets.push_back({{"id", target}, {"endpoint", member.endpoint}, {"online", member.online},
                            {"reason", !member.problem.empty() ? member.problem
                                       : member.online         ? ""
@@ -29,40 +29,40 @@ Task<Result<void>> ClusterApi::show(http::Response& response) {
                            {"running_slices", member.running_slices}});
     }
     json refused = json::array();
-    for (const auto& [id, stranger] : core_.members().strangers()) {
+    for (const auto& [id, stranger] : state_.members.strangers()) {
         refused.push_back({{"id", id}, {"endpoint", stranger.endpoint}, {"reason", stranger.reason}});
     }
     const double uptime = std::chrono::duration<double>(steady_now() - started_).count();
-    const json document{{"proxy_id", core_.proxy_id()}, {"version", core_.members().version()}, {"sealed", !core_.catalog().wire().buckets.empty()},
+    const json document{{"proxy_id", state_.proxy_id}, {"version", state_.members.version()}, {"term", term_}, {"sealed", state_.sealed()},
                         {"uptime_seconds", uptime}, {"targets", std::move(targets)}, {"refused", std::move(refused)},
-                        {"problems", core_.problems()}};
+                        {"problems", state_.problems()}};
     co_return co_await response.send_json(200, text_of(document));
 }
 
 Task<Result<void>> ClusterApi::accept(http::Response& response, const std::string& node) {
-    MILLRACE_CO_TRY_ASSIGN(const std::string accepted, core_.accept(node));
+    MILLRACE_CO_TRY_ASSIGN(const std::string accepted, co_await control_.accept(node));
     co_return co_await response.send_json(200, text_of({{"node", node}, {"message", accepted}}));
 }
 
 Task<Result<void>> ClusterApi::health(http::Response& response) {
     bool someone = false;
-    for (const auto& [target, member] : core_.members().members()) someone = someone || member.online;
-    std::string reason = !core_.outdated().empty() ? core_.outdated() : core_.obstacle();
+    for (const auto& [target, member] : state_.members.members()) someone = someone || member.online;
+    std::string reason = !state_.leadership.outdated().empty() ? state_.leadership.outdated() : control_.obstacle();
     if (reason.empty() && !someone) reason = "no target is online";
     json document{{"ready", reason.empty()}};
     if (!reason.empty()) document["reason"] = reason;
-    if (auto problems = core_.problems(); !problems.empty()) document["problems"] = std::move(problems);
+    if (auto problems = state_.problems(); !problems.empty()) document["problems"] = std::move(problems);
     co_return co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
 }
 
 Task<Result<void>> ClusterApi::metrics(http::Response& response) {
     std::map<std::string, double> by_state;
-    for (const auto& [id, live] : core_.jobs().jobs()) by_state[std::string(job_state_name(live.job.state))] += 1;
+    for (const auto& [id, live] : state_.jobs.jobs()) by_state[std::string(job_state_name(live.job.state))] += 1;
     for (int state = 1; state <= 7; ++state) {
         const std::string name(job_state_name(static_cast<JobState>(state)));
         millrace::metrics::gauge("millrace_jobs", "Jobs by state", {{"state", name}}).set(by_state[name]);
     }
-    for (const auto& [target, member] : core_.members().members()) {
+    for (const auto& [target, member] : state_.members.members()) {
         millrace::metrics::gauge("millrace_target_online", "Whether the proxy hears from the target", {{"target", target}}).set(member.online ? 1 : 0);
     }
     const std::string text = millrace::metrics::prometheus_text();

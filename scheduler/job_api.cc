@@ -4,7 +4,6 @@
 #include "core/units.h"
 #include "core/whole_number.h"
 #include "scheduler/job_document.h"
-#include "scheduler/large_body.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
 
@@ -98,18 +97,18 @@ void JobApi::add_routes(http::Router& router) {
 }
 
 Result<const LiveJob*> JobApi::find(const std::string& id) const {
-    const LiveJob* live = core_.jobs().find(id);
+    const LiveJob* live = state_.jobs.find(id);
     if (live == nullptr) return fail(Code::not_found, "job " + id + " does not exist");
     return live;
 }
 
 Task<Result<void>> JobApi::submit(http::Request& request, http::Response& response) {
     auto read = [](std::string body) { return parse_job_request(body); };
-    auto parsed = co_await read_large_body(core_, request, read);
+    auto parsed = co_await bodies_.read(request, read);
     if (!parsed) co_return parsed.error();
     const std::string key(request.headers.find("Idempotency-Key").value_or(""));
     if (key.size() > 256) co_return fail(Code::invalid_argument, "Idempotency-Key is longer than 256 bytes");
-    const Result<std::string> id = co_await core_.submit(std::move(*parsed), key);
+    const Result<std::string> id = co_await jobs_.submit(std::move(*parsed), key);
     if (!id) co_return id.error();
     co_return co_await show(response, *id, 202);
 }
@@ -118,21 +117,21 @@ Task<Result<void>> JobApi::show(http::Response& response, const std::string& id,
     const auto live = find(id);
     if (!live) co_return live.error();
     http::Headers headers{{"Content-Type", "application/json"}, {"Location", "/v1/jobs/" + id}};
-    const std::string document = job_document(**live, core_.is_online(), Detail::full, unix_now_ns());
+    const std::string document = job_document(**live, state_.is_online(), Detail::full, unix_now_ns());
     co_return co_await response.send(status, std::move(headers), document);
 }
 
 Task<Result<void>> JobApi::list(http::Request& request, http::Response& response) {
     const std::string state = request.query.get("state");
     std::vector<const LiveJob*> jobs;
-    for (const auto& [id, live] : core_.jobs().jobs()) {
+    for (const auto& [id, live] : state_.jobs.jobs()) {
         if (state.empty() || job_state_name(live.job.state) == state) jobs.push_back(&live);
     }
     std::ranges::sort(jobs, std::greater(), [](const LiveJob* live) { return live->job.created_unix_ns; });
     std::string text = "[";
     for (const LiveJob* live : jobs) {
         if (text.size() > 1) text += ",";
-        text += job_document(*live, core_.is_online(), Detail::summary, unix_now_ns());
+        text += job_document(*live, state_.is_online(), Detail::summary, unix_now_ns());
     }
     co_return co_await response.send_json(200, text + "]");
 }
@@ -142,24 +141,24 @@ Task<Result<void>> JobApi::start_again(http::Request& request, http::Response& r
     if (!with_current.empty() && with_current != "true" && with_current != "false") {
         co_return fail(Code::invalid_argument, "with_current is true or false");
     }
-    MILLRACE_CO_TRY(core_.start_again(id, how, with_current == "true"));
+    MILLRACE_CO_TRY(co_await jobs_.start_again(id, how, with_current == "true"));
     co_return co_await show(response, id, 200);
 }
 
 Task<Result<void>> JobApi::command(http::Response& response, const std::string& id, Scheduler::Command change) {
-    MILLRACE_CO_TRY(core_.command(id, change));
+    MILLRACE_CO_TRY(co_await jobs_.command(id, change));
     co_return co_await show(response, id, 200);
 }
 
 Task<Result<void>> JobApi::remove(http::Response& response, const std::string& id) {
-    MILLRACE_CO_TRY(core_.remove_job(id));
+    MILLRACE_CO_TRY(co_await jobs_.remove(id));
     co_return co_await response.send(200, {}, "");
 }
 
 Task<Result<void>> JobApi::remove_old(http::Request& request, http::Response& response) {
     const Result<milliseconds> age = parse_duration(request.query.get("older_than"));
     if (!age) co_return age.error().during("older_than");
-    MILLRACE_CO_TRY_ASSIGN(const std::size_t removed, core_.remove_jobs_older_than(*age));
+    MILLRACE_CO_TRY_ASSIGN(const std::size_t removed, co_await jobs_.remove_older_than(*age));
     co_return co_await response.send_json(200, "{\"removed\":" + std::to_string(removed) + "}");
 }
 
@@ -167,7 +166,7 @@ Task<Result<void>> JobApi::errors(http::Request& request, http::Response& respon
     const std::string text = request.query.get("limit");
     const auto limit = text.empty() ? std::optional(kErrorsPageDefault) : parse_whole<std::size_t>(text);
     if (!limit) co_return fail(Code::invalid_argument, "limit is a number, not '" + text + "'");
-    const auto page = co_await error_page(core_, id, request.query.get("cursor"), std::clamp<std::size_t>(*limit, 1, kErrorsPageMax));
+    const auto page = co_await error_page(state_, targets_, id, request.query.get("cursor"), std::clamp<std::size_t>(*limit, 1, kErrorsPageMax));
     if (!page) co_return page.error();
     co_return co_await response.send_json(200, text_of({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable}}));
 }
@@ -175,17 +174,17 @@ Task<Result<void>> JobApi::errors(http::Request& request, http::Response& respon
 Task<Result<void>> JobApi::report(http::Response& response, const std::string& id) {
     const auto live = find(id);
     if (!live) co_return live.error();
-    json head = json_or_null(job_document(**live, core_.is_online(), Detail::summary, unix_now_ns()));
+    json head = json_or_null(job_document(**live, state_.is_online(), Detail::summary, unix_now_ns()));
     head["kind"] = "job";
     std::string lines = text_of(head) + "\n";
-    for (const auto& [target, slice] : (*live)->job.slices) lines += slice_document(**live, target, core_.is_online()) + "\n";
+    for (const auto& [target, slice] : (*live)->job.slices) lines += slice_document(**live, target, state_.is_online()) + "\n";
     http::Headers headers{{"Content-Type", "application/x-ndjson"}};
     MILLRACE_CO_TRY(co_await response.start(200, std::move(headers), std::nullopt));
     std::string cursor;
     std::size_t count = 0;
     bool complete = true;
     do {
-        const auto page = co_await error_page(core_, id, cursor, kErrorsPageDefault);
+        const auto page = co_await error_page(state_, targets_, id, cursor, kErrorsPageDefault);
         if (!page) co_return page.error();  // the connection is cut: half a report is not taken for a whole one
         for (json row : page->rows) {
             row["kind"] = "error";
@@ -220,7 +219,7 @@ Task<Result<void>> JobApi::verify(http::Request& request, http::Response& respon
         for (bool at_end = false; !at_end;) {
             Query from_there = query;
             from_there.add("after", after);
-            const auto page = co_await ask_target(core_, target, "/v1/worker/verify", from_there, kVerifyPatience);
+            const auto page = co_await ask_target(targets_, target, "/v1/worker/verify", from_there, kVerifyPatience);
             if (!page) {
                 sum.unreachable[target] = page.error().context;
                 break;
@@ -250,12 +249,12 @@ Task<Result<void>> JobApi::events(http::Response& response, const std::string& i
         if (!live) break;  // removed meanwhile
         const std::uint64_t seen = (*live)->changes;
         const bool last = is_terminal((*live)->job.state);
-        const std::string event = "event: job\ndata: " + job_document(**live, core_.is_online(), Detail::full, unix_now_ns()) + "\n\n";
+        const std::string event = "event: job\ndata: " + job_document(**live, state_.is_online(), Detail::full, unix_now_ns()) + "\n\n";
         MILLRACE_CO_TRY(co_await response.write(as_bytes(event)));
         if (last) break;
         const Instant sent = steady_now();
         for (bool changed = false; !changed && steady_now() < sent + kEventRefresh;) {
-            co_await core_.wait_for_change(sent + kEventRefresh);
+            co_await control_.wait_for_change(sent + kEventRefresh);
             live = find(id);
             changed = !live || (*live)->changes != seen;
         }

@@ -23,7 +23,7 @@ Error not_listed(const Error& error, const std::string& bucket) {
     return fail(Code::unavailable, "a target does not know bucket 'ais://" + bucket + "' yet; try again in a moment");
 }
 
-Task<Result<BucketSummary>> summarize_on(ProxyCore& core, std::string target, std::string bucket, std::string prefix) {
+Task<Result<BucketSummary>> summarize_on(const TargetDirectory& directory, std::string target, std::string bucket, std::string prefix) {
     BucketSummary sum;
     std::string after;
     for (bool at_end = false; !at_end;) {
@@ -31,7 +31,7 @@ Task<Result<BucketSummary>> summarize_on(ProxyCore& core, std::string target, st
         query.add("bucket", bucket);
         query.add("prefix", prefix);
         query.add("after", after);
-        const auto part = co_await ask_target(core, target, "/v1/worker/summary", query);
+        const auto part = co_await ask_target(directory, target, "/v1/worker/summary", query);
         if (!part) co_return not_listed(part.error(), bucket);
         const auto objects = part->value("objects", std::uint64_t{0});
         const auto smallest = part->value("smallest", std::uint64_t{0});
@@ -49,8 +49,8 @@ Task<Result<BucketSummary>> summarize_on(ProxyCore& core, std::string target, st
 
 namespace {
 
-Task<Result<Listing>> list_once(ProxyCore& core, const ListingRequest& request) {
-    std::vector<TargetId> targets = core.target_ids();
+Task<Result<Listing>> list_once(const TargetDirectory& directory, const ListingRequest& request) {
+    std::vector<TargetId> targets = directory.ids();
     if (!request.target.empty()) {
         std::erase_if(targets, [&](const TargetId& target) { return target.str() != request.target; });
         if (targets.empty()) co_return fail(Code::not_found, "target " + request.target + " is not a member of the cluster");
@@ -61,7 +61,7 @@ Task<Result<Listing>> list_once(ProxyCore& core, const ListingRequest& request) 
     query.add("after", request.after);
     query.add("limit", std::to_string(request.entries_max));
     if (request.folded) query.add("folded", request.with_folders ? "with_folders" : "objects_only");
-    const auto pages = co_await ask_targets(core, targets, "/v1/worker/objects", query);
+    const auto pages = co_await ask_targets(directory, targets, "/v1/worker/objects", query);
     Listing listing;
     std::optional<std::string> complete_to;  // up to here every target has said what it has
     for (std::size_t i = 0; i < pages.size(); ++i) {
@@ -86,19 +86,19 @@ Task<Result<Listing>> list_once(ProxyCore& core, const ListingRequest& request) 
 
 }  // namespace
 
-Task<Result<Listing>> list_objects(ProxyCore& core, ListingRequest request) {
-    if (core.catalog().bucket(request.bucket) == nullptr) co_return unknown_bucket(request.bucket);
+Task<Result<Listing>> list_objects(const ClusterState& state, const TargetDirectory& directory, ListingRequest request) {
+    if (state.catalog.bucket(request.bucket) == nullptr) co_return unknown_bucket(request.bucket);
     for (;;) {
-        MILLRACE_CO_TRY_ASSIGN(Listing listing, co_await list_once(core, request));
+        MILLRACE_CO_TRY_ASSIGN(Listing listing, co_await list_once(directory, request));
         if (!listing.entries.empty() || listing.next.empty()) co_return listing;
         request.after = listing.next;  // much was passed over, and nothing found yet
     }
 }
 
-Task<Result<BucketSummary>> summarize_bucket(ProxyCore& core, std::string bucket, std::string prefix) {
-    if (core.catalog().bucket(bucket) == nullptr) co_return unknown_bucket(bucket);
+Task<Result<BucketSummary>> summarize_bucket(const ClusterState& state, const TargetDirectory& directory, std::string bucket, std::string prefix) {
+    if (state.catalog.bucket(bucket) == nullptr) co_return unknown_bucket(bucket);
     std::vector<Task<Result<BucketSummary>>> calls;
-    for (const TargetId& target : core.target_ids()) calls.push_back(summarize_on(core, target.str(), bucket, prefix));
+    for (const TargetId& target : directory.ids()) calls.push_back(summarize_on(directory, target.str(), bucket, prefix));
     const auto parts = co_await run_all(std::move(calls));
     BucketSummary sum;
     for (const Result<BucketSummary>& part : parts) {

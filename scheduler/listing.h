@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "scheduler/proxy_core.h"
+#include "scheduler/target_directory.h"
 
 namespace millrace::scheduler {
 
@@ -35,7 +35,7 @@ struct Listing {
     std::string next;                   // `after` of the next page; empty: this is the last
 };
 // Code::not_found for an unknown bucket or target. A page that has a next one is not empty.
-Task<Result<Listing>> list_objects(ProxyCore& core, ListingRequest request);
+Task<Result<Listing>> list_objects(const ClusterState& state, const TargetDirectory& directory, ListingRequest request);
 
 struct BucketSummary {
     std::uint64_t objects = 0;
@@ -44,6 +44,6 @@ struct BucketSummary {
     std::uint64_t largest_bytes = 0;
 };
 // Reads the record of every object under the prefix.
-Task<Result<BucketSummary>> summarize_bucket(ProxyCore& core, std::string bucket, std::string prefix);
+Task<Result<BucketSummary>> summarize_bucket(const ClusterState& state, const TargetDirectory& directory, std::string bucket, std::string prefix);
 
 }  // namespace millrace::scheduler

@@ -60,8 +60,8 @@ Task<Result<void>> ObjectApi::route(http::Request& request, http::Response& resp
     const std::string provider = request.query.get("provider");  // AIStore's: of buckets in clouds there are none
     if (!provider.empty() && provider != "ais") co_return fail(Code::not_found, "bucket \"" + provider + "://" + bucket + "\" does not exist");
     MILLRACE_CO_TRY(validate_object_name(name));
-    if (core_.catalog().bucket(bucket) == nullptr) co_return unknown_bucket(bucket);
-    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint owner, core_.owner_endpoint(name));
+    if (state_.catalog.bucket(bucket) == nullptr) co_return unknown_bucket(bucket);
+    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint owner, targets_.owner_endpoint(name));
     if (request.query.get("redirect") == "no") {
         // An exchange that reads the request is ended in order, whatever happens: with waits that must not throw.
         const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
@@ -71,7 +71,7 @@ Task<Result<void>> ObjectApi::route(http::Request& request, http::Response& resp
         co_return outcome;
     }
     const std::string separator = request.target.find('?') == std::string::npos ? "?" : "&";
-    const std::string location = owner.text() + request.target + separator + "pid=" + core_.proxy_id() + "&utm=" + std::to_string(unix_now_ns());
+    const std::string location = owner.text() + request.target + separator + "pid=" + state_.proxy_id + "&utm=" + std::to_string(unix_now_ns());
     http::Headers headers{{"Location", location}};
     co_return co_await response.send(request.method == "GET" ? 301 : 307, std::move(headers), "");
 }
@@ -85,7 +85,7 @@ Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Respons
     if (request.needs_length()) onward.headers.set("Millrace-Needs-Length", "1");
     onward.deadline = due;
     onward.due = [&due] { return due; };
-    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<http::Exchange> exchange, co_await core_.client().send(owner, onward));
+    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<http::Exchange> exchange, co_await targets_.client().send(owner, onward));
     http::Headers headers = forwarded(exchange->headers);
     Result<void> outcome;
     if (request.method == "HEAD") {

@@ -5,26 +5,31 @@
 #include <string>
 
 #include "http/router.h"
-#include "scheduler/proxy_core.h"
+#include "scheduler/catalog_service.h"
+#include "scheduler/job_service.h"
+#include "scheduler/large_body.h"
+#include "scheduler/target_directory.h"
 
 namespace millrace::scheduler {
 
 // Redirects object traffic to the owner; passes the bytes through for clients that ask for that.
 class ObjectApi {
 public:
-    explicit ObjectApi(ProxyCore& core) : core_(core) {}
+    ObjectApi(const ClusterState& state, const TargetDirectory& targets) : state_(state), targets_(targets) {}
     void add_routes(http::Router& router);
 
 private:
     Task<Result<void>> route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
     Task<Result<void>> pass_through(http::Request& request, http::Response& response, const http::Endpoint& owner);
 
-    ProxyCore& core_;
+    const ClusterState& state_;
+    const TargetDirectory& targets_;
 };
 
 class TransformApi {
 public:
-    explicit TransformApi(ProxyCore& core) : core_(core) {}
+    TransformApi(const ClusterState& state, CatalogService& catalog, const TargetDirectory& targets)
+        : state_(state), catalog_(catalog), targets_(targets) {}
     void add_routes(http::Router& router);
 
 private:
@@ -34,12 +39,15 @@ private:
     Task<Result<void>> control(http::Response& response, Task<Result<void>> change);
     Task<Result<void>> answer(http::Response& response, Task<Result<nlohmann::json>> question);
 
-    ProxyCore& core_;
+    const ClusterState& state_;
+    CatalogService& catalog_;
+    const TargetDirectory& targets_;
 };
 
 class JobApi {
 public:
-    explicit JobApi(ProxyCore& core) : core_(core) {}
+    JobApi(const ClusterState& state, JobService& jobs, ControlPlane& control, const TargetDirectory& targets, LargeBodies& bodies)
+        : state_(state), jobs_(jobs), control_(control), targets_(targets), bodies_(bodies) {}
     void add_routes(http::Router& router);
 
 private:
@@ -56,12 +64,17 @@ private:
     Task<Result<void>> events(http::Response& response, const std::string& id);
     Result<const LiveJob*> find(const std::string& id) const;
 
-    ProxyCore& core_;
+    const ClusterState& state_;
+    JobService& jobs_;
+    ControlPlane& control_;
+    const TargetDirectory& targets_;
+    LargeBodies& bodies_;
 };
 
 class ClusterApi {
 public:
-    explicit ClusterApi(ProxyCore& core) : core_(core), started_(steady_now()) {}
+    ClusterApi(const ClusterState& state, ControlPlane& control, std::uint64_t term)
+        : state_(state), control_(control), term_(term), started_(steady_now()) {}
     void add_routes(http::Router& router);
 
 private:
@@ -70,7 +83,9 @@ private:
     Task<Result<void>> health(http::Response& response);
     Task<Result<void>> metrics(http::Response& response);
 
-    ProxyCore& core_;
+    const ClusterState& state_;
+    ControlPlane& control_;
+    const std::uint64_t term_;
     const Instant started_;
 };
 

@@ -9,6 +9,7 @@
 #include "scheduler/proxy_api.h"
 #include "state/families.h"
 #include "state/format.h"
+#include "state/local_metadata_store.h"
 #include "state/store_watch.h"
 #include "wire/bus.h"
 
@@ -27,9 +28,10 @@ struct ProxyService::Impl {
     ProxyConfig config;
     std::string endpoint;
     std::unique_ptr<state::Kv> kv;
-    std::unique_ptr<state::MetadataStore> metadata;
+    BlockingPool disk{1};   // for commits
+    BlockingPool aside{1};  // for what is large
+    std::unique_ptr<state::LocalMetadataStore> metadata;
     Loop control{"control"};
-    BlockingPool aside{1};
     std::unique_ptr<ProxyCore> core;
     std::unique_ptr<ObjectApi> objects;
     std::unique_ptr<TransformApi> transforms;
@@ -72,13 +74,14 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     options.accept_loss = accept_loss;
     MILLRACE_TRY_ASSIGN(kv, state::Kv::open(config.dir + "/state", state::proxy_families(), options));
     MILLRACE_TRY(state::check_format(*kv, state::proxy_family::meta, "proxy"));
-    metadata = state::make_embedded_metadata_store(*kv);
-    MILLRACE_TRY_ASSIGN(core, ProxyCore::open(control, aside, config, *metadata));
-    if (accept_loss) core->accept_loss();
-    objects = std::make_unique<ObjectApi>(*core);
-    transforms = std::make_unique<TransformApi>(*core);
-    jobs = std::make_unique<JobApi>(*core);
-    cluster = std::make_unique<ClusterApi>(*core);
+    metadata = std::make_unique<state::LocalMetadataStore>(*kv, disk);
+    MILLRACE_TRY_ASSIGN(core, run_blocking(control, ProxyCore::open(control, aside, config, *metadata)));
+    if (accept_loss) core->control().accept_loss();
+    const ClusterState& state = core->state();
+    objects = std::make_unique<ObjectApi>(state, core->targets());
+    transforms = std::make_unique<TransformApi>(state, core->catalog(), core->targets());
+    jobs = std::make_unique<JobApi>(state, core->jobs(), core->control(), core->targets(), core->large_bodies());
+    cluster = std::make_unique<ClusterApi>(state, core->control(), core->term());
     objects->add_routes(router);
     transforms->add_routes(router);
     jobs->add_routes(router);
@@ -97,12 +100,12 @@ Result<void> ProxyService::Impl::begin() {
     MILLRACE_TRY(keep_port(config.dir + "/port", port));
     auto begin_control = [this, port]() -> Task<Result<void>> {
         housekeeping.spawn(watch_store());
-        co_return core->start(port, [this](wire::LinkToTargets::Receive receive) { return open_link(std::move(receive)); });
+        co_return core->control().start(port, [this](wire::LinkToTargets::Receive receive) { return open_link(std::move(receive)); });
     };
     MILLRACE_TRY(run_blocking(control, begin_control()));
     endpoint = http::Endpoint{config.host, port, ""}.text();
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
-    log::info("proxy started", {{"proxy", core->proxy_id()}, {"endpoint", endpoint}});
+    log::info("proxy started", {{"proxy", core->state().proxy_id}, {"endpoint", endpoint}});
     return {};
 }
 
@@ -113,13 +116,17 @@ Result<std::unique_ptr<wire::LinkToTargets>> ProxyService::Impl::open_link(wire:
     MILLRACE_TRY_ASSIGN(const std::string bound, listen_on_kept_port(port_file, config.control_port, bind));
     MILLRACE_TRY(keep_port(port_file, port_of(bound)));
     MILLRACE_TRY(write_file(config.dir + "/control_endpoint", bound + "\n"));
-    log::info("control endpoint", {{"endpoint", bound}, {"cluster", core->cluster_id()}});
+    log::info("control endpoint", {{"endpoint", bound}, {"cluster", core->state().cluster_id}});
     return std::unique_ptr<wire::LinkToTargets>(std::move(bus));
 }
 
-// Commits are made on this loop, so a look that takes up writing again costs it nothing new.
+// A look that takes up writing again waits for the disk, as a commit does.
 Task<void> ProxyService::Impl::watch_store() {
-    while (!co_await stopping.wait_until(steady_now() + state::StoreWatch::kPause)) core->set_obstacle(store_watch.saw(kv->obstacle()));
+    while (!co_await stopping.wait_until(steady_now() + state::StoreWatch::kPause)) {
+        auto look = [this] { return kv->obstacle(); };
+        const auto obstacle = co_await disk.run(std::move(look));
+        core->control().set_obstacle(store_watch.saw(obstacle));
+    }
 }
 
 void ProxyService::Impl::stop() {
@@ -129,7 +136,7 @@ void ProxyService::Impl::stop() {
         auto wind_down = [this]() -> Task<void> {
             stopping.set();
             co_await housekeeping.join();
-            co_await core->stop();
+            co_await core->control().stop();
         };
         run_blocking(control, wind_down());
         surfaces.clear();

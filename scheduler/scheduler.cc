@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/check.h"
 #include "core/log.h"
 
 namespace millrace::scheduler {
@@ -20,26 +21,30 @@ void Scheduler::restore(Job job, ListedObjects objects) {
     jobs_.insert_or_assign(id, std::move(live));
 }
 
-void Scheduler::submit(Job job, ListedObjects objects, const std::vector<std::string>& targets, Instant now) {
+void Scheduler::submit(Job job, ListedObjects objects, Instant now) {
     LiveJob live{.job = std::move(job), .objects = std::move(objects)};
-    for (const std::string& target : targets) {
-        live.job.slices[target] = {};
-        live.needs_spec[target] = 0;
-    }
+    for (const auto& [target, slice] : live.job.slices) live.needs_spec[target] = 0;
     if (!live.job.idempotency_key.empty()) keys_[live.job.idempotency_key] = live.job.id;
     const std::string id = live.job.id;
     log::info("job submitted", {{"job", id}, {"operation", operation_name(live.job.spec.operation)}, {"transform", live.job.spec.transform},
                                 {"source", live.job.spec.source}, {"destination", live.job.spec.destination}});
-    changed(jobs_.insert_or_assign(id, std::move(live)).first->second, now);
+    show(jobs_.insert_or_assign(id, std::move(live)).first->second, now);
 }
 
-Result<void> Scheduler::command(const std::string& id, const Command& change, Instant now, std::int64_t now_unix_ns) {
-    const auto found = jobs_.find(id);
-    if (found == jobs_.end()) return unknown_job(id);
-    MILLRACE_TRY(change(found->second.job));
-    (void)advance(found->second.job, is_online_, now_unix_ns);
-    changed(found->second, now);
-    return {};
+Result<Job> Scheduler::commanded(const std::string& id, const Command& change, Instant now, std::int64_t now_unix_ns) const {
+    const LiveJob* live = find(id);
+    if (live == nullptr) return unknown_job(id);
+    Job job = live->job;
+    MILLRACE_TRY(change(job));
+    (void)advance(job, is_online_, now_unix_ns);
+    stamp_end(job, now);
+    return job;
+}
+
+void Scheduler::take(Job commanded, Instant now) {
+    LiveJob& live = jobs_.at(commanded.id);
+    live.job = std::move(commanded);
+    show(live, now);
 }
 
 void Scheduler::check_unfinished(const std::function<Result<void>(const Job&)>& check, Instant now, std::int64_t now_unix_ns) {
@@ -52,40 +57,20 @@ void Scheduler::check_unfinished(const std::function<Result<void>(const Job&)>& 
     }
 }
 
-void Scheduler::drop(const std::string& id) {
+Result<void> Scheduler::check_removable(const std::string& id) const {
+    const LiveJob* live = find(id);
+    if (live == nullptr) return unknown_job(id);
+    if (is_terminal(live->job.state)) return {};
+    return fail(Code::conflict, "job " + id + " is " + std::string(job_state_name(live->job.state)) + "; cancel it first");
+}
+
+void Scheduler::remove(const std::string& id) {
     const auto found = jobs_.find(id);
-    if (found == jobs_.end()) return;
-    keys_.erase(found->second.job.idempotency_key);
-    jobs_.erase(found);
-}
-
-void Scheduler::take_back_command(const Job& before) {
-    LiveJob& live = jobs_.at(before.id);
-    live.job = before;
-    ++live.changes;
-    start_telling(live);  // with what was being told before; who knows it says so
-}
-
-void Scheduler::take_back_removal(LiveJob removed) {
-    const std::string id = removed.job.id;
-    for (const auto& [target, slice] : removed.job.slices) forgets_.erase({id, target});
-    if (!removed.job.idempotency_key.empty()) keys_[removed.job.idempotency_key] = id;
-    jobs_.insert_or_assign(id, std::move(removed));
-}
-
-Result<LiveJob> Scheduler::remove(const std::string& id) {
-    const auto found = jobs_.find(id);
-    if (found == jobs_.end()) return unknown_job(id);
+    MILLRACE_CHECK(found != jobs_.end() && is_terminal(found->second.job.state));
     const Job& job = found->second.job;
-    if (!is_terminal(job.state)) {
-        return fail(Code::conflict, "job " + id + " is " + std::string(job_state_name(job.state)) + "; cancel it first");
-    }
-    effects_.push_back(EraseJob{id, job.idempotency_key});
     for (const auto& [target, slice] : job.slices) forget(id, target, job.revision + 1);
     keys_.erase(job.idempotency_key);
-    LiveJob removed = std::move(found->second);
     jobs_.erase(found);
-    return removed;
 }
 
 void Scheduler::receive(const std::string& target, const wire::SliceStatus& status, Instant now, std::int64_t now_unix_ns) {
@@ -171,7 +156,8 @@ void Scheduler::expire(Instant now, milliseconds retention, std::size_t ended_ma
         const bool is_old = retention.count() > 0 && at + static_cast<std::uint64_t>(retention.count()) < uptime_ms;
         if (!is_old && left <= ended_max) return;
         log::info("old job forgotten", {{"job", id}});
-        (void)remove(id);
+        effects_.push_back(EraseJob{id});
+        remove(id);
         --left;
     }
 }
@@ -215,13 +201,21 @@ void Scheduler::forget(const std::string& job, const std::string& target, std::u
 }
 
 void Scheduler::changed(LiveJob& live, Instant now) {
-    ++live.changes;
-    if (!is_terminal(live.job.state)) {
-        live.job.finished_uptime_ms = 0;
-    } else if (live.job.finished_uptime_ms == 0) {
-        live.job.finished_uptime_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(1, uptime(now).count()));
-    }
+    stamp_end(live.job, now);
     effects_.push_back(PersistJob{live.job.id});
+    show(live, now);
+}
+
+void Scheduler::stamp_end(Job& job, Instant now) const {
+    if (!is_terminal(job.state)) {
+        job.finished_uptime_ms = 0;
+    } else if (job.finished_uptime_ms == 0) {
+        job.finished_uptime_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(1, uptime(now).count()));
+    }
+}
+
+void Scheduler::show(LiveJob& live, Instant now) {
+    ++live.changes;
     log::info("job state", {{"job", live.job.id}, {"state", job_state_name(live.job.state)}, {"revision", live.job.revision}, {"reason", live.job.reason}});
     if (is_terminal(live.job.state)) live.rates.clear();
     if (live.told_revision < live.job.revision) start_telling(live);

@@ -28,7 +28,6 @@ struct PersistJob {
 };
 struct EraseJob {
     std::string job;
-    std::string idempotency_key;
 };
 struct SendMessage {
     std::string target;
@@ -54,19 +53,20 @@ public:
     // At start: jobs as they were written down.
     void restore(Job job, ListedObjects objects);
 
-    // Requires a spec that is valid and at least one target.
-    void submit(Job job, ListedObjects objects, const std::vector<std::string>& targets, Instant now);
+    // What a user asks for is written down first, by the caller, and taken in afterwards: then it is told.
+    // A new job. Requires a spec that is valid and at least one slice.
+    void submit(Job job, ListedObjects objects, Instant now);
     using Command = std::function<Result<void>(Job&)>;
-    // Applies pause, resume, retry or cancel. Code::not_found for an unknown job.
-    Result<void> command(const std::string& id, const Command& change, Instant now, std::int64_t now_unix_ns);
+    // The job as pause, resume, retry or cancel would leave it. Code::not_found for an unknown job.
+    Result<Job> commanded(const std::string& id, const Command& change, Instant now, std::int64_t now_unix_ns) const;
+    void take(Job commanded, Instant now);
+    // Code::conflict while it has not ended.
+    Result<void> check_removable(const std::string& id) const;
+    // Forgets a job that has ended, here and on the targets.
+    void remove(const std::string& id);
+
     // Gives up each job that has not ended and does not pass, for the error's reason.
     void check_unfinished(const std::function<Result<void>(const Job&)>& check, Instant now, std::int64_t now_unix_ns);
-    // Undoes a submit, a command or a remove that could not be written down; nobody may have been told of it.
-    void drop(const std::string& id);
-    void take_back_command(const Job& before);
-    void take_back_removal(LiveJob removed);
-    // Forgets a terminal job, here and on the targets. What is to be kept until that is written down.
-    Result<LiveJob> remove(const std::string& id);
 
     void receive(const std::string& target, const wire::SliceStatus& status, Instant now, std::int64_t now_unix_ns);
     void receive(const std::string& target, const wire::DirectiveAck& ack, Instant now, std::int64_t now_unix_ns);
@@ -101,7 +101,10 @@ private:
     void tell_all(LiveJob& live, Instant now);
     static void start_telling(LiveJob& live);
     void forget(const std::string& job, const std::string& target, std::uint64_t revision);
+    // It is to be written down, and shown.
     void changed(LiveJob& live, Instant now);
+    void show(LiveJob& live, Instant now);
+    void stamp_end(Job& job, Instant now) const;
     void take_needs_spec(LiveJob& live, const std::string& target, const wire::DirectiveAck& ack, Instant now, std::int64_t now_unix_ns);
     static void add_spec(wire::Directive& directive, const LiveJob& live, const std::string& target, std::uint32_t part);
     std::optional<std::string> unfinished(const std::function<bool(const wire::JobSpec&)>& uses) const;

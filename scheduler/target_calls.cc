@@ -11,20 +11,20 @@ using nlohmann::json;
 
 std::string text_of(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-Task<Result<json>> ask_target(ProxyCore& core, std::string target, std::string path, Query query, Duration patience) {
-    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, core.endpoint_of(target));
+Task<Result<json>> ask_target(const TargetDirectory& directory, std::string target, std::string path, Query query, Duration patience) {
+    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, directory.endpoint_of(target));
     http::ClientRequest request{.method = "GET", .target = path + "?" + query.text()};
     request.deadline = steady_now() + patience;
-    const auto reply = co_await http::fetch_ok(core.client(), endpoint, request, 64 << 20);
+    const auto reply = co_await http::fetch_ok(directory.client(), endpoint, request, 64 << 20);
     if (!reply) co_return reply.error().during("target " + target);
     json document = json_or_null(reply->body);
     if (!document.is_object()) co_return fail(Code::unavailable, "target " + target + " answered with something that is not JSON");
     co_return document;
 }
 
-Task<std::vector<Result<json>>> ask_targets(ProxyCore& core, std::vector<TargetId> targets, std::string path, Query query) {
+Task<std::vector<Result<json>>> ask_targets(const TargetDirectory& directory, std::vector<TargetId> targets, std::string path, Query query) {
     std::vector<Task<Result<json>>> calls;
-    for (const TargetId& target : targets) calls.push_back(ask_target(core, target.str(), path, query));
+    for (const TargetId& target : targets) calls.push_back(ask_target(directory, target.str(), path, query));
     co_return co_await run_all(std::move(calls));
 }
 
@@ -39,8 +39,8 @@ json error_row(const LiveJob& live, const std::string& target, const json& row) 
 }  // namespace
 
 // The cursor is "target/last name"; an empty name means from the start of that target.
-Task<Result<ErrorPage>> error_page(ProxyCore& core, std::string job, std::string cursor, std::size_t rows_max) {
-    const LiveJob* live = core.jobs().find(job);
+Task<Result<ErrorPage>> error_page(const ClusterState& state, const TargetDirectory& directory, std::string job, std::string cursor, std::size_t rows_max) {
+    const LiveJob* live = state.jobs.find(job);
     if (live == nullptr) co_return fail(Code::not_found, "job " + job + " does not exist");
     const std::size_t slash = std::min(cursor.find('/'), cursor.size());
     const std::string from = cursor.substr(0, slash);
@@ -57,12 +57,12 @@ Task<Result<ErrorPage>> error_page(ProxyCore& core, std::string job, std::string
             query.add("job", job);
             query.add("after", after);
             query.add("limit", std::to_string(rows_max - page.rows.size()));
-            const auto answer = co_await ask_target(core, target, "/v1/worker/ledger", query);
+            const auto answer = co_await ask_target(directory, target, "/v1/worker/ledger", query);
             if (!answer) {
                 page.unreachable.push_back(target);
                 break;
             }
-            live = core.jobs().find(job);
+            live = state.jobs.find(job);
             if (live == nullptr) co_return fail(Code::not_found, "job " + job + " was removed");
             for (const json& row : answer->value("rows", json::array())) {
                 page.rows.push_back(error_row(*live, target, row));

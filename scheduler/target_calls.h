@@ -5,16 +5,16 @@
 #include <vector>
 
 #include "core/uri.h"
-#include "scheduler/proxy_core.h"
+#include "scheduler/target_directory.h"
 
 namespace millrace::scheduler {
 
 // GET path?query of one target. Code::unavailable when it is offline or does not answer in time.
-Task<Result<nlohmann::json>> ask_target(ProxyCore& core, std::string target, std::string path, Query query,
+Task<Result<nlohmann::json>> ask_target(const TargetDirectory& directory, std::string target, std::string path, Query query,
                                         Duration patience = std::chrono::seconds(10));
 
 // The same of several targets at once; the answers in the order of the targets.
-Task<std::vector<Result<nlohmann::json>>> ask_targets(ProxyCore& core, std::vector<TargetId> targets, std::string path, Query query);
+Task<std::vector<Result<nlohmann::json>>> ask_targets(const TargetDirectory& directory, std::vector<TargetId> targets, std::string path, Query query);
 
 // A page of the failure ledgers of a job's slices, in order of target and name.
 struct ErrorPage {
@@ -22,7 +22,7 @@ struct ErrorPage {
     std::string cursor;                    // where the next page begins; empty at the end
     std::vector<std::string> unreachable;  // targets whose rows are missing
 };
-Task<Result<ErrorPage>> error_page(ProxyCore& core, std::string job, std::string cursor, std::size_t rows_max);
+Task<Result<ErrorPage>> error_page(const ClusterState& state, const TargetDirectory& directory, std::string job, std::string cursor, std::size_t rows_max);
 
 // For JSON that may hold names and messages that are not UTF-8.
 std::string text_of(const nlohmann::json& document);

@@ -31,23 +31,23 @@ void TransformApi::add_routes(http::Router& router) {
         return show(response, name(path));
     });
     router.add("DELETE", "/v1/transforms/{name}", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
-        return control(response, core_.remove_transform(name(path)));
+        return control(response, catalog_.remove_transform(name(path)));
     });
     router.add("POST", "/v1/transforms/{name}/start", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
-        return control(response, core_.enable_transform(name(path), true));
+        return control(response, catalog_.enable_transform(name(path), true));
     });
     router.add("POST", "/v1/transforms/{name}/restart", Access::run, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         const bool is_new = request.query.find("new_version").has_value();
-        return control(response, core_.restart_transform(name(path), is_new ? std::optional(request.query.get("new_version")) : std::nullopt));
+        return control(response, catalog_.restart_transform(name(path), is_new ? std::optional(request.query.get("new_version")) : std::nullopt));
     });
     router.add("POST", "/v1/transforms/{name}/stop", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
-        return control(response, core_.enable_transform(name(path), false));
+        return control(response, catalog_.enable_transform(name(path), false));
     });
     router.add("GET", "/v1/transforms/{name}/logs", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
-        return answer(response, transform_logs(core_, name(path), request.query.get("target"), request.query.get("after")));
+        return answer(response, transform_logs(state_, targets_, name(path), request.query.get("target"), request.query.get("after")));
     });
     router.add("GET", "/v1/transforms/{name}/errors", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
-        return answer(response, transform_errors(core_, name(path), request.query.get("target")));
+        return answer(response, transform_errors(state_, targets_, name(path), request.query.get("target")));
     });
 }
 
@@ -56,7 +56,7 @@ Task<Result<void>> TransformApi::add(http::Request& request, http::Response& res
     auto parsed = body ? spec::parse_spec(*body, "request body") : Result<spec::ParsedSpec>(body.error());
     if (!parsed) co_return parsed.error();
     const spec::TransformSpec& spec = parsed->spec;
-    const Result<void> added = co_await core_.add_transform(spec.name, spec::to_json(spec), spec.init_timeout_ms);
+    const Result<void> added = co_await catalog_.add_transform(spec.name, spec::to_json(spec), spec.init_timeout_ms);
     if (!added && added.error().code == Code::rejected) {
         http::Headers headers{{"Content-Type", "application/problem+json"}};
         const json problem{{"type", "about:blank"}, {"title", "Failed Dependency"}, {"status", 424}, {"code", "rejected"}, {"detail", added.error().context}};
@@ -68,17 +68,17 @@ Task<Result<void>> TransformApi::add(http::Request& request, http::Response& res
 
 Task<Result<void>> TransformApi::list(http::Response& response) {
     json rows = json::array();
-    for (const wire::TransformEntry& entry : core_.catalog().wire().transforms) {
-        const Standing sum = standing(core_, entry);
+    for (const wire::TransformEntry& entry : state_.catalog.wire().transforms) {
+        const Standing sum = standing(state_, entry);
         rows.push_back({{"name", entry.name}, {"kind", kind_of(entry)}, {"state", sum.state}, {"targets_running", sum.running}, {"targets", sum.targets}});
     }
     co_return co_await response.send_json(200, text_of(rows));
 }
 
 Task<Result<void>> TransformApi::show(http::Response& response, const std::string& name) {
-    const wire::TransformEntry* entry = core_.catalog().transform(name);
+    const wire::TransformEntry* entry = state_.catalog.transform(name);
     if (entry == nullptr) co_return unknown_transform(name);
-    Standing sum = standing(core_, *entry);
+    Standing sum = standing(state_, *entry);
     const auto parsed = spec::parse_spec(entry->spec_json, name);
     const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", json_or_null(entry->spec_json)},
                         {"digest", parsed ? checksum_text(spec::digest(parsed->spec, entry->image)) : ""}, {"image", entry->image},

@@ -8,12 +8,12 @@ namespace millrace::scheduler {
 
 using nlohmann::json;
 
-Standing standing(const ProxyCore& core, const wire::TransformEntry& entry) {
+Standing standing(const ClusterState& state, const wire::TransformEntry& entry) {
     Standing sum;
     bool starting = false;
     bool aborted = false;
     std::size_t online = 0;
-    for (const auto& [target, member] : core.members().members()) {
+    for (const auto& [target, member] : state.members.members()) {
         ++sum.targets;
         const auto report = std::ranges::find(member.transforms, entry.name, &wire::TransformReport::name);
         json row{{"target", target}, {"state", "unknown"}, {"reason", member.online ? "" : "the target is offline"}, {"pid", 0}, {"restarts", 0},
@@ -51,13 +51,13 @@ namespace {
 // (target, what it answered) of those that answered.
 using Answers = std::vector<std::pair<std::string, json>>;
 
-Task<Result<Answers>> gather(ProxyCore& core, std::string name, std::string only, std::string path, Query query) {
-    if (core.catalog().transform(name) == nullptr) co_return unknown_transform(name);
+Task<Result<Answers>> gather(const ClusterState& state, const TargetDirectory& directory, std::string name, std::string only, std::string path, Query query) {
+    if (state.catalog.transform(name) == nullptr) co_return unknown_transform(name);
     query.add("transform", name);
-    std::vector<TargetId> targets = core.target_ids();
+    std::vector<TargetId> targets = directory.ids();
     if (!only.empty()) std::erase_if(targets, [&](const TargetId& target) { return target.str() != only; });
     if (targets.empty() && !only.empty()) co_return fail(Code::not_found, "target " + only + " is not a member of the cluster");
-    auto replies = co_await ask_targets(core, targets, path, query);
+    auto replies = co_await ask_targets(directory, targets, path, query);
     Answers answers;
     for (std::size_t i = 0; i < replies.size(); ++i) {
         if (replies[i]) {
@@ -71,10 +71,10 @@ Task<Result<Answers>> gather(ProxyCore& core, std::string name, std::string only
 
 }  // namespace
 
-Task<Result<json>> transform_logs(ProxyCore& core, std::string name, std::string only, std::string after) {
+Task<Result<json>> transform_logs(const ClusterState& state, const TargetDirectory& directory, std::string name, std::string only, std::string after) {
     Query query;
     if (!after.empty()) query.add("after", after);
-    MILLRACE_CO_TRY_ASSIGN(const Answers answers, co_await gather(core, name, only, "/v1/worker/logs", query));
+    MILLRACE_CO_TRY_ASSIGN(const Answers answers, co_await gather(state, directory, name, only, "/v1/worker/logs", query));
     json rows = json::array();
     for (const auto& [target, answer] : answers) {
         rows.push_back({{"target", target}, {"log", answer.value("log", "")}, {"end", answer.value("end", 0)}});
@@ -82,8 +82,8 @@ Task<Result<json>> transform_logs(ProxyCore& core, std::string name, std::string
     co_return rows;
 }
 
-Task<Result<json>> transform_errors(ProxyCore& core, std::string name, std::string only) {
-    MILLRACE_CO_TRY_ASSIGN(const Answers answers, co_await gather(core, name, only, "/v1/worker/inline_errors", Query()));
+Task<Result<json>> transform_errors(const ClusterState& state, const TargetDirectory& directory, std::string name, std::string only) {
+    MILLRACE_CO_TRY_ASSIGN(const Answers answers, co_await gather(state, directory, name, only, "/v1/worker/inline_errors", Query()));
     json rows = json::array();
     for (const auto& [target, answer] : answers) {
         for (json row : answer.value("rows", json::array())) {

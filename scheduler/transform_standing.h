@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "scheduler/proxy_core.h"
+#include "scheduler/target_directory.h"
 
 namespace millrace::scheduler {
 
@@ -14,11 +14,11 @@ struct Standing {
     std::size_t targets = 0;
     nlohmann::json per_target = nlohmann::json::array();  // as in API.md
 };
-Standing standing(const ProxyCore& core, const wire::TransformEntry& entry);
+Standing standing(const ClusterState& state, const wire::TransformEntry& entry);
 
 // Logs (with `after`, what was written since), or the last inline errors, of every target or of `only`. Targets that do not
 // answer are left out, unless it is the only one. Code::not_found for an unknown transform.
-Task<Result<nlohmann::json>> transform_logs(ProxyCore& core, std::string name, std::string only, std::string after);
-Task<Result<nlohmann::json>> transform_errors(ProxyCore& core, std::string name, std::string only);
+Task<Result<nlohmann::json>> transform_logs(const ClusterState& state, const TargetDirectory& directory, std::string name, std::string only, std::string after);
+Task<Result<nlohmann::json>> transform_errors(const ClusterState& state, const TargetDirectory& directory, std::string name, std::string only);
 
 }  // namespace millrace::scheduler

@@ -16,7 +16,7 @@
 #include "core/loop.h"
 #include "state/families.h"
 #include "state/format.h"
-#include "state/metadata_store.h"
+#include "state/local_metadata_store.h"
 #include "state/slice_store.h"
 #include "store/local_store.h"
 #include "tests/support/power_cut/history.h"
@@ -63,13 +63,15 @@ public:
         slices = std::make_unique<state::SliceStore>(*kv);
         proxy_kv = must(state::Kv::open(folder + "/proxy/state", state::proxy_families(), {.write_buffer_bytes = kBufferBytes}), "open the proxy");
         must(state::check_format(*proxy_kv, state::proxy_family::meta, "proxy"), "format");
-        metadata = state::make_embedded_metadata_store(*proxy_kv);
+        metadata = std::make_unique<state::LocalMetadataStore>(*proxy_kv, disk);
     }
 
     std::unique_ptr<state::Kv> kv;
     std::unique_ptr<store::LocalStore> store;
     std::unique_ptr<state::SliceStore> slices;
     std::unique_ptr<state::Kv> proxy_kv;
+    Loop loop{"metadata"};
+    BlockingPool disk{1};
     std::unique_ptr<state::MetadataStore> metadata;
 };
 
@@ -123,8 +125,9 @@ public:
         const auto page = must(nodes.store->scan(kBucket, "", "", 1000), "list");
         const auto checkpoint = must(nodes.slices->checkpoint(kJob), "checkpoint");
         checkpoints_.expect(checkpoint ? checkpoint->counters.done : 0, cut, "the checkpoint");
-        commits_.expect(number(must(nodes.metadata->get("catalog"), "catalog")), cut, "the proxy's catalog");
-        if (number(must(nodes.metadata->get("job/1"), "job")) != number(must(nodes.metadata->get("catalog"), "catalog"))) throw Broken("half a commit");
+        const auto catalog = number(must(run_blocking(nodes.loop, nodes.metadata->get("catalog")), "catalog"));
+        commits_.expect(catalog, cut, "the proxy's catalog");
+        if (number(must(run_blocking(nodes.loop, nodes.metadata->get("job/1")), "job")) != catalog) throw Broken("half a commit");
     }
 
     // The nodes go on.
@@ -227,7 +230,7 @@ private:
         const std::size_t step = commits_.steps.size();
         commits_.steps.push_back({.begun = now()});
         const std::string text = std::to_string(step + 1);
-        must(nodes_->metadata->commit({{"catalog", text}, {"job/1", text}}), "commit");
+        must(run_blocking(nodes_->loop, nodes_->metadata->commit({.changes = {{"catalog", text}, {"job/1", text}}})), "commit");
         commits_.steps[step].durable = now();
     }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "state/families.h"
+#include "state/local_metadata_store.h"
 #include "state/record.h"
 #include "tests/sim/cluster.h"
 
@@ -23,11 +24,12 @@ std::string program(std::uint64_t number) { return R"({"name": "transform", "cmd
 struct Proxy::Process {
     Process(Proxy& proxy, Cluster& cluster)
         : kv(proxy.folder_, proxy.faults, cluster.world.random(), [&proxy](const state::Batch& batch, bool) { proxy.saw_write(batch); }),
-          metadata(state::make_embedded_metadata_store(kv)), control(cluster.world.executor()),
+          disk([&cluster] { return cluster.blocking_time(); }), metadata(kv, disk), control(cluster.world.executor()),
           aside([&cluster] { return cluster.blocking_time(); }), calls(cluster.world.executor()) {}
 
     FolderKv kv;
-    std::unique_ptr<state::MetadataStore> metadata;
+    BlockingPool disk;
+    state::LocalMetadataStore metadata;
     ProxyConfig config;
     Loop control;
     BlockingPool aside;
@@ -46,31 +48,32 @@ void Proxy::start() {
     cluster_.world.trace("proxy starts, boot " + std::to_string(++boot_));
     fuse_.put_out();
     seen_.clear();
-    if (open_process()) return;
+    process_ = std::make_unique<Process>(*this, cluster_);
+    process_->calls.spawn(begin(*process_));
+}
+
+Task<void> Proxy::begin(Process& process) {
+    const bool begun = co_await open(process);
+    if (begun || process_.get() != &process) co_return;
     cluster_.world.trace("proxy cannot start");
     kill();
     cluster_.world.after(milliseconds(500), [this] { start(); });
 }
 
-bool Proxy::open_process() {
-    process_ = std::make_unique<Process>(*this, cluster_);
-    Process& process = *process_;
-    auto core = scheduler::ProxyCore::open(process.control, process.aside, process.config, *process.metadata, kPartBytesMax);
-    if (!core || !is_up()) return false;
+// Its death may come at any await.
+Task<bool> Proxy::open(Process& process) {
+    auto core = co_await scheduler::ProxyCore::open(process.control, process.aside, process.config, process.metadata, kPartBytesMax);
+    if (!core || process_.get() != &process) co_return false;
     process.core = std::move(*core);
     const auto listen = [this, &process](wire::LinkToTargets::Receive receive) {
-        const auto sends = [this, &process](const wire::Message&) {
-            if (process_.get() == &process) effect();
+        const auto sends = [this, &process](const wire::Message& message) {
+            if (process_.get() != &process) return;
+            if (const auto* ack = std::get_if<wire::StatusAck>(&message)) check_progress(ack->job);
+            effect();
         };
-        const auto look = [this, receive = std::move(receive)](const std::string& route, wire::Message message) {
-            const auto* status = std::get_if<wire::SliceStatus>(&message);
-            const std::string job = status == nullptr ? "" : status->job;
-            receive(route, std::move(message));
-            if (!job.empty()) check_progress(job, wire::target_of(route));
-        };
-        return Result<std::unique_ptr<wire::LinkToTargets>>(cluster_.network.listen(look, sends));
+        return Result<std::unique_ptr<wire::LinkToTargets>>(cluster_.network.listen(std::move(receive), sends));
     };
-    return process.core->start(1, listen).has_value() && is_up();
+    co_return process.core->control().start(1, listen).has_value() && process_.get() == &process;
 }
 
 void Proxy::kill(bool power_cut) {
@@ -81,7 +84,7 @@ void Proxy::kill(bool power_cut) {
     cluster_.network.cut_proxy();
     if (power_cut) folder_.lose_power(cluster_.world.random());
     const auto end = [](Process& dying) -> Task<void> {
-        if (dying.core) co_await dying.core->stop();
+        if (dying.core) co_await dying.core->control().stop();
         dying.calls.cancel();
         co_await dying.calls.join();
         dying.ended = steady_now();
@@ -111,85 +114,77 @@ void Proxy::restore() {
     cluster_.truth.proxy_forgot();
 }
 
+scheduler::ProxyCore* Proxy::core() const { return is_up() ? process_->core.get() : nullptr; }
+
 bool Proxy::has_problems() const {
-    if (!is_up()) return true;
-    return !process_->core->problems().empty() || members_online() < cluster_.targets().size();
+    if (core() == nullptr) return true;
+    return !core()->state().problems().empty() || members_online() < cluster_.targets().size();
 }
 
 std::size_t Proxy::members_online() const {
-    if (!is_up()) return 0;
-    const auto& members = process_->core->members().members();
+    if (core() == nullptr) return 0;
+    const auto& members = core()->state().members.members();
     return static_cast<std::size_t>(std::ranges::count_if(members, [](const auto& item) { return item.second.online; }));
 }
 
 void Proxy::accept_what_is_refused() {
-    if (!is_up()) return;
-    scheduler::ProxyCore& core = *process_->core;
-    if (!core.outdated().empty()) {
-        if (core.accept(core.proxy_id())) cluster_.world.trace("operator accepts the proxy");
-        return;
-    }
+    if (core() == nullptr) return;
+    const scheduler::ClusterState& state = core()->state();
+    if (!state.leadership.outdated().empty()) return accept(state.proxy_id);
     for (const TargetId& id : cluster_.target_ids()) {
-        const auto member = core.members().members().find(id.str());
-        if (member == core.members().members().end() || member->second.problem.empty()) continue;
-        const auto accepted = core.accept(id.str());
-        cluster_.world.trace("operator accepts " + id.str() + (accepted ? "" : ": " + accepted.error().context));
-        std::erase_if(seen_, [&](const auto& item) { return item.first.second == id.str(); });
-        return;
+        const auto member = state.members.members().find(id.str());
+        if (member == state.members.members().end() || member->second.problem.empty()) continue;
+        return accept(id.str());
     }
+}
+
+void Proxy::accept(const std::string& node) {
+    act("accept " + node, [node](scheduler::ProxyCore& core) -> Task<Result<void>> {
+        const std::string id = node;
+        MILLRACE_CO_TRY(co_await core.control().accept(id));
+        co_return Result<void>{};
+    });
 }
 
 // ---- users
 
 void Proxy::submit(scheduler::JobRequest request, const std::string& key, const Answer& answer) {
-    if (!is_up()) return answer(fail(Code::unavailable, "the proxy is down"));
+    if (core() == nullptr) return answer(fail(Code::unavailable, "the proxy is down"));
     const auto call = [](scheduler::ProxyCore& core, scheduler::JobRequest asked, std::string with_key, Answer then) -> Task<void> {
-        then(co_await core.submit(std::move(asked), std::move(with_key)));
+        then(co_await core.jobs().submit(std::move(asked), std::move(with_key)));
     };
-    process_->calls.spawn(call(*process_->core, std::move(request), key, answer));
+    process_->calls.spawn(call(*core(), std::move(request), key, answer));
 }
 
 void Proxy::act(const std::string& what, const Change& change) {
-    if (!is_up()) return;
+    if (core() == nullptr) return;
     const auto call = [](World& world, scheduler::ProxyCore& core, std::string said, Change does) -> Task<void> {
         const Result<void> done = co_await does(core);
         world.trace("user: " + said + (done ? "" : ": " + done.error().context));
     };
-    process_->calls.spawn(call(cluster_.world, *process_->core, what, change));
+    process_->calls.spawn(call(cluster_.world, *core(), what, change));
 }
 
 void Proxy::replace_transform(const std::string& transform) {
     act("another program for " + transform, [transform, text = program(programs_++)](scheduler::ProxyCore& core) -> Task<Result<void>> {
         const std::string name = transform;
         const std::string spec = text;
-        if (core.catalog().transform(name) != nullptr) MILLRACE_CO_TRY(co_await core.remove_transform(name));
-        co_return co_await core.add_transform(name, spec, kInitTime);
+        if (core.state().catalog.transform(name) != nullptr) MILLRACE_CO_TRY(co_await core.catalog().remove_transform(name));
+        co_return co_await core.catalog().add_transform(name, spec, kInitTime);
     });
 }
 
-Result<void> Proxy::command(const std::string& job, const scheduler::Scheduler::Command& change) {
-    if (!is_up()) return fail(Code::unavailable, "the proxy is down");
-    return process_->core->command(job, change);
-}
-
-Result<void> Proxy::start_again(const std::string& job, scheduler::Again how, bool with_current) {
-    if (!is_up()) return fail(Code::unavailable, "the proxy is down");
-    return process_->core->start_again(job, how, with_current);
-}
-
-bool Proxy::remove(const std::string& job) { return is_up() && process_->core->remove_job(job).has_value(); }
-
 const scheduler::Job* Proxy::find(const std::string& job) const {
-    const scheduler::LiveJob* live = is_up() ? process_->core->jobs().find(job) : nullptr;
+    const scheduler::LiveJob* live = core() != nullptr ? core()->state().jobs.find(job) : nullptr;
     return live == nullptr ? nullptr : &live->job;
 }
 
 bool Proxy::is_changing() const { return is_up() && process_->calls.size() > 0; }
 
-bool Proxy::has_bucket(const std::string& bucket) const { return is_up() && process_->core->catalog().bucket(bucket) != nullptr; }
+bool Proxy::has_bucket(const std::string& bucket) const { return core() != nullptr && core()->state().catalog.bucket(bucket) != nullptr; }
 
 bool Proxy::has_transform(const std::string& transform) const {
-    return is_up() && process_->core->catalog().transform(transform) != nullptr;
+    return core() != nullptr && core()->state().catalog.transform(transform) != nullptr;
 }
 
 // ---- what it writes down and knows
@@ -218,16 +213,20 @@ void Proxy::saw_job(const std::string& record) {
     cluster_.look([&] { cluster_.truth.check_completed(*job, cluster_.disks()); });
 }
 
-void Proxy::check_progress(const std::string& id, const std::string& target) {
+void Proxy::check_progress(const std::string& id) {
     const scheduler::Job* job = find(id);
-    if (job == nullptr || cluster_.truth.may_lack(target)) return;
-    const SliceCounters& now = job->slices.at(target).status.counters;
-    SliceCounters& before = seen_[{id, target}];
-    if (now.done < before.done || now.done + now.skipped < before.done + before.skipped || now.settled() < before.settled()) {
-        throw Broken(id + " on " + target + ": acknowledged progress went back from " + std::to_string(before.done) + " done to " +
-                     std::to_string(now.done));
+    if (job == nullptr) return;
+    for (const auto& [target, slice] : job->slices) {
+        if (cluster_.truth.may_lack(target)) continue;
+        const SliceCounters& now = slice.status.counters;
+        auto& [before, loss] = seen_[{id, target}];
+        if (std::exchange(loss, slice.loss) != slice.loss && !slice.loss.empty()) before = {};  // what it had said is forgotten
+        if (now.done < before.done || now.done + now.skipped < before.done + before.skipped || now.settled() < before.settled()) {
+            cluster_.world.broke(id + " on " + target + ": acknowledged progress went back from " + std::to_string(before.done) + " done to " +
+                                 std::to_string(now.done));
+        }
+        before = now;
     }
-    before = now;
 }
 
 }  // namespace millrace::sim

@@ -45,10 +45,6 @@ public:
     void act(const std::string& what, const Change& change);
     // Gives the transform another program under its name.
     void replace_transform(const std::string& transform);
-    // An error also when the proxy is down.
-    Result<void> command(const std::string& job, const scheduler::Scheduler::Command& change);
-    Result<void> start_again(const std::string& job, scheduler::Again how, bool with_current);
-    bool remove(const std::string& job);
     // As it is known now; nullptr when the proxy is down or does not know it.
     const scheduler::Job* find(const std::string& job) const;
     // A change that a user asked for is under way.
@@ -61,12 +57,16 @@ public:
 
 private:
     struct Process;
-    bool open_process();
+    Task<void> begin(Process& process);
+    Task<bool> open(Process& process);
+    // Null while it is down, or coming up.
+    scheduler::ProxyCore* core() const;
+    void accept(const std::string& node);
     void effect();
     void saw_write(const state::Batch& batch);
     void saw_job(const std::string& record);
     // Acknowledged progress never goes back.
-    void check_progress(const std::string& job, const std::string& target);
+    void check_progress(const std::string& job);
 
     Cluster& cluster_;
     Folder folder_;
@@ -76,7 +76,11 @@ private:
     Fuse fuse_;
     std::unique_ptr<Process> process_;
     std::list<std::unique_ptr<Process>> dying_;
-    std::map<std::pair<std::string, std::string>, SliceCounters> seen_;  // by job and target, since the last start
+    struct Seen {
+        SliceCounters counters;
+        std::string loss;
+    };
+    std::map<std::pair<std::string, std::string>, Seen> seen_;  // by job and target, since the last start
 };
 
 }  // namespace millrace::sim

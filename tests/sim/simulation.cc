@@ -107,7 +107,7 @@ void Simulation::set_up() {
         for (const auto& target : cluster_.targets()) target->start();
     });
     for (int tries = 0; cluster_.proxy.members_online() < cluster_.targets().size(); ++tries) {
-        if (tries == 100) throw Broken("the targets do not join");
+        if (tries == 1000) throw Broken("the targets do not join");
         run_for(100);
     }
     world().act([this] {
@@ -117,14 +117,14 @@ void Simulation::set_up() {
         cluster_.proxy.replace_transform("transform");
     });
     for (int tries = 0; cluster_.proxy.is_changing(); ++tries) {
-        if (tries == 100) throw Broken("buckets and transform do not come to be");
+        if (tries == 1000) throw Broken("buckets and transform do not come to be");
         run_for(100);
     }
     run_for(1000);
 }
 
 void Simulation::create_bucket(const std::string& name) {
-    cluster_.proxy.act("create " + name, [name](scheduler::ProxyCore& core) { return core.create_bucket(name, 0); });
+    cluster_.proxy.act("create " + name, [name](scheduler::ProxyCore& core) { return core.catalog().create_bucket(name, 0); });
 }
 
 // Under its key a request stays one job, however often it is sent.
@@ -178,9 +178,12 @@ void Simulation::next_command() {
         const bool with_current = random.chance(300);
         const bool again = name == "resume" || name == "retry";
         const scheduler::Again how = name == "retry" ? scheduler::Again::retry : scheduler::Again::resume;
-        const auto stop = [&](scheduler::Job& live) { return name == "pause" ? scheduler::pause(live) : scheduler::cancel(live, now); };
-        const Result<void> accepted = again ? cluster_.proxy.start_again(job, how, with_current) : cluster_.proxy.command(job, stop);
-        if (accepted) world().trace("user: " + name + " " + job);
+        const scheduler::Scheduler::Command stop = [name, now](scheduler::Job& live) {
+            return name == "pause" ? scheduler::pause(live) : scheduler::cancel(live, now);
+        };
+        cluster_.proxy.act(name + " " + job, [=](scheduler::ProxyCore& core) {
+            return again ? core.jobs().start_again(job, how, with_current) : core.jobs().command(job, stop);
+        });
         next_command();
     });
 }
@@ -193,9 +196,9 @@ void Simulation::change_what_a_job_is_about() {
     switch (random.below(4)) {
         case 0: cluster_.proxy.replace_transform("transform"); return;
         case 1:
-            cluster_.proxy.act("rename " + bucket, [=](scheduler::ProxyCore& core) { return core.rename_bucket(bucket, renamed); });
+            cluster_.proxy.act("rename " + bucket, [=](scheduler::ProxyCore& core) { return core.catalog().rename_bucket(bucket, renamed); });
             break;
-        default: cluster_.proxy.act("destroy " + bucket, [=](scheduler::ProxyCore& core) { return core.destroy_bucket(bucket); }); break;
+        default: cluster_.proxy.act("destroy " + bucket, [=](scheduler::ProxyCore& core) { return core.catalog().destroy_bucket(bucket); }); break;
     }
     if (random.chance(700)) create_bucket(bucket);
 }
@@ -375,7 +378,7 @@ void Simulation::run_to_rest(const std::string& what) {
 
 bool Simulation::at_rest(const PlannedJob& planned) {
     const scheduler::Job* job = cluster_.proxy.find(planned.id);
-    if (job == nullptr) return false;
+    if (job == nullptr || cluster_.proxy.is_changing()) return false;
     if (plan_.settings.copies && (cluster_.proxy.has_problems() || waits_for_a_loss(*job))) return false;
     if (job->state == JobState::completed || job->state == JobState::completed_with_errors) return true;
     const bool may_stay_failed = job->state == JobState::failed && (!mended_ || is_hopeless(*job));
@@ -392,7 +395,7 @@ bool Simulation::at_rest(const PlannedJob& planned) {
 // A user who wants a job to end resumes it.
 void Simulation::nudge(const PlannedJob& planned) {
     const scheduler::Job* job = cluster_.proxy.find(planned.id);
-    if (job == nullptr || !planned.wanted) return;
+    if (job == nullptr || !planned.wanted || cluster_.proxy.is_changing()) return;
     if (job->state == JobState::paused || job->state == JobState::cancelled) return start_again(job->id, scheduler::Again::resume);
     if (job->state != JobState::failed || !mended_) return;
     if (job->reason.find("would both become") != std::string::npos) {
@@ -409,10 +412,13 @@ void Simulation::start_again(const std::string& job, scheduler::Again how) {
     const std::string destination = cluster_.proxy.find(job)->spec.destination;
     if (!destination.empty() && !cluster_.proxy.has_bucket(destination)) create_bucket(destination);
     if (!cluster_.proxy.has_transform("transform")) cluster_.proxy.replace_transform("transform");
-    Result<void> accepted = cluster_.proxy.start_again(job, how, false);
-    if (!accepted) accepted = cluster_.proxy.start_again(job, how, true);
     const std::string what = how == scheduler::Again::resume ? "resume " : "retry ";
-    world().trace("user: " + what + job + (accepted ? "" : ": " + accepted.error().context));
+    cluster_.proxy.act(what + job, [id = job, how](scheduler::ProxyCore& core) -> Task<Result<void>> {
+        const std::string asked = id;
+        const scheduler::Again again = how;
+        if (co_await core.jobs().start_again(asked, again, false)) co_return Result<void>{};
+        co_return co_await core.jobs().start_again(asked, again, true);
+    });
 }
 
 // Every object of a job that completed is in the class that its behaviour leads to.
@@ -464,7 +470,13 @@ void Simulation::retry_all() {
 void Simulation::remove_all() {
     world().act([this] {
         for (const PlannedJob& planned : jobs_) {
-            if (!cluster_.proxy.remove(planned.id)) world().broke(planned.id + " cannot be removed");
+            cluster_.proxy.act("remove " + planned.id, [this, id = planned.id](scheduler::ProxyCore& core) -> Task<Result<void>> {
+                const std::string asked = id;
+                World& in = world();
+                const Result<void> removed = co_await core.jobs().remove(asked);
+                if (!removed) in.broke(asked + " cannot be removed: " + removed.error().context);
+                co_return removed;
+            });
         }
     });
     run_for(5000);

@@ -18,20 +18,26 @@ using testing::HasSubstr;
 class Proxy : public testing::Test {
 protected:
     Proxy() {
-        const auto open = [this] {
-            core_ = *ProxyCore::open(control_, aside_, config_, metadata_);
-            const auto link = [this](wire::LinkToTargets::Receive receive) {
-                hear_ = std::move(receive);
-                return Result<std::unique_ptr<wire::LinkToTargets>>(std::make_unique<End>(said_));
-            };
-            EXPECT_TRUE(core_->start(8080, link));
+        open();
+        const auto link = [this](wire::LinkToTargets::Receive receive) {
+            hear_ = std::move(receive);
+            return Result<std::unique_ptr<wire::LinkToTargets>>(std::make_unique<End>(said_));
         };
-        world_.act(open);
+        world_.act([&] { EXPECT_TRUE(core_->control().start(8080, link)); });
     }
     ~Proxy() override {
-        const auto stop = [](ProxyCore& core) -> Task<void> { co_await core.stop(); };
-        world_.act([&] { boost::asio::co_spawn(world_.executor(), stop(*core_), boost::asio::detached); });
-        run_for(seconds(1));
+        stop();
+        world_.run_for(seconds(120));  // what is being written is written
+    }
+    void open() {
+        const auto begin = [](Proxy& self) -> Task<void> {
+            self.core_ = *co_await ProxyCore::open(self.control_, self.aside_, self.config_, self.metadata_);
+        };
+        world_.act([&] { boost::asio::co_spawn(world_.executor(), begin(*this), boost::asio::detached); });
+    }
+    void stop() {
+        const auto end = [](ProxyCore& core) -> Task<void> { co_await core.control().stop(); };
+        world_.act([&] { boost::asio::co_spawn(world_.executor(), end(*core_), boost::asio::detached); });
     }
 
     struct Said {
@@ -53,19 +59,19 @@ protected:
         world_.act([&] { hear_(route(target), message); });
     }
     void join(const std::string& target) {
-        hear(target, wire::Hello{.target_id = target, .boot_id = "b-" + target, .endpoint = "http://" + target, .cluster_id = core_->cluster_id(),
+        hear(target, wire::Hello{.target_id = target, .boot_id = "b-" + target, .endpoint = "http://" + target, .cluster_id = core_->state().cluster_id,
                                  .lineage = {"store-" + target, {}, 1, 1, "b-" + target}});
         online_.push_back(target);
     }
     // The target lives, and has applied this catalog, but for these entries.
     void applied(const std::string& target, std::vector<wire::CatalogProblem> problems = {}) {
-        versions_[target] = core_->catalog().wire().version;
+        versions_[target] = core_->state().catalog.wire().version;
         hear(target, wire::TransformStatus{.catalog_version = versions_[target], .problems = std::move(problems)});
         beat();
     }
     void beat() {
         for (const std::string& target : online_) {
-            hear(target, wire::Heartbeat{.boot_id = "b-" + target, .catalog_version = versions_[target], .map_version = core_->members().version()});
+            hear(target, wire::Heartbeat{.boot_id = "b-" + target, .catalog_version = versions_[target], .map_version = core_->state().members.version()});
         }
     }
     // Those that are online say so twice a second.
@@ -77,8 +83,9 @@ protected:
         }
     }
     void create_bucket(const std::string& name) {
+        created_.reset();
         const auto create = [](ProxyCore& core, std::string bucket, std::optional<Result<void>>& outcome) -> Task<void> {
-            outcome = co_await core.create_bucket(std::move(bucket), 1000);
+            outcome = co_await core.catalog().create_bucket(std::move(bucket), 1000);
         };
         world_.act([&] { boost::asio::co_spawn(world_.executor(), create(*core_, name, created_), boost::asio::detached); });
     }
@@ -88,7 +95,7 @@ protected:
             request.spec.operation = wire::Operation::copy;
             request.spec.source = "from";
             request.spec.destination = "to";
-            outcome = co_await core.submit(std::move(request), "");
+            outcome = co_await core.jobs().submit(std::move(request), "");
         };
         world_.act([&] { boost::asio::co_spawn(world_.executor(), submit(*core_, submitted_), boost::asio::detached); });
     }
@@ -127,15 +134,15 @@ TEST_F(Proxy, ATargetIsWelcomedAndIsAMember) {
     join("t1");
     ASSERT_EQ(told<wire::Welcome>("t1"), 1u);
     EXPECT_EQ(std::get<wire::Welcome>(said_.back().message).refused, "");
-    EXPECT_TRUE(core_->members().is_online("t1"));
+    EXPECT_TRUE(core_->state().members.is_online("t1"));
 }
 
 TEST_F(Proxy, ATargetThatSaysNothingIsOffline) {
     join("t1");
     online_.clear();
     run_for(seconds(20));
-    EXPECT_FALSE(core_->members().is_online("t1"));
-    EXPECT_EQ(core_->endpoint_of("t1").error().code, Code::unavailable);
+    EXPECT_FALSE(core_->state().members.is_online("t1"));
+    EXPECT_EQ(core_->targets().endpoint_of("t1").error().code, Code::unavailable);
 }
 
 TEST_F(Proxy, ABucketIsThereWhenEveryTargetSaysSo) {
@@ -180,7 +187,7 @@ TEST_F(Proxy, AnOrderIsRepeatedUntilItIsAcknowledged) {
     ASSERT_TRUE(submitted_ && *submitted_) << "it does not wait for ever";
     const std::size_t before = told<wire::Directive>("t1");
     EXPECT_GE(before, 3u);
-    const wire::DirectiveAck ack{.job = **submitted_, .revision = core_->jobs().find(**submitted_)->job.revision};
+    const wire::DirectiveAck ack{.job = **submitted_, .revision = core_->state().jobs.find(**submitted_)->job.revision};
     hear("t1", ack);
     const std::size_t at_ack = told<wire::Directive>("t1");
     const std::size_t others = told<wire::Directive>("t2");
@@ -197,7 +204,7 @@ TEST_F(Proxy, WhatCannotBeWrittenDownIsNotTold) {
     ASSERT_TRUE(submitted_);
     EXPECT_EQ(submitted_->error().code, Code::no_space);
     EXPECT_EQ(told<wire::Directive>("t1") + told<wire::Directive>("t2"), 0u);
-    EXPECT_TRUE(core_->jobs().jobs().empty());
+    EXPECT_TRUE(core_->state().jobs.jobs().empty());
 }
 
 TEST_F(Proxy, AfterARestartTheNextProcessSaysTheSame) {
@@ -205,16 +212,139 @@ TEST_F(Proxy, AfterARestartTheNextProcessSaysTheSame) {
     submit_copy();
     run_for(seconds(5));
     const std::string id = **submitted_;
-    const auto stop = [](ProxyCore& core) -> Task<void> { co_await core.stop(); };
-    world_.act([&] { boost::asio::co_spawn(world_.executor(), stop(*core_), boost::asio::detached); });
+    stop();
     online_.clear();
     run_for(seconds(1));
-    const std::string cluster = core_->cluster_id();
-    core_ = *ProxyCore::open(control_, aside_, config_, metadata_);
-    EXPECT_EQ(core_->cluster_id(), cluster);
-    EXPECT_NE(core_->catalog().bucket("from"), nullptr);
-    ASSERT_NE(core_->jobs().find(id), nullptr);
-    EXPECT_EQ(core_->members().members().size(), 2u);
+    const std::string cluster = core_->state().cluster_id;
+    open();
+    EXPECT_EQ(core_->state().cluster_id, cluster);
+    EXPECT_NE(core_->state().catalog.bucket("from"), nullptr);
+    ASSERT_NE(core_->state().jobs.find(id), nullptr);
+    EXPECT_EQ(core_->state().members.members().size(), 2u);
+}
+
+// A store that takes its time, as one across a network does.
+class SlowStore : public Proxy {
+protected:
+    void SetUp() override {
+        set_up();
+        submit_copy();
+        for (const std::string& target : online_) {
+            hear(target, wire::DirectiveAck{.job = only_job().id, .revision = 1});
+        }
+        run_for(seconds(1));
+        ASSERT_TRUE(submitted_ && *submitted_);
+        metadata_.takes = seconds(2);
+    }
+    const Job& only_job() const { return core_->state().jobs.jobs().begin()->second.job; }
+    void command(const Scheduler::Command& change) {
+        const auto ask = [](SlowStore& self, Scheduler::Command how) -> Task<void> {
+            const std::string id = self.only_job().id;
+            const Result<void> done = co_await self.core_->jobs().command(id, std::move(how));
+            self.commanded_.push_back(done);
+        };
+        world_.act([&] { boost::asio::co_spawn(world_.executor(), ask(*this, change), boost::asio::detached); });
+    }
+    void report(const std::string& target, wire::SliceState state, std::uint64_t done) {
+        wire::SliceStatus status{.job = only_job().id};
+        status.incarnation = 1;
+        status.seq = ++seq_;
+        status.revision = only_job().revision;
+        status.state = state;
+        status.counters.done = done;
+        hear(target, status);
+    }
+
+    const Scheduler::Command pause_ = [](Job& job) { return pause(job); };
+    const Scheduler::Command cancel_ = [](Job& job) { return cancel(job, 1); };
+    std::uint64_t seq_ = 0;
+    std::vector<Result<void>> commanded_;
+};
+
+TEST_F(SlowStore, NothingCountsBeforeItIsWritten) {
+    const std::size_t told_before = told<wire::Directive>("t1");
+    command(cancel_);
+    run_for(seconds(1));
+    EXPECT_TRUE(commanded_.empty());
+    EXPECT_EQ(only_job().state, JobState::preparing);
+    EXPECT_EQ(told<wire::Directive>("t1"), told_before);
+    run_for(seconds(4));
+    ASSERT_EQ(commanded_.size(), 1u);
+    EXPECT_TRUE(commanded_[0]);
+    EXPECT_EQ(only_job().state, JobState::cancelled);
+    EXPECT_GT(told<wire::Directive>("t1"), told_before);
+}
+
+TEST_F(SlowStore, WhatComesMeanwhileIsNotTakenBackWithARefusal) {
+    metadata_.refuses = true;
+    command(pause_);
+    report("t1", wire::SliceState::ready, 0);
+    report("t2", wire::SliceState::ready, 0);
+    run_for(seconds(3));
+    metadata_.refuses = false;
+    run_for(seconds(10));
+    ASSERT_EQ(commanded_.size(), 1u);
+    EXPECT_FALSE(commanded_[0]);
+    EXPECT_EQ(only_job().state, JobState::running) << "both slices said that they are ready";
+    EXPECT_EQ(only_job().slices.at("t1").status.state, wire::SliceState::ready);
+}
+
+TEST_F(SlowStore, CommandsTakeEffectOneAfterTheOther) {
+    command(pause_);
+    command(cancel_);
+    command(pause_);
+    run_for(seconds(20));
+    ASSERT_EQ(commanded_.size(), 3u);
+    EXPECT_TRUE(commanded_[0]);
+    EXPECT_TRUE(commanded_[1]);
+    EXPECT_FALSE(commanded_[2]) << "it has ended by then";
+    EXPECT_EQ(only_job().state, JobState::cancelled);
+}
+
+TEST_F(SlowStore, WhoSpokeMeanwhileIsNotTakenForSilent) {
+    metadata_.takes = seconds(25);  // longer than a target may be silent
+    command(pause_);
+    run_for(seconds(60));
+    EXPECT_TRUE(core_->state().members.is_online("t1"));
+    EXPECT_TRUE(core_->state().members.is_online("t2"));
+}
+
+TEST_F(SlowStore, ManyReportsAreWrittenTogether) {
+    const std::size_t before = metadata_.commits;
+    metadata_.takes = milliseconds(300);
+    command(pause_);
+    for (int i = 0; i < 50; ++i) {
+        report("t1", wire::SliceState::ready, 0);
+        report("t2", wire::SliceState::ready, 0);
+    }
+    run_for(seconds(2));
+    EXPECT_LE(metadata_.commits - before, 5u);
+}
+
+TEST_F(SlowStore, WhoWaitsTooLongIsToldSo) {
+    metadata_.takes = seconds(45);
+    command(pause_);
+    command(cancel_);
+    run_for(seconds(40));
+    ASSERT_EQ(commanded_.size(), 1u);
+    EXPECT_EQ(commanded_[0].error().code, Code::unavailable);
+    run_for(seconds(30));
+    ASSERT_EQ(commanded_.size(), 2u);
+    EXPECT_TRUE(commanded_[1]);
+}
+
+TEST_F(SlowStore, ASecondWriterIsNoticed) {
+    metadata_.takes = {};
+    wire::Catalog other = core_->state().catalog.wire();
+    ++other.version;
+    metadata_.values[kCatalogKey] = encode(other);
+    create_bucket("another");
+    run_for(seconds(1));
+    ASSERT_TRUE(created_);
+    ASSERT_FALSE(*created_);
+    EXPECT_EQ(created_->error().code, Code::conflict);
+    EXPECT_EQ(core_->state().catalog.bucket("another"), nullptr);
+    EXPECT_EQ(metadata_.values[kCatalogKey], encode(other));
 }
 
 }  // namespace

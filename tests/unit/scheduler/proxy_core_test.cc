@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "scheduler/job_machine.h"
-#include "state/record.h"
 #include "tests/unit/scheduler/memory_metadata.h"
 
 namespace millrace::scheduler {
@@ -15,18 +14,15 @@ protected:
     ProxyWithAFullDisk() {
         wire::Catalog catalog{.version = 3};
         for (const char* name : {"from", "to"}) catalog.buckets.push_back({.name = name, .uid = name, .small_object_bytes_max = 16384});
-        metadata_.values["catalog"] = state::encode_record(catalog);
-        metadata_.values["members"] = state::encode_record(MemberList{1, {"t1", "t2"}});
+        metadata_.values["catalog"] = encode(catalog);
+        metadata_.values["members"] = encode(MemberList{1, {"t1", "t2"}, {}, 0});
         open();
     }
     ~ProxyWithAFullDisk() override { close(); }
 
     void open() {
         close();
-        here([this] {
-            core_ = *ProxyCore::open(loop_.get(), aside_, config_, metadata_);
-            return 0;
-        });
+        core_ = *run_blocking(loop_.get(), ProxyCore::open(loop_.get(), aside_, config_, metadata_));
     }
     void close() {
         here([this] {
@@ -45,22 +41,22 @@ protected:
         request.spec.destination = "to";
         request.spec.has_list = true;
         request.objects = {"a", "b"};
-        return run_blocking(loop_.get(), core_->submit(std::move(request), key));
+        return run_blocking(loop_.get(), core_->jobs().submit(std::move(request), key));
     }
     Result<void> command(const std::string& id, const Scheduler::Command& change) {
-        return here([&] { return core_->command(id, change); });
+        return run_blocking(loop_.get(), core_->jobs().command(id, change));
     }
     Result<void> remove(const std::string& id) {
-        return here([&] { return core_->remove_job(id); });
+        return run_blocking(loop_.get(), core_->jobs().remove(id));
     }
     Job job(const std::string& id) {
-        return here([&] { return core_->jobs().find(id)->job; });
+        return here([&] { return core_->state().jobs.find(id)->job; });
     }
     std::size_t objects(const std::string& id) {
-        return here([&] { return core_->jobs().find(id)->objects.names().size(); });
+        return here([&] { return core_->state().jobs.find(id)->objects.names().size(); });
     }
     std::size_t jobs() {
-        return here([&] { return core_->jobs().jobs().size(); });
+        return here([&] { return core_->state().jobs.jobs().size(); });
     }
     // The next change of anything, by which what could not be written before is written.
     void disk_takes_writes_again() {
@@ -137,11 +133,11 @@ TEST_F(ProxyWithAFullDisk, ARemovalThatWasRefusedIsNotDoneLater) {
             if (after_restart) open();
             EXPECT_EQ(job(id).state, JobState::cancelled);
             EXPECT_EQ(objects(id), 2u);
-            EXPECT_EQ(here([&] { return core_->jobs().job_of_key("key"); }), id);
+            EXPECT_EQ(here([&] { return core_->state().jobs.job_of_key("key"); }), id);
         }
         ASSERT_TRUE(remove(id));
         open();
-        EXPECT_FALSE(here([&] { return core_->jobs().job_of_key("key"); }));
+        EXPECT_FALSE(here([&] { return core_->state().jobs.job_of_key("key"); }));
     }
 }
 
@@ -149,12 +145,12 @@ TEST_F(ProxyWithAFullDisk, AChangeOfTheCatalogThatWasRefusedIsNotDoneLater) {
     for (const bool lies : {false, true}) {
         metadata_.writes_all_the_same = lies;
         metadata_.refuses = true;
-        ASSERT_FALSE(run_blocking(loop_.get(), core_->create_bucket("another", 16384)));
-        ASSERT_FALSE(run_blocking(loop_.get(), core_->destroy_bucket("to")));
-        ASSERT_FALSE(run_blocking(loop_.get(), core_->rename_bucket("from", "elsewhere")));
+        ASSERT_FALSE(run_blocking(loop_.get(), core_->catalog().create_bucket("another", 16384)));
+        ASSERT_FALSE(run_blocking(loop_.get(), core_->catalog().destroy_bucket("to")));
+        ASSERT_FALSE(run_blocking(loop_.get(), core_->catalog().rename_bucket("from", "elsewhere")));
         ASSERT_FALSE(submit()) << "nor anything that comes with it";
         const auto has = [this](const char* bucket) {
-            return here([&] { return core_->catalog().bucket(bucket) != nullptr; });
+            return here([&] { return core_->state().catalog.bucket(bucket) != nullptr; });
         };
         disk_takes_writes_again();
         for (const bool after_restart : {false, true}) {
@@ -162,7 +158,7 @@ TEST_F(ProxyWithAFullDisk, AChangeOfTheCatalogThatWasRefusedIsNotDoneLater) {
             EXPECT_TRUE(has("from") && has("to"));
             EXPECT_FALSE(has("another") || has("elsewhere"));
         }
-        for (const auto& [id, live] : here([&] { return core_->jobs().jobs(); })) {  // none uses a bucket any more
+        for (const auto& [id, live] : here([&] { return core_->state().jobs.jobs(); })) {  // none uses a bucket any more
             if (!is_terminal(live.job.state)) ASSERT_TRUE(command(id, kCancel));
         }
     }

@@ -1,0 +1,29 @@
+#include "scheduler/target_directory.h"
+
+#include "core/placement.h"
+
+namespace millrace::scheduler {
+
+std::vector<TargetId> TargetDirectory::ids() const {
+    std::vector<TargetId> ids;
+    for (const auto& [target, member] : state_.members.members()) ids.emplace_back(target);
+    return ids;
+}
+
+Result<http::Endpoint> TargetDirectory::endpoint_of(const std::string& target) const {
+    MILLRACE_TRY(state_.check_leads());
+    const auto& members = state_.members.members();
+    const auto found = members.find(target);
+    if (found != members.end() && !found->second.online && !found->second.problem.empty()) return fail(Code::unavailable, found->second.problem);
+    if (found == members.end() || !found->second.online) {
+        return fail(Code::unavailable, "target " + target + " is offline; start it with: millrace target --config FILE");
+    }
+    return http::Endpoint::parse(found->second.endpoint);
+}
+
+Result<http::Endpoint> TargetDirectory::owner_endpoint(std::string_view object_name) const {
+    MILLRACE_TRY(state_.check_has_targets());
+    return endpoint_of(owner_of(object_name, ids()).str());
+}
+
+}  // namespace millrace::scheduler
