@@ -25,7 +25,7 @@ Result<void> cancel(Job& job, std::int64_t now_unix_ns);
 void give_up(Job& job, std::string reason, std::int64_t now_unix_ns);
 
 // What a status said: nothing new (older and foreign ones are ignored), how far its slice is, or that the job may move on. With a thousand
-// slices, to look at all of them for every status would be most of a proxy's work. That a target went away is for a later advance().
+// slices, to look at all of them for every status would be most of a proxy's work. Whether a target went away is not looked at here: the next advance() does.
 enum class News { none, progress, decisive };
 News absorb(Job& job, const std::string& target, const wire::SliceStatus& status);
 // The target was accepted although its folder is an older copy or an empty one: what its slice said is forgotten, and it goes on from
