@@ -106,11 +106,18 @@ bool Truth::may_run(const SliceDisk& slice, const std::string& name) {
     return row != slice.ledger.end() && row->second.pass < slice.pass;
 }
 
-void Truth::check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const {
+// Worked out once: it never changes, and this is asked all the time.
+const std::string& Truth::owner(const std::string& name, const Disks& disks) const {
+    std::string& known = owners_[name];
+    if (!known.empty()) return known;
     std::vector<TargetId> targets;
     for (const auto& [id, disk] : disks) targets.emplace_back(id);
+    return known = owner_of(name, targets).str();
+}
+
+void Truth::check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const {
     const std::string destination = RenameRule{slice.spec.ext, slice.spec.prepend}.apply(name);
-    const Disk& disk = *disks.at(owner_of(destination, targets).str());
+    const Disk& disk = *disks.at(owner(destination, disks));
     const std::string where = job + " " + name;
     const auto settled_as = done_.find({job, name});
     require(settled_as != done_.end(), where, "is settled as if done, but never was");

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include "scheduler/job.h"
@@ -79,12 +80,14 @@ private:
     struct Tally;
     void forget_stops();
 
+    const std::string& owner(const std::string& name, const Disks& disks) const;
     void check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const;
     static void check_removed(const std::string& job, const std::string& name, const SliceDisk& slice, const Disk& disk);
     void check_ledger(const std::string& where, const SliceDisk& slice) const;
     void check_totals(const std::string& where, const SliceDisk& slice, std::uint64_t settled_well, std::uint64_t gone,
                       std::uint64_t selected) const;
 
+    mutable std::unordered_map<std::string, std::string> owners_;  // by name
     std::map<std::string, Behaviour> behaviours_;
     std::map<std::pair<std::string, std::string>, std::map<std::string, std::uint64_t>> selections_;  // by job and target
     std::set<JobAndName> removed_;                                                                   // since they were selected
