@@ -50,6 +50,7 @@ Task<bool> ControlPlane::begin_turn() {
 }
 
 void ControlPlane::end_turn() {
+    MILLRACE_CHECK(is_turn_taken_);
     is_turn_taken_ = false;
     turns_.look_again();
 }
@@ -124,6 +125,7 @@ Task<void> ControlPlane::housekeep(Instant now) {
 // ---- effects
 
 Task<Result<void>> ControlPlane::flush() {
+    MILLRACE_CHECK(is_turn_taken_);
     std::vector<Effect> effects = state_.jobs.take_effects();
     for (const Effect& effect : effects) {
         if (const auto* persist = std::get_if<PersistJob>(&effect)) records_.is_behind(persist->job);

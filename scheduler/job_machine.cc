@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "core/check.h"
+
 namespace millrace::scheduler {
 namespace {
 
@@ -16,9 +18,11 @@ void direct(Job& job, JobState state, Desired desired) {
     job.state = state;
     job.desired = desired;
     ++job.revision;
+    MILLRACE_CHECK(job.epoch <= job.revision);  // each epoch comes with a revision of its own
 }
 
 void finish(Job& job, JobState state, std::int64_t now_unix_ns) {
+    MILLRACE_CHECK(is_terminal(state));
     job.state = state;
     job.finished_unix_ns = now_unix_ns;
 }

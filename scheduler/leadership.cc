@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/check.h"
 #include "core/log.h"
 
 namespace millrace::scheduler {
@@ -34,6 +35,7 @@ Result<wire::OwnLineage> Leadership::accepted(const std::string& branch) const {
 }
 
 void Leadership::accept(wire::OwnLineage own) {
+    MILLRACE_CHECK(!outdated_.empty() && own.generation > own_.generation);
     log::warn("this proxy was accepted with an older copy of its folder", {{"reason", outdated_}});
     own_ = std::move(own);
     outdated_.clear();

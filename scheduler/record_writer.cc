@@ -1,5 +1,6 @@
 #include "scheduler/record_writer.h"
 
+#include "core/check.h"
 #include "scheduler/proxy_records.h"
 
 namespace millrace::scheduler {
@@ -95,6 +96,7 @@ Task<Result<void>> RecordWriter::erase_jobs(const std::vector<std::string>& jobs
 }
 
 Task<Result<void>> RecordWriter::write_catalog(const DesiredCatalog& changed) {
+    MILLRACE_CHECK(changed.wire().version >= state_.catalog.wire().version);
     const std::string record = encode(changed.wire());
     if (record.size() > kCatalogBytesMax) {
         co_return fail(Code::overloaded, "the catalog of buckets and transforms would be larger than " + std::to_string(kCatalogBytesMax) +

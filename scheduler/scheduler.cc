@@ -22,6 +22,7 @@ void Scheduler::restore(Job job, ListedObjects objects) {
 }
 
 void Scheduler::submit(Job job, ListedObjects objects, Instant now) {
+    MILLRACE_CHECK(!job.slices.empty() && !jobs_.contains(job.id));
     LiveJob live{.job = std::move(job), .objects = std::move(objects)};
     for (const auto& [target, slice] : live.job.slices) live.needs_spec[target] = 0;
     if (!live.job.idempotency_key.empty()) keys_[live.job.idempotency_key] = live.job.id;
@@ -43,6 +44,7 @@ Result<Job> Scheduler::commanded(const std::string& id, const Command& change, I
 
 void Scheduler::take(Job commanded, Instant now) {
     LiveJob& live = jobs_.at(commanded.id);
+    MILLRACE_CHECK(commanded.revision >= live.job.revision && commanded.epoch >= live.job.epoch);
     live.job = std::move(commanded);
     show(live, now);
 }
@@ -234,6 +236,7 @@ void Scheduler::tell_all(LiveJob& live, Instant now) {
 }
 
 void Scheduler::tell(LiveJob& live, const std::string& target, Instant now) {
+    MILLRACE_CHECK(live.told_revision == live.job.revision);  // an older order is never repeated
     wire::Directive directive{.job = live.job.id, .revision = live.job.revision, .desired = live.job.desired, .epoch = live.job.epoch,
                               .pass = live.job.pass};
     if (!live.job.pins.empty()) directive.pins = live.job.pins.back().pins;

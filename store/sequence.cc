@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/check.h"
 #include "core/whole_number.h"
 #include "state/families.h"
 
@@ -35,6 +36,7 @@ Result<std::uint64_t> Sequence::take_locked() {
         MILLRACE_TRY(kv_.write(std::move(batch), true));
         reserved_end_ += kBlock;
     }
+    MILLRACE_CHECK(next_ < reserved_end_);  // no number is given out before it is known, durably, that it may have been
     return next_++;
 }
 

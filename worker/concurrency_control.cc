@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/check.h"
+
 namespace millrace::worker {
 namespace {
 constexpr auto kMeasureMin = milliseconds(200);
@@ -30,6 +32,7 @@ void ConcurrencyControl::decide(Instant now) {
     }
     const std::uint32_t size = std::max(1u, limit_ / 8);
     limit_ = step_ > 0 ? std::min(ceiling_, limit_ + size) : std::max(floor_, limit_ - std::min(limit_, size));
+    MILLRACE_CHECK(limit_ >= floor_ && limit_ <= ceiling_);
     last_rate_ = rate;
     completed_ = 0;
     measure_start_ = now;

@@ -1,5 +1,7 @@
 #include "worker/run_queue.h"
 
+#include "core/check.h"
+
 namespace millrace::worker {
 namespace {
 constexpr auto kTellEvery = milliseconds(2);
@@ -62,6 +64,7 @@ std::size_t RunQueue::waiting() const {
 
 std::optional<QueuedObject> RunQueue::next(std::size_t lane) {
     const std::lock_guard lock(mutex_);
+    MILLRACE_CHECK(workers_[lane] > 0);
     if (waiting_.empty() || workers_[lane] > share(lane)) {
         --workers_[lane];
         return std::nullopt;

@@ -149,6 +149,7 @@ void SliceMachine::fed(const FeedRequest& request, std::vector<FedObject> object
         phase_fed_ = true;
     }
     advance();
+    check();
 }
 
 void SliceMachine::feed_failed(const Error& error, Instant now) { stall(error.context, now); }
@@ -239,6 +240,7 @@ void SliceMachine::settle(std::uint64_t ticket, Settled how, std::uint64_t bytes
         control_.succeeded(now);
     }
     advance();
+    check();
 }
 
 void SliceMachine::settle_failed(Entry& object, const Failure& failure, bool quarantined) {
@@ -312,6 +314,7 @@ void SliceMachine::attempt_failed(std::uint64_t ticket, const Failure& failure, 
             break;
     }
     advance();
+    check();
 }
 
 void SliceMachine::stall(const std::string& reason, Instant now) {
@@ -337,6 +340,15 @@ void SliceMachine::advance() {
         progress_.retried_pass = progress_.phase_pass;
     }
     enter_phase(pass_ > progress_.retried_pass ? Phase::retry : Phase::finished);
+}
+
+void SliceMachine::check() const {
+    const std::size_t unsettled = waiting_.size() + suspects_.size() + backoff_.size() + on_trial_.size() + in_flight_;
+    MILLRACE_CHECK(unsettled <= window_.size());  // each entry is in one place
+    MILLRACE_CHECK(!suspect_in_flight_ || in_flight_ > 0);
+    MILLRACE_CHECK(!trial_in_flight_ || in_flight_ == 1);
+    MILLRACE_CHECK(window_.empty() || (window_.front().place != Place::settled && progress_.watermark < window_.front().name));
+    MILLRACE_CHECK(progress_.phase != Phase::finished || window_.empty());
 }
 
 void SliceMachine::enter_phase(Phase phase) {
@@ -389,6 +401,7 @@ void SliceMachine::end_checkpoint(bool durable, const std::string& reason, Insta
     }
     checkpoint_failures_ = 0;
     checkpoint_failure_.clear();
+    MILLRACE_CHECK(work.progress.counters.done >= acknowledged_.done && work.progress.counters.settled() >= acknowledged_.settled());
     acknowledged_ = work.progress.counters;
     surveyed_durably_ = work.progress.survey.done;
     finished_durably_ = work.progress.phase == Phase::finished && progress_.phase == Phase::finished &&

@@ -136,7 +136,7 @@ public:
     void settle(std::uint64_t ticket, Settled how, std::uint64_t bytes_in, std::uint64_t bytes_out, std::uint64_t bytes_moved, Instant now,
                 const std::string& sink = "", const std::string& life = "");
     void attempt_failed(std::uint64_t ticket, const Failure& failure, Instant now);
-    void not_started(std::uint64_t ticket);  // it is the next to be dispatched
+    void not_started(std::uint64_t ticket);  // dispatch() gives it out again before any other
 
     // The checkpoint: one at a time.
     bool checkpoint_due(Instant now) const;
@@ -196,6 +196,8 @@ private:
     std::deque<std::uint64_t>::iterator due_trial();
     void stall(const std::string& reason, Instant now);
     void advance();
+    // Ends the process when what is kept here contradicts itself.
+    void check() const;
     void enter_phase(Phase phase);
     void load(Progress progress);
 

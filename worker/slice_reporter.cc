@@ -1,5 +1,7 @@
 #include "worker/slice_reporter.h"
 
+#include <algorithm>
+
 namespace millrace::worker {
 namespace {
 constexpr auto kThrottle = milliseconds(200);
@@ -33,7 +35,7 @@ std::optional<wire::SliceStatus> SliceReporter::due(const wire::SliceStatus& cur
 }
 
 void SliceReporter::acknowledged(const wire::StatusAck& ack) {
-    if (ack.incarnation == incarnation_ && ack.seq > acknowledged_seq_) acknowledged_seq_ = ack.seq;
+    if (ack.incarnation == incarnation_ && ack.seq > acknowledged_seq_) acknowledged_seq_ = std::min(ack.seq, seq_);
 }
 
 void SliceReporter::start_over() { owed_ = true; }
