@@ -17,7 +17,7 @@ constexpr std::string_view kSummary = "summary-";
 }  // namespace
 
 std::string bucket_properties(const wire::BucketEntry& bucket) {
-    return text_of({{"provider", "ais"}, {"small_object_max", bucket.small_object_bytes_max}, {"created_at", rfc3339(bucket.created_unix_ns)},
+    return json_text({{"provider", "ais"}, {"small_object_max", bucket.small_object_bytes_max}, {"created_at", rfc3339(bucket.created_unix_ns)},
                     {"created", std::to_string(bucket.created_unix_ns)}, {"checksum", {{"type", "xxhash2"}}}, {"versioning", {{"enabled", true}}},
                     {"mirror", {{"enabled", false}, {"copies", 1}}}, {"ec", {{"enabled", false}}}});
 }
@@ -28,7 +28,7 @@ std::string bucket_list(const wire::Catalog& catalog) {
     std::ranges::sort(names);
     json models = json::array();
     for (const std::string& name : names) models.push_back(bucket_model(name));
-    return text_of(models);
+    return json_text(models);
 }
 
 std::string bucket_summary(const std::string& bucket, const scheduler::BucketSummary& sum) {
@@ -41,7 +41,7 @@ std::string bucket_summary(const std::string& bucket, const scheduler::BucketSum
                              {"size_all_remote_objs", "0"}, {"total_disks_size", "0"}};
     document["used_pct"] = 0;
     document["is_present"] = true;
-    return text_of(document);
+    return json_text(document);
 }
 
 std::string summary_id(const std::string& prefix) { return random_id(kSummary) + "." + base64_encode(prefix); }

@@ -1,5 +1,7 @@
 #include "aistore/bulk_request.h"
 
+#include "core/json_members.h"
+
 #include <algorithm>
 
 #include "aistore/bucket_identity.h"
@@ -95,7 +97,7 @@ Result<std::string> native_job_request(const ActionMessage& message, const std::
         native["transform"] = transforms.front();
         native["pipeline"] = std::vector<std::string>(transforms.begin() + 1, transforms.end());
     }
-    if (operation == "delete") return text_of(native);  // what is not there is skipped; there is nothing else to say
+    if (operation == "delete") return json_text(native);  // what is not there is skipped; there is nothing else to say
     MILLRACE_TRY(set_policies(fields, operation, native));
     if (action->whole_bucket) {
         MILLRACE_TRY_ASSIGN(native["destination"], bucket_of_path(bucket_to));
@@ -104,7 +106,7 @@ Result<std::string> native_job_request(const ActionMessage& message, const std::
         if (model == nullptr) return fail(Code::invalid_argument, "'tobck' is missing: the bucket that the results go to");
         MILLRACE_TRY_ASSIGN(native["destination"], bucket_of_model(*model));
     }
-    return text_of(native);
+    return json_text(native);
 }
 
 }  // namespace millrace::aistore

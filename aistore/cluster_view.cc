@@ -39,17 +39,17 @@ std::string cluster_map(const ProxyView& proxy, const std::map<std::string, sche
     const json self = node(proxy.id, "proxy", proxy.url, 0);
     json targets = json::object();
     for (const auto& [id, member] : members) targets[id] = target_node(id, member);
-    return text_of({{"pmap", {{proxy.id, self}}}, {"tmap", std::move(targets)}, {"proxy_si", self}, {"uuid", proxy.cluster_id},
+    return json_text({{"pmap", {{proxy.id, self}}}, {"tmap", std::move(targets)}, {"proxy_si", self}, {"uuid", proxy.cluster_id},
                     {"creation_time", ""}, {"version", std::to_string(proxy.map_version)}});
 }
 
 std::string cluster_configuration() {
-    return text_of({{"auth", {{"enabled", false}}}, {"backend", json::object()}, {"checksum", {{"type", "xxhash2"}}},
+    return json_text({{"auth", {{"enabled", false}}}, {"backend", json::object()}, {"checksum", {{"type", "xxhash2"}}},
                     {"mirror", {{"enabled", false}}}, {"ec", {{"enabled", false}}}, {"versioning", {{"enabled", true}}}});
 }
 
 Result<std::string> node_status(const std::string& id, const ProxyView& proxy, const std::map<std::string, scheduler::Member>& members) {
-    if (id == proxy.id) return text_of({{"snode", node(proxy.id, "proxy", proxy.url, 0)}, {"status", "online"}});
+    if (id == proxy.id) return json_text({{"snode", node(proxy.id, "proxy", proxy.url, 0)}, {"status", "online"}});
     const auto found = members.find(id);
     if (found == members.end()) return fail(Code::not_found, "node " + id + " is not a member of the cluster");
     json transforms = json::array();
@@ -57,7 +57,7 @@ Result<std::string> node_status(const std::string& id, const ProxyView& proxy, c
         transforms.push_back({{"name", report.name}, {"state", report.state}, {"objects", report.runs}, {"failures", report.failures},
                               {"cpu_seconds", static_cast<double>(report.cpu_millis) / 1000}, {"memory_bytes", report.memory_bytes}});
     }
-    return text_of({{"snode", target_node(id, found->second)}, {"status", found->second.online ? "online" : "offline"},
+    return json_text({{"snode", target_node(id, found->second)}, {"status", found->second.online ? "online" : "offline"},
                     {"running_slices", found->second.running_slices}, {"transforms", std::move(transforms)}});
 }
 

@@ -87,7 +87,7 @@ Task<Result<void>> EtlApi::list(http::Response& response) {
     for (const wire::TransformEntry& entry : state_.catalog.wire().transforms) {
         rows.push_back(etl_row(entry.name, scheduler::standing(state_, entry)));
     }
-    co_return co_await response.send_json(200, text_of(rows));
+    co_return co_await response.send_json(200, json_text(rows));
 }
 
 // The message that started it, and the errors of a job (?uuid=), or the last inline errors.
@@ -95,7 +95,7 @@ Task<Result<void>> EtlApi::view(http::Request& request, http::Response& response
     const wire::TransformEntry* entry = state_.catalog.transform(name);
     const auto message = entry == nullptr ? Result<json>(scheduler::unknown_transform(name)) : etl_init_message(name, entry->spec_json);
     if (!message) co_return message.error();
-    const std::string head = "{\"init_msg\":" + text_of(*message) + ",\"obj_errors\":[";
+    const std::string head = "{\"init_msg\":" + json_text(*message) + ",\"obj_errors\":[";
     const std::string job = request.query.get("uuid");
     if (!job.empty()) {
         co_return co_await view_job(response, head, job);
@@ -105,7 +105,7 @@ Task<Result<void>> EtlApi::view(http::Request& request, http::Response& response
     if (!rows) co_return rows.error();
     json errors = json::array();
     for (const json& row : *rows) errors.push_back(etl_object_error(row));
-    const std::string document = head + text_of(errors).substr(1) + "}";
+    const std::string document = head + json_text(errors).substr(1) + "}";
     co_return co_await response.send_json(200, document);
 }
 
@@ -117,10 +117,10 @@ Task<Result<void>> EtlApi::view_job(http::Response& response, const std::string&
     do {
         const auto page = co_await scheduler::error_page(state_, targets_, job, cursor, kErrorsPage);
         if (!page) co_return page.error();  // behind a beginning it cuts the connection: half a list is not taken for a whole one
-        for (const json& row : page->rows) text += std::exchange(separator, ",") + text_of(etl_object_error(row));
+        for (const json& row : page->rows) text += std::exchange(separator, ",") + json_text(etl_object_error(row));
         for (const std::string& target : page->unreachable) {
             const json missing{{"object", ""}, {"code", "unavailable"}, {"message", "target " + target + " is offline: its errors are missing here"}};
-            text += std::exchange(separator, ",") + text_of(etl_object_error(missing));
+            text += std::exchange(separator, ",") + json_text(etl_object_error(missing));
         }
         cursor = page->cursor;
         if (cursor.empty()) text += "]}";
@@ -135,7 +135,7 @@ Task<Result<void>> EtlApi::view_job(http::Response& response, const std::string&
 Task<Result<void>> EtlApi::logs(http::Response& response, const std::string& name, std::string target) {
     const auto rows = co_await scheduler::transform_logs(state_, targets_, name, target, "");
     if (!rows) co_return rows.error();
-    co_return co_await response.send_json(200, text_of(etl_logs(*rows)));
+    co_return co_await response.send_json(200, json_text(etl_logs(*rows)));
 }
 
 Task<Result<void>> EtlApi::standing(http::Response& response, const std::string& name, bool health) {
@@ -143,7 +143,7 @@ Task<Result<void>> EtlApi::standing(http::Response& response, const std::string&
     if (entry == nullptr) co_return scheduler::unknown_transform(name);
     const scheduler::Standing now = scheduler::standing(state_, *entry);
     const json document = health ? etl_health(now) : etl_metrics(now);
-    co_return co_await response.send_json(200, text_of(document));
+    co_return co_await response.send_json(200, json_text(document));
 }
 
 Task<Result<void>> EtlApi::enable(http::Response& response, const std::string& name, bool enabled) {

@@ -2,6 +2,7 @@
 
 #include "aistore/message.h"
 #include "core/base64.h"
+#include "core/json_members.h"
 #include "core/units.h"
 #include "http/message.h"
 #include "http/problem.h"
@@ -22,7 +23,7 @@ std::string_view etl_stage(std::string_view state) {
 
 json etl_row(const std::string& name, const scheduler::Standing& standing) {
     std::uint64_t objects = 0;
-    for (const json& target : standing.per_target) objects += target.value("runs", std::uint64_t{0});
+    for (const json& target : standing.per_target) objects += count_of(target, "runs");
     return {{"id", name}, {"stage", etl_stage(standing.state)}, {"xaction_id", etl_job_id(name)}, {"obj_count", objects}, {"in_bytes", 0},
             {"out_bytes", 0}};
 }
@@ -41,20 +42,20 @@ Result<json> etl_init_message(const std::string& name, const std::string& spec_j
 }
 
 json etl_object_error(const json& row) {
-    const auto code = http::parse_code(row.value("code", ""));
-    return {{"obj_name", row.value("object", "")}, {"msg", row.value("message", "")}, {"ecode", http::status_of(code.value_or(Code::internal))}};
+    const auto code = http::parse_code(text_of(row, "code"));
+    return {{"obj_name", text_of(row, "object")}, {"msg", text_of(row, "message")}, {"ecode", http::status_of(code.value_or(Code::internal))}};
 }
 
 json etl_logs(const json& rows) {
     json logs = json::array();
-    for (const json& row : rows) logs.push_back({{"target_id", row.value("target", "")}, {"logs", base64_encode(row.value("log", ""))}});
+    for (const json& row : rows) logs.push_back({{"target_id", text_of(row, "target")}, {"logs", base64_encode(text_of(row, "log"))}});
     return logs;
 }
 
 json etl_health(const scheduler::Standing& standing) {
     json rows = json::array();
     for (const json& target : standing.per_target) {
-        rows.push_back({{"target_id", target.value("target", "")}, {"health_status", etl_stage(target.value("state", ""))}});
+        rows.push_back({{"target_id", text_of(target, "target")}, {"health_status", etl_stage(text_of(target, "state"))}});
     }
     return rows;
 }
@@ -62,8 +63,8 @@ json etl_health(const scheduler::Standing& standing) {
 json etl_metrics(const scheduler::Standing& standing) {
     json rows = json::array();
     for (const json& target : standing.per_target) {
-        rows.push_back({{"target_id", target.value("target", "")}, {"cpu", target.value("cpu_seconds", 0.0)},
-                        {"mem", target.value("memory_bytes", std::uint64_t{0})}});
+        rows.push_back({{"target_id", text_of(target, "target")}, {"cpu", number_of(target, "cpu_seconds")},
+                        {"mem", count_of(target, "memory_bytes")}});
     }
     return rows;
 }

@@ -72,7 +72,7 @@ Task<Result<void>> JobApi::status(http::Request& request, http::Response& respon
     const auto moved = find_move(state_, filter->id);
     if (jobs.empty() && !moved) co_return unknown_job(*filter);
     const json document = moved ? move_status(filter->id, moved->move) : job_status(*jobs.front());
-    co_return co_await response.send_json(200, text_of(document));
+    co_return co_await response.send_json(200, json_text(document));
 }
 
 Task<Result<void>> JobApi::snapshots(http::Request& request, http::Response& response) {
@@ -87,7 +87,7 @@ Task<Result<void>> JobApi::snapshots(http::Request& request, http::Response& res
         for (const std::string& target : state_.targets()) by_target[target].push_back(move_snapshot(filter->id, moved->move, moved->name));
     }
     if (by_target.empty()) co_return unknown_job(*filter);
-    co_return co_await response.send_json(200, text_of(by_target));
+    co_return co_await response.send_json(200, json_text(by_target));
 }
 
 Task<Result<void>> JobApi::list(http::Request& request, http::Response& response) {
@@ -96,7 +96,7 @@ Task<Result<void>> JobApi::list(http::Request& request, http::Response& response
     if (!filter) co_return filter.error();
     json rows = json::array();
     for (const scheduler::Job* job : find(state_, *filter)) rows.push_back(job_status(*job));
-    co_return co_await response.send_json(200, text_of(rows));
+    co_return co_await response.send_json(200, json_text(rows));
 }
 
 Task<Result<void>> JobApi::running(http::Request& request, http::Response& response) {
@@ -106,7 +106,7 @@ Task<Result<void>> JobApi::running(http::Request& request, http::Response& respo
     filter->active = true;
     json rows = json::array();
     for (const scheduler::Job* job : find(state_, *filter)) rows.push_back(job_kind(*job) + "[" + job->id + "]");
-    co_return co_await response.send_json(200, text_of(rows));
+    co_return co_await response.send_json(200, json_text(rows));
 }
 
 // stop, of one job or of all of a kind: those that have ended stay as they are. Nothing is started this way: jobs come with

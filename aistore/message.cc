@@ -61,6 +61,4 @@ Result<ActionMessage> parse_action(const std::string& body) {
     return message;
 }
 
-std::string text_of(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
-
 }  // namespace millrace::aistore

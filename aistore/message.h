@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/json_members.h"
 #include "core/result.h"
 
 namespace millrace::aistore {
@@ -34,7 +35,5 @@ struct ActionMessage {
 };
 Result<ActionMessage> parse_action(const std::string& body);
 
-// For JSON that may hold names and messages that are not UTF-8.
-std::string text_of(const nlohmann::json& document);
 
 }  // namespace millrace::aistore

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/json_members.h"
 #include "core/whole_number.h"
 
 namespace millrace::aistore {
@@ -104,7 +105,7 @@ std::string json_page(const scheduler::Listing& listing, const PageRequest& requ
         entries.push_back({{"name", entry.name}, {"size", entry.size}, {"checksum", entry.checksum}, {"version", entry.version},
                            {"written_at", entry.written_at}, {"target", entry.target}});
     }
-    return text_of({{"uuid", request.uuid}, {"entries", std::move(entries)}, {"continuation_token", listing.next}});
+    return json_text({{"uuid", request.uuid}, {"entries", std::move(entries)}, {"continuation_token", listing.next}});
 }
 
 }  // namespace millrace::aistore

@@ -1,6 +1,7 @@
 #include "http/problem.h"
 
 #include "core/json.h"
+#include "core/json_members.h"
 #include "core/names.h"
 #include "http/message.h"
 
@@ -26,11 +27,6 @@ std::string cleaned(std::string_view text) {
     return cut ? clean + "…" : clean;
 }
 
-std::string string_member(const nlohmann::json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 }  // namespace
 
 std::string problem_json(const Error& error) { return problem_json(error, status_of(error.code)); }
@@ -51,8 +47,8 @@ Error error_of_reply(int status, std::string_view body) {
     const std::string shortened = cleaned(body);
     const nlohmann::json document = json_or_null(body);
     if (document.is_object()) {
-        const std::string name = string_member(document, "code");
-        const std::string detail = string_member(document, "detail");
+        const std::string name = text_of(document, "code");
+        const std::string detail = text_of(document, "detail");
         if (!name.empty() || !detail.empty()) {
             return {parse_code(name).value_or(code_of_status(status)), cleaned(detail.empty() ? shortened : detail)};
         }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/json.h"
+#include "core/json_members.h"
 #include "runtime/tail.h"
 
 namespace millrace::runtime::engine_json {
@@ -26,7 +27,6 @@ json member(const json& document, std::initializer_list<const char*> path) {
     return *at;
 }
 
-std::string text_of(const json& value) { return value.is_string() ? value.get<std::string>() : std::string(); }
 int number_of(const json& value) { return value.is_number_integer() ? value.get<int>() : 0; }
 bool truth_of(const json& value) { return value.is_boolean() && value.get<bool>(); }
 

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/metrics.h"
+#include "core/json_members.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
 
@@ -36,12 +37,12 @@ Task<Result<void>> ClusterApi::show(http::Response& response) {
     const json document{{"proxy_id", state_.proxy_id}, {"version", state_.members.version()}, {"term", term_}, {"sealed", state_.sealed()},
                         {"uptime_seconds", uptime}, {"targets", std::move(targets)}, {"refused", std::move(refused)},
                         {"problems", state_.problems()}};
-    co_return co_await response.send_json(200, text_of(document));
+    co_return co_await response.send_json(200, json_text(document));
 }
 
 Task<Result<void>> ClusterApi::accept(http::Response& response, const std::string& node) {
     MILLRACE_CO_TRY_ASSIGN(const std::string accepted, co_await control_.accept(node));
-    co_return co_await response.send_json(200, text_of({{"node", node}, {"message", accepted}}));
+    co_return co_await response.send_json(200, json_text({{"node", node}, {"message", accepted}}));
 }
 
 Task<Result<void>> ClusterApi::health(http::Response& response) {
@@ -52,7 +53,7 @@ Task<Result<void>> ClusterApi::health(http::Response& response) {
     json document{{"ready", reason.empty()}};
     if (!reason.empty()) document["reason"] = reason;
     if (auto problems = state_.problems(); !problems.empty()) document["problems"] = std::move(problems);
-    co_return co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
+    co_return co_await response.send_json(reason.empty() ? 200 : 503, json_text(document));
 }
 
 Task<Result<void>> ClusterApi::metrics(http::Response& response) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/json.h"
+#include "core/json_members.h"
 #include "core/units.h"
 #include "core/whole_number.h"
 #include "scheduler/job_document.h"
@@ -33,14 +34,14 @@ struct Verified {
 
 // Counts what a target has looked at; its problems as lines.
 std::string add_page(Verified& sum, const std::string& target, const json& page) {
-    sum.checked += page.value("checked", 0ull);
-    sum.kept += page.value("kept", 0ull);
+    sum.checked += count_of(page, "checked");
+    sum.kept += count_of(page, "kept");
     std::string lines;
-    for (const json& found : page.value("problems", json::array())) {
-        const std::string output = found.value("output", "");
-        lines += text_of({{"kind", "problem"}, {"object", sum.source + found.value("object", "")}, {"target", target},
-                          {"output", output.empty() ? "" : sum.destination + output}, {"problem", found.value("problem", "")},
-                          {"detail", found.value("detail", "")}}) + "\n";
+    for (const json& found : items_of(page, "problems")) {
+        const std::string output = text_of(found, "output");
+        lines += json_text({{"kind", "problem"}, {"object", sum.source + text_of(found, "object")}, {"target", target},
+                          {"output", output.empty() ? "" : sum.destination + output}, {"problem", text_of(found, "problem")},
+                          {"detail", text_of(found, "detail")}}) + "\n";
         ++sum.problems;
     }
     return lines;
@@ -168,7 +169,7 @@ Task<Result<void>> JobApi::errors(http::Request& request, http::Response& respon
     if (!limit) co_return fail(Code::invalid_argument, "limit is a number, not '" + text + "'");
     const auto page = co_await error_page(state_, targets_, id, request.query.get("cursor"), std::clamp<std::size_t>(*limit, 1, kErrorsPageMax));
     if (!page) co_return page.error();
-    co_return co_await response.send_json(200, text_of({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable}}));
+    co_return co_await response.send_json(200, json_text({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable}}));
 }
 
 Task<Result<void>> JobApi::report(http::Response& response, const std::string& id) {
@@ -176,7 +177,7 @@ Task<Result<void>> JobApi::report(http::Response& response, const std::string& i
     if (!live) co_return live.error();
     json head = json_or_null(job_document(**live, state_.is_online(), Detail::summary, unix_now_ns()));
     head["kind"] = "job";
-    std::string lines = text_of(head) + "\n";
+    std::string lines = json_text(head) + "\n";
     for (const auto& [target, slice] : (*live)->job.slices) lines += slice_document(**live, target, state_.is_online()) + "\n";
     http::Headers headers{{"Content-Type", "application/x-ndjson"}};
     MILLRACE_CO_TRY(co_await response.start(200, std::move(headers), std::nullopt));
@@ -188,7 +189,7 @@ Task<Result<void>> JobApi::report(http::Response& response, const std::string& i
         if (!page) co_return page.error();  // the connection is cut: half a report is not taken for a whole one
         for (json row : page->rows) {
             row["kind"] = "error";
-            lines += text_of(row) + "\n";
+            lines += json_text(row) + "\n";
         }
         count += page->rows.size();
         complete = complete && page->unreachable.empty();
@@ -196,7 +197,7 @@ Task<Result<void>> JobApi::report(http::Response& response, const std::string& i
         MILLRACE_CO_TRY(co_await response.write(as_bytes(lines)));
         lines.clear();
     } while (!cursor.empty());
-    lines = text_of({{"kind", "end"}, {"errors", count}, {"complete", complete}}) + "\n";
+    lines = json_text({{"kind", "end"}, {"errors", count}, {"complete", complete}}) + "\n";
     MILLRACE_CO_TRY(co_await response.write(as_bytes(lines)));
     co_return co_await response.finish();
 }
@@ -226,14 +227,14 @@ Task<Result<void>> JobApi::verify(http::Request& request, http::Response& respon
             }
             const std::string lines = add_page(sum, target, *page);
             if (!lines.empty()) MILLRACE_CO_TRY(co_await response.write(as_bytes(lines)));
-            const std::string last = page->value("last", "");
-            at_end = page->value("at_end", true) || last == after;
+            const std::string last = text_of(*page, "last");
+            at_end = flag_of(*page, "at_end", true) || last <= after;
             after = last;
         }
     }
     const std::uint64_t of_the_job = sum.checked - std::min(sum.kept, sum.checked);
     const std::uint64_t unseen = sum.unreachable.empty() && done > of_the_job ? done - of_the_job : 0;
-    const std::string end = text_of({{"kind", "end"}, {"checked", sum.checked}, {"kept", sum.kept}, {"problems", sum.problems}, {"unseen", unseen},
+    const std::string end = json_text({{"kind", "end"}, {"checked", sum.checked}, {"kept", sum.kept}, {"problems", sum.problems}, {"unseen", unseen},
                                      {"complete", sum.unreachable.empty()}, {"unreachable", sum.unreachable}}) + "\n";
     MILLRACE_CO_TRY(co_await response.write(as_bytes(end)));
     co_return co_await response.finish();

@@ -1,5 +1,7 @@
 #include "scheduler/job_document.h"
 
+#include "core/json_members.h"
+
 #include <algorithm>
 
 #include "core/hash.h"
@@ -101,7 +103,7 @@ Outlook look_ahead(const LiveJob& live, const IsOnline& is_online) {
     return outlook;
 }
 
-std::string text_of(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string json_text(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 }  // namespace
 
@@ -130,14 +132,14 @@ std::string job_document(const LiveJob& live, const IsOnline& is_online, Detail 
         document["slices"] = std::move(slices);
         document["spec"] = json_or_null(job.request_json);
     }
-    return text_of(document);
+    return json_text(document);
 }
 
 std::string slice_document(const LiveJob& live, const std::string& target, const IsOnline& is_online) {
     const auto found = live.job.slices.find(target);
     json document = describe_slice(live.job, target, found == live.job.slices.end() ? Slice{} : found->second, is_online(target));
     document["kind"] = "slice";
-    return text_of(document);
+    return json_text(document);
 }
 
 }  // namespace millrace::scheduler

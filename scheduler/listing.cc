@@ -4,6 +4,7 @@
 #include <optional>
 #include <nlohmann/json.hpp>
 
+#include "core/json_members.h"
 #include "core/run_all.h"
 #include "scheduler/target_calls.h"
 
@@ -13,8 +14,8 @@ namespace {
 using nlohmann::json;
 
 ListingEntry entry_of(const json& row, const std::string& target) {
-    return {row.value("name", ""), row.value("size", std::uint64_t{0}), row.value("checksum", ""), row.value("version", std::uint64_t{0}),
-            row.value("written_at", ""), target, row.value("folder", false)};
+    return {text_of(row, "name"), count_of(row, "size"), text_of(row, "checksum"), count_of(row, "version"),
+            text_of(row, "written_at"), target, flag_of(row, "folder")};
 }
 
 // The catalog has the bucket: a target that does not know it has just come back, and is about to hear of it.
@@ -33,14 +34,15 @@ Task<Result<BucketSummary>> summarize_on(const TargetDirectory& directory, std::
         query.add("after", after);
         const auto part = co_await ask_target(directory, target, "/v1/worker/summary", query);
         if (!part) co_return not_listed(part.error(), bucket);
-        const auto objects = part->value("objects", std::uint64_t{0});
-        const auto smallest = part->value("smallest", std::uint64_t{0});
+        const auto objects = count_of(*part, "objects");
+        const auto smallest = count_of(*part, "smallest");
         if (objects > 0) sum.smallest_bytes = sum.objects == 0 ? smallest : std::min(sum.smallest_bytes, smallest);
-        sum.largest_bytes = std::max(sum.largest_bytes, part->value("largest", std::uint64_t{0}));
+        sum.largest_bytes = std::max(sum.largest_bytes, count_of(*part, "largest"));
         sum.objects += objects;
-        sum.bytes += part->value("bytes", std::uint64_t{0});
-        at_end = part->value("at_end", true);
-        after = part->value("last", "");
+        sum.bytes += count_of(*part, "bytes");
+        const std::string last = text_of(*part, "last");
+        at_end = flag_of(*part, "at_end", true) || last <= after;
+        after = last;
     }
     co_return sum;
 }
@@ -66,9 +68,9 @@ Task<Result<Listing>> list_once(const TargetDirectory& directory, const ListingR
     std::optional<std::string> complete_to;  // up to here every target has said what it has
     for (std::size_t i = 0; i < pages.size(); ++i) {
         if (!pages[i]) co_return not_listed(pages[i].error(), request.bucket);
-        for (const json& row : pages[i]->value("entries", json::array())) listing.entries.push_back(entry_of(row, targets[i].str()));
-        if (pages[i]->value("at_end", true)) continue;
-        const std::string last = pages[i]->value("last", listing.entries.empty() ? request.after : listing.entries.back().name);
+        for (const json& row : items_of(*pages[i], "entries")) listing.entries.push_back(entry_of(row, targets[i].str()));
+        if (flag_of(*pages[i], "at_end", true)) continue;
+        const std::string last = text_of(*pages[i], "last", listing.entries.empty() ? request.after : listing.entries.back().name);
         if (!complete_to || last < *complete_to) complete_to = last;
     }
     // What is cut off here comes on the next page.

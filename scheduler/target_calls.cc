@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "core/json.h"
+#include "core/json_members.h"
 #include "core/run_all.h"
 
 namespace millrace::scheduler {
 
 using nlohmann::json;
-
-std::string text_of(const json& document) { return document.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 Task<Result<json>> ask_target(const TargetDirectory& directory, std::string target, std::string path, Query query, Duration patience) {
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, directory.endpoint_of(target));
@@ -31,9 +30,9 @@ Task<std::vector<Result<json>>> ask_targets(const TargetDirectory& directory, st
 namespace {
 
 json error_row(const LiveJob& live, const std::string& target, const json& row) {
-    return {{"object", "ais://" + live.job.spec.source + "/" + row.value("name", "")}, {"target", target}, {"class", row.value("class", "")},
-            {"code", row.value("code", "")}, {"message", row.value("message", "")}, {"attempts", row.value("attempts", 0)},
-            {"at", row.value("at", "")}, {"stderr", row.value("stderr", "")}};
+    return {{"object", "ais://" + live.job.spec.source + "/" + text_of(row, "name")}, {"target", target}, {"class", text_of(row, "class")},
+            {"code", text_of(row, "code")}, {"message", text_of(row, "message")}, {"attempts", count_of(row, "attempts")},
+            {"at", text_of(row, "at")}, {"stderr", text_of(row, "stderr")}};
 }
 
 }  // namespace
@@ -64,11 +63,12 @@ Task<Result<ErrorPage>> error_page(const ClusterState& state, const TargetDirect
             }
             live = state.jobs.find(job);
             if (live == nullptr) co_return fail(Code::not_found, "job " + job + " was removed");
-            for (const json& row : answer->value("rows", json::array())) {
+            const json& rows = items_of(*answer, "rows");
+            for (const json& row : rows) {
                 page.rows.push_back(error_row(*live, target, row));
-                after = row.value("name", "");
+                after = text_of(row, "name");
             }
-            if (answer->value("at_end", true)) break;
+            if (rows.empty() || flag_of(*answer, "at_end", true)) break;
         }
         if (page.rows.size() >= rows_max) {
             page.cursor = target + "/" + after;

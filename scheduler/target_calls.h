@@ -24,7 +24,4 @@ struct ErrorPage {
 };
 Task<Result<ErrorPage>> error_page(const ClusterState& state, const TargetDirectory& directory, std::string job, std::string cursor, std::size_t rows_max);
 
-// For JSON that may hold names and messages that are not UTF-8.
-std::string text_of(const nlohmann::json& document);
-
 }  // namespace millrace::scheduler

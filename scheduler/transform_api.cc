@@ -1,5 +1,6 @@
 #include "core/hash.h"
 #include "core/json.h"
+#include "core/json_members.h"
 #include "core/names.h"
 #include "spec/transform_spec.h"
 #include "scheduler/proxy_api.h"
@@ -60,10 +61,10 @@ Task<Result<void>> TransformApi::add(http::Request& request, http::Response& res
     if (!added && added.error().code == Code::rejected) {
         http::Headers headers{{"Content-Type", "application/problem+json"}};
         const json problem{{"type", "about:blank"}, {"title", "Failed Dependency"}, {"status", 424}, {"code", "rejected"}, {"detail", added.error().context}};
-        co_return co_await response.send(424, std::move(headers), text_of(problem));
+        co_return co_await response.send(424, std::move(headers), json_text(problem));
     }
     if (!added) co_return added.error();
-    co_return co_await response.send_json(200, text_of({{"name", spec.name}, {"warnings", parsed->warnings}}));
+    co_return co_await response.send_json(200, json_text({{"name", spec.name}, {"warnings", parsed->warnings}}));
 }
 
 Task<Result<void>> TransformApi::list(http::Response& response) {
@@ -72,7 +73,7 @@ Task<Result<void>> TransformApi::list(http::Response& response) {
         const Standing sum = standing(state_, entry);
         rows.push_back({{"name", entry.name}, {"kind", kind_of(entry)}, {"state", sum.state}, {"targets_running", sum.running}, {"targets", sum.targets}});
     }
-    co_return co_await response.send_json(200, text_of(rows));
+    co_return co_await response.send_json(200, json_text(rows));
 }
 
 Task<Result<void>> TransformApi::show(http::Response& response, const std::string& name) {
@@ -83,7 +84,7 @@ Task<Result<void>> TransformApi::show(http::Response& response, const std::strin
     const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", json_or_null(entry->spec_json)},
                         {"digest", parsed ? checksum_text(spec::digest(parsed->spec, entry->image)) : ""}, {"image", entry->image},
                         {"targets", std::move(sum.per_target)}};
-    co_return co_await response.send_json(200, text_of(document));
+    co_return co_await response.send_json(200, json_text(document));
 }
 
 Task<Result<void>> TransformApi::control(http::Response& response, Task<Result<void>> change) {
@@ -94,7 +95,7 @@ Task<Result<void>> TransformApi::control(http::Response& response, Task<Result<v
 Task<Result<void>> TransformApi::answer(http::Response& response, Task<Result<json>> question) {
     const Result<json> rows = co_await std::move(question);
     if (!rows) co_return rows.error();
-    co_return co_await response.send_json(200, text_of(*rows));
+    co_return co_await response.send_json(200, json_text(*rows));
 }
 
 }  // namespace millrace::scheduler

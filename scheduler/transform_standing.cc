@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/json_members.h"
 #include "scheduler/target_calls.h"
 
 namespace millrace::scheduler {
@@ -77,7 +78,7 @@ Task<Result<json>> transform_logs(const ClusterState& state, const TargetDirecto
     MILLRACE_CO_TRY_ASSIGN(const Answers answers, co_await gather(state, directory, name, only, "/v1/worker/logs", query));
     json rows = json::array();
     for (const auto& [target, answer] : answers) {
-        rows.push_back({{"target", target}, {"log", answer.value("log", "")}, {"end", answer.value("end", 0)}});
+        rows.push_back({{"target", target}, {"log", text_of(answer, "log")}, {"end", count_of(answer, "end")}});
     }
     co_return rows;
 }
@@ -86,7 +87,7 @@ Task<Result<json>> transform_errors(const ClusterState& state, const TargetDirec
     MILLRACE_CO_TRY_ASSIGN(const Answers answers, co_await gather(state, directory, name, only, "/v1/worker/inline_errors", Query()));
     json rows = json::array();
     for (const auto& [target, answer] : answers) {
-        for (json row : answer.value("rows", json::array())) {
+        for (json row : items_of(answer, "rows")) {
             row["target"] = target;
             rows.push_back(std::move(row));
         }
