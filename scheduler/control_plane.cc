@@ -42,6 +42,18 @@ Task<void> ControlPlane::stop() {
 
 // ---- turns
 
+Task<bool> ControlPlane::run_turn(Turn turn) {
+    auto take = [this, &turn] { return take_turn(turn); };
+    co_return co_await run_on(control_.executor(), std::move(take));
+}
+
+Task<bool> ControlPlane::take_turn(const Turn& turn) {
+    if (!co_await begin_turn()) co_return false;
+    co_await turn();
+    end_turn();
+    co_return true;
+}
+
 Task<bool> ControlPlane::begin_turn() {
     auto is_free = [this] { return !is_turn_taken_; };
     const bool begun = co_await turns_.wait(is_free, steady_now() + kTurnPatience);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -36,8 +37,12 @@ public:
     // before it take too long.
     template <class MakeTask>
     auto in_turn(MakeTask make_task) -> std::invoke_result_t<MakeTask> {
-        auto turn = [this, make_task = std::move(make_task)]() mutable { return take_turn(make_task); };
-        co_return co_await run_on(control_.executor(), std::move(turn));
+        std::optional<typename std::invoke_result_t<MakeTask>::value_type> outcome;
+        Turn turn = [&] { return keep(make_task, outcome); };
+        if (!co_await run_turn(std::move(turn))) {
+            co_return fail(Code::unavailable, "the proxy is still busy writing down what others asked for; try again in a moment");
+        }
+        co_return *std::move(outcome);
     }
 
     // ---- in a turn
@@ -61,14 +66,15 @@ private:
         std::string route;
         wire::Message message;
     };
-    // make_task lives in the caller's frame.
-    template <class MakeTask>
-    auto take_turn(MakeTask& make_task) -> std::invoke_result_t<MakeTask> {
-        if (!co_await begin_turn()) co_return fail(Code::unavailable, "the proxy is still busy writing down what others asked for; try again in a moment");
-        auto outcome = co_await make_task();
-        end_turn();
-        co_return outcome;
+    // What is done in a turn. Not a template: the machinery that runs it is compiled once.
+    using Turn = std::function<Task<void>()>;
+    template <class MakeTask, class Outcome>
+    static Task<void> keep(MakeTask& make_task, std::optional<Outcome>& outcome) {
+        outcome = co_await make_task();
     }
+    // False when the turns before it take too long.
+    Task<bool> run_turn(Turn turn);
+    Task<bool> take_turn(const Turn& turn);
     Task<bool> begin_turn();
     void end_turn();
 
