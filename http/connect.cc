@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "http/connection.h"
+#include "http/plain_transport.h"
 
 namespace millrace::http {
 namespace asio = boost::asio;
@@ -111,18 +112,35 @@ Task<Result<std::unique_ptr<Connection>>> connect_unix(Endpoint endpoint, Instan
         if (steady_now() >= deadline) co_return refused(endpoint, "its backlog stays full");
         co_await sleep_for(milliseconds(2));
     }
-    co_return std::make_unique<Connection>(co_await asio::this_coro::executor, std::move(socket));
+    const Executor executor = co_await asio::this_coro::executor;
+    co_return std::make_unique<Connection>(executor, make_plain_transport(executor, std::move(socket)));
+}
+
+// What came of a step towards a connection.
+Result<void> outcome_of(const boost::system::error_code& failure, const Connection& connection, const Endpoint& endpoint) {
+    if (connection.expired()) return refused(endpoint, "no answer in time");
+    if (failure == asio::error::operation_aborted) return fail(Code::cancelled, "connecting to " + endpoint.text() + ": cancelled");
+    if (failure) return refused(endpoint, failure.message());
+    return {};
 }
 
 // One attempt at one address. Null: it was not over in time.
 Task<Result<std::unique_ptr<Connection>>> try_address(const Endpoint& endpoint, const Address& address, Instant until, const OpenSocket& open_socket) {
     MILLRACE_CO_TRY_ASSIGN(Descriptor socket, make_socket(open_socket, address.storage.ss_family));
-    auto connection = std::make_unique<Connection>(co_await asio::this_coro::executor, std::move(socket));
+    const Executor executor = co_await asio::this_coro::executor;
+    auto connection = std::make_unique<Connection>(executor, make_plain_transport(executor, std::move(socket)));
     connection->set_deadline(Side::write, until);
     const boost::system::error_code failure = co_await connection->connect(address.get(), address.length);
     if (connection->expired()) co_return nullptr;
-    if (failure == asio::error::operation_aborted) co_return fail(Code::cancelled, "connecting to " + endpoint.text() + ": cancelled");
-    if (failure) co_return refused(endpoint, failure.message());
+    MILLRACE_CO_TRY(outcome_of(failure, *connection, endpoint));
+    co_return connection;
+}
+
+// The rest of a connect, when the socket is connected.
+Task<Result<std::unique_ptr<Connection>>> opened(std::unique_ptr<Connection> connection, const Endpoint& endpoint, Instant deadline) {
+    connection->set_deadline(Side::write, deadline);
+    const boost::system::error_code failure = co_await connection->open(Transport::Role::client);
+    MILLRACE_CO_TRY(outcome_of(failure, *connection, endpoint));
     connection->set_deadline(Side::write, Instant::max());
     co_return connection;
 }
@@ -140,7 +158,8 @@ Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant
             patience = std::min(2 * patience, kLoopbackAttemptMax);
         }
         if (outcome && *outcome == nullptr) co_return refused(endpoint, "no answer in time");
-        if (outcome || outcome.error().code == Code::cancelled) co_return outcome;
+        if (outcome) co_return co_await opened(*std::move(outcome), endpoint, deadline);
+        if (outcome.error().code == Code::cancelled) co_return outcome;
     }
     co_return outcome;
 }

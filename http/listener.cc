@@ -10,6 +10,8 @@
 #include <cstring>
 #include <memory>
 
+#include "http/plain_transport.h"
+
 namespace millrace::http {
 namespace {
 

@@ -3,7 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "http/connection.h"
+#include "core/descriptor.h"
+#include "core/result.h"
 
 namespace millrace::http {
 

@@ -49,7 +49,7 @@ private:
     std::uint64_t written_ = 0;
     bool head_sent_ = false;
     std::string head_;  // and the line of a chunk's size
-    std::array<std::span<const std::byte>, Connection::kPartsMax> parts_;
+    std::array<std::span<const std::byte>, Transport::kPartsMax> parts_;
 };
 
 }  // namespace millrace::http

@@ -48,17 +48,18 @@ public:
     const Executor& executor() const { return executor_; }
 
     // Any thread: hands a connection over. One that comes after stop() is closed.
-    void take(Descriptor socket) {
-        asio::post(executor_, [self = shared_from_this(), socket = std::move(socket)]() mutable {
-            if (!self->stopping_) self->tasks_.spawn(self->run(std::move(socket)));
+    void take(Descriptor socket, const MakeTransport& transport) {
+        asio::post(executor_, [self = shared_from_this(), socket = std::move(socket), transport]() mutable {
+            if (!self->stopping_) self->tasks_.spawn(self->run(transport(self->executor_, std::move(socket))));
         });
     }
 
     // Any thread: accepts from the socket and spreads the connections over `lanes`.
-    void listen(Descriptor socket, std::vector<std::shared_ptr<Lane>> lanes) {
-        asio::post(executor_, [self = shared_from_this(), socket = std::move(socket), lanes = std::move(lanes)]() mutable {
-            if (!self->stopping_) self->tasks_.spawn(self->accept(std::move(socket), std::move(lanes)));
-        });
+    void listen(Descriptor socket, MakeTransport transport, std::vector<std::shared_ptr<Lane>> lanes) {
+        auto begin = [self = shared_from_this(), socket = std::move(socket), transport = std::move(transport), lanes = std::move(lanes)]() mutable {
+            if (!self->stopping_) self->tasks_.spawn(self->accept(std::move(socket), std::move(transport), std::move(lanes)));
+        };
+        asio::post(executor_, std::move(begin));
     }
 
     // Ends everything; returns when nothing of the lane runs any more.
@@ -108,9 +109,9 @@ private:
         const Count number;
     };
 
-    Task<void> run(Descriptor socket) {
+    Task<void> run(std::unique_ptr<Transport> transport) {
         const Counted<std::size_t> counted(shared_->connections);
-        ServerConnection connection(executor_, std::move(socket), shared_->handler, shared_->options, stopping_);
+        ServerConnection connection(executor_, std::move(transport), shared_->handler, shared_->options, stopping_);
         Entry entry(*this, connection);
         if (counted.number <= shared_->options.connections_max) {
             if (!std::exchange(is_watching_, true)) tasks_.spawn(watch_clients());
@@ -135,8 +136,8 @@ private:
         is_watching_ = false;
     }
 
-    Task<void> accept(Descriptor socket, std::vector<std::shared_ptr<Lane>> lanes);
-    bool accept_some(int listening, const std::vector<std::shared_ptr<Lane>>& lanes, std::size_t& next);
+    Task<void> accept(Descriptor socket, MakeTransport transport, std::vector<std::shared_ptr<Lane>> lanes);
+    bool accept_some(int listening, const MakeTransport& transport, const std::vector<std::shared_ptr<Lane>>& lanes, std::size_t& next);
 
     Executor executor_;
     std::shared_ptr<Shared> shared_;
@@ -149,11 +150,11 @@ private:
 };
 
 // False when the process or the system is short of something and accepting must pause.
-bool Lane::accept_some(int listening, const std::vector<std::shared_ptr<Lane>>& lanes, std::size_t& next) {
+bool Lane::accept_some(int listening, const MakeTransport& transport, const std::vector<std::shared_ptr<Lane>>& lanes, std::size_t& next) {
     for (int i = 0; i < kAcceptsPerWakeMax; ++i) {
         Descriptor socket(::accept4(listening, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (socket.get() >= 0) {
-            lanes[next++ % lanes.size()]->take(std::move(socket));
+            lanes[next++ % lanes.size()]->take(std::move(socket), transport);
             continue;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
@@ -165,7 +166,7 @@ bool Lane::accept_some(int listening, const std::vector<std::shared_ptr<Lane>>& 
     return true;
 }
 
-Task<void> Lane::accept(Descriptor socket, std::vector<std::shared_ptr<Lane>> lanes) {
+Task<void> Lane::accept(Descriptor socket, MakeTransport transport, std::vector<std::shared_ptr<Lane>> lanes) {
     asio::posix::stream_descriptor listener(executor_);
     boost::system::error_code failure;
     listener.assign(socket.get(), failure);
@@ -179,7 +180,7 @@ Task<void> Lane::accept(Descriptor socket, std::vector<std::shared_ptr<Lane>> la
     while (!stopping_) {
         const auto [waited] = co_await listener.async_wait(asio::posix::stream_descriptor::wait_read, use_tuple);
         if (stopping_) break;
-        if (waited || !accept_some(listener.native_handle(), lanes, next)) co_await sleep_for(kAcceptPause);
+        if (waited || !accept_some(listener.native_handle(), transport, lanes, next)) co_await sleep_for(kAcceptPause);
     }
     listeners_.erase(place);
 }
@@ -192,7 +193,9 @@ struct Server::Impl {
     std::size_t listeners = 0;
     bool stopped = false;
 
-    void listen(Descriptor socket) { lanes[listeners++ % lanes.size()]->listen(std::move(socket), lanes); }
+    void listen(Descriptor socket, MakeTransport transport) {
+        lanes[listeners++ % lanes.size()]->listen(std::move(socket), std::move(transport), lanes);
+    }
 };
 
 Server::Server(std::vector<Executor> lanes, Handler handler, ServerOptions options) : impl_(std::make_unique<Impl>()) {
@@ -205,18 +208,18 @@ Server::Server(std::vector<Executor> lanes, Handler handler, ServerOptions optio
 
 Server::~Server() { MILLRACE_CHECK(impl_->stopped || impl_->listeners == 0); }
 
-Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_t port) {
+Result<std::uint16_t> Server::listen(const std::string& host, std::uint16_t port, MakeTransport transport) {
     MILLRACE_TRY_ASSIGN(Listening listening, listen_tcp(host, port));
-    impl_->listen(std::move(listening.socket));
+    impl_->listen(std::move(listening.socket), std::move(transport));
     return listening.port;
 }
 
-void Server::listen_on(int socket) { impl_->listen(Descriptor(socket)); }
+void Server::listen_on(int socket, MakeTransport transport) { impl_->listen(Descriptor(socket), std::move(transport)); }
 
 Result<void> Server::listen_unix(const std::string& path) {
     MILLRACE_TRY_ASSIGN(Listening listening, listen_unix_socket(path));
     impl_->unix_paths.push_back(path);
-    impl_->listen(std::move(listening.socket));
+    impl_->listen(std::move(listening.socket), make_plain_transport);
     return {};
 }
 

@@ -14,6 +14,7 @@
 #include "core/task.h"
 #include "core/uri.h"
 #include "http/message.h"
+#include "http/plain_transport.h"
 
 namespace millrace::http {
 
@@ -74,11 +75,13 @@ public:
     Server(std::vector<Executor> lanes, Handler handler, ServerOptions options = {});
     ~Server();  // requires stop()
 
+    // transport: makes what carries the bytes of each connection that is accepted there, on its lane; may be called on several at once.
+
     // Binds and begins to accept; the port that was chosen when port is 0. A busy port is Code::unavailable and says so.
-    Result<std::uint16_t> listen(const std::string& host, std::uint16_t port);
+    Result<std::uint16_t> listen(const std::string& host, std::uint16_t port, MakeTransport transport = make_plain_transport);
     // The same with a socket that listens already, which is taken over.
-    void listen_on(int socket);
-    // The same on a Unix socket; an existing socket file is replaced.
+    void listen_on(int socket, MakeTransport transport = make_plain_transport);
+    // The same on a Unix socket, always plain; an existing socket file is replaced.
     Result<void> listen_unix(const std::string& path);
     // Stops accepting, lets requests in progress end for up to `grace`, then cuts them; a handler that goes on after that is
     // cancelled. Returns when every handler has ended. Blocks; not from a lane. The lanes must still run.

@@ -13,9 +13,9 @@ namespace {
 constexpr auto kDiscardTimeMax = std::chrono::hours(1);
 }  // namespace
 
-ServerConnection::ServerConnection(const Executor& lane, Descriptor socket, const Handler& handler,
+ServerConnection::ServerConnection(const Executor& lane, std::unique_ptr<Transport> transport, const Handler& handler,
                                    const ServerOptions& options, const bool& stopping)
-    : connection_(lane, std::move(socket)),
+    : connection_(lane, std::move(transport)),
       reader_(connection_, MessageReader::Kind::request),
       writer_(connection_),
       handler_(handler),
@@ -41,10 +41,20 @@ Task<void> ServerConnection::serve() {
 
 Task<void> ServerConnection::turn_away() {
     try {
+        if (!co_await open()) co_return;
         co_await refuse(fail(Code::overloaded, "the server has as many connections as it may; try again later"), 503);
     } catch (const std::exception&) {
         connection_.cut();
     }
+}
+
+Task<bool> ServerConnection::open() {
+    connection_.set_deadline(Side::read, steady_now() + options_.idle_time_max);
+    waits_for_request_ = true;
+    const boost::system::error_code failure = co_await connection_.open(Transport::Role::server);
+    waits_for_request_ = false;
+    if (failure) log::debug("connection ended before its first request", {{"peer", peer_}, {"reason", failure.message()}});
+    co_return !failure;
 }
 
 Task<void> ServerConnection::refuse(const Error& error, int status) {
@@ -65,10 +75,10 @@ bool ServerConnection::is_abandoned() {
 }
 
 Task<void> ServerConnection::answer_requests() {
+    if (!co_await open()) co_return;
     Head head;
     while (!stopping_) {
         head.headers = Headers();
-        connection_.set_deadline(Side::read, steady_now() + options_.idle_time_max);
         waits_for_request_ = true;
         const Result<bool> received = co_await reader_.read_head(head);
         waits_for_request_ = false;
@@ -99,6 +109,7 @@ Task<void> ServerConnection::answer_requests() {
         co_await answer(request, response);
         is_over_ = nullptr;
         if (!co_await settle(request, response)) co_return;
+        connection_.set_deadline(Side::read, steady_now() + options_.idle_time_max);
     }
 }
 

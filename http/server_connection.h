@@ -3,6 +3,7 @@
 // One lane only.
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "http/server_exchange.h"
@@ -12,7 +13,7 @@ namespace millrace::http {
 class ServerConnection {
 public:
     // The handler, the options and the flag outlive it.
-    ServerConnection(const Executor& lane, Descriptor socket, const Handler& handler, const ServerOptions& options,
+    ServerConnection(const Executor& lane, std::unique_ptr<Transport> transport, const Handler& handler, const ServerOptions& options,
                      const bool& stopping);
 
     // Returns when the connection has ended, whatever the handler or the client did. Throws nothing.
@@ -28,6 +29,8 @@ public:
     void cut() { connection_.cut(); }
 
 private:
+    // What both ends agree on before the first request; its head must be here in the same time. False when that came to nothing.
+    Task<bool> open();
     Task<void> answer_requests();
     Task<void> answer(IncomingRequest& request, OutgoingResponse& response);
     // After the handler: whether another request may follow.
