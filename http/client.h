@@ -12,6 +12,9 @@
 
 namespace millrace::http {
 
+// Whether this build can talk to a server of this scheme; Code::invalid_argument says what it lacks. Any thread.
+Result<void> check_scheme(const Endpoint& endpoint);
+
 struct ClientRequest {
     std::string method = "GET";
     std::string target = "/";
@@ -74,9 +77,9 @@ public:
     ~Client();
 
     // Sends the request and returns when the reply's header is here. Any status is a success at this level.
-    // Code::unavailable: nobody listens, or the connection broke before a reply. A kept-alive connection that turns out
-    // to be closed before any byte of the reply is replaced once, silently, when the body can be sent again (none, or
-    // Source::whole()).
+    // Code::unavailable: nobody listens, or the connection broke before a reply. invalid_argument: see check_scheme(); or the request
+    // cannot be written. A kept-alive connection that turns out to be closed before any byte of the reply is replaced once, silently,
+    // when the body can be sent again (none, or Source::whole()).
     Task<Result<std::unique_ptr<Exchange>>> send(const Endpoint& endpoint, const ClientRequest& request);
     // Closes the idle connections to an endpoint (its server went away).
     void forget(const Endpoint& endpoint);

@@ -152,10 +152,7 @@ Result<void> ClientExchange::write_head(const ClientRequest& request) {
     const Framing framing = chunked ? Framing::chunked : Framing::length;
     std::string& head = sending_->channel->writer.begin(framing, sending_->size.value_or(0));
     head.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\n");
-    if (!request.headers.find("Host")) {
-        const std::string server = server_.text();
-        append_field(head, "Host", server_.unix_path.empty() ? std::string_view(server).substr(7) : "localhost");
-    }
+    if (!request.headers.find("Host")) append_field(head, "Host", server_.authority());
     MILLRACE_TRY(append_fields(head, request.headers));
     if (chunked) {
         append_field(head, "Transfer-Encoding", "chunked");

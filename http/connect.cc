@@ -9,6 +9,7 @@
 #include <cstring>
 #include <vector>
 
+#include "http/client.h"
 #include "http/connection.h"
 #include "http/plain_transport.h"
 
@@ -85,6 +86,15 @@ Task<Result<std::vector<Address>>> tcp_addresses(Endpoint endpoint, Instant dead
     co_return co_await look_up(std::move(endpoint), deadline);
 }
 
+// What carries bytes to a server on TCP.
+Result<MakeTransport> transport_to(const Endpoint& endpoint) {
+    switch (endpoint.scheme) {
+        case Scheme::http: return MakeTransport(make_plain_transport);
+        case Scheme::https: break;
+    }
+    return fail(Code::invalid_argument, endpoint.text() + " needs TLS, which is not built into this Millrace; an http:// address may do");
+}
+
 Error refused(const Endpoint& endpoint, std::string_view why) {
     return fail(Code::unavailable, "cannot connect to " + endpoint.text() + ": " + std::string(why));
 }
@@ -125,10 +135,11 @@ Result<void> outcome_of(const boost::system::error_code& failure, const Connecti
 }
 
 // One attempt at one address. Null: it was not over in time.
-Task<Result<std::unique_ptr<Connection>>> try_address(const Endpoint& endpoint, const Address& address, Instant until, const OpenSocket& open_socket) {
+Task<Result<std::unique_ptr<Connection>>> try_address(const Endpoint& endpoint, const Address& address, Instant until,
+                                                      const MakeTransport& make_transport, const OpenSocket& open_socket) {
     MILLRACE_CO_TRY_ASSIGN(Descriptor socket, make_socket(open_socket, address.storage.ss_family));
     const Executor executor = co_await asio::this_coro::executor;
-    auto connection = std::make_unique<Connection>(executor, make_plain_transport(executor, std::move(socket)));
+    auto connection = std::make_unique<Connection>(executor, make_transport(executor, std::move(socket)));
     connection->set_deadline(Side::write, until);
     const boost::system::error_code failure = co_await connection->connect(address.get(), address.length);
     if (connection->expired()) co_return nullptr;
@@ -146,6 +157,7 @@ Task<Result<std::unique_ptr<Connection>>> opened(std::unique_ptr<Connection> con
 }
 
 Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant deadline, OpenSocket open_socket) {
+    MILLRACE_CO_TRY_ASSIGN(const MakeTransport make_transport, transport_to(endpoint));
     MILLRACE_CO_TRY_ASSIGN(const std::vector<Address> addresses, co_await tcp_addresses(endpoint, deadline));
     Result<std::unique_ptr<Connection>> outcome = refused(endpoint, "the host has no address");
     for (const Address& address : addresses) {
@@ -153,7 +165,7 @@ Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant
         for (;;) {
             const Instant now = steady_now();
             const bool is_last = patience >= deadline - now;
-            outcome = co_await try_address(endpoint, address, is_last ? deadline : now + patience, open_socket);
+            outcome = co_await try_address(endpoint, address, is_last ? deadline : now + patience, make_transport, open_socket);
             if (!outcome || *outcome != nullptr || is_last) break;
             patience = std::min(2 * patience, kLoopbackAttemptMax);
         }
@@ -165,6 +177,11 @@ Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant
 }
 
 }  // namespace
+
+Result<void> check_scheme(const Endpoint& endpoint) {
+    MILLRACE_TRY(transport_to(endpoint));
+    return {};
+}
 
 Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Duration connect_timeout, Instant deadline, OpenSocket open_socket) {
     const Instant until = std::min(deadline, steady_now() + connect_timeout);

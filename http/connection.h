@@ -63,7 +63,8 @@ private:
     Duration stall_limit_{};
 };
 
-// Connects to a server. Code::unavailable when nobody listens there or `connect_timeout` passes, timed_out at the deadline.
+// Connects to a server, over the transport of its scheme. Code::unavailable when nobody listens there or `connect_timeout` passes, timed_out
+// at the deadline, invalid_argument where this build has no such transport.
 Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Duration connect_timeout, Instant deadline, OpenSocket open_socket = {});
 
 }  // namespace millrace::http

@@ -34,6 +34,19 @@ Result<std::uint16_t> parse_port(std::string_view text, std::string_view endpoin
     return static_cast<std::uint16_t>(port);
 }
 
+constexpr std::string_view kHttp = "http://";
+constexpr std::string_view kHttps = "https://";
+
+// What "http://" or "https://" at the start stands for; takes it off.
+std::optional<Scheme> take_scheme(std::string_view& text) {
+    for (const auto& [prefix, scheme] : {std::pair(kHttp, Scheme::http), std::pair(kHttps, Scheme::https)}) {
+        if (!text.starts_with(prefix)) continue;
+        text.remove_prefix(prefix.size());
+        return scheme;
+    }
+    return std::nullopt;
+}
+
 bool is_host(std::string_view host) {
     return !host.empty() && host.size() <= 253 && std::ranges::all_of(host, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
@@ -88,9 +101,9 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
         return endpoint;
     }
     std::string_view rest = text;
-    const bool has_scheme = rest.starts_with("http://");
-    if (has_scheme) rest.remove_prefix(7);
-    if (rest.find("://") != rest.npos) return refuse("only http is spoken");
+    const std::optional<Scheme> scheme = take_scheme(rest);
+    endpoint.scheme = scheme.value_or(Scheme::http);
+    if (rest.find("://") != rest.npos) return refuse("only http and https are known");
     if (rest.ends_with('/')) rest.remove_suffix(1);
     if (rest.find_first_of("/?#") != rest.npos) return refuse("nothing may follow the port");
     std::string_view port;
@@ -105,8 +118,8 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
         port = rest.substr(colon);
         if (!is_host(endpoint.host)) return refuse("the host is missing or malformed");
     }
-    if (port.empty() && has_scheme) {
-        endpoint.port = 80;
+    if (port.empty() && scheme) {
+        endpoint.port = *scheme == Scheme::http ? 80 : 443;
         return endpoint;
     }
     if (!port.starts_with(':')) return refuse("the port is missing");
@@ -116,15 +129,21 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
 
 std::string Endpoint::text() const {
     if (!unix_path.empty()) return "unix:" + unix_path;
+    return std::string(scheme == Scheme::http ? kHttp : kHttps) + authority();
+}
+
+std::string Endpoint::authority() const {
+    if (!unix_path.empty()) return "localhost";
     const bool ipv6 = host.find(':') != host.npos;
-    return "http://" + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+    return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 Result<Url> Url::parse(std::string_view text) {
-    if (!text.starts_with("http://")) {
-        return fail(Code::invalid_argument, "'" + std::string(text) + "' is not an absolute http:// URL");
+    std::string_view rest = text;
+    if (!take_scheme(rest)) {
+        return fail(Code::invalid_argument, "'" + std::string(text) + "' is not an absolute http:// or https:// URL");
     }
-    const std::size_t end = std::min(text.find_first_of("/?#", 7), text.size());
+    const std::size_t end = std::min(text.find_first_of("/?#", text.size() - rest.size()), text.size());
     Url url;
     MILLRACE_TRY_ASSIGN(url.endpoint, Endpoint::parse(text.substr(0, end)));
     url.target = text.substr(end, text.find('#', end) - end);

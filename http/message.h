@@ -30,15 +30,20 @@ private:
 
 bool equal_without_case(std::string_view a, std::string_view b);
 
-// Where a server listens: TCP host and port, or a Unix socket.
+enum class Scheme { http, https };
+
+// Where a server listens, and what carries its bytes: a TCP host and port, or a Unix socket. Two schemes are two servers.
 struct Endpoint {
     std::string host;
     std::uint16_t port = 0;
-    std::string unix_path;  // not empty: a Unix socket, host and port unused
+    std::string unix_path;  // not empty: a Unix socket, all else unused
+    Scheme scheme = Scheme::http;
 
-    // "http://host:port", "host:port", "http://host" (port 80) or "unix:/path"; a path after the port is refused.
+    // "http://host:port", "host:port", "http://host" (port 80), "https://host:port", "https://host" (port 443) or "unix:/path"; a path after
+    // the port is refused. Whether this build speaks the scheme, check_scheme() in http/client.h says.
     static Result<Endpoint> parse(std::string_view text);
-    std::string text() const;  // "http://host:port" or "unix:/path"
+    std::string text() const;       // "http://host:port", "https://host:port" or "unix:/path"
+    std::string authority() const;  // for the header Host: "host:port", or "localhost" of a Unix socket
     friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
 };
 
@@ -46,7 +51,7 @@ struct Endpoint {
 // namespace; -1 with errno set where that fails. Any thread.
 using OpenSocket = std::function<int(int family)>;
 
-// An absolute http:// URL taken apart: endpoint, and target ("/path?query").
+// An absolute http:// or https:// URL taken apart: endpoint, and target ("/path?query").
 struct Url {
     Endpoint endpoint;
     std::string target;

@@ -109,7 +109,7 @@ Task<Result<std::unique_ptr<WebSocket>>> WebSocket::connect(Endpoint endpoint, s
     const auto impl = std::make_shared<Impl>(executor, family, connection->release());
     std::unique_ptr<WebSocket> web_socket(new WebSocket(impl));
     impl->set_deadline(deadline);
-    const std::string host = endpoint.unix_path.empty() ? endpoint.text().substr(7) : "localhost";
+    const std::string host = endpoint.authority();
     websocket::response_type reply;
     const auto [failure] = co_await impl->stream.async_handshake(reply, host, path, use_tuple);
     if (failure == websocket::error::upgrade_declined) {

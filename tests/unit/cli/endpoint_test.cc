@@ -45,5 +45,11 @@ TEST(Endpoint, AnUnreadableAddressNamesWhereItCameFrom) {
     EXPECT_THAT(outcome.err, HasSubstr("--endpoint"));
 }
 
+TEST(Endpoint, AnAddressThatNeedsTlsIsRefusedWithItsOrigin) {
+    const Outcome outcome = run_command({"job", "ls"}, {{"MILLRACE_ENDPOINT", "https://node-1"}});
+    EXPECT_EQ(outcome.status, kExitUsage);
+    EXPECT_THAT(outcome.err, HasSubstr("'https://node-1' (from MILLRACE_ENDPOINT): https://node-1:443 needs TLS"));
+}
+
 }  // namespace
 }  // namespace millrace::cli

@@ -46,6 +46,18 @@ TEST(Get, RelativeAndRepeatedRedirectsAreFollowedUpToFive) {
     EXPECT_THAT(loop.err, HasSubstr("more than 5 redirects"));
 }
 
+TEST(Get, ARedirectThatNeedsTlsIsNotFollowed) {
+    FakeNode target(script({}));
+    std::string secure = target.url();
+    secure.replace(0, secure.find(':'), "https");
+    FakeNode proxy(script({{"GET /v1/objects/b/x", {{301, "", {{"Location", secure + "/v1/objects/b/x"}}}}}}));
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", "-"});
+    EXPECT_EQ(outcome.status, kExitFailed);
+    EXPECT_THAT(outcome.err, HasSubstr(proxy.url() + " redirects to '" + secure));
+    EXPECT_THAT(outcome.err, HasSubstr("needs TLS"));
+    EXPECT_TRUE(target.seen().empty());
+}
+
 TEST(Get, ATransformIsNamedInTheQuery) {
     FakeNode proxy(script({{"GET /v1/objects/b/x?etl_name=squeeze&etl_args=-9%20fast", {{200, "squeezed"}}}}));
     const Outcome outcome = proxy.run({"get", "ais://b/x", "--etl", "squeeze", "--args", "-9 fast", "-o", "-"});

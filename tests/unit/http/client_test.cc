@@ -6,7 +6,10 @@
 #include <utility>
 
 #include "fixture.h"
+#include "http/client_pool.h"
 #include "http/problem.h"
+#include "http/websocket.h"
+#include "scripted_transport.h"
 
 namespace millrace::http {
 namespace {
@@ -274,6 +277,36 @@ TEST_F(ClientTest, LocalhostAndNamesAreLookedUp) {
     const auto unknown = fetch_from({"no-such-host.invalid", 80, ""}, {});
     EXPECT_EQ(unknown.error().code, Code::unavailable) << unknown.error().context;
     EXPECT_NE(unknown.error().context.find("no-such-host.invalid"), std::string::npos);
+}
+
+TEST_F(ClientTest, WhatNeedsTlsIsRefusedAndNeverSpokenToInTheClear) {
+    serve(echo);
+    Endpoint secure = endpoint_;
+    secure.scheme = Scheme::https;
+    EXPECT_TRUE(fetch({}));  // leaves a connection to the same host and port behind
+    const Error error = fetch_from(secure, {}).error();
+    EXPECT_EQ(error.code, Code::invalid_argument);
+    EXPECT_NE(error.context.find(secure.text() + " needs TLS"), std::string::npos) << error.context;
+    const auto web_socket = run([&]() -> Task<Result<std::unique_ptr<WebSocket>>> { return WebSocket::connect(secure, "/", steady_now() + seconds(10)); });
+    EXPECT_EQ(web_socket.error().code, Code::invalid_argument);
+    EXPECT_EQ(check_scheme(secure).error().context, error.context);
+    EXPECT_TRUE(check_scheme(endpoint_));
+    EXPECT_TRUE(check_scheme({.unix_path = "/run/a.sock"}));
+}
+
+TEST_F(ClientTest, SchemesShareNoConnection) {
+    run([&]() -> Task<void> {
+        const Endpoint plain{"host", 80, ""};
+        const Endpoint secure{"host", 80, "", Scheme::https};
+        TransportScript script;
+        const auto pool = std::make_shared<ClientPool>(client_loop_.executor(), ClientOptions{});
+        auto transport = std::make_unique<ScriptedTransport>(client_loop_.executor(), script);
+        auto connection = std::make_unique<Connection>(client_loop_.executor(), std::move(transport));
+        pool->give_back(secure, std::make_unique<Channel>(std::move(connection)));
+        EXPECT_EQ(pool->take(plain), nullptr);
+        EXPECT_NE(pool->take(secure), nullptr);
+        co_return;
+    });
 }
 
 // The system tells nobody that it dropped a connection, and repeats it after a second only.

@@ -21,7 +21,8 @@ TEST(Endpoint, EveryFormIsReadAndWritten) {
         {"http://node-1:8080", "http://node-1:8080"}, {"node.example:1", "http://node.example:1"},
         {"http://10.0.0.1", "http://10.0.0.1:80"},    {"http://host:9/", "http://host:9"},
         {"[::1]:80", "http://[::1]:80"},              {"http://[fe80::1]", "http://[fe80::1]:80"},
-        {"unix:/run/a.sock", "unix:/run/a.sock"},
+        {"unix:/run/a.sock", "unix:/run/a.sock"},     {"https://node-1:8080", "https://node-1:8080"},
+        {"https://node-1", "https://node-1:443"},     {"https://[::1]", "https://[::1]:443"},
     };
     for (const auto& [text, expected] : forms) {
         const auto endpoint = Endpoint::parse(text);
@@ -30,11 +31,21 @@ TEST(Endpoint, EveryFormIsReadAndWritten) {
         EXPECT_EQ(Endpoint::parse(endpoint->text()), *endpoint);
     }
     EXPECT_EQ(Endpoint::parse("[::1]:80")->host, "::1");
+    EXPECT_EQ(Endpoint::parse("[::1]:80")->authority(), "[::1]:80");
+    EXPECT_EQ(Endpoint::parse("https://node-1")->authority(), "node-1:443");
+    EXPECT_EQ(Endpoint::parse("unix:/run/a.sock")->authority(), "localhost");
+}
+
+TEST(Endpoint, TwoSchemesAreTwoServers) {
+    EXPECT_EQ(Endpoint::parse("host:80")->scheme, Scheme::http);
+    EXPECT_EQ(Endpoint::parse("https://host:80")->scheme, Scheme::https);
+    EXPECT_NE(*Endpoint::parse("https://host:80"), *Endpoint::parse("http://host:80"));
+    EXPECT_EQ(*Endpoint::parse("host:80"), *Endpoint::parse("http://host:80"));
 }
 
 TEST(Endpoint, WhatIsNotAnEndpointIsRefused) {
-    for (const char* text : {"", "host", "http://", ":80", "host:", "host:0", "host:65536", "host:80x", "host:80/path", "https://host",
-                             "http://a b:80", "[::1", "[::1]80", "[x]:80", "unix:", "unix:relative", "user@host:80", "host:80?q"}) {
+    for (const char* text : {"", "host", "http://", ":80", "host:", "host:0", "host:65536", "host:80x", "host:80/path", "HTTPS://host", "https://host:0",
+                             "ftp://host", "http://a b:80", "[::1", "[::1]80", "[x]:80", "unix:", "unix:relative", "user@host:80", "host:80?q"}) {
         const auto endpoint = Endpoint::parse(text);
         ASSERT_FALSE(endpoint) << text;
         EXPECT_EQ(endpoint.error().code, Code::invalid_argument);
@@ -47,7 +58,9 @@ TEST(Url, IsTakenApart) {
     EXPECT_EQ(Url::parse("http://host")->target, "/");
     EXPECT_EQ(Url::parse("http://host?x=1")->target, "/?x=1");
     EXPECT_EQ(Url::parse("http://host#x")->target, "/");
-    for (const char* text : {"host:80/a", "https://host/", "http:///a", "http://host/a b", "http://host:x/"}) EXPECT_FALSE(Url::parse(text)) << text;
+    EXPECT_EQ(Url::parse("https://host:81/a")->endpoint.text(), "https://host:81");
+    EXPECT_EQ(Url::parse("https://host/a?b")->target, "/a?b");
+    for (const char* text : {"host:80/a", "ftp://host/", "http:///a", "http://host/a b", "http://host:x/"}) EXPECT_FALSE(Url::parse(text)) << text;
 }
 
 TEST(ParseRange, RangesAreCutToTheObject) {
