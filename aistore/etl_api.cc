@@ -19,7 +19,7 @@ constexpr std::size_t kErrorsPage = 1000;
 
 // AIStore's clients give up on the request when `init_timeout` is over, and would begin again: the answer must come before.
 Duration patience_of(const spec::TransformSpec& spec) {
-    constexpr auto kProxyPatience = std::chrono::seconds(10);  // added by ProxyCore
+    constexpr auto kProxyPatience = std::chrono::seconds(10);  // added by CatalogService
     constexpr auto kHeadStart = std::chrono::seconds(2);
     return std::max<Duration>(spec.init_timeout_ms - kProxyPatience - kHeadStart, spec.init_timeout_ms / 2);
 }
