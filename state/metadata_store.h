@@ -1,5 +1,5 @@
 // Where proxies keep jobs, catalog and membership: a small ordered key-value store with atomic, durable, conditional commits, led by one
-// proxy at a time. An interface: a single proxy has a database of its own (local_metadata_store.h); several share a consensus store.
+// proxy at a time. An interface: a single proxy has a database of its own (local_metadata_store.h); several would share a consensus store.
 //
 // Control loop only. Every call may wait. A call that was begun ends, whatever becomes of the task that awaits it.
 #pragma once
