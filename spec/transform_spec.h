@@ -58,7 +58,7 @@ struct TransformSpec {
     std::string workdir;                 // empty: a fresh folder of its own; oci: the image's
     std::uint32_t stderr_bytes_max = 4096;  // tail kept per object (filter) or per instance (server)
     std::uint32_t concurrency_min = 1;
-    std::uint32_t concurrency_max = 0;   // 0: chosen by the runtime (filter: processors, server: 32)
+    std::uint32_t concurrency_max = 0;   // 0: chosen by the runtime, as it goes well: up to 32; stream: what its connections have room for
     std::uint32_t batch_objects_max = 0; // `batch`: in flight on one connection of ws:// or stream://; 0: chosen by the runtime
     std::uint32_t restarts_max = 10;     // `retry.restarts`: in a row, without a good result in between, before it is given up
     Limits limits;
