@@ -45,8 +45,10 @@ NodeArguments parse(const char* name, const char* about, int argc, char** argv) 
                "Every key may be overridden by an environment variable MILLRACE_<KEY>.\n"
                "Exit status: 0 stopped in order, 1 cannot start, 2 bad arguments or configuration,\n"
                "74 ended because nothing could be written down any more: start it again.");
-    app.add_option("--config", arguments.config_file, "YAML file; 'dir' is the one key it must have")->required();
-    if (std::string_view(name) == "target") {
+    const bool is_target = std::string_view(name) == "target";
+    const char* const needed = is_target ? "YAML file; 'dir' and 'proxy' must be given" : "YAML file; 'dir' must be given";
+    app.add_option("--config", arguments.config_file, needed)->required();
+    if (is_target) {
         app.add_flag("--no-fork-server", arguments.no_fork_server, "start every process of a filter anew (fork_server: false)");
     }
     app.add_flag("--accept-loss", arguments.accept_loss,

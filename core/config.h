@@ -1,5 +1,5 @@
-// The configuration of a node: file < environment < flags. One fields() list per struct feeds parsing, the dump and the
-// documentation. An unknown key is an error with a suggestion; relations between values are checked by validate().
+// The configuration of a node: file < environment < flags. One fields() list per struct, in config.cc, feeds parsing and the dump;
+// docs/CONFIGURATION.md is compared with it. An unknown key is an error with a suggestion; relations between values are checked by validate().
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,6 +1,6 @@
 // A target, whole: storage, transforms, slices, HTTP, and its conversation with the proxy.
 //
-//   start: open the store → remove leftovers → continue slices → listen on HTTP → say hello until welcomed
+//   start: open the store → remove leftovers → listen on HTTP → start transforms → continue slices → say hello until welcomed
 //   then:  heartbeats both ways; directives and catalogs in, slice and transform status out
 //   stop:  in reverse
 //
