@@ -3,7 +3,7 @@
 
 usage: tidy.py FOLDER
 
-Every rule is a function below, or in documents.py, that yields (path, line, what is wrong and what to do). ARCHITECTURE.md gives the reasons.
+Every rule is a function below, in documents.py or in mentions.py, that yields (path, line, what is wrong and what to do). ARCHITECTURE.md gives the reasons.
 Exit status 1 when there is anything; warnings alone are printed and pass. tidy_test.py shows that every rule can fail.
 """
 import os
@@ -12,6 +12,7 @@ import re
 import sys
 
 import documents
+import mentions
 
 # Which folders a folder may include; itself always.
 LAYERS = {
@@ -267,16 +268,6 @@ def architecture_shows_the_tree(tree):
             yield "ARCHITECTURE.md", number, f"does not say in a line what {folder}/ is"
 
 
-def documents_name_real_files(tree):
-    pattern = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:h|cc|md|py|txt|json|cmake))`")
-    for path in tree.named(".md"):
-        here = pathlib.PurePosixPath(path).parent
-        for number, line in tree.lines(path):
-            for named in pattern.findall(line):
-                if named not in tree.files and (here / named).as_posix() not in tree.files:
-                    yield path, number, f"names {named}, which does not exist"
-
-
 def fault_points_are_listed(tree):
     list_path = "tests/crash/fault_points.txt"
     if list_path not in tree.files:
@@ -314,7 +305,7 @@ def headers_are_used(tree):
 RULES = [
     direction_of_includes, direction_of_libraries, included_files_exist, wrapped_libraries, parses_are_bounded, headers_have_a_purpose,
     sources_are_listed, no_unfinished_work, no_places_of_one_machine, lines_and_files_are_short, architecture_is_short,
-    architecture_shows_the_tree, documents_name_real_files, fault_points_are_listed, *documents.RULES,
+    architecture_shows_the_tree, fault_points_are_listed, *documents.RULES, *mentions.RULES,
 ]
 WARNINGS = [headers_are_used]
 

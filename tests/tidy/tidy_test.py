@@ -5,6 +5,7 @@ import tempfile
 import unittest
 
 import documents
+import mentions
 import tidy
 
 HEADER = "// What this header is for, in a sentence.\n#pragma once\n"
@@ -123,7 +124,64 @@ class EveryRuleCanFail(unittest.TestCase):
         self.breaks(tidy.architecture_is_short, {"ARCHITECTURE.md": None})
 
     def test_document_that_names_a_file_that_is_gone(self):
-        self.breaks(tidy.documents_name_real_files, {"ARCHITECTURE.md": ARCHITECTURE + "See `core/gone.h`.\n"})
+        for good in ("`core/`", "`core/a.h`", "`tests/crash/NAME`", "`core/<job>`", "`other/thing`", "[it](core/a.h)", "[it](https://core/gone)"):
+            self.assertEqual(self.broken({"ARCHITECTURE.md": ARCHITECTURE + f"See {good}.\n"}), set())
+        for gone in ("`core/gone.h`", "`other/gone.h`", "`core/gone/`", "`tests/crash/run --hours 1`", "[it](core/gone.md)", "[it](../core/a.h)"):
+            self.breaks(mentions.documents_name_real_files, {"ARCHITECTURE.md": ARCHITECTURE + f"See {gone}.\n"})
+
+    def test_comment_that_names_a_file_that_is_gone(self):
+        self.assertEqual(self.broken({"store/c.cc": '#include "core/a.h"  // as http/b.cc does\n'}), set())
+        self.breaks(mentions.comments_name_real_files, {"store/c.cc": '#include "core/a.h"\n// As core/gone.h says.\n'})
+        self.breaks(mentions.comments_name_real_files, {"store/CMakeLists.txt": "millrace_library(store SOURCES c.cc)  # as http/" + "gone.txt\n"})
+
+    def test_document_that_names_code_that_is_gone(self):
+        code = {"core/a.h": HEADER + "namespace millrace::core {\nclass A {\n    int b();\n};\nconstexpr int kLimit = 1;\n}\n"}
+        for good in ("`A::b`", "`core::A`", "`b()`", "`kLimit`", "`std::move(a)`"):
+            self.assertEqual(self.broken(code | {"ARCHITECTURE.md": ARCHITECTURE + f"It is {good}.\n"}), set())
+        for gone in ("`A::c`", "`Gone::b`", "`core::Gone`", "`gone()`", "`kGone`"):
+            self.breaks(mentions.documents_name_real_code, code | {"ARCHITECTURE.md": ARCHITECTURE + f"It is {gone}.\n"})
+
+    def test_document_that_names_a_fault_point_that_is_gone(self):
+        for point in ('`MILLRACE_FAULT_POINT("%s")`', "`MILLRACE_FAULT=%s:1:kill millrace`"):
+            self.assertEqual(self.broken({"ARCHITECTURE.md": ARCHITECTURE + point % "core.a" + "\n"}), set())
+            self.breaks(mentions.documents_name_real_fault_points, {"ARCHITECTURE.md": ARCHITECTURE + point % "core.gone" + "\n"})
+
+    def test_command_line_that_the_grammar_does_not_have(self):
+        grammar = '''
+            auto put = verb<Put>(&app, "put", "Store"); put.app->add_option("-o,--out", to);
+            CLI::App* job = noun("job", "Jobs"); add_job_submit(job, "run", "Run");
+            for (const auto& [word, description] : {std::pair{"pause", "Rest"}, {"resume", "Go on"}}) {
+                auto control = verb<Control>(job, word, description);
+            }'''
+        cli = {"cli/grammar.cc": grammar, "cli/CMakeLists.txt": "add_library(x grammar.cc)\n"} | with_folder("cli")
+        document = cli["ARCHITECTURE.md"]
+        for good in ("`millrace put - -o x`", "`millrace job pause|resume JOB`", "`millrace job`", "    a/millrace put x && b  # millrace gone",
+                     "nothing is gone from millrace gone", "`millrace VERB --help`"):
+            self.assertEqual(self.broken(cli | {"ARCHITECTURE.md": document + good + "\n"}), set())
+        for bad in ("`millrace gone`", "`millrace job gone`", "`millrace job pause|gone`", "`millrace put --gone x`", "    x | millrace put -g x"):
+            self.breaks(mentions.commands_are_in_the_grammar, cli | {"ARCHITECTURE.md": document + bad + "\n"})
+        self.breaks(mentions.commands_are_in_the_grammar, cli | {"store/c.cc": '#include "core/a.h"\nauto a = "try millrace job gone";\n'})
+
+    def test_numbers_of_constants(self):
+        found = mentions.value_of
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "a.h"
+            file.write_text("constexpr auto kA = std::chrono::seconds(2);\nconstexpr int kB = 1 << 20;\nconstexpr D kC{100};\nconstexpr int kD = f();\n"
+                            "constexpr std::size_t kE = 100'000;\nconstexpr std::uint64_t kF = 4ull << 20;\n")
+            tree = tidy.Tree(folder)
+            self.assertEqual([found(tree, "a.h", name) for name in ("kA", "kB", "kC", "kD", "kE", "kF", "kG")],
+                             [("time", 2000), ("count", 1 << 20), ("count", 100), None, ("count", 100_000), ("count", 4 << 20), None])
+        self.assertIn("two seconds", mentions.ways_to_write("time", 2000))
+        self.assertIn("100,000", mentions.ways_to_write("count", 100_000))
+        self.assertIn("256 KiB", mentions.ways_to_write("count", 256 * 1024))
+
+    def test_document_that_quotes_another_number(self):
+        document, around, source, constant = next(entry for entry in mentions.NUMBERS if entry[0] == "runtime/RUNS.md")
+        files = {source: f"constexpr std::size_t {constant} = 32;\n",
+                 "runtime/CMakeLists.txt": f"add_library(x {source.split('/')[1]})\n"} | with_folder("runtime")
+        self.assertEqual(self.broken(files | {document: around.format(32) + "\n"}), set())
+        self.breaks(mentions.numbers_are_those_of_the_code, files | {document: around.format(64) + "\n"})
+        self.breaks(mentions.numbers_are_those_of_the_code, files | {document: around.format(32) + "\n", source: "int other = 32;\n"})
 
     def test_fault_points(self):
         self.breaks(tidy.fault_points_are_listed, {"tests/crash/fault_points.txt": "core.a\ncore.b\n"})
@@ -165,7 +223,7 @@ class EveryRuleCanFail(unittest.TestCase):
     def test_every_rule_is_tried_here(self):
         tried = pathlib.Path(__file__).read_text(encoding="utf-8")
         for rule in tidy.RULES + tidy.WARNINGS:
-            self.assertRegex(tried, rf"(tidy|documents)\.{rule.__name__}")
+            self.assertRegex(tried, rf"(tidy|documents|mentions)\.{rule.__name__}")
 
 
 if __name__ == "__main__":
