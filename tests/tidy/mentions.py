@@ -241,12 +241,15 @@ def value_of(tree, path, constant):
 
 def ways_to_write(kind, number):
     if kind == "time":
-        for unit, name in ((1, "ms"), (1000, "s"), (1000, "seconds"), (60_000, "minutes"), (60_000, "min"), (3_600_000, "hours")):
+        for unit, short, long in ((1, "ms", "millisecond"), (1000, "s", "second"), (60_000, "min", "minute"), (3_600_000, "h", "hour")):
             amount = number / unit
-            yield f"{amount:g} {name}"
+            if not 0.1 <= amount < 10_000:
+                continue
+            long += "" if amount == 1 else "s"
+            yield f"{amount:g} {short}"
+            yield f"{amount:g} {long}"
             if amount in WORDS:
-                yield f"{WORDS[int(amount)]} {name}"
-                yield f"{WORDS[int(amount)]} {name.removesuffix('s')}"
+                yield f"{WORDS[int(amount)]} {long}"
         return
     yield str(number)
     yield f"{number:,}"
