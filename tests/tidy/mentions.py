@@ -72,13 +72,13 @@ def scopes(tree):
 
 
 def documents_name_real_code(tree):
-    """'`CatalogService::create_bucket`', '`settle()`', '`kStoreFormat`': there is such a member, function or constant."""
+    """'`CatalogService::create_bucket`', '`settle()`', '`kStoreFormat`', '`MILLRACE_SOCKET`': there is such a member, function, constant, name."""
     documents = [path for path in tree.named(".md")]
     if not documents:
         return
     known = scopes(tree)
     words = set()
-    for path in tree.named(".h", ".cc", ".c", ".py"):
+    for path in tree.named(".h", ".cc", ".c", ".py", ".cmake"):
         words.update(re.findall(r"\w+", tree.text(path)))
     for path in documents:
         for number, line in tree.lines(path):
@@ -90,8 +90,25 @@ def documents_name_real_code(tree):
                 elif function := re.fullmatch(r"(\w+)\(\)", span):
                     if function[1] not in words and not path.startswith(OF_THE_SDK):
                         yield path, number, f"names {span}, which is nowhere in the code"
-                elif re.fullmatch(r"k[A-Z][a-z]\w+", span) and span not in words and span != "kConstants":
+                elif re.fullmatch(r"k[A-Z][a-z]\w+|(?:millrace|MILLRACE)_\w+", span) and span not in words and span != "kConstants":
                     yield path, number, f"names {span}, which is nowhere in the code"
+
+
+def headers_are_documented(tree):
+    """The headers of HTTP that are Millrace's or AIStore's: those of the code are in a document, and the other way round."""
+    used, named = {}, {}
+    for path in tree.named(".h", ".cc"):
+        for number, line in tree.lines(path) if not path.startswith("tests/") else ():
+            for header in re.findall(r'"((?:Millrace|Ais)-[A-Z][\w-]*)"', line):
+                used.setdefault(header, (path, number))
+    for path in tree.named(".md"):
+        for number, line in tree.lines(path):
+            for header in re.findall(r"\b(?:Millrace|Ais)-[A-Z][\w-]*", line):
+                named.setdefault(header, (path, number))
+    for header in sorted(used.keys() - named.keys()) if named else ():
+        yield *used[header], f"the header {header} is in no document: scheduler/API.md, aistore/AISTORE.md, wire/PROTOCOL.md or runtime/CONTAINERS.md"
+    for header in sorted(named.keys() - used.keys()):
+        yield *named[header], f"names the header {header}, which is nowhere in the code"
 
 
 def documents_name_real_fault_points(tree):
@@ -272,5 +289,5 @@ def numbers_are_those_of_the_code(tree):
             yield document, 1, f"does not say '{around.format('…')}' with {shown}, which is {constant} of {source}"
 
 
-RULES = [documents_name_real_files, comments_name_real_files, documents_name_real_code, documents_name_real_fault_points,
-         commands_are_in_the_grammar, numbers_are_those_of_the_code]
+RULES = [documents_name_real_files, comments_name_real_files, documents_name_real_code, headers_are_documented,
+         documents_name_real_fault_points, commands_are_in_the_grammar, numbers_are_those_of_the_code]

@@ -268,6 +268,21 @@ def architecture_shows_the_tree(tree):
             yield "ARCHITECTURE.md", number, f"does not say in a line what {folder}/ is"
 
 
+def architecture_gives_the_layers(tree):
+    """The table '| folder | may include |' of ARCHITECTURE.md is LAYERS."""
+    rows = {}
+    for number, line in tree.lines("ARCHITECTURE.md") if "ARCHITECTURE.md" in tree.files else ():
+        found = re.match(r"\| `(\w+)/` \| ([a-z ]+) \|", line)
+        if found:
+            words = {"nothing": set(), "everything": LAYERS.keys() - {found[1], "sdk"}}
+            rows[found[1]] = (number, set(words.get(found[2], found[2].split())))
+    for folder, (number, allowed) in rows.items():
+        if allowed != LAYERS.get(folder):
+            yield "ARCHITECTURE.md", number, f"says what {folder}/ may include, and LAYERS of tests/tidy/tidy.py says something else"
+    for folder in sorted(LAYERS.keys() - rows.keys()) if rows else ():
+        yield "ARCHITECTURE.md", 1, f"does not say what {folder}/ may include"
+
+
 def fault_points_are_listed(tree):
     list_path = "tests/crash/fault_points.txt"
     if list_path not in tree.files:
@@ -305,7 +320,7 @@ def headers_are_used(tree):
 RULES = [
     direction_of_includes, direction_of_libraries, included_files_exist, wrapped_libraries, parses_are_bounded, headers_have_a_purpose,
     sources_are_listed, no_unfinished_work, no_places_of_one_machine, lines_and_files_are_short, architecture_is_short,
-    architecture_shows_the_tree, fault_points_are_listed, *documents.RULES, *mentions.RULES,
+    architecture_shows_the_tree, architecture_gives_the_layers, fault_points_are_listed, *documents.RULES, *mentions.RULES,
 ]
 WARNINGS = [headers_are_used]
 

@@ -120,6 +120,16 @@ class EveryRuleCanFail(unittest.TestCase):
         with_star = ARCHITECTURE.replace("  crash/        faults", "  */            one per tier")
         self.assertEqual(self.broken({"ARCHITECTURE.md": with_star, "tests/sim/x.h": HEADER}), set())
 
+    def test_table_of_what_may_include_what(self):
+        rows = {folder: " ".join(sorted(allowed)) or "nothing" for folder, allowed in tidy.LAYERS.items()} | {"app": "everything"}
+        table = lambda changed: ARCHITECTURE + "".join(f"| `{folder}/` | {allowed} | it |\n" for folder, allowed in (rows | changed).items() if allowed)
+        folders = {f"{folder}/x.txt": "" for folder in tidy.LAYERS}
+        tree = ARCHITECTURE.replace("core/  ", "\n".join(f"{folder}/  it" for folder in tidy.LAYERS if folder not in ("core", "http", "store")) + "\ncore/  ")
+        good = {"ARCHITECTURE.md": table({}).replace(ARCHITECTURE, tree)} | folders
+        self.assertEqual(self.broken(good), set())
+        for changed in ({"store": "core"}, {"cli": "core http wire"}, {"app": "core"}, {"core": "everything"}, {"spec": None}):
+            self.breaks(tidy.architecture_gives_the_layers, good | {"ARCHITECTURE.md": table(changed).replace(ARCHITECTURE, tree)})
+
     def test_no_architecture(self):
         self.breaks(tidy.architecture_is_short, {"ARCHITECTURE.md": None})
 
@@ -138,8 +148,17 @@ class EveryRuleCanFail(unittest.TestCase):
         code = {"core/a.h": HEADER + "namespace millrace::core {\nclass A {\n    int b();\n};\nconstexpr int kLimit = 1;\n}\n"}
         for good in ("`A::b`", "`core::A`", "`b()`", "`kLimit`", "`std::move(a)`"):
             self.assertEqual(self.broken(code | {"ARCHITECTURE.md": ARCHITECTURE + f"It is {good}.\n"}), set())
-        for gone in ("`A::c`", "`Gone::b`", "`core::Gone`", "`gone()`", "`kGone`"):
+        for gone in ("`A::c`", "`Gone::b`", "`core::Gone`", "`gone()`", "`kGone`", "`MILLRACE_GONE`", "`millrace_gone_total`"):
             self.breaks(mentions.documents_name_real_code, code | {"ARCHITECTURE.md": ARCHITECTURE + f"It is {gone}.\n"})
+
+    def test_headers_in_no_document_and_documented_headers_that_are_gone(self):
+        code = {"store/c.cc": '#include "core/a.h"\nauto a = headers.find("Millrace-Job");\n'}
+        self.assertEqual(self.broken(code), set())
+        self.assertEqual(self.broken(code | {"ARCHITECTURE.md": ARCHITECTURE + "With `Millrace-Job: J`.\n"}), set())
+        for text in ("With `Ais-Gone`.", "With `Millrace-Job` and **Millrace-Gone.**", "With `Millrace-Job` and Ais-Gone."):
+            self.breaks(mentions.headers_are_documented, code | {"ARCHITECTURE.md": ARCHITECTURE + text + "\n"})
+        other = {"core/a.h": HEADER + 'auto b = "Ais-New";\n', "ARCHITECTURE.md": ARCHITECTURE + "With `Millrace-Job`.\n"}
+        self.breaks(mentions.headers_are_documented, code | other)
 
     def test_document_that_names_a_fault_point_that_is_gone(self):
         for point in ('`MILLRACE_FAULT_POINT("%s")`', "`MILLRACE_FAULT=%s:1:kill millrace`"):
