@@ -289,5 +289,51 @@ def numbers_are_those_of_the_code(tree):
             yield document, 1, f"does not say '{around.format('…')}' with {shown}, which is {constant} of {source}"
 
 
+def default_values(tree):
+    """(kind of node, key) → the value of its member in core/config.h, in ms, bytes or as it is; None where that is no number or word."""
+    members, keys, kind = {}, {}, None
+    for _, line in tree.lines("core/config.h"):
+        if found := re.match(r"struct (Proxy|Target)Config \{", line):
+            kind = found[1].lower()
+        elif kind and (found := re.match(r"    [\w:<>]+ (\w+)(?: = ([^;]+)|\{([^;]+)\})?;", line)):
+            members[kind, found[1]] = (found[2] or found[3] or "").replace("std::chrono::", "").replace("'", "").replace("ull", "").strip('"')
+    for found in re.finditer(r"(Proxy|Target)Config>(.*?)^\}", tree.text("core/config.cc"), re.S | re.M):
+        for key, member in re.findall(r'visit\("(\w+)", self\.(\w+)\)', found[2]):
+            keys[found[1].lower(), key] = (found[1].lower(), member)
+    for name, member in keys.items():
+        text = members.get(member, "")
+        hours = re.fullmatch(r"hours\(([\d\s*]+)\)", text)
+        if hours:
+            yield name, UNITS["hours"] * eval(hours[1])
+        elif re.fullmatch(r"[\d\s*<+]+", text):
+            yield name, eval(text)  # digits, '*', '<<' and '+' only
+        else:
+            yield name, text or None
+
+
+def read_value(cell):
+    """'`15m`', '`32MiB`', '10000', '`true`' as default_values() has them."""
+    text = cell.strip().strip("`").replace(",", "")
+    if found := re.fullmatch(r"(\d+)(ms|s|m|h|KiB|MiB|)", text):
+        return int(found[1]) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "KiB": 1 << 10, "MiB": 1 << 20, "": 1}[found[2]]
+    return text
+
+
+def defaults_are_those_of_the_code(tree):
+    """The column 'default' of docs/CONFIGURATION.md, where the code has a value; what is empty there is put in words."""
+    document = "docs/CONFIGURATION.md"
+    if document not in tree.files or "core/config.h" not in tree.files or "core/config.cc" not in tree.files:
+        return
+    values, kind = dict(default_values(tree)), None
+    for number, line in tree.lines(document):
+        if found := re.match(r"## Keys of a (\w+)", line):
+            kind = found[1]
+        elif row := re.match(r"\| `(\w+)` \|([^|]*)\|", line):
+            value = values.get((kind, row[1]))
+            if value is not None and read_value(row[2]) != value:
+                yield document, number, f"says that '{row[1]}' of a {kind} is {row[2].strip()} by default; core/config.h says {value}"
+
+
 RULES = [documents_name_real_files, comments_name_real_files, documents_name_real_code, headers_are_documented,
-         documents_name_real_fault_points, commands_are_in_the_grammar, numbers_are_those_of_the_code]
+         documents_name_real_fault_points, commands_are_in_the_grammar, numbers_are_those_of_the_code,
+         defaults_are_those_of_the_code]

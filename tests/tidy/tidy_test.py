@@ -194,6 +194,22 @@ class EveryRuleCanFail(unittest.TestCase):
         self.assertIn("100,000", mentions.ways_to_write("count", 100_000))
         self.assertIn("256 KiB", mentions.ways_to_write("count", 256 * 1024))
 
+    def test_defaults_of_the_configuration(self):
+        header = ('struct ProxyConfig {\n    std::string host = "127.0.0.1";  // where\n    milliseconds kept_ms{std::chrono::hours(30 * 24)};\n'
+                  "    std::string dir;\n};\nstruct TargetConfig {\n    std::uint64_t cache_bytes = 32ull << 20;\n    bool fork = true;\n"
+                  "    milliseconds idle_ms{15 * 60 * 1000};\n};\n")
+        fields = "std::is_same_v<std::remove_const_t<Config>, %sConfig>\nvoid f() {\n%s}\n"
+        visit = lambda pairs: "".join(f'    visit("{key}", self.{member});\n' for key, member in pairs)
+        code = fields % ("Proxy", visit([("host", "host"), ("kept", "kept_ms"), ("dir", "dir")])) + \
+            fields % ("Target", visit([("cache", "cache_bytes"), ("fork", "fork"), ("idle", "idle_ms")]))
+        good = ("## Keys of a proxy\n| `host` | `127.0.0.1` |\n| `kept` | `720h` |\n| `dir` | must be given |\n"
+                "## Keys of a target\n| `cache` | `32MiB` |\n| `fork` | true |\n| `idle` | `15m` |\n")
+        files = {"core/config.h": HEADER + header, "core/config.cc": code, "core/CMakeLists.txt": "add_library(x a.cc config.cc)\n",
+                 "store/c.cc": '#include "core/config.h"\n'} | with_folder("docs")
+        self.assertEqual(self.broken(files | {"docs/CONFIGURATION.md": good}), set())
+        for before, after in (("127.0.0.1", "0.0.0.0"), ("720h", "24h"), ("32MiB", "32KiB"), ("true", "false"), ("15m", "15s")):
+            self.breaks(mentions.defaults_are_those_of_the_code, files | {"docs/CONFIGURATION.md": good.replace(before, after)})
+
     def test_document_that_quotes_another_number(self):
         document, around, source, constant = next(entry for entry in mentions.NUMBERS if entry[0] == "runtime/RUNS.md")
         files = {source: f"constexpr std::size_t {constant} = 32;\n",
