@@ -1,5 +1,6 @@
 #include "core/loop.h"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/post.hpp>
 #include <pthread.h>
 
@@ -20,6 +21,16 @@ Loop::~Loop() {
     running_->guard.reset();
     running_->context.stop();
     thread_.join();
+}
+
+Task<void> run_there(Executor executor, std::function<Task<void>()> make) {
+    auto uncancelled = boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot(), boost::asio::use_awaitable);
+    co_await boost::asio::co_spawn(executor, std::move(make), std::move(uncancelled));
+}
+
+Task<void> call_in_task(const std::function<void()>& call) {
+    call();
+    co_return;
 }
 
 void Loop::post(std::function<void()> work) { boost::asio::post(executor_, std::move(work)); }

@@ -1,6 +1,5 @@
 // A thread with an event loop, moving work between loops, and a pool for calls that block.
 #pragma once
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -41,20 +40,40 @@ private:
     std::thread thread_;
 };
 
-// Runs make_task() on the other executor and resumes here with its result. Not ended by a cancellation, like call_on(): it uses
-// what the caller holds.
-template <class MakeTask>
-auto run_on(Executor executor, MakeTask make_task) -> std::invoke_result_t<MakeTask> {
-    auto uncancelled = boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot(), boost::asio::use_awaitable);
-    co_return co_await boost::asio::co_spawn(executor, std::move(make_task), std::move(uncancelled));
+// Runs make() on the other executor and resumes here when it has ended. Not ended by a cancellation: it uses what the caller holds.
+// The machinery of Asio is compiled once, in loop.cc, not for each call of what follows.
+Task<void> run_there(Executor executor, std::function<Task<void>()> make);
+
+// What the two below are made of.
+Task<void> call_in_task(const std::function<void()>& call);
+template <class MakeTask, class T>
+Task<void> keep_result(MakeTask& make_task, std::optional<T>& result) {
+    result.emplace(co_await make_task());
 }
 
-// Calls f() on the other executor and resumes here with its result. Not ended by a cancellation: f() uses what the caller holds.
+// Runs make_task(), which gives a Task<T>, on the other executor and resumes here with its result. As run_there().
+template <class MakeTask>
+auto run_on(Executor executor, MakeTask make_task) -> std::invoke_result_t<MakeTask> {
+    using T = typename std::invoke_result_t<MakeTask>::value_type;
+    if constexpr (std::is_void_v<T>) {
+        std::function<Task<void>()> make = [&] { return make_task(); };
+        co_await run_there(std::move(executor), std::move(make));
+    } else {
+        std::optional<T> result;
+        std::function<Task<void>()> make = [&] { return keep_result(make_task, result); };
+        co_await run_there(std::move(executor), std::move(make));
+        co_return *std::move(result);
+    }
+}
+
+// Calls f() on the other executor and resumes here with its result. As run_there().
 template <class F>
 auto call_on(Executor executor, F f) -> Task<std::invoke_result_t<F>> {
-    auto make_task = [f = std::move(f)]() mutable -> Task<std::invoke_result_t<F>> { co_return f(); };
-    auto uncancelled = boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot(), boost::asio::use_awaitable);
-    co_return co_await boost::asio::co_spawn(executor, std::move(make_task), std::move(uncancelled));
+    std::optional<std::invoke_result_t<F>> result;
+    std::function<void()> call = [&] { result.emplace(f()); };
+    std::function<Task<void>()> make = [&] { return call_in_task(call); };
+    co_await run_there(std::move(executor), std::move(make));
+    co_return *std::move(result);
 }
 
 // Threads for calls that block for milliseconds: syncs, scans, waiting for a process. co_await pool.run(f).

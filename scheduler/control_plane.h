@@ -38,7 +38,7 @@ public:
     template <class MakeTask>
     auto in_turn(MakeTask make_task) -> std::invoke_result_t<MakeTask> {
         std::optional<typename std::invoke_result_t<MakeTask>::value_type> outcome;
-        Turn turn = [&] { return keep(make_task, outcome); };
+        Turn turn = [&] { return keep_result(make_task, outcome); };
         if (!co_await run_turn(std::move(turn))) {
             co_return fail(Code::unavailable, "the proxy is still busy writing down what others asked for; try again in a moment");
         }
@@ -66,19 +66,15 @@ private:
         std::string route;
         wire::Message message;
     };
-    // What is done in a turn. Not a template: the machinery that runs it is compiled once.
+    // What is done in a turn. False when the turns before it take too long.
     using Turn = std::function<Task<void>()>;
-    template <class MakeTask, class Outcome>
-    static Task<void> keep(MakeTask& make_task, std::optional<Outcome>& outcome) {
-        outcome = co_await make_task();
-    }
-    // False when the turns before it take too long.
     Task<bool> run_turn(Turn turn);
     Task<bool> take_turn(const Turn& turn);
     Task<bool> begin_turn();
     void end_turn();
 
     void take_in(const std::string& route, wire::Message message);
+    bool replace_older(const std::string& route, wire::Message& message);
     Task<void> run();
     Task<Result<void>> work_off();
     Task<void> tick();

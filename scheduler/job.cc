@@ -15,6 +15,14 @@ std::string_view job_state_name(JobState state) {
     return "unknown";
 }
 
+std::optional<JobState> job_state_of(std::string_view name) {
+    for (int number = static_cast<int>(JobState::preparing); number <= static_cast<int>(JobState::cancelled); ++number) {
+        const auto state = static_cast<JobState>(number);
+        if (job_state_name(state) == name) return state;
+    }
+    return std::nullopt;
+}
+
 std::string_view operation_name(wire::Operation operation) {
     switch (operation) {
         case wire::Operation::transform: return "transform";

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@ namespace millrace::scheduler {
 enum class JobState : int { preparing = 1, running = 2, paused = 3, completed = 4, completed_with_errors = 5, failed = 6, cancelled = 7 };
 
 std::string_view job_state_name(JobState state);
+std::optional<JobState> job_state_of(std::string_view name);
 bool is_terminal(JobState state);
 // As in API.md: "transform", "copy" or "delete".
 std::string_view operation_name(wire::Operation operation);

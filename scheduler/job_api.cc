@@ -124,9 +124,11 @@ Task<Result<void>> JobApi::show(http::Response& response, const std::string& id,
 
 Task<Result<void>> JobApi::list(http::Request& request, http::Response& response) {
     const std::string state = request.query.get("state");
+    const std::optional<JobState> wanted = job_state_of(state);
+    if (!state.empty() && !wanted) co_return fail(Code::invalid_argument, "state '" + state + "' is none that a job can be in");
     std::vector<const LiveJob*> jobs;
     for (const auto& [id, live] : state_.jobs.jobs()) {
-        if (state.empty() || job_state_name(live.job.state) == state) jobs.push_back(&live);
+        if (!wanted || live.job.state == *wanted) jobs.push_back(&live);
     }
     std::ranges::sort(jobs, std::greater(), [](const LiveJob* live) { return live->job.created_unix_ns; });
     std::string text = "[";

@@ -59,9 +59,7 @@ Task<Result<void>> TransformApi::add(http::Request& request, http::Response& res
     const spec::TransformSpec& spec = parsed->spec;
     const Result<void> added = co_await catalog_.add_transform(spec.name, spec::to_json(spec), spec.init_timeout_ms);
     if (!added && added.error().code == Code::rejected) {
-        http::Headers headers{{"Content-Type", "application/problem+json"}};
-        const json problem{{"type", "about:blank"}, {"title", "Failed Dependency"}, {"status", 424}, {"code", "rejected"}, {"detail", added.error().context}};
-        co_return co_await response.send(424, std::move(headers), json_text(problem));
+        co_return co_await response.send_error(added.error(), 424);
     }
     if (!added) co_return added.error();
     co_return co_await response.send_json(200, json_text({{"name", spec.name}, {"warnings", parsed->warnings}}));
