@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/document.h"
-#include "core/placement.h"
 
 namespace millrace::cli {
 
@@ -13,6 +12,7 @@ Result<OwnerMap> OwnerMap::from(const nlohmann::json& cluster) {
     if (!targets.is_array()) {
         return fail(Code::internal, "the cluster map has no list of targets; is the endpoint a Millrace proxy?");
     }
+    std::vector<TargetId> ids;
     for (const nlohmann::json& target : targets) {
         Owner owner{TargetId(text_of(target, "id")), {}, flag_of(target, "online"), text_of(target, "reason")};
         if (owner.id.empty()) return fail(Code::internal, "the cluster map has a target without an id");
@@ -23,16 +23,17 @@ Result<OwnerMap> OwnerMap::from(const nlohmann::json& cluster) {
             return endpoint.error().during("the address of target " + owner.id.str());
         }
         const TargetId id = owner.id;
-        if (map.owners_.emplace(id, std::move(owner)).second) map.ids_.push_back(id);
+        if (map.owners_.emplace(id, std::move(owner)).second) ids.push_back(id);
     }
-    if (map.ids_.empty()) {
+    if (ids.empty()) {
         return fail(Code::unavailable, "the cluster has no targets yet; start one with: millrace target");
     }
+    map.placement_ = Placement(count_of(cluster, "version"), std::move(ids));
     return map;
 }
 
 const OwnerMap::Owner& OwnerMap::owner(std::string_view object_name) const {
-    return owners_.at(owner_of(object_name, ids_));
+    return owners_.at(*placement_.owner(object_name));
 }
 
 }  // namespace millrace::cli

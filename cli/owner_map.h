@@ -3,9 +3,9 @@
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <vector>
 
 #include "core/ids.h"
+#include "core/placement.h"
 #include "http/message.h"
 
 namespace millrace::cli {
@@ -24,7 +24,7 @@ public:
     const Owner& owner(std::string_view object_name) const;
 
 private:
-    std::vector<TargetId> ids_;  // not empty
+    Placement placement_;  // of targets
     std::map<TargetId, Owner> owners_;
 };
 

@@ -4,6 +4,27 @@
 #include "core/hash.h"
 
 namespace millrace {
+namespace {
+
+std::uint64_t seed_of(const TargetId& target) { return xxh64(target.str()); }
+
+// seed: of the target with that position.
+template <class Seed>
+const TargetId* heaviest(std::string_view object_name, std::span<const TargetId> targets, Seed seed) {
+    const std::string_view key = placement_key(object_name);
+    const TargetId* best = nullptr;
+    std::uint64_t best_weight = 0;
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+        const std::uint64_t weight = xxh64(key, seed(i));
+        if (best == nullptr || weight > best_weight || (weight == best_weight && targets[i] < *best)) {
+            best = &targets[i];
+            best_weight = weight;
+        }
+    }
+    return best;
+}
+
+}  // namespace
 
 std::string_view placement_key(std::string_view object_name) {
     const std::size_t slash = object_name.rfind('/');
@@ -15,17 +36,26 @@ std::string_view placement_key(std::string_view object_name) {
 
 const TargetId& owner_of(std::string_view object_name, std::span<const TargetId> targets) {
     MILLRACE_CHECK(!targets.empty());
-    const std::string_view key = placement_key(object_name);
-    const TargetId* best = nullptr;
-    std::uint64_t best_weight = 0;
-    for (const TargetId& target : targets) {
-        const std::uint64_t weight = xxh64(key, xxh64(target.str()));
-        if (best == nullptr || weight > best_weight || (weight == best_weight && target < *best)) {
-            best = &target;
-            best_weight = weight;
-        }
-    }
-    return *best;
+    return *heaviest(object_name, targets, [&](std::size_t i) { return seed_of(targets[i]); });
+}
+
+Placement::Placement(std::uint64_t epoch, std::vector<TargetId> targets) {
+    auto map = std::make_shared<Map>();
+    map->epoch = epoch;
+    for (const TargetId& target : targets) map->seeds.push_back(seed_of(target));
+    map->targets = std::move(targets);
+    map_ = std::move(map);
+}
+
+const TargetId* Placement::owner(std::string_view object_name) const {
+    if (!map_) return nullptr;
+    return heaviest(object_name, map_->targets, [this](std::size_t i) { return map_->seeds[i]; });
+}
+
+bool operator==(const Placement& a, const Placement& b) {
+    if (a.map_ == b.map_) return true;
+    const std::vector<TargetId> none;
+    return a.epoch() == b.epoch() && (a.map_ ? a.map_->targets : none) == (b.map_ ? b.map_->targets : none);
 }
 
 }  // namespace millrace

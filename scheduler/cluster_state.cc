@@ -49,6 +49,12 @@ std::vector<std::string> ClusterState::targets() const {
     return ids;
 }
 
+Placement ClusterState::placement() const {
+    std::vector<TargetId> ids;
+    for (const auto& [target, member] : members.members()) ids.emplace_back(target);
+    return {members.version(), std::move(ids)};
+}
+
 IsOnline ClusterState::is_online() const {
     return [this](const std::string& target) { return members.is_online(target); };
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/placement.h"
 #include "core/result.h"
 #include "scheduler/desired_catalog.h"
 #include "scheduler/leadership.h"
@@ -48,6 +49,8 @@ struct ClusterState {
     // What is wrong with the cluster's nodes, a sentence each with what to do. Empty when all is well.
     std::vector<std::string> problems() const;
     std::vector<std::string> targets() const;
+    // Who owns what, as of the newest map; of no targets while there are none.
+    Placement placement() const;
     IsOnline is_online() const;
     MemberList member_list(Instant now) const;
     // The newest version of the catalog that every member has applied, all of it; 0: there is none.

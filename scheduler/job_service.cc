@@ -17,8 +17,9 @@ Task<Result<void>> JobService::restore() {
     std::set<std::string> listed;
     for (const auto& [id, bytes] : records) {
         MILLRACE_CO_TRY_ASSIGN(Job job, decode<Job>(kJobPrefix + id, bytes));
-        std::vector<std::string> targets;
-        for (const auto& [target, slice] : job.slices) targets.push_back(target);
+        std::vector<TargetId> targets;
+        for (const auto& [target, slice] : job.slices) targets.emplace_back(target);
+        const Placement placement(0, std::move(targets));  // as it was when the job was submitted
         ObjectList list;
         if (job.spec.has_list) {
             const std::string key = kListPrefix + id;
@@ -28,7 +29,7 @@ Task<Result<void>> JobService::restore() {
             }
             listed.insert(id);
         }
-        state_.jobs.restore(std::move(job), ListedObjects(std::move(list.objects), targets, list_part_bytes_max_));
+        state_.jobs.restore(std::move(job), ListedObjects(std::move(list.objects), placement, list_part_bytes_max_));
     }
     MILLRACE_CO_TRY_ASSIGN(const auto lists, co_await store_.keys(kListPrefix));
     state::MetadataCommit useless;
@@ -54,10 +55,10 @@ Task<Result<std::string>> JobService::submit(JobRequest request, std::string ide
         std::string record;
         ListedObjects objects;
     };
-    auto prepare = [this, names = std::exchange(request.objects, {}), targets = state_.targets()]() mutable {
+    auto prepare = [this, names = std::exchange(request.objects, {}), placement = state_.placement()]() mutable {
         ObjectList list{std::move(names)};
         std::string record = encode(list);
-        return Prepared{std::move(record), ListedObjects(std::move(list.objects), targets, list_part_bytes_max_)};
+        return Prepared{std::move(record), ListedObjects(std::move(list.objects), placement, list_part_bytes_max_)};
     };
     Prepared prepared = co_await aside_.run(std::move(prepare));
     const std::string key = kListPrefix + id;

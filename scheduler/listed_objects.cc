@@ -1,14 +1,11 @@
 #include "scheduler/listed_objects.h"
 
-#include "core/placement.h"
-
 namespace millrace::scheduler {
 
-ListedObjects::ListedObjects(std::vector<std::string> names, const std::vector<std::string>& targets, std::size_t part_bytes_max)
+ListedObjects::ListedObjects(std::vector<std::string> names, const Placement& placement, std::size_t part_bytes_max)
     : names_(std::move(names)) {
-    const std::vector<TargetId> owners(targets.begin(), targets.end());
     for (std::size_t i = 0; i < names_.size(); ++i) {
-        Share& share = shares_[owner_of(names_[i], owners).str()];
+        Share& share = shares_[placement.owner(names_[i])->str()];
         if (share.open_bytes > 0 && share.open_bytes + names_[i].size() > part_bytes_max) {
             share.ends.push_back(share.members.size());
             share.open_bytes = 0;

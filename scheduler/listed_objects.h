@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/placement.h"
+
 namespace millrace::scheduler {
 
 inline constexpr std::size_t kPartBytesMax = 1 << 20;
@@ -13,8 +15,8 @@ inline constexpr std::size_t kPartBytesMax = 1 << 20;
 class ListedObjects {
 public:
     ListedObjects() = default;
-    // names: sorted, each once. Requires targets, unless there are no names.
-    ListedObjects(std::vector<std::string> names, const std::vector<std::string>& targets, std::size_t part_bytes_max = kPartBytesMax);
+    // names: sorted, each once. The placement has targets, unless there are no names.
+    ListedObjects(std::vector<std::string> names, const Placement& placement, std::size_t part_bytes_max = kPartBytesMax);
 
     const std::vector<std::string>& names() const { return names_; }
     // At least one, also for a target that owns none of them.

@@ -1,7 +1,5 @@
 #include "scheduler/target_directory.h"
 
-#include "core/placement.h"
-
 namespace millrace::scheduler {
 
 std::vector<TargetId> TargetDirectory::ids() const {
@@ -23,7 +21,8 @@ Result<http::Endpoint> TargetDirectory::endpoint_of(const std::string& target) c
 
 Result<http::Endpoint> TargetDirectory::owner_endpoint(std::string_view object_name) const {
     MILLRACE_TRY(state_.check_has_targets());
-    return endpoint_of(owner_of(object_name, ids()).str());
+    const Placement placement = state_.placement();
+    return endpoint_of(placement.owner(object_name)->str());
 }
 
 }  // namespace millrace::scheduler

@@ -1,7 +1,5 @@
 #include "worker/cluster_view.h"
 
-#include "core/placement.h"
-
 namespace millrace::worker {
 
 void ClusterView::recall(wire::ClusterMap map) {
@@ -12,13 +10,14 @@ void ClusterView::recall(wire::ClusterMap map) {
 
 void ClusterView::update(const wire::ClusterMap& map) {
     auto fresh = std::make_shared<Snapshot>();
-    fresh->version = map.version;
+    std::vector<TargetId> targets;
     for (const wire::Node& node : map.targets) {
-        fresh->targets.emplace_back(node.id);
+        targets.emplace_back(node.id);
         fresh->nodes.emplace(TargetId(node.id), node);
     }
+    fresh->placement = Placement(map.version, std::move(targets));
     const std::lock_guard lock(mutex_);
-    if (map.version >= current_->version) current_ = std::move(fresh);
+    if (map.version >= current_->placement.epoch()) current_ = std::move(fresh);
 }
 
 std::shared_ptr<const ClusterView::Snapshot> ClusterView::snapshot() const {
@@ -26,10 +25,10 @@ std::shared_ptr<const ClusterView::Snapshot> ClusterView::snapshot() const {
     return current_;
 }
 
-Result<TargetId> ClusterView::owner(std::string_view object_name) const {
+Result<Placement> ClusterView::placement() const {
     const auto now = snapshot();
-    if (now->targets.empty()) return fail(Code::unavailable, "this target has not joined a proxy yet; it does so by itself when the proxy runs");
-    return owner_of(object_name, now->targets);
+    if (now->placement.empty()) return fail(Code::unavailable, "this target has not joined a proxy yet; it does so by itself when the proxy runs");
+    return now->placement;
 }
 
 Result<http::Endpoint> ClusterView::endpoint(const TargetId& target) const {
@@ -51,8 +50,6 @@ Result<http::Endpoint> ClusterView::proxy() const {
     if (!proxy_) return fail(Code::unavailable, "this target has not joined a proxy yet; it does so by itself when the proxy runs");
     return *proxy_;
 }
-
-std::uint64_t ClusterView::version() const { return snapshot()->version; }
 
 void ClusterView::set_joined() {
     is_refused_ = false;

@@ -6,9 +6,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/ids.h"
+#include "core/placement.h"
 #include "http/message.h"
 #include "wire/messages.h"
 
@@ -21,8 +21,9 @@ public:
     // Members as they were at the last start: owners are known, nobody is taken to be online.
     void recall(wire::ClusterMap map);
     void update(const wire::ClusterMap& map);
-    // Code::unavailable until a map is known: nothing may be placed by guess.
-    Result<TargetId> owner(std::string_view object_name) const;
+    // Who owns what, as far as this target knows by now; there is an owner for every name. Code::unavailable until a map is known:
+    // nothing may be placed by guess.
+    Result<Placement> placement() const;
     // Code::unavailable while the target is not known or offline.
     Result<http::Endpoint> endpoint(const TargetId& target) const;
     // Where the proxy that this target belongs to serves HTTP; Code::unavailable until it is known.
@@ -36,12 +37,10 @@ public:
     // Of a job; Code::unavailable also before it has joined: it may be the wrong folder.
     Result<void> may_take_outputs() const;
     const TargetId& self() const { return self_; }
-    std::uint64_t version() const;
 
 private:
     struct Snapshot {
-        std::uint64_t version = 0;
-        std::vector<TargetId> targets;
+        Placement placement;
         std::map<TargetId, wire::Node> nodes;
     };
     std::shared_ptr<const Snapshot> snapshot() const;

@@ -34,6 +34,7 @@ std::string made_by(const store::ObjectInfo& info) {
 struct JobVerification::Part {
     JobId job;
     wire::JobSpec spec;
+    Placement placement;             // of the results
     std::vector<std::string> names;  // settled, and not failed
     std::string last;
     bool at_end = false;
@@ -47,6 +48,9 @@ Result<JobVerification::Part> JobVerification::read_part(const JobId& job, const
     Part part{.job = job, .last = after};
     MILLRACE_TRY_ASSIGN(part.spec, state::decode_record<wire::JobSpec>("specification of job " + job.str(), *spec_bytes));
     if (part.spec.dry_run != wire::DryRun::no) return fail(Code::conflict, "job " + job.str() + " was a dry run: it has no results");
+    if (part.spec.operation != wire::Operation::remove) {
+        MILLRACE_TRY_ASSIGN(part.placement, cluster_.placement());
+    }
     MILLRACE_TRY_ASSIGN(const std::optional<state::SliceCheckpoint> checkpoint, slices_.checkpoint(job));
     const Progress progress = checkpoint ? from_record(*checkpoint) : Progress{};
     MILLRACE_TRY_ASSIGN(const Selection selection, Selection::make(job, part.spec, order->created_seq_end, store_, slices_));
@@ -69,9 +73,10 @@ Result<JobVerification::Part> JobVerification::read_part(const JobId& job, const
 }
 
 // Where it is not here, the owner is asked; what is damaged says so in `damage`.
-Task<Result<std::optional<store::ObjectInfo>>> JobVerification::find(const std::string& bucket, const std::string& name, bool contents,
+Task<Result<std::optional<store::ObjectInfo>>> JobVerification::find(const Part& part, const std::string& name, bool contents,
                                                                      std::string& damage) {
-    MILLRACE_CO_TRY_ASSIGN(const TargetId owner, cluster_.owner(name));
+    const std::string& bucket = part.spec.destination;
+    const TargetId& owner = *part.placement.owner(name);
     if (owner == cluster_.self()) {
         auto info = store_.stat(bucket, name);
         if (!info && info.error().code == Code::not_found) co_return std::optional<store::ObjectInfo>();
@@ -105,7 +110,7 @@ Task<Result<std::optional<VerifiedProblem>>> JobVerification::check_output(const
     using Found = std::optional<VerifiedProblem>;
     const std::string output = RenameRule{part.spec.ext, part.spec.prepend}.apply(name);
     std::string damage;
-    MILLRACE_CO_TRY_ASSIGN(const std::optional<store::ObjectInfo> info, co_await find(part.spec.destination, output, contents, damage));
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<store::ObjectInfo> info, co_await find(part, output, contents, damage));
     if (!info) co_return Found({name, output, "missing", "it is not there any more"});
     const bool is_ours = info->provenance && info->provenance->job == part.job.str() && info->provenance->source_name == name;
     kept = !is_ours && part.spec.overwrite != wire::Overwrite::always;

@@ -44,7 +44,7 @@ private:
     struct Part;  // of the selection: what there is to look at
     Result<Part> read_part(const JobId& job, const std::string& after) const;
     Task<Result<std::optional<VerifiedProblem>>> check_output(const Part& part, const std::string& name, bool contents, bool& kept);
-    Task<Result<std::optional<store::ObjectInfo>>> find(const std::string& bucket, const std::string& name, bool contents, std::string& damage);
+    Task<Result<std::optional<store::ObjectInfo>>> find(const Part& part, const std::string& name, bool contents, std::string& damage);
 
     store::ObjectStore& store_;
     state::SliceStore& slices_;

@@ -36,6 +36,7 @@ Result<bool> is_lost(const SliceContext& slice, const std::string& output) {
 
 Result<std::uint64_t> count_lost_outputs(const SliceContext& slice, const Selection& selection, const state::SliceStore& slices,
                                          const std::string& settled_to) {
+    MILLRACE_TRY_ASSIGN(const Placement placement, slice.cluster.placement());
     MILLRACE_TRY_ASSIGN(const Failed failed, failed_objects(slice, slices));
     FeedRequest request{.phase = Phase::main, .after = "", .up_to = settled_to, .pass_below = 0, .names_max = kNamesPerFeed};
     std::uint64_t lost = 0;
@@ -46,8 +47,7 @@ Result<std::uint64_t> count_lost_outputs(const SliceContext& slice, const Select
             const bool is_beyond = (!settled_to.empty() && object.name > settled_to) || (failed.known_to && object.name > *failed.known_to);
             if (is_beyond || looked_at == kOutputsMax) return lost;
             const std::string output = slice.rename.apply(object.name);
-            const Result<TargetId> owner = slice.cluster.owner(output);
-            if (failed.names.contains(object.name) || !owner || *owner != slice.cluster.self()) continue;
+            if (failed.names.contains(object.name) || *placement.owner(output) != slice.cluster.self()) continue;
             ++looked_at;
             MILLRACE_TRY_ASSIGN(const bool is_gone, is_lost(slice, output));
             lost += is_gone ? 1 : 0;

@@ -67,7 +67,8 @@ void ObjectApi::add_route(http::Router& router, const char* method, http::Access
 Task<Result<void>> ObjectApi::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name,
                                      int redirect_status, Handler handler) {
     MILLRACE_CO_TRY(validate_object_name(name));
-    MILLRACE_CO_TRY_ASSIGN(const TargetId owner, cluster_.owner(name));
+    MILLRACE_CO_TRY_ASSIGN(const Placement placement, cluster_.placement());
+    const TargetId& owner = *placement.owner(name);
     if (owner != cluster_.self()) {
         MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(owner));
         http::Headers headers{{"Location", endpoint.text() + request.target}};

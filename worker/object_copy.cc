@@ -30,12 +30,13 @@ Task<Result<void>> ObjectCopy::run(const Query& query, const std::string& bucket
         co_return fail(Code::invalid_argument, "an object cannot be copied onto itself; give another object_to");
     }
     if (!store_.has_bucket(destination.bucket)) co_return fail(Code::not_found, "bucket \"ais://" + destination.bucket + "\" does not exist");
-    MILLRACE_CO_TRY_ASSIGN(const TargetId owner, cluster_.owner(destination.object));
+    MILLRACE_CO_TRY_ASSIGN(const Placement placement, cluster_.placement());
+    const TargetId& owner = *placement.owner(destination.object);
     if (owner == cluster_.self()) co_return co_await make_here(query, bucket, name, destination);
     // An output that was begun is finished or given up, whatever happens: with waits that must not throw.
     const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
     co_await boost::asio::this_coro::throw_if_cancelled(false);
-    Result<void> made = co_await make_elsewhere(query, bucket, name, destination);
+    Result<void> made = co_await make_elsewhere(query, bucket, name, destination, owner);
     co_await boost::asio::this_coro::throw_if_cancelled(throws);
     co_return made;
 }
@@ -62,9 +63,9 @@ Task<Result<void>> ObjectCopy::make_here(const Query& query, const std::string& 
     co_return Result<void>{};
 }
 
-Task<Result<void>> ObjectCopy::make_elsewhere(const Query& query, const std::string& bucket, const std::string& name, const ObjectUri& destination) {
+Task<Result<void>> ObjectCopy::make_elsewhere(const Query& query, const std::string& bucket, const std::string& name, const ObjectUri& destination,
+                                            const TargetId& owner) {
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
-    MILLRACE_CO_TRY_ASSIGN(const TargetId owner, cluster_.owner(destination.object));
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(owner));
     http::Headers headers;
     if (is_plain_copy(query)) {

@@ -23,7 +23,8 @@ public:
 private:
     Task<Result<void>> feed(const Query& query, const std::string& bucket, const std::string& name, store::ObjectReader& reader, Sink& sink);
     Task<Result<void>> make_here(const Query& query, const std::string& bucket, const std::string& name, const ObjectUri& destination);
-    Task<Result<void>> make_elsewhere(const Query& query, const std::string& bucket, const std::string& name, const ObjectUri& destination);
+    Task<Result<void>> make_elsewhere(const Query& query, const std::string& bucket, const std::string& name, const ObjectUri& destination,
+                                     const TargetId& owner);
 
     store::ObjectStore& store_;
     const ClusterView& cluster_;

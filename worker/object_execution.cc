@@ -174,11 +174,12 @@ Task<Outcome> ObjectExecution::run(const SliceContext& slice, Lane& lane, std::s
 
     const std::string destination = slice.rename.apply(name);
     if (auto valid = validate_object_name(destination); !valid) co_return failed(Blame::sink, valid.error().during("output name"));
-    const Result<TargetId> owner = slice.cluster.owner(destination);
-    if (!owner) co_return failed(Blame::sink, owner.error());
+    const Result<Placement> placement = slice.cluster.placement();
+    if (!placement) co_return failed(Blame::sink, placement.error());
+    const TargetId& owner = *placement->owner(destination);
     const store::Provenance provenance = provenance_of(slice, *transforms, name, (*reader)->info());
     if (spec.overwrite != wire::Overwrite::always && spec.dry_run == wire::DryRun::no) {
-        const auto existing = co_await find_existing(slice, lane, *owner, destination);
+        const auto existing = co_await find_existing(slice, lane, owner, destination);
         if (!existing) co_return failed(Blame::sink, existing.error());
         if (*existing && keeps_existing(slice, provenance, **existing)) co_return ExecutionResult{.skipped = true};
     }
@@ -191,9 +192,9 @@ Task<Outcome> ObjectExecution::run(const SliceContext& slice, Lane& lane, std::s
         if (!ran) co_return std::unexpected(ran.error());
         co_return ExecutionResult{.bytes_in = (*reader)->info().size, .bytes_out = ran->bytes_out};
     }
-    if (*owner == slice.cluster.self()) co_return co_await make_here(work, destination, provenance);
-    Outcome made = co_await make_elsewhere(work, *owner, destination, provenance);
-    co_return at(*owner, std::move(made));
+    if (owner == slice.cluster.self()) co_return co_await make_here(work, destination, provenance);
+    Outcome made = co_await make_elsewhere(work, owner, destination, provenance);
+    co_return at(owner, std::move(made));
 }
 
 }  // namespace millrace::worker

@@ -100,10 +100,11 @@ Task<Attempts::Outcome> Attempts::put(const worker::SliceContext& slice, const s
     Cluster& cluster = target_.cluster();
     Random& random = cluster.world.random();
     const std::string destination = slice.rename.apply(name);
-    const Result<TargetId> owner = slice.cluster.owner(destination);
-    if (!owner) co_return failed(Blame::sink, owner.error());
-    const bool is_here = owner->str() == target_.id();
-    const std::string sink = is_here ? "" : owner->str();
+    const Result<Placement> placement = slice.cluster.placement();
+    if (!placement) co_return failed(Blame::sink, placement.error());
+    const TargetId& owner = *placement->owner(destination);
+    const bool is_here = owner.str() == target_.id();
+    const std::string sink = is_here ? "" : owner.str();
     if (slice.spec.dry_run != wire::DryRun::no) co_return worker::ExecutionResult{.bytes_in = info.size, .bytes_out = info.size};
     if (!slice.chain.empty() && cluster.truth.behaviour(name).nature == Nature::never_fits) {
         // One that had all of it to itself is told so, where there is nobody to compare it with.
@@ -111,7 +112,7 @@ Task<Attempts::Outcome> Attempts::put(const worker::SliceContext& slice, const s
         co_return failed(Blame::sink, fail(code, "the result does not fit"), sink);
     }
     if (!is_here) {
-        const Result<http::Endpoint> endpoint = slice.cluster.endpoint(*owner);
+        const Result<http::Endpoint> endpoint = slice.cluster.endpoint(owner);
         if (!endpoint) co_return failed(Blame::sink, endpoint.error(), sink);
     }
 
@@ -121,7 +122,7 @@ Task<Attempts::Outcome> Attempts::put(const worker::SliceContext& slice, const s
     const milliseconds delay = random.chance(cluster.settings.put_late_permille) ? random.between_ms(0, 4000)
                                                                                  : random.between_ms(0, cluster.settings.put_ms_max);
     const auto flight = std::make_shared<Flight>(executor);
-    cluster.world.after(delay, [&target = target_, &cluster, put, flight, boot = boot_, to = owner->str(), guard = slice.guard] {
+    cluster.world.after(delay, [&target = target_, &cluster, put, flight, boot = boot_, to = owner.str(), guard = slice.guard] {
         if (to == target.id()) {
             // What a process has in its hands ends with it.
             flight->boot_id = target.is_up(boot) ? target.publish(put, *guard) : fail(Code::io, "the process is dead");
@@ -139,7 +140,7 @@ Task<Attempts::Outcome> Attempts::put(const worker::SliceContext& slice, const s
     target_.made(put.job, name, {info.version, put.bucket_uid});
     worker::ExecutionResult done{.bytes_in = info.size, .bytes_out = info.size};
     if (!is_here) {
-        done.moved_to = *owner;
+        done.moved_to = owner;
         done.boot_id = *boot_id;
     }
     co_return done;

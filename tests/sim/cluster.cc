@@ -1,7 +1,5 @@
 #include "tests/sim/cluster.h"
 
-#include "core/placement.h"
-
 namespace millrace::sim {
 namespace {
 
@@ -56,10 +54,10 @@ Duration Cluster::blocking_time() {
     return random.chance(settings.blocking_late_permille) ? random.between_ms(0, 4000) : random.between_ms(0, settings.blocking_ms_max);
 }
 
-void Cluster::put_source(const std::string& name) { target(owner_of(name, ids_).str()).disk.put_source(name, ++versions_[name]); }
+void Cluster::put_source(const std::string& name) { target(placement_.owner(name)->str()).disk.put_source(name, ++versions_[name]); }
 
 void Cluster::remove_source(const std::string& name) {
-    if (target(owner_of(name, ids_).str()).disk.sources.erase(name) > 0) truth.removed(name);
+    if (target(placement_.owner(name)->str()).disk.sources.erase(name) > 0) truth.removed(name);
 }
 
 void Cluster::selected(const std::string& id, const std::string& job) {

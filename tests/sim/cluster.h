@@ -6,6 +6,7 @@
 
 #include "core/config.h"
 #include "core/ids.h"
+#include "core/placement.h"
 #include "tests/sim/network.h"
 #include "tests/sim/proxy.h"
 #include "tests/sim/target.h"
@@ -37,6 +38,7 @@ public:
     Target& target(const std::string& id);
     std::vector<std::unique_ptr<Target>>& targets() { return targets_; }
     const std::vector<TargetId>& target_ids() const { return ids_; }
+    const Placement& placement() const { return placement_; }
 
     // Runs the next event of the world. False when there is none.
     bool step();
@@ -62,6 +64,7 @@ public:
 
 private:
     std::vector<TargetId> ids_;
+    const Placement placement_{1, ids_};
     std::vector<std::unique_ptr<Target>> targets_;
     std::map<std::string, std::uint64_t> versions_;
 };

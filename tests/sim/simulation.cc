@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/placement.h"
 #include "core/rename.h"
 
 namespace millrace::sim {
@@ -429,7 +428,7 @@ void Simulation::check_classes(const PlannedJob& planned) {
     if (plan_.settings.copies && !scheduler::totals(*job).total_known) return;
     cluster_.truth.check_completed(*job, cluster_.disks());
     for (const std::string& name : names_) {
-        const Target& target = cluster_.target(owner_of(name, cluster_.target_ids()).str());
+        const Target& target = cluster_.target(cluster_.placement().owner(name)->str());
         if (!job->slices.at(target.id()).heard || cluster_.truth.may_lack(target.id())) continue;  // its folder was exchanged after the job
         const SliceDisk& slice = target.disk.slices.at(job->id);
         const auto source = target.disk.sources.find(name);

@@ -112,7 +112,7 @@ const std::string& Truth::owner(const std::string& name, const Disks& disks) con
     if (!known.empty()) return known;
     std::vector<TargetId> targets;
     for (const auto& [id, disk] : disks) targets.emplace_back(id);
-    return known = owner_of(name, targets).str();
+    return known = Placement(0, std::move(targets)).owner(name)->str();
 }
 
 void Truth::check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const {

@@ -45,6 +45,28 @@ TEST(Placement, OwnersArePinned) {  // data on disk relies on them
     EXPECT_EQ(owners, "111100111112022222101111");
 }
 
+TEST(Placement, IsAValueWithAnEpoch) {
+    const Placement none;
+    EXPECT_TRUE(none.empty());
+    EXPECT_EQ(none.epoch(), 0u);
+    EXPECT_EQ(none.owner("clip.wav"), nullptr);
+    EXPECT_EQ(Placement(3, {}).owner("clip.wav"), nullptr);
+    const std::vector<TargetId> ids = targets(5);
+    Placement now(3, ids);
+    const Placement before = now;
+    EXPECT_EQ(before, now);
+    EXPECT_EQ(before, Placement(3, ids)) << "by what it is, not by where it lies";
+    EXPECT_NE(before, Placement(4, ids));
+    EXPECT_NE(before, Placement(3, targets(4)));
+    EXPECT_NE(before, none);
+    now = Placement(4, targets(1));
+    EXPECT_EQ(before.epoch(), 3u) << "what was computed with it stays true";
+    for (int i = 0; i < 200; ++i) {
+        const std::string name = "clip" + std::to_string(i) + ".wav";
+        EXPECT_EQ(*before.owner(name), owner_of(name, ids));
+    }
+}
+
 TEST(Placement, TargetsShareTheObjectsEvenly) {
     const std::vector<TargetId> ids = targets(4);
     std::map<TargetId, int> counts;

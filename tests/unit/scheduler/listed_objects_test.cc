@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "core/placement.h"
-
 namespace millrace::scheduler {
 namespace {
 
@@ -13,8 +11,8 @@ TEST(ListedObjects, EachNameIsInOnePartOfItsOwner) {
     std::vector<std::string> names;
     for (int i = 100; i < 400; ++i) names.push_back("object-" + std::to_string(i));
     const std::vector<std::string> targets{"t1", "t2", "t3"};
-    const std::vector<TargetId> owners(targets.begin(), targets.end());
-    const ListedObjects listed(names, targets, 100);
+    const Placement placement(1, {targets.begin(), targets.end()});
+    const ListedObjects listed(names, placement, 100);
     std::vector<std::string> all;
     for (const std::string& target : targets) {
         std::vector<std::string> share;
@@ -22,7 +20,7 @@ TEST(ListedObjects, EachNameIsInOnePartOfItsOwner) {
             std::size_t bytes = 0;
             for (const std::string& name : listed.part(target, number)) {
                 bytes += name.size();
-                EXPECT_EQ(owner_of(name, owners).str(), target);
+                EXPECT_EQ(placement.owner(name)->str(), target);
                 share.push_back(name);
             }
             EXPECT_GT(bytes, 0u);
@@ -38,10 +36,11 @@ TEST(ListedObjects, EachNameIsInOnePartOfItsOwner) {
 }
 
 TEST(ListedObjects, ThereIsAlwaysAPart) {
-    const ListedObjects none({}, {"t1"});
+    const Placement one_target(1, {TargetId("t1")});
+    const ListedObjects none({}, one_target);
     EXPECT_EQ(none.parts("t1"), 1u);
     EXPECT_TRUE(none.part("t1", 0).empty());
-    const ListedObjects large({std::string(500, 'a'), std::string(500, 'b')}, {"t1"}, 100);  // a name longer than a part
+    const ListedObjects large({std::string(500, 'a'), std::string(500, 'b')}, one_target, 100);  // a name longer than a part
     EXPECT_EQ(large.parts("t1"), 2u);
     EXPECT_EQ(large.part("t1", 1).size(), 1u);
 }

@@ -4,7 +4,6 @@
 
 #include <set>
 
-#include "core/placement.h"
 #include "tests/unit/scheduler/fixture.h"
 
 namespace millrace::scheduler {
@@ -13,6 +12,8 @@ namespace {
 using wire::Desired;
 using wire::SliceState;
 
+const Placement kPlacement(1, {TargetId("t1"), TargetId("t2")});
+
 class Scheduling : public testing::Test {
 protected:
     void submit(std::vector<std::string> objects = {}) {
@@ -20,7 +21,7 @@ protected:
         job.slices = {{"t1", {}}, {"t2", {}}};
         job.idempotency_key = "key-1";
         job.spec.has_list = !objects.empty();
-        scheduler_.submit(std::move(job), ListedObjects(std::move(objects), {"t1", "t2"}, part_bytes_max_), now_);
+        scheduler_.submit(std::move(job), ListedObjects(std::move(objects), kPlacement, part_bytes_max_), now_);
     }
 
     // The directives among the effects, by target.
@@ -180,7 +181,7 @@ TEST_F(Scheduling, AListIsSplitByOwner) {
     for (const auto& [target, directive] : told) {
         for (const std::string& object : directive.spec.objects) {
             EXPECT_TRUE(together.insert(object).second) << object << " has two owners";
-            EXPECT_EQ(owner_of(object, std::vector<TargetId>{TargetId("t1"), TargetId("t2")}).str(), target);
+            EXPECT_EQ(kPlacement.owner(object)->str(), target);
         }
         EXPECT_TRUE(directive.spec.validate());
     }
@@ -208,7 +209,7 @@ TEST_F(Scheduling, ALongListTravelsInPartsAsTheyAreAskedFor) {
         scheduler_.receive("t1", next, now_, 0);  // doubled: answered once
     }
     EXPECT_TRUE(std::ranges::is_sorted(together));
-    for (const std::string& object : together) EXPECT_EQ(owner_of(object, std::vector<TargetId>{TargetId("t1"), TargetId("t2")}).str(), "t1");
+    for (const std::string& object : together) EXPECT_EQ(kPlacement.owner(object)->str(), "t1");
     scheduler_.receive("t1", wire::DirectiveAck{"job-1", job().revision, true, 0}, now_, 0);  // it was started again
     EXPECT_EQ(directives()["t1"].part, 0u);
     tick(std::chrono::seconds(1));
@@ -224,7 +225,7 @@ TEST_F(Scheduling, ARestoredJobGoesOnWhereItWas) {
     report("t2", SliceState::ready);
     const Job stored = job();
     Scheduler restarted([this](const std::string& target) { return online_.contains(target); });
-    restarted.restore(stored, ListedObjects({"a", "b"}, {"t1", "t2"}));
+    restarted.restore(stored, ListedObjects({"a", "b"}, kPlacement));
     EXPECT_EQ(restarted.job_of_key("key-1"), "job-1");
     EXPECT_TRUE(restarted.take_effects().empty());
     restarted.target_joined("t1", now_, kNow);

@@ -108,7 +108,7 @@ protected:
         cluster_.update({.version = 2, .targets = {{"t1", "", true}, {"t2", endpoint, true}}});
         wire::JobSpec spec{.source = "photos", .destination = "copies", .operation = wire::Operation::copy};
         spec.prepend = "elsewhere-";
-        while (*cluster_.owner(spec.prepend + "x") == cluster_.self()) spec.prepend += "-";
+        while (*cluster_.placement()->owner(spec.prepend + "x") == cluster_.self()) spec.prepend += "-";
         return spec;
     }
 

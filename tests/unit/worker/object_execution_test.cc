@@ -169,7 +169,7 @@ TEST_F(Execution, ACopyForATargetThatDoesNotAnswerWaits) {
     cluster_.update({.version = 2, .targets = {{"t1", "", true}, {"t2", "", false}}});
     auto spec = copy();
     spec.prepend = "to-another-";
-    while (*cluster_.owner(spec.prepend + "x") == cluster_.self()) spec.prepend += "-";
+    while (*cluster_.placement()->owner(spec.prepend + "x") == cluster_.self()) spec.prepend += "-";
     const Outcome failed = run(spec, "x");
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().blame, Blame::sink);
