@@ -1,21 +1,18 @@
-// HTTP on objects that arrive in several requests: append, and multipart upload (store/drafts.h). Requests are for this target's
-// own objects. Handlers run on the lane of the connection.
+// Uploads in several requests (object_uploads.h) in AIStore's words: append, and multipart upload. Handlers run on the lane of the connection.
 //
-// The handle of an append is ID.LENGTH: the draft, and how many bytes of it the client knows to be stored. So an append whose
-// answer was lost can be repeated: it does not double its bytes.
+// The handle of an append is ID.LENGTH: the draft, and how many bytes of it the client knows to be stored.
 #pragma once
 #include <string>
 
 #include "core/ids.h"
 #include "http/server.h"
-#include "store/drafts.h"
+#include "worker/object_uploads.h"
 
 namespace millrace::worker {
 
 class DraftApi {
 public:
-    DraftApi(store::ObjectStore& store, store::Drafts& drafts, TargetId self, bool sync_puts)
-        : store_(store), drafts_(drafts), self_(std::move(self)), sync_puts_(sync_puts) {}
+    DraftApi(ObjectUploads& uploads, TargetId self) : uploads_(uploads), self_(std::move(self)) {}
 
     // PUT append_type=append|flush&append_handle=…
     Task<Result<void>> append(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
@@ -28,18 +25,8 @@ public:
     Task<Result<void>> abort(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
 private:
-    Task<Result<std::uint64_t>> extend(http::Request& request, const store::DraftName& draft, std::uint64_t length);
-    Task<Result<std::uint64_t>> begin_with_content(http::Request& request, const store::DraftName& draft);
-    // A client that got no answer in time asks again while the first request still works: it is to hear how that ended.
-    Task<void> wait_for_publishing(const store::DraftName& draft) const;
-    Task<Result<void>> publish(http::Response& response, const store::DraftName& draft, const std::vector<std::uint32_t>& numbers);
-    // Where a new piece's bytes come from: the body of the request.
-    Result<store::PieceOptions> options_of(const http::Request& request) const;
-
-    store::ObjectStore& store_;
-    store::Drafts& drafts_;
+    ObjectUploads& uploads_;
     const TargetId self_;
-    const bool sync_puts_;
 };
 
 }  // namespace millrace::worker

@@ -82,23 +82,31 @@ InlineTransform::InlineTransform(store::ObjectStore& store, const SpoolFolder& s
       failed_(metrics::counter("millrace_inline_requests_total", "Inline GETs by result", {{"result", "error"}})),
       seconds_(metrics::histogram("millrace_inline_seconds", "Time of inline GETs")) {}
 
+std::optional<TransformCall> transform_call(const Query& query) {
+    std::string first = query.get("etl_name");
+    if (first.empty()) return std::nullopt;
+    return TransformCall{std::move(first), words_of(query.get("etl_pipeline")), query.get("etl_args")};
+}
+
 int inline_status(Code code) {
     const int status = http::status_of(code);
     return status == 500 || status == 502 || status == 504 ? 422 : status;
 }
 
 Task<Result<void>> InlineTransform::serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    const Result<void> outcome = co_await answer(request, response, bucket, name);
+    const TransformCall call = transform_call(request.query).value_or(TransformCall{});
+    const Result<void> outcome = co_await answer(request, response, call, bucket, name);
     if (outcome || response.started()) co_return outcome;
     co_return co_await response.send_error(outcome.error(), inline_status(outcome.error().code));
 }
 
-Task<Result<void>> InlineTransform::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+Task<Result<void>> InlineTransform::answer(http::Request& request, http::Response& response, const TransformCall& call, const std::string& bucket,
+                                           const std::string& name) {
     bool answers_in_line = false;
-    if (const auto transforms = chain_of(request.query)) {
+    if (const auto transforms = chain_of(call)) {
         answers_in_line = transforms->answers_in_line();
         request.end_with_client(transforms->stop_watch());
-        if (const auto address = direct_address(*transforms, request.query, bucket, name)) {
+        if (const auto address = direct_address(*transforms, call, bucket, name)) {
             MILLRACE_CO_TRY(store_.stat(bucket, name));
             http::Headers headers{{"Location", *address}};
             co_return co_await response.send(307, std::move(headers), "");
@@ -106,13 +114,13 @@ Task<Result<void>> InlineTransform::answer(http::Request& request, http::Respons
     }
     ReplySink sink(response, spool_, request.needs_length() || request.headers.find(kNeedsLengthHeader));
     if (!answers_in_line) {
-        MILLRACE_CO_TRY(co_await transform(request.query, bucket, name, sink));
+        MILLRACE_CO_TRY(co_await transform(call, bucket, name, sink));
         co_return co_await sink.finish();
     }
     // What passes the result on has to be left in order, with waits that must not throw.
     co_await asio::this_coro::throw_if_cancelled(false);
     SpoolingSink spooling(co_await asio::this_coro::executor, spool_, sink);
-    Result<void> outcome = co_await transform(request.query, bucket, name, spooling);
+    Result<void> outcome = co_await transform(call, bucket, name, spooling);
     if (outcome) {
         outcome = co_await spooling.finish();
     } else {
@@ -123,48 +131,47 @@ Task<Result<void>> InlineTransform::answer(http::Request& request, http::Respons
     co_return co_await sink.finish();
 }
 
-Task<Result<void>> InlineTransform::transform(const Query& query, const std::string& bucket, const std::string& name, Sink& sink) {
+Task<Result<void>> InlineTransform::transform(const TransformCall& call, const std::string& bucket, const std::string& name, Sink& sink) {
     const Instant begun = steady_now();
     Result<void> outcome;
     const Place place(requests_);
     if (place.number > requests_max_) {
         outcome = fail(Code::overloaded, "this target serves " + std::to_string(requests_max_) + " inline requests already; try again");
     } else {
-        outcome = co_await run(query, bucket, name, sink);
+        outcome = co_await run(call, bucket, name, sink);
     }
     seconds_.observe(std::chrono::duration<double>(steady_now() - begun).count());
     (outcome ? served_ : failed_).add();
     const bool is_abandoned = !outcome && outcome.error().code == Code::cancelled;
-    if (!outcome && !is_abandoned) remember({query.get("etl_name"), "ais://" + bucket + "/" + name, outcome.error(), unix_now_ns()});
+    if (!outcome && !is_abandoned) remember({call.transform, "ais://" + bucket + "/" + name, outcome.error(), unix_now_ns()});
     co_return outcome;
 }
 
-Task<Result<void>> InlineTransform::run(const Query& query, const std::string& bucket, const std::string& name, Sink& sink) {
-    MILLRACE_CO_TRY_ASSIGN(const TransformChain transforms, chain_of(query));
+Task<Result<void>> InlineTransform::run(const TransformCall& call, const std::string& bucket, const std::string& name, Sink& sink) {
+    MILLRACE_CO_TRY_ASSIGN(const TransformChain transforms, chain_of(call));
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
-    const runtime::ObjectRun run{bucket, name, query.get("etl_args")};
+    const runtime::ObjectRun run{bucket, name, call.args};
     const runtime::RunResult ran = co_await transforms.feed(Lanes::here(), run, transforms.timeout(), false, *reader, sink);
     if (!ran) co_return ran.error().error;
     co_return Result<void>{};
 }
 
-Result<TransformChain> InlineTransform::chain_of(const Query& query) const {
-    const std::string first = query.get("etl_name");
-    std::vector<std::string> names = words_of(query.get("etl_pipeline"));
-    names.insert(names.begin(), first);
+Result<TransformChain> InlineTransform::chain_of(const TransformCall& call) const {
+    std::vector<std::string> names = call.pipeline;
+    names.insert(names.begin(), call.transform);
     auto transforms = TransformChain::find(transforms_, spool_, names);
-    if (!transforms) return fail(Code::not_found, "etl job " + first + " cannot run here: " + transforms.error().context);
+    if (!transforms) return fail(Code::not_found, "etl job " + call.transform + " cannot run here: " + transforms.error().context);
     return transforms;
 }
 
-std::optional<std::string> InlineTransform::direct_address(const TransformChain& transforms, const Query& query, const std::string& bucket,
+std::optional<std::string> InlineTransform::direct_address(const TransformChain& transforms, const TransformCall& call, const std::string& bucket,
                                                            const std::string& name) const {
     if (transforms.single() == nullptr) return std::nullopt;
     const spec::TransformSpec& spec = transforms.single()->instance->spec();
     const bool pulls = spec.communication == spec::Communication::hpull && !spec.file_paths;
     if (!pulls || spec.kind != spec::Kind::oci || spec.container.network != spec::Network::host) return std::nullopt;
     std::string address = http::Endpoint{host_, spec.container.port, ""}.text() + '/' + runtime::escape_segment(runtime::object_uname(bucket, name));
-    if (const std::string args = query.get("etl_args"); !args.empty()) address += "?etl_args=" + percent_encode(args);
+    if (!call.args.empty()) address += "?etl_args=" + percent_encode(call.args);
     return address;
 }
 

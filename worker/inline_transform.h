@@ -24,6 +24,15 @@ struct InlineError {
     std::int64_t at_unix_ns = 0;
 };
 
+// What an object is put through.
+struct TransformCall {
+    std::string transform;
+    std::vector<std::string> pipeline;  // further ones, each fed with what the one before has made
+    std::string args;
+};
+// Of an address, in AIStore's words: etl_name, etl_pipeline=a,b and etl_args; nullopt where it names none.
+std::optional<TransformCall> transform_call(const Query& query);
+
 // The status of an inline failure. Clients repeat what they take for a passing trouble of the server, some for minutes: a transform
 // that failed is none, whatever its code.
 int inline_status(Code code);
@@ -32,24 +41,26 @@ class InlineTransform {
 public:
     InlineTransform(store::ObjectStore& store, const SpoolFolder& spool, const TransformTable& transforms, const TargetConfig& config);
 
-    // Answers with the transformed bytes, or with an error; never with truncated bytes that look whole. Results up to 64 KiB
-    // are sent with their length; larger ones stream.
+    // Answers a GET whose address names a transform with the transformed bytes, or with an error; never with truncated bytes that look
+    // whole. Results up to 64 KiB are sent with their length; larger ones stream.
     Task<Result<void>> serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
-    // The same into another sink, for the transform, pipeline and arguments of an address. May have written something when it fails.
-    Task<Result<void>> transform(const Query& query, const std::string& bucket, const std::string& name, Sink& sink);
+    // The same into another sink. May have written something when it fails.
+    Task<Result<void>> transform(const TransformCall& call, const std::string& bucket, const std::string& name, Sink& sink);
 
     // The last errors of a transform, newest first.
     std::vector<InlineError> errors(const std::string& transform) const;
 
 private:
-    Task<Result<void>> answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
-    Task<Result<void>> run(const Query& query, const std::string& bucket, const std::string& name, Sink& sink);
-    Result<TransformChain> chain_of(const Query& query) const;
+    Task<Result<void>> answer(http::Request& request, http::Response& response, const TransformCall& call, const std::string& bucket,
+                              const std::string& name);
+    Task<Result<void>> run(const TransformCall& call, const std::string& bucket, const std::string& name, Sink& sink);
+    Result<TransformChain> chain_of(const TransformCall& call) const;
     void remember(InlineError error);
 
     // Where a client can talk to the server of a pulling transform itself.
-    std::optional<std::string> direct_address(const TransformChain& transforms, const Query& query, const std::string& bucket, const std::string& name) const;
+    std::optional<std::string> direct_address(const TransformChain& transforms, const TransformCall& call, const std::string& bucket,
+                                              const std::string& name) const;
 
     store::ObjectStore& store_;
     const SpoolFolder& spool_;

@@ -2,10 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/names.h"
+#include "runtime/object_uname.h"
 #include "worker/action_message.h"
 #include "worker/job_headers.h"
-#include "worker/object_headers.h"
 
 namespace millrace::worker {
 using http::Access;
@@ -41,12 +40,38 @@ Result<void> refuse_archive_members(const Query& query) {
     return {};
 }
 
-}  // namespace
+// An upload that is aborted without its id must not take the object with it.
+Task<Result<void>> refuse_other_deletions(http::Request& request) {
+    if (request.size() == 0) co_return Result<void>{};
+    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, co_await read_action(request));
+    if (message.action != "mpt-abort") co_return Result<void>{};
+    co_return fail(Code::invalid_argument, "mpt-abort needs uploadId in the query");
+}
 
-ObjectApi::ObjectApi(store::ObjectStore& store, store::Drafts& drafts, const ClusterView& cluster, Fences& fences, InlineTransform& inline_transform,
-                     const TargetConfig& config, std::string boot_id)
-    : store_(store), cluster_(cluster), fences_(fences), inline_(inline_transform), drafts_(store, drafts, cluster.self(), config.sync_puts),
-      copies_(store, cluster, inline_transform, config.sync_puts), sync_puts_(config.sync_puts), boot_id_(std::move(boot_id)) {}
+// ais/@#/BUCKET/OBJECT
+Result<ObjectUri> copy_destination(const Query& query) {
+    const std::string text = query.get("object_to");
+    auto destination = runtime::parse_uname(text);
+    if (!destination || destination->object.empty()) return fail(Code::invalid_argument, "object_to must be ais/@#/BUCKET/OBJECT, not '" + text + "'");
+    return std::move(*destination);
+}
+
+// What is wanted of an object: conditions, and a part.
+GetOptions get_options(const http::Request& request) {
+    GetOptions options;
+    options.verify = request.query.get("verify") == "true";
+    if (const auto tags = request.headers.find("If-Match")) options.if_match = std::string(*tags);
+    if (const auto tag = request.headers.find("If-Range")) options.if_range = std::string(*tag);
+    if (const auto text = request.headers.find("Range")) {
+        options.range = [header = std::string(*text)](std::uint64_t size) -> Result<std::optional<ByteSpan>> {
+            MILLRACE_TRY_ASSIGN(const std::optional<http::ByteRange> range, http::parse_range(header, size));
+            return range ? std::optional(ByteSpan{range->offset, range->length}) : std::nullopt;
+        };
+    }
+    return options;
+}
+
+}  // namespace
 
 void ObjectApi::add_routes(http::Router& router) {
     add_route(router, "PUT", Access::write, 307, &ObjectApi::put);
@@ -66,22 +91,13 @@ void ObjectApi::add_route(http::Router& router, const char* method, http::Access
 
 Task<Result<void>> ObjectApi::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name,
                                      int redirect_status, Handler handler) {
-    MILLRACE_CO_TRY(validate_object_name(name));
-    MILLRACE_CO_TRY_ASSIGN(const Placement placement, cluster_.placement());
-    const TargetId& owner = *placement.owner(name);
-    if (owner != cluster_.self()) {
-        MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(owner));
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<TargetId> owner, objects_.gate().elsewhere(name));
+    if (owner) {
+        MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(*owner));
         http::Headers headers{{"Location", endpoint.text() + request.target}};
         co_return co_await response.send(redirect_status, std::move(headers), "");
     }
-    if (request.method != "GET" && request.method != "HEAD") MILLRACE_CO_TRY(cluster_.may_change());
-    const bool is_pinned = request.headers.find("Millrace-Bucket-Uid").has_value();  // then it is not known here yet, or no more
-    if (!is_pinned && !store_.has_bucket(bucket)) co_return unknown_bucket(bucket);
     co_return co_await (this->*handler)(request, response, bucket, name);
-}
-
-Error ObjectApi::unknown_bucket(const std::string& bucket) const {
-    return fail(Code::not_found, "bucket \"ais://" + bucket + "\" does not exist");
 }
 
 Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
@@ -90,103 +106,86 @@ Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& respon
     if (request.query.find("uploadId")) co_return co_await drafts_.put_part(request, response, bucket, name);
     if (request.query.find("append_type")) co_return co_await drafts_.append(request, response, bucket, name);
     MILLRACE_CO_TRY(refuse_lost_parts(request.query));
-    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo stored, co_await store_body(request, bucket, name));
+    PutOptions options;
+    MILLRACE_CO_TRY_ASSIGN(options.job, read_job_headers(request.headers));
+    MILLRACE_CO_TRY_ASSIGN(options.expected_checksum, expected_checksum(request.headers));
+    MILLRACE_CO_TRY_ASSIGN(options.custom, custom_metadata(request.headers));
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo stored, co_await objects_.put(bucket, name, request, std::move(options)));
     http::Headers headers = object_headers(stored, cluster_.self());
     headers.set("Millrace-Boot", boot_id_);
     co_return co_await response.send(200, std::move(headers), "");
 }
 
 Task<Result<void>> ObjectApi::copy(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    const Result<void> copied = co_await copies_.run(request.query, bucket, name);
+    const auto destination = copy_destination(request.query);
+    const std::optional<TransformCall> through = transform_call(request.query);
+    Result<void> copied;
+    if (!destination) {
+        copied = destination.error();
+    } else {
+        copied = co_await objects_.copy(bucket, name, *destination, through);
+    }
     if (copied) co_return co_await response.send(200, {}, "");
     co_return co_await response.send_error(copied.error(), inline_status(copied.error().code));
 }
 
-Task<Result<store::ObjectInfo>> ObjectApi::store_body(http::Request& request, const std::string& bucket, const std::string& name) {
-    MILLRACE_CO_TRY_ASSIGN(const std::optional<JobPut> job, read_job_headers(request.headers));
-    const store::BucketRef destination(bucket, job ? std::string_view(job->bucket_uid) : std::string_view());
-    store::WriteOptions options;
-    options.size = request.size();
-    MILLRACE_CO_TRY_ASSIGN(options.expected_checksum, expected_checksum(request.headers));
-    MILLRACE_CO_TRY_ASSIGN(options.custom, custom_metadata(request.headers));
-    options.sync = sync_puts_ && !job;  // a job's outputs are made durable by its checkpoints
-    std::optional<Fences::Pass> pass;
-    if (job) {
-        MILLRACE_CO_TRY(cluster_.may_take_outputs());
-        MILLRACE_CO_TRY_ASSIGN(pass, fences_.admit(job->job, job->slice, job->fence));
-        options.guard = &*pass;
-        options.provenance = job->provenance;
-        options.custom = job->custom;
-    }
-    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectWriter> writer, store_.begin_write(destination, name, std::move(options)));
-    MILLRACE_CO_TRY(co_await pump(request, *writer));
-    co_return co_await writer->commit();
-}
-
 Task<Result<void>> ObjectApi::get(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     MILLRACE_CO_TRY(refuse_archive_members(request.query));
-    if (request.query.get("etl_name").empty()) co_return co_await send_object(request, response, bucket, name);
+    if (!transform_call(request.query)) co_return co_await send_content(request, response, bucket, name, false);
+    MILLRACE_CO_TRY(objects_.check(bucket, name));
     co_return co_await inline_.serve(request, response, bucket, name);
 }
 
 Task<Result<void>> ObjectApi::head(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    co_return co_await send_head(request, response, bucket, name, false);
+}
+
+Task<Result<void>> ObjectApi::send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    co_return co_await (request.method == "HEAD" ? send_head(request, response, bucket, name, true) : send_content(request, response, bucket, name, true));
+}
+
+Task<Result<void>> ObjectApi::send_head(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name,
+                                        bool whoever_owns) {
     const store::BucketRef meant(bucket, request.headers.find("Millrace-Bucket-Uid").value_or(""));
-    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, store_.stat(meant, name));
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, objects_.head(meant, name, whoever_owns));
     http::Headers headers = object_headers(info, cluster_.self());
     add_place_headers(headers, cluster_.self(), bucket, name);
     co_return co_await response.send_head(200, std::move(headers), info.size);
 }
 
-Task<Result<void>> ObjectApi::send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    co_return co_await (request.method == "HEAD" ? head(request, response, bucket, name) : send_object(request, response, bucket, name));
-}
-
-Task<Result<void>> ObjectApi::send_object(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    MILLRACE_CO_TRY_ASSIGN(std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
-    if (request.query.get("verify") == "true") MILLRACE_CO_TRY(co_await store_.verify(bucket, name));
-    http::Headers headers = object_headers(reader->info(), cluster_.self());
-    const std::uint64_t size = reader->info().size;
-    const std::string tag = entity_tag(reader->info());
-    if (const auto wanted = request.headers.find("If-Match"); wanted && *wanted != "*" && wanted->find(tag) == wanted->npos) {
-        headers = {{"ETag", tag}, {"Content-Type", "text/plain"}};
-        co_return co_await response.send(412, std::move(headers), "the object was overwritten: its content is another than that of If-Match\n");
+Task<Result<void>> ObjectApi::send_content(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name,
+                                           bool whoever_owns) {
+    GetOptions options = get_options(request);
+    options.whoever_owns = whoever_owns;
+    MILLRACE_CO_TRY_ASSIGN(const Opened opened, co_await objects_.get(bucket, name, options));
+    const store::ObjectInfo& info = opened.reader->info();
+    if (opened.what == Opened::What::other) {
+        http::Headers headers{{"ETag", entity_tag(info)}, {"Content-Type", "text/plain"}};
+        co_return co_await response.send(412, std::move(headers), opened.refusal + "\n");
     }
-    // A part is of use to this client only if it is of the content that it has the rest of.
-    const auto condition = request.headers.find("If-Range");
-    const auto range = http::parse_range(condition && *condition != tag ? std::nullopt : request.headers.find("Range"), size);
-    if (!range) {
-        headers = {{"Content-Range", "bytes */" + std::to_string(size)}, {"Content-Type", "text/plain"}};
-        co_return co_await response.send(416, std::move(headers), range.error().context + "\n");
+    if (opened.what == Opened::What::outside) {
+        http::Headers headers{{"Content-Range", "bytes */" + std::to_string(info.size)}, {"Content-Type", "text/plain"}};
+        co_return co_await response.send(416, std::move(headers), opened.refusal + "\n");
     }
-    int status = 200;
-    std::uint64_t length = size;
-    if (*range) {
-        const http::ByteRange part = **range;
-        MILLRACE_CO_TRY_ASSIGN(reader, store_.open_range(bucket, name, part.offset, part.length));
-        if (entity_tag(reader->info()) != tag) co_return fail(Code::transient, "the object was overwritten meanwhile; try again");
-        headers.set("Content-Range", "bytes " + std::to_string(part.offset) + "-" + std::to_string(part.offset + part.length - 1) + "/" + std::to_string(size));
-        status = 206;
-        length = part.length;
+    http::Headers headers = object_headers(info, cluster_.self());
+    const bool is_part = opened.what == Opened::What::part;
+    const ByteSpan& part = opened.part;
+    if (is_part) {
+        headers.set("Content-Range", "bytes " + std::to_string(part.offset) + "-" + std::to_string(part.offset + part.length - 1) + "/" +
+                                         std::to_string(info.size));
     }
-    if (const auto whole = reader->whole()) co_return co_await response.send(status, std::move(headers), *whole);
-    MILLRACE_CO_TRY(co_await response.start(status, std::move(headers), length));
-    MILLRACE_CO_TRY(co_await pump(*reader, response));
+    const int status = is_part ? 206 : 200;
+    if (const auto whole = opened.reader->whole()) co_return co_await response.send(status, std::move(headers), *whole);
+    MILLRACE_CO_TRY(co_await response.start(status, std::move(headers), is_part ? part.length : info.size));
+    MILLRACE_CO_TRY(co_await pump(*opened.reader, response));
     co_return co_await response.finish();
 }
 
 Task<Result<void>> ObjectApi::remove(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     if (request.query.find("uploadId")) co_return co_await drafts_.abort(request, response, bucket, name);
     MILLRACE_CO_TRY(co_await refuse_other_deletions(request));
-    MILLRACE_CO_TRY(store_.erase(bucket, name));
+    MILLRACE_CO_TRY(objects_.erase(bucket, name));
     co_return co_await response.send(200, {}, "");
-}
-
-// An upload that is aborted without its id must not take the object with it.
-Task<Result<void>> ObjectApi::refuse_other_deletions(http::Request& request) const {
-    if (request.size() == 0) co_return Result<void>{};
-    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, co_await read_action(request));
-    if (message.action != "mpt-abort") co_return Result<void>{};
-    co_return fail(Code::invalid_argument, "mpt-abort needs uploadId in the query");
 }
 
 Task<Result<void>> ObjectApi::command(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
@@ -197,9 +196,8 @@ Task<Result<void>> ObjectApi::patch(http::Request& request, http::Response& resp
     MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, co_await read_action(request));
     MILLRACE_CO_TRY_ASSIGN(const CustomMetadata custom, custom_of(message.value));
     const bool replace = request.query.get("set-new-custom") == "true";
-    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo changed, store_.set_custom(bucket, name, custom, replace, sync_puts_));
-    http::Headers headers = object_headers(changed, cluster_.self());
-    co_return co_await response.send(200, std::move(headers), "");
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo changed, objects_.set_custom(bucket, name, custom, replace));
+    co_return co_await response.send(200, object_headers(changed, cluster_.self()), "");
 }
 
 }  // namespace millrace::worker

@@ -1,27 +1,23 @@
-// HTTP on objects: put, get, head, delete, custom metadata, copies, append and multipart upload, on the target that owns the name.
-// Requests for a name that another target owns are redirected there. Handlers run on the lane of the connection.
+// Objects in AIStore's words: HTTP requests into calls of the object service, and what came of them into replies. Requests for a name that
+// another target owns are redirected there. Handlers run on the lane of the connection.
 #pragma once
 #include <string>
 
-#include "core/config.h"
 #include "http/router.h"
-#include "store/drafts.h"
-#include "store/object_store.h"
 #include "worker/cluster_view.h"
 #include "worker/draft_api.h"
-#include "worker/fences.h"
 #include "worker/inline_transform.h"
-#include "worker/object_copy.h"
+#include "worker/object_service.h"
 
 namespace millrace::worker {
 
 class ObjectApi {
 public:
-    ObjectApi(store::ObjectStore& store, store::Drafts& drafts, const ClusterView& cluster, Fences& fences, InlineTransform& inline_transform,
-              const TargetConfig& config, std::string boot_id);
+    ObjectApi(ObjectService& objects, const ClusterView& cluster, InlineTransform& inline_transform, std::string boot_id)
+        : objects_(objects), cluster_(cluster), inline_(inline_transform), drafts_(objects.uploads(), cluster.self()), boot_id_(std::move(boot_id)) {}
 
     void add_routes(http::Router& router);
-    // Answers a GET or HEAD of an object of this target.
+    // Answers a GET or HEAD of what is here, whoever owns the name.
     Task<Result<void>> send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
 private:
@@ -39,19 +35,15 @@ private:
     Task<Result<void>> patch(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
     Task<Result<void>> copy(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
-    Task<Result<store::ObjectInfo>> store_body(http::Request& request, const std::string& bucket, const std::string& name);
-    Task<Result<void>> send_object(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
-    Task<Result<void>> refuse_other_deletions(http::Request& request) const;
-    // True when another target owns the name: the redirect, or why there is none, was sent.
-    Error unknown_bucket(const std::string& bucket) const;
+    Task<Result<void>> send_content(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name,
+                                    bool whoever_owns);
+    Task<Result<void>> send_head(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name,
+                                 bool whoever_owns);
 
-    store::ObjectStore& store_;
+    ObjectService& objects_;
     const ClusterView& cluster_;
-    Fences& fences_;
     InlineTransform& inline_;
     DraftApi drafts_;
-    ObjectCopy copies_;
-    const bool sync_puts_;
     const std::string boot_id_;
 };
 

@@ -1,10 +1,9 @@
 // Copies one object to another name, as it is or through a transform, on the target that owns the source. The destination may
 // belong to another target, which then gets it streamed. Runs on the lane of the connection.
 #pragma once
-#include <string>
+#include <optional>
 
 #include "core/names.h"
-#include "core/uri.h"
 #include "store/object_store.h"
 #include "worker/cluster_view.h"
 #include "worker/inline_transform.h"
@@ -16,15 +15,18 @@ public:
     ObjectCopy(store::ObjectStore& store, const ClusterView& cluster, InlineTransform& inline_transform, bool sync_puts)
         : store_(store), cluster_(cluster), inline_(inline_transform), sync_puts_(sync_puts) {}
 
-    // The query says where to (object_to) and through what (etl_name, etl_pipeline, etl_args). Custom metadata goes along with a
-    // plain copy. The destination appears whole or not at all.
-    Task<Result<void>> run(const Query& query, const std::string& bucket, const std::string& name);
+    // As it is, or through transforms. Custom metadata goes along with a plain copy. The destination appears whole or not at all.
+    Task<Result<void>> run(ObjectUri source, ObjectUri destination, std::optional<TransformCall> through);
 
 private:
-    Task<Result<void>> feed(const Query& query, const std::string& bucket, const std::string& name, store::ObjectReader& reader, Sink& sink);
-    Task<Result<void>> make_here(const Query& query, const std::string& bucket, const std::string& name, const ObjectUri& destination);
-    Task<Result<void>> make_elsewhere(const Query& query, const std::string& bucket, const std::string& name, const ObjectUri& destination,
-                                     const TargetId& owner);
+    struct Copying {
+        const ObjectUri source;
+        const ObjectUri destination;
+        const std::optional<TransformCall> through;
+    };
+    Task<Result<void>> feed(const Copying& copying, store::ObjectReader& reader, Sink& sink);
+    Task<Result<void>> make_here(const Copying& copying);
+    Task<Result<void>> make_elsewhere(const Copying& copying, const TargetId& owner);
 
     store::ObjectStore& store_;
     const ClusterView& cluster_;

@@ -41,6 +41,7 @@ struct TargetService::Impl {
     std::unique_ptr<ObjectExecution> objects;
     std::unique_ptr<TargetCore> core;
     std::unique_ptr<InlineTransform> inline_transform;
+    std::unique_ptr<ObjectService> object_service;
     std::unique_ptr<ObjectApi> object_api;
     std::unique_ptr<NodeApi> node_api;
     std::unique_ptr<CallbackApi> callback_api;
@@ -123,7 +124,8 @@ void TargetService::Impl::build() {
     objects = std::make_unique<ObjectExecution>(*spool, *transforms);
     core = make_core();
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
-    object_api = std::make_unique<ObjectApi>(*store, store->drafts(), core->cluster(), core->fences(), *inline_transform, config, boot_id);
+    object_service = std::make_unique<ObjectService>(*store, store->drafts(), core->cluster(), core->fences(), *inline_transform, config);
+    object_api = std::make_unique<ObjectApi>(*object_service, core->cluster(), *inline_transform, boot_id);
     node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, core->cluster(), boot_id);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);

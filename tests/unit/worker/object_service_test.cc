@@ -1,0 +1,284 @@
+// What a target does with objects, without the words of any dialect: on a real store, beside a target that does not answer.
+#include "worker/object_service.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/store/store_fixture.h"
+
+namespace millrace::worker {
+namespace {
+
+using store::code_of;
+using store::content;
+using testing::HasSubstr;
+using What = Opened::What;
+
+class Service : public store::StoreFixture {
+protected:
+    void SetUp() override {
+        StoreFixture::SetUp();
+        ASSERT_TRUE(store_->create_bucket("pinned", store::kSmallMax, "u1"));
+        auto spool = SpoolFolder::open(folder_ / "spool");
+        ASSERT_TRUE(spool);
+        spool_.emplace(std::move(*spool));
+        slices_.emplace(*kv_);
+        fences_.emplace(*slices_);
+        inline_.emplace(*store_, *spool_, transforms_, config_);
+        service_.emplace(*store_, store_->drafts(), cluster_, *fences_, *inline_, config_);
+        cluster_.update({.version = 1, .targets = {{"t1", "http://127.0.0.1:1", true}, {"t2", "", false}}});
+        for (int i = 0; foreign_.empty() || ours_.size() < 3; ++i) {
+            const std::string name = "object-" + std::to_string(i);
+            (*cluster_.placement()->owner(name) == cluster_.self() ? ours_ : foreign_).push_back(name);
+        }
+        cluster_.set_joined();
+    }
+    void TearDown() override {
+        run_blocking(lane_.loop, transforms_.stop());
+        service_.reset();
+        StoreFixture::TearDown();
+    }
+
+    const std::string& name() const { return ours_[0]; }
+    Result<store::ObjectInfo> put(const std::string& text, PutOptions options = {}, const std::string& bucket = "photos") {
+        return put_as(bucket, name(), text, std::move(options));
+    }
+    Result<store::ObjectInfo> put_as(const std::string& bucket, const std::string& object, const std::string& text, PutOptions options = {}) {
+        MemorySource body(text);
+        return run_blocking(lane_.loop, service_->put(bucket, object, body, std::move(options)));
+    }
+    Result<Opened> get(const GetOptions& options = {}) { return run_blocking(lane_.loop, service_->get("photos", name(), options)); }
+    static GetOptions part(std::uint64_t offset, std::uint64_t length) {
+        GetOptions options;
+        options.range = [offset, length](std::uint64_t size) -> Result<std::optional<ByteSpan>> {
+            if (offset + length > size) return fail(Code::range, "there are " + std::to_string(size) + " bytes");
+            return ByteSpan{offset, length};
+        };
+        return options;
+    }
+    JobPut output(std::uint64_t fence) const {
+        JobPut put{JobId("job-1"), TargetId("t2"), fence, {.job = "job-1", .epoch = 1, .source_name = "x"}};
+        put.custom = {{"colour", "green"}};
+        return put;
+    }
+    Result<std::uint64_t> put_part(const store::DraftName& upload, std::uint32_t number, const std::string& text, ObjectUploads::PartOptions options = {}) {
+        MemorySource body(text);
+        return run_blocking(lane_.loop, service_->uploads().put_part(upload, number, body, options));
+    }
+    Result<ObjectUploads::Appended> append(const std::optional<ObjectUploads::Appended>& to, const std::string& text) {
+        MemorySource body(text);
+        return run_blocking(lane_.loop, service_->uploads().append("photos", name(), to, body, std::nullopt));
+    }
+    Result<store::ObjectInfo> flush(const std::optional<ObjectUploads::Appended>& to, const std::string& text) {
+        MemorySource body(text);
+        return run_blocking(lane_.loop, service_->uploads().flush("photos", name(), to, body, std::nullopt));
+    }
+
+    Lanes lanes_{"lane", 0, 1};
+    Lane& lane_ = lanes_.at(0);
+    TargetConfig config_;
+    ClusterView cluster_{TargetId("t1")};
+    TransformTable transforms_{{lane_.loop.executor(), {lane_.loop.executor()}, folder_ / "run"}, [] {}};
+    std::optional<SpoolFolder> spool_;
+    std::optional<state::SliceStore> slices_;
+    std::optional<Fences> fences_;
+    std::optional<InlineTransform> inline_;
+    std::optional<ObjectService> service_;
+    std::vector<std::string> ours_;
+    std::vector<std::string> foreign_;
+};
+
+TEST_F(Service, WhatIsPutIsThereWithItsMetadata) {
+    for (const std::size_t bytes : {0ul, 10ul, 900'000ul}) {
+        const std::string text = content(bytes);
+        const auto stored = put(text, {.expected_checksum = xxh64(text), .custom = {{"colour", "green"}}});
+        ASSERT_TRUE(stored) << stored.error().context;
+        const auto opened = get();
+        ASSERT_TRUE(opened) << opened.error().context;
+        EXPECT_EQ(opened->what, What::whole);
+        EXPECT_EQ(*read(*opened->reader), text);
+        const auto info = service_->head("photos", name());
+        ASSERT_TRUE(info);
+        EXPECT_EQ(info->size, bytes);
+        EXPECT_EQ(info->custom.at("colour"), "green");
+        EXPECT_FALSE(info->provenance);
+    }
+}
+
+TEST_F(Service, AnotherTargetsNameIsNotAnsweredFor) {
+    const std::string& other = foreign_[0];
+    EXPECT_EQ(*service_->gate().elsewhere(other), TargetId("t2"));
+    EXPECT_EQ(*service_->gate().elsewhere(name()), std::nullopt);
+    EXPECT_EQ(code_of(put_as("photos", other, "x")), Code::unavailable);
+    EXPECT_EQ(code_of(run_blocking(lane_.loop, service_->get("photos", other, {}))), Code::unavailable);
+    EXPECT_EQ(code_of(service_->head("photos", other)), Code::unavailable);
+    EXPECT_EQ(code_of(service_->erase("photos", other)), Code::unavailable);
+    EXPECT_EQ(code_of(service_->set_custom("photos", other, {}, true)), Code::unavailable);
+    EXPECT_EQ(code_of(service_->uploads().begin("photos", other)), Code::unavailable);
+    EXPECT_EQ(code_of(run_blocking(lane_.loop, service_->copy("photos", other, {"photos", name()}, std::nullopt))), Code::unavailable);
+    EXPECT_EQ(code_of(service_->gate().elsewhere("../x")), Code::invalid_argument);
+    // An instance gets what is here, and hears what is not.
+    EXPECT_EQ(code_of(run_blocking(lane_.loop, service_->get("photos", other, {.whoever_owns = true}))), Code::not_found);
+}
+
+TEST_F(Service, UntilTheTargetsAreKnownNothingIsPlacedByGuess) {
+    ClusterView nobody(TargetId("t1"));
+    const ObjectService alone(*store_, store_->drafts(), nobody, *fences_, *inline_, config_);
+    EXPECT_EQ(code_of(alone.head("photos", name())), Code::unavailable);
+}
+
+TEST_F(Service, WhileTheProxyRefusesItItTakesNoChanges) {
+    ASSERT_TRUE(put("before"));
+    cluster_.set_refused("this is another folder");
+    EXPECT_EQ(code_of(put("x")), Code::unavailable);
+    EXPECT_EQ(code_of(service_->erase("photos", name())), Code::unavailable);
+    EXPECT_EQ(code_of(service_->uploads().begin("photos", name())), Code::unavailable);
+    EXPECT_TRUE(get());
+}
+
+TEST_F(Service, AnUnknownBucketIsNotFoundAndAPinnedOneIsWaitedFor) {
+    EXPECT_EQ(code_of(put("x", {}, "nowhere")), Code::not_found);
+    EXPECT_EQ(code_of(service_->head("nowhere", name())), Code::not_found);
+    EXPECT_EQ(code_of(service_->check("nowhere", name())), Code::not_found);
+    EXPECT_EQ(code_of(service_->uploads().begin("nowhere", name())), Code::not_found);
+    EXPECT_THAT(service_->erase("nowhere", name()).error().context, HasSubstr("bucket \"ais://nowhere\" does not exist"));
+    JobPut job = output(make_fence(1, 1));
+    for (const auto& [uid, expected] : {std::pair("u1", Code{}), std::pair("u2", Code::unavailable)}) {
+        job.bucket_uid = uid;
+        EXPECT_EQ(code_of(put("x", {.job = job}, "pinned")), expected) << uid;
+        EXPECT_EQ(code_of(service_->head({"pinned", uid}, name())), expected) << uid;
+    }
+}
+
+TEST_F(Service, AWrongChecksumLeavesWhatWasThere) {
+    ASSERT_TRUE(put("before"));
+    EXPECT_EQ(code_of(put("after", {.expected_checksum = 1})), Code::checksum_mismatch);
+    EXPECT_EQ(*read(*get()->reader), "before");
+}
+
+TEST_F(Service, APartIsOfTheContentThatWasAskedFor) {
+    const std::string text = content(900'000);
+    ASSERT_TRUE(put(text));
+    const auto opened = get(part(500'000, 1000));
+    ASSERT_TRUE(opened) << opened.error().context;
+    EXPECT_EQ(opened->what, What::part);
+    EXPECT_EQ(opened->part.offset, 500'000u);
+    EXPECT_EQ(opened->reader->info().size, text.size()) << "of the whole object";
+    EXPECT_EQ(*read(*opened->reader), text.substr(500'000, 1000));
+    const auto outside = get(part(900'000, 1));
+    ASSERT_TRUE(outside);
+    EXPECT_EQ(outside->what, What::outside);
+    EXPECT_EQ(outside->refusal, "there are 900000 bytes");
+    EXPECT_EQ(outside->reader->info().size, text.size());
+}
+
+TEST_F(Service, ConditionsAreAboutTheContent) {
+    ASSERT_TRUE(put("one"));
+    const std::string before = entity_tag(*service_->head("photos", name()));
+    ASSERT_TRUE(put("two"));
+    const std::string now = entity_tag(*service_->head("photos", name()));
+    GetOptions options = part(0, 2);
+    options.if_match = before;
+    EXPECT_EQ(get(options)->what, What::other);
+    options.if_match = before + ", " + now;
+    EXPECT_EQ(get(options)->what, What::part);
+    options.if_match = "*";
+    EXPECT_EQ(get(options)->what, What::part);
+    options.if_range = before;
+    EXPECT_EQ(get(options)->what, What::whole) << "a part is of no use to who has the rest of another content";
+    options.if_range = now;
+    EXPECT_EQ(get(options)->what, What::part);
+}
+
+TEST_F(Service, WhatIsErasedIsGone) {
+    ASSERT_TRUE(put("x"));
+    EXPECT_TRUE(service_->erase("photos", name()));
+    EXPECT_EQ(code_of(get()), Code::not_found);
+    EXPECT_EQ(code_of(service_->erase("photos", name())), Code::not_found);
+}
+
+TEST_F(Service, CustomMetadataIsAddedOrReplaced) {
+    ASSERT_TRUE(put("x", {.custom = {{"a", "1"}}}));
+    EXPECT_EQ(service_->set_custom("photos", name(), {{"b", "2"}}, false)->custom.size(), 2u);
+    EXPECT_EQ(service_->set_custom("photos", name(), {{"c", "3"}}, true)->custom, (CustomMetadata{{"c", "3"}}));
+}
+
+TEST_F(Service, ACopyIsWholeAndKeepsTheMetadata) {
+    const std::string text = content(900'000);
+    ASSERT_TRUE(put(text, {.custom = {{"a", "1"}}}));
+    const auto copy = [this](const ObjectUri& to) { return run_blocking(lane_.loop, service_->copy("photos", name(), to, std::nullopt)); };
+    ASSERT_TRUE(copy({"pinned", ours_[1]}));
+    const auto made = service_->head("pinned", ours_[1]);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->checksum, xxh64(text));
+    EXPECT_EQ(made->custom.at("a"), "1");
+    EXPECT_EQ(code_of(copy({"photos", name()})), Code::invalid_argument) << "onto itself";
+    EXPECT_EQ(code_of(copy({"nowhere", "x"})), Code::not_found);
+    EXPECT_EQ(code_of(copy({"photos", "../x"})), Code::invalid_argument);
+    EXPECT_EQ(code_of(copy({"photos", foreign_[0]})), Code::unavailable) << "its owner does not answer";
+    const auto through = run_blocking(lane_.loop, service_->copy("photos", name(), {"photos", ours_[1]}, TransformCall{"no-such", {}, ""}));
+    EXPECT_EQ(code_of(through), Code::not_found);
+    EXPECT_FALSE(service_->head("photos", ours_[1]));
+}
+
+TEST_F(Service, PartsBecomeAnObjectWhenTheyAreComplete) {
+    const auto id = service_->uploads().begin("photos", name());
+    ASSERT_TRUE(id);
+    const store::DraftName upload{*id, "photos", name()};
+    const std::string large = content(900'000);
+    EXPECT_EQ(*put_part(upload, 2, " end"), 4u);
+    EXPECT_EQ(*put_part(upload, 1, large), large.size());
+    EXPECT_EQ(code_of(put_part(upload, 3, "x", {.expected_checksum = 1, .extend_at = {}})), Code::checksum_mismatch);
+    EXPECT_EQ(code_of(put_part({*id, "photos", ours_[1]}, 1, "x")), Code::not_found) << "the upload is of another object";
+    EXPECT_EQ(code_of(get()), Code::not_found) << "nobody sees it yet";
+    const auto complete = [&] { return run_blocking(lane_.loop, service_->uploads().complete(upload, {1, 2})); };
+    const auto made = complete();
+    ASSERT_TRUE(made) << made.error().context;
+    EXPECT_EQ(*read(*get()->reader), large + " end");
+    const auto again = complete();
+    ASSERT_TRUE(again) << again.error().context;
+    EXPECT_EQ(again->version, made->version) << "nothing is made twice";
+    const store::DraftName other{*service_->uploads().begin("photos", name()), "photos", name()};
+    EXPECT_TRUE(service_->uploads().abort(other));
+    EXPECT_EQ(code_of(service_->uploads().abort(other)), Code::not_found);
+}
+
+TEST_F(Service, AnAppendWhoseAnswerWasLostDoesNotDoubleItsBytes) {
+    ASSERT_TRUE(put("zero "));
+    const auto first = append(std::nullopt, "one ");
+    ASSERT_TRUE(first) << first.error().context;
+    EXPECT_EQ(first->length, 9u) << "it begins with what the object has";
+    ASSERT_TRUE(append(*first, "two "));
+    const auto second = append(*first, "two ");
+    ASSERT_TRUE(second);
+    EXPECT_EQ(*read(*get()->reader), "zero ") << "nobody sees it yet";
+    ASSERT_TRUE(flush(*second, "three"));
+    ASSERT_TRUE(flush(*second, "three")) << "again: its answer was lost";
+    EXPECT_EQ(*read(*get()->reader), "zero one two three");
+    EXPECT_EQ(code_of(append(*second, "late")), Code::not_found);
+    EXPECT_EQ(code_of(flush(ObjectUploads::Appended{"draft-0123456789", 3}, "")), Code::not_found);
+}
+
+TEST_F(Service, AnOutputOfAJobIsMadeUnderItsFence) {
+    ASSERT_TRUE(put("x", {.custom = {{"not", "this"}}, .job = output(make_fence(1, 2))}));
+    const auto made = service_->head("photos", name());
+    ASSERT_TRUE(made && made->provenance);
+    EXPECT_EQ(made->provenance->job, "job-1");
+    EXPECT_EQ(made->custom, (CustomMetadata{{"colour", "green"}}));
+    EXPECT_EQ(code_of(put("older", {.job = output(make_fence(1, 1))})), Code::stale_epoch);
+    EXPECT_TRUE(put("newer", {.job = output(make_fence(1, 3))}));
+    ASSERT_TRUE(fences_->stop(JobId("job-1"), 1));
+    EXPECT_EQ(code_of(put("late", {.job = output(make_fence(1, 3))})), Code::stale_epoch);
+    EXPECT_EQ(*read(*get()->reader), "newer");
+}
+
+TEST_F(Service, OutputsOfJobsWaitUntilThisTargetHasJoined) {
+    ClusterView joining(TargetId("t1"));
+    joining.update({.version = 1, .targets = {{"t1", "", true}}});
+    ObjectService early(*store_, store_->drafts(), joining, *fences_, *inline_, config_);
+    MemorySource body("x");
+    EXPECT_EQ(code_of(run_blocking(lane_.loop, early.put("photos", name(), body, {.job = output(1)}))), Code::unavailable);
+    EXPECT_TRUE(run_blocking(lane_.loop, early.put("photos", name(), body, {})));
+}
+
+}  // namespace
+}  // namespace millrace::worker
