@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
@@ -92,7 +93,58 @@ public:
         return run_simulated(simulated_(), std::move(f));
     }
 
+    // Runs the task that make_task() makes there, and resumes here with its result. For one that computes for long, and may wait
+    // besides: a cancellation of the caller reaches its waits, which must not throw, and it is waited for whatever happens.
+    template <class MakeTask>
+    auto run_task(MakeTask make_task) -> std::invoke_result_t<MakeTask> {
+        if (!pool_) {
+            co_await sleep_for(simulated_());
+            co_return co_await make_task();
+        }
+        const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
+        const Executor here = co_await boost::asio::this_coro::executor;
+        const auto away = std::make_shared<Away<typename std::invoke_result_t<MakeTask>::value_type>>(here, pool_->get_executor());
+        auto quiet = [make_task = std::move(make_task)]() mutable -> std::invoke_result_t<MakeTask> {
+            co_await boost::asio::this_coro::throw_if_cancelled(false);
+            co_return co_await make_task();
+        };
+        auto ended = [away, here](std::exception_ptr failure, auto result) {
+            away->is_over = true;
+            boost::asio::post(here, [away, failure, result = std::move(result)]() mutable {
+                away->failure = failure;
+                away->result.emplace(std::move(result));
+                away->ended.set();
+            });
+        };
+        boost::asio::co_spawn(away->strand, std::move(quiet), boost::asio::bind_cancellation_slot(away->signal.slot(), std::move(ended)));
+        while (!co_await away->ended.wait_until(steady_now() + kLookForCancellation)) {
+            // From the strand, as the task's waits are there; again and again, as a wait that begins after it is not ended by it.
+            if (co_await is_cancelled()) boost::asio::post(away->strand, [away] { away->cancel(); });
+        }
+        co_await boost::asio::this_coro::throw_if_cancelled(throws);
+        if (away->failure) std::rethrow_exception(away->failure);
+        co_return std::move(*away->result);
+    }
+
 private:
+    static constexpr auto kLookForCancellation = milliseconds(50);
+
+    // A task that runs on the pool, as whoever waits for it sees it.
+    template <class T>
+    struct Away {
+        Away(const Executor& here, boost::asio::thread_pool::executor_type pool) : ended(here), strand(boost::asio::make_strand(pool)) {}
+        void cancel() {
+            if (!is_over) signal.emit(boost::asio::cancellation_type::terminal);
+        }
+        Event ended;  // set where it is waited for, after the failure and the result
+        boost::asio::strand<boost::asio::thread_pool::executor_type> strand;
+        bool is_over = false;  // used on the strand only, like the signal
+        boost::asio::cancellation_signal signal;
+        std::exception_ptr failure;
+        std::optional<T> result;
+    };
+
     template <class F>
     static auto run_simulated(Duration takes, F f) -> Task<std::invoke_result_t<F>> {
         co_await sleep_for(takes);

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "core/loop.h"
+#include "core/result.h"
 #include "core/run_all.h"
 
 namespace millrace {
@@ -150,6 +153,54 @@ TEST(Loop, WorkRunsOnTheLoopAndResultsComeBack) {
         co_return ran_there && here.runs_here();
     };
     EXPECT_TRUE(run_blocking(here, run()));
+}
+
+TEST(BlockingPool, ATaskRunsThereAndItsResultIsHadHere) {
+    Loop loop("test");
+    BlockingPool pool(2);
+    std::thread::id there;
+    const auto compute = [&there]() -> Task<Result<int>> {
+        co_await next_turn();
+        there = std::this_thread::get_id();
+        co_return 7;
+    };
+    const auto run = [](Loop& here, BlockingPool& blocking, auto make_task) -> Task<int> {
+        const Result<int> result = co_await blocking.run_task(make_task);
+        EXPECT_TRUE(here.runs_here());
+        co_return *result;
+    };
+    EXPECT_EQ(run_blocking(loop, run(loop, pool, compute)), 7);
+    EXPECT_NE(there, std::this_thread::get_id());
+    EXPECT_NE(there, std::thread::id());
+}
+
+TEST(BlockingPool, ATaskThatWaitsIsCancelledWithItsCallerWhichHearsOfItsEnd) {
+    Loop loop("test");
+    BlockingPool pool(2);
+    Event begun(loop.executor());
+    std::atomic<bool> is_over = false;
+    const auto wait = [&]() -> Task<Result<int>> {
+        loop.post([&begun] { begun.set(); });
+        co_await sleep_for(kLong);
+        is_over = true;
+        if (co_await is_cancelled()) co_return fail(Code::cancelled, "was told to end");
+        co_return 0;
+    };
+    const auto caller = [&]() -> Task<void> {
+        const Result<int> result = co_await pool.run_task(wait);
+        EXPECT_TRUE(is_over) << "what it uses is used no more";
+        EXPECT_FALSE(result);
+    };
+    const auto run = [&]() -> Task<void> {
+        TaskGroup tasks(loop.executor());
+        tasks.spawn(caller());
+        EXPECT_TRUE(co_await begun.wait_until(steady_now() + kLong));
+        tasks.cancel();
+        co_await tasks.join();
+    };
+    const Instant since = steady_now();
+    run_blocking(loop, run());
+    EXPECT_LT(steady_now() - since, kLong);
 }
 
 TEST(BlockingPool, TheLoopGoesOnWhileACallBlocks) {
