@@ -3,7 +3,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
@@ -70,11 +69,18 @@ auto run_on(Executor executor, MakeTask make_task) -> std::invoke_result_t<MakeT
 // Calls f() on the other executor and resumes here with its result. As run_there().
 template <class F>
 auto call_on(Executor executor, F f) -> Task<std::invoke_result_t<F>> {
-    std::optional<std::invoke_result_t<F>> result;
-    std::function<void()> call = [&] { result.emplace(f()); };
+    using T = std::invoke_result_t<F>;
+    std::function<void()> call;
     std::function<Task<void>()> make = [&] { return call_in_task(call); };
-    co_await run_there(std::move(executor), std::move(make));
-    co_return *std::move(result);
+    if constexpr (std::is_void_v<T>) {
+        call = [&] { f(); };
+        co_await run_there(std::move(executor), std::move(make));
+    } else {
+        std::optional<T> result;
+        call = [&] { result.emplace(f()); };
+        co_await run_there(std::move(executor), std::move(make));
+        co_return *std::move(result);
+    }
 }
 
 // Threads for calls that block for milliseconds: syncs, scans, waiting for a process. co_await pool.run(f).
@@ -97,53 +103,14 @@ public:
     // besides: a cancellation of the caller reaches its waits, which must not throw, and it is waited for whatever happens.
     template <class MakeTask>
     auto run_task(MakeTask make_task) -> std::invoke_result_t<MakeTask> {
-        if (!pool_) {
-            co_await sleep_for(simulated_());
-            co_return co_await make_task();
-        }
-        const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
-        co_await boost::asio::this_coro::throw_if_cancelled(false);
-        const Executor here = co_await boost::asio::this_coro::executor;
-        const auto away = std::make_shared<Away<typename std::invoke_result_t<MakeTask>::value_type>>(here, pool_->get_executor());
-        auto quiet = [make_task = std::move(make_task)]() mutable -> std::invoke_result_t<MakeTask> {
-            co_await boost::asio::this_coro::throw_if_cancelled(false);
-            co_return co_await make_task();
-        };
-        auto ended = [away, here](std::exception_ptr failure, auto result) {
-            away->is_over = true;
-            boost::asio::post(here, [away, failure, result = std::move(result)]() mutable {
-                away->failure = failure;
-                away->result.emplace(std::move(result));
-                away->ended.set();
-            });
-        };
-        boost::asio::co_spawn(away->strand, std::move(quiet), boost::asio::bind_cancellation_slot(away->signal.slot(), std::move(ended)));
-        while (!co_await away->ended.wait_until(steady_now() + kLookForCancellation)) {
-            // From the strand, as the task's waits are there; again and again, as a wait that begins after it is not ended by it.
-            if (co_await is_cancelled()) boost::asio::post(away->strand, [away] { away->cancel(); });
-        }
-        co_await boost::asio::this_coro::throw_if_cancelled(throws);
-        if (away->failure) std::rethrow_exception(away->failure);
-        co_return std::move(*away->result);
+        std::optional<typename std::invoke_result_t<MakeTask>::value_type> result;
+        std::function<Task<void>()> make = [&] { return keep_result(make_task, result); };
+        co_await run_to_end(std::move(make));
+        co_return *std::move(result);
     }
 
 private:
-    static constexpr auto kLookForCancellation = milliseconds(50);
-
-    // A task that runs on the pool, as whoever waits for it sees it.
-    template <class T>
-    struct Away {
-        Away(const Executor& here, boost::asio::thread_pool::executor_type pool) : ended(here), strand(boost::asio::make_strand(pool)) {}
-        void cancel() {
-            if (!is_over) signal.emit(boost::asio::cancellation_type::terminal);
-        }
-        Event ended;  // set where it is waited for, after the failure and the result
-        boost::asio::strand<boost::asio::thread_pool::executor_type> strand;
-        bool is_over = false;  // used on the strand only, like the signal
-        boost::asio::cancellation_signal signal;
-        std::exception_ptr failure;
-        std::optional<T> result;
-    };
+    Task<void> run_to_end(std::function<Task<void>()> make);
 
     template <class F>
     static auto run_simulated(Duration takes, F f) -> Task<std::invoke_result_t<F>> {
