@@ -40,22 +40,24 @@ struct JobVerification::Part {
     bool at_end = false;
 };
 
-Result<JobVerification::Part> JobVerification::read_part(const JobId& job, const std::string& after) const {
-    MILLRACE_TRY_ASSIGN(const std::vector<state::SliceOrder> orders, slices_.orders());
+Task<Result<JobVerification::Part>> JobVerification::read_part(const JobId& job, const std::string& after) const {
+    MILLRACE_CO_TRY_ASSIGN(const std::vector<state::SliceOrder> orders, slices_.orders());
     const auto order = std::ranges::find(orders, job.str(), &state::SliceOrder::job);
-    MILLRACE_TRY_ASSIGN(const std::optional<std::string> spec_bytes, slices_.spec_bytes(job));
-    if (order == orders.end() || !spec_bytes) return unknown_job(job);
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<std::string> spec_bytes, slices_.spec_bytes(job));
+    if (order == orders.end() || !spec_bytes) co_return unknown_job(job);
     Part part{.job = job, .last = after};
-    MILLRACE_TRY_ASSIGN(part.spec, state::decode_record<wire::JobSpec>("specification of job " + job.str(), *spec_bytes));
-    if (part.spec.dry_run != wire::DryRun::no) return fail(Code::conflict, "job " + job.str() + " was a dry run: it has no results");
+    MILLRACE_CO_TRY_ASSIGN(part.spec, state::decode_record<wire::JobSpec>("specification of job " + job.str(), *spec_bytes));
+    if (part.spec.dry_run != wire::DryRun::no) co_return fail(Code::conflict, "job " + job.str() + " was a dry run: it has no results");
     if (part.spec.operation != wire::Operation::remove) {
-        MILLRACE_TRY_ASSIGN(part.placement, cluster_.placement());
+        MILLRACE_CO_TRY_ASSIGN(part.placement, cluster_.placement());
     }
-    MILLRACE_TRY_ASSIGN(const std::optional<state::SliceCheckpoint> checkpoint, slices_.checkpoint(job));
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<state::SliceCheckpoint> checkpoint, slices_.checkpoint(job));
     const Progress progress = checkpoint ? from_record(*checkpoint) : Progress{};
-    MILLRACE_TRY_ASSIGN(const Selection selection, Selection::make(job, part.spec, order->created_seq_end, store_, slices_));
-    MILLRACE_TRY_ASSIGN(const Selection::Fed fed, selection.feed({.after = after, .names_max = kObjectsMax}));
-    MILLRACE_TRY_ASSIGN(const state::SliceStore::LedgerPage ledger, slices_.ledger(job, after, kObjectsMax, UINT64_MAX));
+    std::shared_ptr<BucketReader> source = buckets_.reader(part.spec.source, "");
+    MILLRACE_CO_TRY_ASSIGN(const Selection selection, Selection::make(job, part.spec, order->created_seq_end, std::move(source), slices_));
+    FeedRequest request{.after = after, .names_max = kObjectsMax};
+    MILLRACE_CO_TRY_ASSIGN(const Selection::Fed fed, co_await selection.feed(std::move(request)));
+    MILLRACE_CO_TRY_ASSIGN(const state::SliceStore::LedgerPage ledger, slices_.ledger(job, after, kObjectsMax, UINT64_MAX));
     std::set<std::string> failed;
     for (const auto& [name, row] : ledger.rows) failed.insert(name);
     part.last = fed.scanned_to;
@@ -69,7 +71,7 @@ Result<JobVerification::Part> JobVerification::read_part(const JobId& job, const
         if (object.name > part.last) break;
         if (!failed.contains(object.name) && is_settled(progress, object.name)) part.names.push_back(object.name);
     }
-    return part;
+    co_return part;
 }
 
 // Where it is not here, the owner is asked; what is damaged says so in `damage`.
@@ -122,7 +124,7 @@ Task<Result<std::optional<VerifiedProblem>>> JobVerification::check_output(const
 Task<Result<VerifiedPage>> JobVerification::page(JobId job, std::string after, bool contents) {
     const Instant until = steady_now() + kPageTimeMax;
     auto read = [this, &job, &after] { return read_part(job, after); };
-    MILLRACE_CO_TRY_ASSIGN(const Part part, co_await blocking_.run(std::move(read)));
+    MILLRACE_CO_TRY_ASSIGN(const Part part, co_await blocking_.run_task(std::move(read)));
     VerifiedPage page{.last = part.last, .at_end = part.at_end};
     for (const std::string& name : part.names) {
         if (page.checked > 0 && steady_now() >= until) {

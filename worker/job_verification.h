@@ -12,6 +12,7 @@
 #include "state/slice_store.h"
 #include "store/object_store.h"
 #include "wire/messages.h"
+#include "worker/bucket_io.h"
 #include "worker/cluster_view.h"
 
 namespace millrace::worker {
@@ -33,8 +34,8 @@ struct VerifiedPage {
 
 class JobVerification {
 public:
-    JobVerification(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const ClusterView& cluster)
-        : store_(store), slices_(slices), blocking_(blocking), cluster_(cluster) {}
+    JobVerification(store::ObjectStore& store, Buckets& buckets, state::SliceStore& slices, BlockingPool& blocking, const ClusterView& cluster)
+        : store_(store), buckets_(buckets), slices_(slices), blocking_(blocking), cluster_(cluster) {}
 
     // A bounded number of objects after a name, for a bounded time. contents: results are also read, and compared with their checksums.
     // Code::not_found for an unknown job, Code::conflict for a dry run, Code::unavailable when an owner of a result does not answer.
@@ -42,11 +43,12 @@ public:
 
 private:
     struct Part;  // of the selection: what there is to look at
-    Result<Part> read_part(const JobId& job, const std::string& after) const;
+    Task<Result<Part>> read_part(const JobId& job, const std::string& after) const;
     Task<Result<std::optional<VerifiedProblem>>> check_output(const Part& part, const std::string& name, bool contents, bool& kept);
     Task<Result<std::optional<store::ObjectInfo>>> find(const Part& part, const std::string& name, bool contents, std::string& damage);
 
     store::ObjectStore& store_;
+    Buckets& buckets_;
     state::SliceStore& slices_;
     BlockingPool& blocking_;
     const ClusterView& cluster_;

@@ -11,7 +11,7 @@ namespace millrace::worker {
 
 // Of the first thousand objects that were settled well and whose outputs belong to this target: how many outputs are not there, or are
 // those of somebody else though the job overwrites. settled_to: as Progress::watermark of the main phase; empty: everything is settled.
-Result<std::uint64_t> count_lost_outputs(const SliceContext& slice, const Selection& selection, const state::SliceStore& slices,
-                                         const std::string& settled_to);
+Task<Result<std::uint64_t>> count_lost_outputs(const SliceContext& slice, const Selection& selection, const state::SliceStore& slices,
+                                               std::string settled_to);
 
 }  // namespace millrace::worker

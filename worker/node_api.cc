@@ -46,10 +46,10 @@ std::string text_of(const json& document) { return document.dump(-1, ' ', false,
 
 }  // namespace
 
-NodeApi::NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
+NodeApi::NodeApi(store::ObjectStore& store, Buckets& buckets, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
                  const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id)
     : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), cluster_(cluster),
-      verification_(store, slices, blocking, cluster), boot_id_(std::move(boot_id)) {}
+      verification_(store, buckets, slices, blocking, cluster), boot_id_(std::move(boot_id)) {}
 
 void NodeApi::add_routes(http::Router& router) {
     const auto bind = [this](Task<Result<void>> (NodeApi::*handler)(http::Request&, http::Response&)) {

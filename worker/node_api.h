@@ -26,7 +26,7 @@ namespace millrace::worker {
 
 class NodeApi {
 public:
-    NodeApi(store::ObjectStore& store, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
+    NodeApi(store::ObjectStore& store, Buckets& buckets, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
             const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id);
 
     void add_routes(http::Router& router);

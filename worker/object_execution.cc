@@ -35,20 +35,19 @@ bool same_origin(const store::Provenance& a, const store::Provenance& b) {
 }
 
 // What was created after the job was submitted is not part of it, though it has the name of an object that is.
-Outcome remove(const SliceContext& slice, const std::string& name) {
+Task<Outcome> remove(const SliceContext& slice, const std::string& name) {
     const bool is_dry = slice.spec.dry_run != wire::DryRun::no;
-    auto removed = is_dry ? slice.store.stat(slice.source(), name)
-                          : slice.store.erase_created_before(slice.source(), name, slice.created_seq_end, slice.guard.get());
+    const Result<store::ObjectInfo> removed = co_await (is_dry ? slice.source->stat(name)
+                                                               : slice.sink->erase(name, slice.created_seq_end, slice.guard.get()));
     const bool is_gone = removed ? removed->created_seq >= slice.created_seq_end : removed.error().code == Code::not_found;
-    if (is_gone) return ExecutionResult{.skipped = true};
-    if (!removed) return failed(Blame::sink, removed.error());
-    return ExecutionResult{.bytes_in = removed->size};
+    if (is_gone) co_return ExecutionResult{.skipped = true};
+    if (!removed) co_return failed(Blame::sink, removed.error());
+    co_return ExecutionResult{.bytes_in = removed->size};
 }
 
-// The object as it is now; one that was created after the submit is as good as gone, whatever was there before.
-Result<std::unique_ptr<store::ObjectReader>> open_selected(const SliceContext& slice, const std::string& name) {
-    MILLRACE_TRY_ASSIGN(std::unique_ptr<store::ObjectReader> reader, slice.store.open(slice.source(), name));
-    if (reader->info().created_seq < slice.created_seq_end) return reader;
+// One that was created after the submit is as good as gone, whatever was there before.
+Result<void> check_selected(const SliceContext& slice, const std::string& name, const store::ObjectInfo& info) {
+    if (info.created_seq < slice.created_seq_end) return {};
     return fail(Code::not_found, "object \"ais://" + slice.spec.source + "/" + name + "\"" + " was stored after the job was submitted, and is not part of it");
 }
 
@@ -67,7 +66,7 @@ bool keeps_existing(const SliceContext& slice, const store::Provenance& wanted, 
 // What is known of the destination, wherever it is; nullopt when it does not exist.
 Task<Result<std::optional<store::ObjectInfo>>> find_existing(const SliceContext& slice, Lane& lane, const TargetId& owner, const std::string& name) {
     if (owner == slice.cluster.self()) {
-        auto info = slice.store.stat(slice.destination(), name);
+        auto info = co_await slice.sink->stat(name);
         if (info) co_return std::optional(std::move(*info));
         if (info.error().code == Code::not_found) co_return std::optional<store::ObjectInfo>();
         co_return info.error();
@@ -96,7 +95,7 @@ struct Work {
 
     Task<runtime::RunResult> feed(Sink& sink) {
         runtime::RunResult ran = co_await transforms.feed(lane, run, timeout, isolated, reader, sink);
-        if (transforms.reads_by_itself() && changed_meanwhile()) {
+        if (transforms.reads_by_itself() && co_await changed_meanwhile()) {
             Error error = fail(Code::transient, "the object was overwritten or removed while the transform read it");
             ran = std::unexpected(Failure{Blame::transform, std::move(error), {}});
         }
@@ -104,9 +103,9 @@ struct Work {
     }
 
 private:
-    bool changed_meanwhile() const {
-        const auto now = slice.store.stat(slice.source(), run.name);
-        return !now || now->version != reader.info().version;
+    Task<bool> changed_meanwhile() const {
+        const auto now = co_await slice.source->stat(run.name);
+        co_return !now || now->version != reader.info().version;
     }
 };
 
@@ -136,7 +135,7 @@ Task<Outcome> make_here(Work& work, const std::string& destination, const store:
     options.custom = std::move(put.custom);
     options.provenance = std::move(put.provenance);
     options.guard = work.slice.guard.get();
-    auto writer = work.slice.store.begin_write(work.slice.destination(), destination, std::move(options));
+    auto writer = co_await work.slice.sink->begin(destination, std::move(options));
     if (!writer) co_return failed(Blame::sink, writer.error());
     const runtime::RunResult ran = co_await work.feed(**writer);
     if (!ran) co_return std::unexpected(ran.error());
@@ -166,11 +165,12 @@ Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::strin
 
 Task<Outcome> ObjectExecution::run(const SliceContext& slice, Lane& lane, std::string name, bool isolated) const {
     const wire::JobSpec& spec = slice.spec;
-    if (spec.operation == wire::Operation::remove) co_return remove(slice, name);
+    if (spec.operation == wire::Operation::remove) co_return co_await remove(slice, name);
     const auto transforms = TransformChain::find(transforms_, spool_, slice.chain, slice.pins.transforms);
     if (!transforms) co_return failed(Blame::transform, transforms.error());
-    auto reader = open_selected(slice, name);
+    const auto reader = co_await slice.source->open(name);
     if (!reader) co_return not_opened(reader.error());
+    if (const auto selected = check_selected(slice, name, (*reader)->info()); !selected) co_return not_opened(selected.error());
 
     const std::string destination = slice.rename.apply(name);
     if (auto valid = validate_object_name(destination); !valid) co_return failed(Blame::sink, valid.error().during("output name"));

@@ -9,8 +9,8 @@
 
 #include "core/rename.h"
 #include "state/slice_store.h"
-#include "store/object_store.h"
 #include "wire/messages.h"
+#include "worker/bucket_io.h"
 #include "worker/cluster_view.h"
 #include "worker/failure_policy.h"
 #include "worker/fences.h"
@@ -28,15 +28,13 @@ struct SliceContext {
     std::uint64_t epoch = 1;
     std::uint64_t fence = 0;
     std::uint64_t created_seq_end = 0;  // of what is not part of the job
-    store::ObjectStore& store;
+    std::shared_ptr<BucketReader> source;
+    std::shared_ptr<BucketWriter> sink;  // the destination; of a job that deletes, the source
     const ClusterView& cluster;
     std::shared_ptr<const store::ChangeGuard> guard{};  // every change is made under it
     // Set when what runs under this context is to end: it was paused, stopped or ordered anew.
     std::shared_ptr<std::atomic<bool>> over = std::make_shared<std::atomic<bool>>(false);
     state::SlicePins pins{};  // of the epoch: what has the names otherwise is waited out, never used
-
-    store::BucketRef source() const { return {spec.source, pins.source_uid}; }
-    store::BucketRef destination() const { return {spec.destination, pins.destination_uid}; }
 };
 
 struct ExecutionResult {
@@ -51,7 +49,7 @@ struct ExecutionResult {
 class ObjectRunner {
 public:
     virtual ~ObjectRunner() = default;
-    // On the lane, whose thread it may block for the microseconds of a store call.
+    // On the lane, whose thread it may block for the microseconds of a call of the local store.
     virtual Task<std::expected<ExecutionResult, Failure>> run(const SliceContext& slice, Lane& lane, std::string name, bool isolated) const = 0;
 };
 

@@ -10,14 +10,14 @@ constexpr int kFeedPagesMax = 8;  // then the loop gets its turn, though nothing
 constexpr auto kFeedTimeMax = milliseconds(10);  // likewise
 }  // namespace
 
-Selection::Selection(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, store::ObjectStore& store, state::SliceStore& slices)
-    : job_(job), spec_(std::move(spec)), rename_{spec_.ext, spec_.prepend}, created_seq_end_(created_seq_end), prefix_(spec_.prefix), store_(store),
-      slices_(slices) {}
+Selection::Selection(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, std::shared_ptr<BucketReader> source,
+                     state::SliceStore& slices)
+    : job_(job), spec_(std::move(spec)), rename_{spec_.ext, spec_.prepend}, created_seq_end_(created_seq_end), prefix_(spec_.prefix),
+      source_(std::move(source)), slices_(slices) {}
 
-Result<Selection> Selection::make(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, store::ObjectStore& store,
-                                  state::SliceStore& slices, const std::string& source_uid) {
-    Selection selection(job, std::move(spec), created_seq_end, store, slices);
-    selection.source_uid_ = source_uid;
+Result<Selection> Selection::make(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, std::shared_ptr<BucketReader> source,
+                                  state::SliceStore& slices) {
+    Selection selection(job, std::move(spec), created_seq_end, std::move(source), slices);
     if (!selection.spec_.name_template.empty()) {
         MILLRACE_TRY_ASSIGN(selection.template_, NameTemplate::parse(selection.spec_.name_template));
         selection.prefix_ = selection.template_->prefix();
@@ -29,78 +29,78 @@ bool Selection::contains(const std::string& name, const store::ObjectInfo& info)
     return info.created_seq < created_seq_end_ && (!template_ || template_->matches(name));
 }
 
-Result<void> Selection::check_collision(const std::string& name) const {
+Task<Result<void>> Selection::check_collision(const std::string& name) const {
     for (const std::string& rival : rename_.rivals(name)) {
         bool selected = false;
         if (spec_.has_list) {
             selected = std::ranges::binary_search(spec_.objects, rival);
         } else if (rival.starts_with(prefix_)) {
-            const auto info = store_.stat(source(), rival);
-            if (!info && info.error().code != Code::not_found) return info.error();
+            const auto info = co_await source_->stat(rival);
+            if (!info && info.error().code != Code::not_found) co_return info.error();
             selected = info && contains(rival, *info);
         }
         if (selected) {
-            return fail(Code::already_exists, "'" + name + "' and '" + rival + "' would both become '" + rename_.apply(name) +
+            co_return fail(Code::already_exists, "'" + name + "' and '" + rival + "' would both become '" + rename_.apply(name) +
                 "'; change --ext, or select only one of them");
         }
     }
-    return {};
+    co_return Result<void>{};
 }
 
-Result<Selection::SurveyPage> Selection::survey(const std::string& after) const {
+Task<Result<Selection::SurveyPage>> Selection::survey(std::string after) const {
     // Each name is looked at once more for each extension that may give it a rival.
     const std::size_t names_max = kSurveyPage / (1 + spec_.ext.size()) + 1;
-    if (spec_.has_list) return survey_list(after, names_max);
-    MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(source(), prefix_, after, names_max));
+    if (spec_.has_list) co_return co_await survey_list(after, names_max);
+    MILLRACE_CO_TRY_ASSIGN(const store::ScanPage page, co_await source_->list(prefix_, after, names_max));
     SurveyPage counted{.last = after, .at_end = page.at_end};
     for (const store::ListedObject& object : page.objects) {
         counted.last = object.name;
         if (!contains(object.name, object.info)) continue;
         ++counted.objects;
         counted.bytes += object.info.size;
-        if (rename_.can_collide()) MILLRACE_TRY(check_collision(object.name));
+        if (rename_.can_collide()) MILLRACE_CO_TRY(co_await check_collision(object.name));
     }
-    return counted;
+    co_return counted;
 }
 
-Result<Selection::SurveyPage> Selection::survey_list(const std::string& after, std::size_t names_max) const {
+Task<Result<Selection::SurveyPage>> Selection::survey_list(const std::string& after, std::size_t names_max) const {
     SurveyPage counted{.last = after};
     auto next = std::ranges::upper_bound(spec_.objects, after);
     for (; next != spec_.objects.end() && counted.objects < names_max; ++next) {
-        const auto info = store_.stat(source(), *next);
+        const auto info = co_await source_->stat(*next);
         if (info && info->created_seq < created_seq_end_) counted.bytes += info->size;
-        if (!info && info.error().code != Code::not_found) return info.error();
-        if (rename_.can_collide()) MILLRACE_TRY(check_collision(*next));
+        if (!info && info.error().code != Code::not_found) co_return info.error();
+        if (rename_.can_collide()) MILLRACE_CO_TRY(co_await check_collision(*next));
         ++counted.objects;
         counted.last = *next;
     }
     counted.at_end = next == spec_.objects.end();
-    return counted;
+    co_return counted;
 }
 
-Result<Selection::Fed> Selection::feed(const FeedRequest& request) const {
-    if (request.phase == Phase::retry) return feed_ledger(request);
-    if (spec_.has_list) return feed_list(request);
+Task<Result<Selection::Fed>> Selection::feed(FeedRequest request) const {
+    if (request.phase == Phase::retry) co_return feed_ledger(request);
+    if (spec_.has_list) co_return feed_list(request);
     Fed fed{.scanned_to = request.after};
     const Instant begun = steady_now();
     for (int pages = 0; pages < kFeedPagesMax && fed.objects.empty() && steady_now() - begun < kFeedTimeMax; ++pages) {
         const std::size_t rows = std::min(kFeedScanPage, template_ ? kFeedScanPage : request.names_max);
-        MILLRACE_TRY_ASSIGN(store::ScanPage page, store_.scan(source(), prefix_, fed.scanned_to, rows));
+        MILLRACE_CO_TRY_ASSIGN(store::ScanPage page, co_await source_->list(prefix_, fed.scanned_to, rows));
         for (store::ListedObject& object : page.objects) {
-            if (fed.objects.size() == request.names_max) return fed;
+            if (fed.objects.size() == request.names_max) co_return fed;
             if (!request.up_to.empty() && object.name > request.up_to) {
                 fed.at_end = true;
-                return fed;
+                co_return fed;
             }
             fed.scanned_to = object.name;
             if (contains(object.name, object.info)) fed.objects.push_back({std::move(object.name)});
         }
         if (page.at_end) {
             fed.at_end = true;
-            return fed;
+            co_return fed;
         }
     }
-    return fed;
+    co_return fed;
 }
 
 Result<Selection::Fed> Selection::feed_list(const FeedRequest& request) const {

@@ -127,6 +127,11 @@ std::optional<FeedRequest> SliceMachine::next_feed(Instant now) const {
     return request;
 }
 
+bool SliceMachine::awaits(const FeedRequest& request) const {
+    const std::uint64_t pass_below = progress_.phase == Phase::retry ? progress_.phase_pass : 0;
+    return !phase_fed_ && progress_.phase == request.phase && fed_to_ == request.after && pass_below == request.pass_below;
+}
+
 // What a retry has done is not fed again after a restart, as its ledger row is gone: it takes its room until the front has come past it.
 std::size_t SliceMachine::room() const {
     const std::size_t taken = window_.size() + (progress_.phase == Phase::retry ? ahead_.size() : 0);

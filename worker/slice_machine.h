@@ -116,9 +116,11 @@ public:
     bool wants_survey() const;
     void surveyed(std::uint64_t objects, std::uint64_t bytes, const std::string& last, bool at_end);
 
-    // The feed: the names that the window has room for; each request is answered by fed() or feed_failed() before anything else.
+    // The feed: the names that the window has room for; one request at a time.
     std::optional<FeedRequest> next_feed(Instant now) const;
-    // Names in order, after the request's; every name up to scanned_to was looked at. at_end: up_to, or the end, was reached.
+    // Whether the answer to a request is still of use: not when the slice was rewound meanwhile, or goes on elsewhere.
+    bool awaits(const FeedRequest& request) const;
+    // Requires awaits(). Names in order, after the request's; every name up to scanned_to was looked at. at_end: up_to, or the end, was reached.
     void fed(const FeedRequest& request, std::vector<FedObject> objects, const std::string& scanned_to, bool at_end);
     // Asked for again after a stall.
     void feed_failed(const Error& error, Instant now);

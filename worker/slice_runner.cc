@@ -15,8 +15,8 @@
 namespace millrace::worker {
 namespace {
 
-constexpr int kFeedsPerTurn = 8;
 constexpr auto kTransformPoll = milliseconds(200);
+constexpr auto kSurveyPause = milliseconds(200);
 constexpr std::uint32_t kWorkersMax = 32;
 constexpr std::uint32_t kRunAheadMax = 64;
 constexpr std::uint32_t kCopiesMin = 32;
@@ -88,8 +88,8 @@ Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& e
     std::vector<std::string> objects = std::exchange(spec.objects, {});
     wire::JobSpec without_list = spec;
     spec.objects = std::move(objects);
-    MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, std::move(spec), order.created_seq_end, environment.store, environment.slices,
-                                                             order.pins.source_uid));
+    std::shared_ptr<BucketReader> source = environment.buckets.reader(spec.source, order.pins.source_uid);
+    MILLRACE_TRY_ASSIGN(Selection selection, Selection::make(job, std::move(spec), order.created_seq_end, std::move(source), environment.slices));
     MILLRACE_TRY_ASSIGN(const std::optional<state::SliceCheckpoint> checkpoint, environment.slices.checkpoint(job));
     Progress progress = checkpoint ? from_record(*checkpoint) : Progress{};
     std::unique_ptr<SliceRunner> runner(
@@ -122,8 +122,12 @@ Result<std::shared_ptr<SliceContext>> SliceRunner::make_context(const state::Sli
     const JobId job(order.job);
     const std::uint64_t fence = make_fence(order.epoch, order.incarnation);
     MILLRACE_TRY_ASSIGN(Fences::Pass pass, environment_.fences.begin(job, environment_.cluster.self(), fence));
+    Buckets& buckets = environment_.buckets;
+    const bool removes = spec_.operation == wire::Operation::remove;
     auto context = std::make_shared<SliceContext>(SliceContext{
-        job, spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order.epoch, fence, order.created_seq_end, environment_.store,
+        job, spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order.epoch, fence, order.created_seq_end,
+        buckets.reader(spec_.source, order.pins.source_uid),
+        removes ? buckets.writer(spec_.source, order.pins.source_uid) : buckets.writer(spec_.destination, order.pins.destination_uid),
         environment_.cluster, std::make_shared<const Fences::Pass>(std::move(pass))});
     context->pins = order.pins;
     return context;
@@ -157,7 +161,7 @@ Task<void> SliceRunner::run_lookback(std::string settled_to) {
     co_await boost::asio::this_coro::throw_if_cancelled(false);
     const std::shared_ptr<const SliceContext> context = context_;
     auto count = [this, context, &settled_to] { return count_lost_outputs(*context, selection_, environment_.slices, settled_to); };
-    const Result<std::uint64_t> lost = co_await environment_.blocking.run(std::move(count));
+    const Result<std::uint64_t> lost = co_await environment_.blocking.run_task(std::move(count));
     if (!lost || *lost == outputs_lost_) co_return;  // what cannot be read meets the slice elsewhere
     outputs_lost_ = *lost;
     log::warn("outputs of settled objects are not there any more", {{"job", order_.job}, {"outputs", outputs_lost_}});
@@ -219,7 +223,10 @@ void SliceRunner::pump() {
                 surveying_ = true;
                 tasks_.spawn(run_survey());
             }
-            feed(now);
+            if (!feeding_ && machine_.next_feed(now)) {
+                feeding_ = true;
+                tasks_.spawn(run_feed());
+            }
             start_objects(machine_.dispatch(now));
         }
         if (machine_.checkpoint_due(now)) {
@@ -241,20 +248,9 @@ void SliceRunner::look_at_place() {
     if (environment_.places_change) environment_.places_change();
 }
 
-void SliceRunner::feed(Instant now) {
-    for (int pages = 0; pages < kFeedsPerTurn; ++pages) {
-        const auto request = machine_.next_feed(now);
-        if (!request) return;
-        auto fed = selection_.feed(*request);
-        if (!fed) return machine_.feed_failed(fed.error(), now);
-        machine_.fed(*request, std::move(fed->objects), fed->scanned_to, fed->at_end);
-    }
-    post_kick(environment_.control, door_);  // the loop's other work gets its turn
-}
-
 Result<void> SliceRunner::buckets_ready() const {
-    if (!order_.pins.source_uid.empty()) MILLRACE_TRY(environment_.store.check_bucket(context_->source()));
-    if (!order_.pins.destination_uid.empty()) MILLRACE_TRY(environment_.store.check_bucket(context_->destination()));
+    if (!order_.pins.source_uid.empty()) MILLRACE_TRY(context_->source->check());
+    if (!order_.pins.destination_uid.empty()) MILLRACE_TRY(context_->sink->check());
     return {};
 }
 
@@ -321,22 +317,49 @@ void SliceRunner::land(Completion& completion, Instant now) {
                     done.moved_to.str(), done.boot_id);
 }
 
-// ---- survey, checkpoint
+// ---- survey, feed, checkpoint
 
 Task<void> SliceRunner::run_survey() {
     co_await boost::asio::this_coro::throw_if_cancelled(false);
     while (machine_.wants_survey() && !stopping_) {
         const std::string after = machine_.survey().after;
         auto survey = [this, after] { return selection_.survey(after); };
-        const Result<Selection::SurveyPage> page = co_await environment_.blocking.run(std::move(survey));
+        const Result<Selection::SurveyPage> page = co_await environment_.blocking.run_task(std::move(survey));
+        if (stopping_) break;
         if (!page) {
-            if (page.error().code != Code::unavailable) machine_.give_up(page.error().context);
-            break;  // else the bucket is not here at the moment
+            if (page.error().code != Code::unavailable) {
+                machine_.give_up(page.error().context);
+                break;
+            }
+            co_await sleep_for(kSurveyPause);  // the bucket is not here at the moment, or does not answer
+            if (!buckets_ready()) break;
+            continue;
         }
         machine_.surveyed(page->objects, page->bytes, page->last, page->at_end);
         kick();
     }
     surveying_ = false;
+    kick();
+}
+
+Task<void> SliceRunner::run_feed() {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    while (!stopping_ && !barrier_.must_rewind()) {
+        const auto request = machine_.next_feed(steady_now());
+        if (!request) break;
+        Result<Selection::Fed> fed = co_await selection_.feed(*request);
+        if (stopping_) break;
+        const Instant now = steady_now();
+        if (!machine_.awaits(*request)) continue;
+        if (fed) {
+            machine_.fed(*request, std::move(fed->objects), fed->scanned_to, fed->at_end);
+        } else if (machine_.may_start(now)) {
+            machine_.feed_failed(fed.error(), now);
+        }
+        kick();
+        co_await next_turn();  // the loop's other work
+    }
+    feeding_ = false;
     kick();
 }
 

@@ -1,5 +1,6 @@
 // A slice at work: carries out what its SliceMachine decides. Surveys and checkpoints on the blocking pool, objects on the
-// lanes, everything else on the control loop, where it lives.
+// lanes, everything else on the control loop, where it lives. Its buckets may take their time (bucket_io.h): what they answer is looked at in
+// the light of what has been ordered meanwhile.
 //
 // The checkpoint barrier: outputs written here are synced as a group, every other target that got outputs confirms the same,
 // and only then one synced batch writes checkpoint, ledger rows and counters. Only then is the progress reported.
@@ -33,7 +34,8 @@ struct SliceEnvironment {
     Loop& control;
     Lanes& lanes;
     BlockingPool& blocking;
-    store::ObjectStore& store;
+    store::ObjectStore& store;  // is made durable by checkpoints
+    Buckets& buckets;
     state::SliceStore& slices;
     Fences& fences;
     const ObjectRunner& objects;
@@ -85,7 +87,6 @@ private:
     void end_attempts();
     void look_at_place();
     void pump();
-    void feed(Instant now);
     static void post_kick(Loop& control, const std::shared_ptr<Door>& door);
     void check_transform();
     // Code::unavailable while one of them that the job pins is not here.
@@ -97,6 +98,7 @@ private:
     void collect();
     void land(Completion& completion, Instant now);
     Task<void> run_survey();
+    Task<void> run_feed();
     Task<void> run_checkpoint(CheckpointWork work);
     Task<void> run_lookback(std::string settled_to);
     Task<Result<void>> confirm_remote(const OutputBarrier::ByTarget& outputs);
@@ -121,6 +123,7 @@ private:
     Instant timer_waits_until_ = Instant::max();
     bool timer_runs_ = false;
     bool surveying_ = false;
+    bool feeding_ = false;
     bool pumping_ = false;
     bool kicked_ = false;
     bool stopping_ = false;

@@ -114,7 +114,7 @@ Task<Result<void>> SliceTable::adopt(wire::Directive directive) {
     } else {
         order.job = directive.job;
         order.incarnation = 1;
-        order.created_seq_end = environment_.store.next_created_seq();
+        order.created_seq_end = environment_.buckets.reader(directive.spec.source, directive.pins.source_uid)->created_seq_end();
         order.arrival = ++arrivals_;
     }
     order.revision = directive.revision;

@@ -20,7 +20,7 @@ TargetCore::TargetCore(TargetEnvironment environment)
 TargetCore::~TargetCore() = default;
 
 SliceEnvironment TargetCore::slice_environment() {
-    return {environment_.control, environment_.lanes, environment_.blocking, environment_.store, environment_.slices, fences_,
+    return {environment_.control, environment_.lanes, environment_.blocking, environment_.store, environment_.buckets, environment_.slices, fences_,
             environment_.objects, environment_.transforms, cluster_, environment_.config, environment_.sync_target};
 }
 

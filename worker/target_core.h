@@ -22,6 +22,7 @@ struct TargetEnvironment {
     Lanes& lanes;  // for objects of jobs
     BlockingPool& blocking;
     store::ObjectStore& store;
+    Buckets& buckets;  // of jobs
     state::SliceStore& slices;
     TargetState& state;
     const ObjectRunner& objects;

@@ -16,6 +16,7 @@
 #include "store/local_store.h"
 #include "wire/bus.h"
 #include "worker/callback_api.h"
+#include "worker/local_buckets.h"
 #include "worker/node_api.h"
 #include "worker/object_api.h"
 #include "worker/target_core.h"
@@ -29,6 +30,7 @@ struct TargetService::Impl {
     std::string endpoint;
     std::unique_ptr<state::Kv> kv;
     std::unique_ptr<store::LocalStore> store;
+    std::unique_ptr<LocalBuckets> buckets;
     std::unique_ptr<state::SliceStore> slice_store;
     std::unique_ptr<TargetState> state;
     std::unique_ptr<SpoolFolder> spool;
@@ -92,6 +94,7 @@ Result<void> TargetService::Impl::open(bool accept_loss) {
     store_options.folder = config.dir;
     store_options.mountpaths = config.mountpaths;
     MILLRACE_TRY_ASSIGN(store, store::LocalStore::open(store_options, *kv));
+    buckets = std::make_unique<LocalBuckets>(*store);
     slice_store = std::make_unique<state::SliceStore>(*kv);
     MILLRACE_TRY_ASSIGN(TargetState loaded, TargetState::open(*kv, config.id));
     state = std::make_unique<TargetState>(std::move(loaded));
@@ -126,7 +129,7 @@ void TargetService::Impl::build() {
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
     object_service = std::make_unique<ObjectService>(*store, store->drafts(), core->cluster(), core->fences(), *inline_transform, config);
     object_api = std::make_unique<ObjectApi>(*object_service, core->cluster(), *inline_transform, boot_id);
-    node_api = std::make_unique<NodeApi>(*store, *slice_store, *blocking, *transforms, *inline_transform, core->cluster(), boot_id);
+    node_api = std::make_unique<NodeApi>(*store, *buckets, *slice_store, *blocking, *transforms, *inline_transform, core->cluster(), boot_id);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);
     callback_api->add_routes(callback_router);
@@ -140,8 +143,8 @@ std::unique_ptr<TargetCore> TargetService::Impl::make_core() {
         return connect(address, route, std::move(receive));
     };
     const auto standing = [this](std::string reason) { node_api->set_ready(std::move(reason)); };
-    return std::make_unique<TargetCore>(TargetEnvironment{control, *job_lanes, *blocking, *store, *slice_store, *state, *objects, *transforms, config,
-                                                          boot_id, endpoint, sync, connect_to_proxy, standing});
+    return std::make_unique<TargetCore>(TargetEnvironment{control, *job_lanes, *blocking, *store, *buckets, *slice_store, *state, *objects, *transforms,
+                                                          config, boot_id, endpoint, sync, connect_to_proxy, standing});
 }
 
 Result<std::unique_ptr<wire::LinkToProxy>> TargetService::Impl::connect(const std::string& address, const std::string& route,

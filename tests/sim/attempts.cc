@@ -45,8 +45,8 @@ Task<Attempts::Outcome> Attempts::run(const worker::SliceContext& slice, worker:
         cluster.truth.behaviour(name).nature = Nature::transient;  // it may fail for good now
         co_return failed(Blame::source, fail(Code::io, "the disk has a bad day"));
     }
-    if (slice.spec.operation == wire::Operation::remove) co_return remove(slice, name);
-    const Result<store::ObjectInfo> info = target_.objects().stat(slice.source(), name);
+    if (slice.spec.operation == wire::Operation::remove) co_return co_await remove(slice, name);
+    const Result<store::ObjectInfo> info = co_await slice.source->stat(name);
     if (!info) co_return failed(info.error().code == Code::unavailable ? Blame::sink : Blame::source, info.error());
     if (info->created_seq >= slice.created_seq_end) co_return failed(Blame::source, fail(Code::not_found, "the object is a new one"));
     const Executor& executor = lane.loop.executor();
@@ -57,16 +57,16 @@ Task<Attempts::Outcome> Attempts::run(const worker::SliceContext& slice, worker:
     co_return co_await put(slice, name, *info, executor);
 }
 
-Attempts::Outcome Attempts::remove(const worker::SliceContext& slice, const std::string& name) const {
+Task<Attempts::Outcome> Attempts::remove(const worker::SliceContext& slice, const std::string& name) const {
     Cluster& cluster = target_.cluster();
-    const auto removed = target_.objects().erase_created_before(slice.source(), name, slice.created_seq_end, slice.guard.get());
-    if (!removed && removed.error().code == Code::not_found) return worker::ExecutionResult{.skipped = true};
-    if (!removed) return failed(Blame::sink, removed.error());
+    const auto removed = co_await slice.sink->erase(name, slice.created_seq_end, slice.guard.get());
+    if (!removed && removed.error().code == Code::not_found) co_return worker::ExecutionResult{.skipped = true};
+    if (!removed) co_return failed(Blame::sink, removed.error());
     const std::uint64_t current = target_.current_fence(slice.job.str());
     cluster.look([&] { cluster.truth.made_visible(slice.job.str(), target_.id(), target_.id(), slice.fence, current); });
     cluster.truth.removed(name);
     cluster.truth.removed_by(slice.job.str(), target_.id(), name);
-    return worker::ExecutionResult{};
+    co_return worker::ExecutionResult{};
 }
 
 Task<Attempts::Outcome> Attempts::transform(const worker::SliceContext& slice, const std::string& name, bool isolated, const Executor& executor) const {

@@ -17,7 +17,7 @@ public:
 
 private:
     using Outcome = std::expected<worker::ExecutionResult, Failure>;
-    Outcome remove(const worker::SliceContext& slice, const std::string& name) const;
+    Task<Outcome> remove(const worker::SliceContext& slice, const std::string& name) const;
     Task<Outcome> transform(const worker::SliceContext& slice, const std::string& name, bool isolated, const Executor& executor) const;
     Task<Outcome> put(const worker::SliceContext& slice, const std::string& name, const store::ObjectInfo& info, const Executor& executor) const;
     bool is_over(const worker::SliceContext& slice) const;

@@ -24,6 +24,7 @@ struct Settings {
     std::uint32_t put_late_permille = 0;     // puts that take seconds, and may land after their sender has died
     std::uint32_t blocking_late_permille = 0;
     std::uint32_t feed_fails_permille = 0;
+    std::uint32_t list_late_permille = 0;    // of the source
     std::uint32_t read_fails_permille = 0;
     std::uint32_t bucket_fails_permille = 0; // of creations, renamings and destructions, while there are faults
     std::uint32_t write_fails_permille = 0;  // of databases, whose node is then started again

@@ -37,6 +37,7 @@ Plan draw_plan(Random& random) {
                         .delay_ms_max = random.between(1, 200)};
     }
     plan.settings.copies = random.chance(150);
+    plan.settings.list_late_permille = random.chance(300) ? 200 : 0;
     return plan;
 }
 

@@ -8,6 +8,7 @@
 
 #include "state/families.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/slow_buckets.h"
 
 namespace millrace::sim {
 namespace {
@@ -22,6 +23,7 @@ struct Target::Process {
         : kv(target.disk.folder, target.disk.faults, target.cluster_.world.random(),
              [&target](const state::Batch& batch, bool sync) { target.saw_write(batch, sync); }),
           slice_store(kv), objects(target.disk, kv, target.cluster_.world.random(), target.cluster_.settings.feed_fails_permille),
+          buckets(objects, target.cluster_.world.random(), target.cluster_.settings.list_late_permille),
           control(target.cluster_.world.executor()), blocking([&target] { return target.cluster_.blocking_time(); }),
           lanes(target.cluster_.world.executor(), kLanes), instance(target.cluster_.world, [this] {
               control.post([this] {
@@ -34,6 +36,7 @@ struct Target::Process {
     state::SliceStore slice_store;
     std::unique_ptr<worker::TargetState> state;
     Objects objects;
+    SlowBuckets buckets;
     TargetConfig config;
     Loop control;
     BlockingPool blocking;
@@ -83,8 +86,8 @@ bool Target::open_process() {
     const std::string endpoint = "http://" + id_ + (keeps_port ? "" : ":" + std::to_string(boot_));
     const auto sync = [this](TargetId to) { return ask_to_sync(to.str()); };
     process.core = std::make_unique<worker::TargetCore>(worker::TargetEnvironment{
-        process.control, process.lanes, process.blocking, process.objects, process.slice_store, *process.state, process.attempts,
-        process.instance, process.config, boot_id(), endpoint, sync, connect, [](const std::string&) {}});
+        process.control, process.lanes, process.blocking, process.objects, process.buckets, process.slice_store, *process.state,
+        process.attempts, process.instance, process.config, boot_id(), endpoint, sync, connect, [](const std::string&) {}});
     if (!enabled_) process.instance.enable(false);
     return process.core->start().has_value() && is_up();
 }
@@ -174,7 +177,6 @@ void Target::crash_instance() {
 }
 
 Instance& Target::instance() { return process_->instance; }
-Objects& Target::objects() { return process_->objects; }
 
 // ---- the data plane
 

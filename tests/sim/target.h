@@ -51,7 +51,6 @@ public:
     void crash_instance();
     // Of the process that runs; requires is_up().
     Instance& instance();
-    Objects& objects();
 
     // What another target, or this one, has to say to an output. The boot id of the process that took it.
     Result<std::string> take_output(const PutRequest& put);

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "tests/unit/store/store_fixture.h"
+#include "worker/local_buckets.h"
 #include "worker/lanes.h"
 
 namespace millrace::worker {
@@ -74,7 +75,8 @@ protected:
     }
     std::shared_ptr<SliceContext> context(wire::JobSpec spec) {
         return std::make_shared<SliceContext>(SliceContext{JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 1, 1,
-                                                           store_->next_created_seq(), *store_, cluster_});
+                                                           store_->next_created_seq(), LocalBuckets(*store_).reader(spec.source, ""),
+                                                           LocalBuckets(*store_).writer(spec.destination, ""), cluster_});
     }
     void start(const std::shared_ptr<const SliceContext>& context, const std::string& name) {
         queue_->add({{1, name, false}}, context);

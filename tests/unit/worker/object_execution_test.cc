@@ -9,6 +9,7 @@
 
 #include "tests/unit/store/store_fixture.h"
 #include "worker/job_headers.h"
+#include "worker/local_buckets.h"
 #include "worker/lookback.h"
 
 namespace millrace::worker {
@@ -25,6 +26,7 @@ protected:
         ASSERT_TRUE(spool);
         spool_ = std::make_unique<SpoolFolder>(std::move(*spool));
         cluster_.update({.version = 1, .targets = {{"t1", "http://127.0.0.1:1", true}}});
+        buckets_ = std::make_unique<LocalBuckets>(*store_);
     }
     void TearDown() override {
         run_blocking(lane_.loop, transforms_.stop());
@@ -34,7 +36,10 @@ protected:
     SliceContext slice_of(const wire::JobSpec& spec) {
         EXPECT_TRUE(spec.validate());
         SliceContext slice{JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 2, 33,
-                           created_seq_end_.value_or(store_->next_created_seq()), *store_, cluster_};
+                           created_seq_end_.value_or(store_->next_created_seq()), buckets_->reader(spec.source, pins_.source_uid),
+                           spec.operation == wire::Operation::remove ? buckets_->writer(spec.source, pins_.source_uid)
+                                                                     : buckets_->writer(spec.destination, pins_.destination_uid),
+                           cluster_};
         slice.pins = pins_;
         return slice;
     }
@@ -46,8 +51,8 @@ protected:
         state::SliceStore slices(*kv_);
         EXPECT_TRUE(slices.put_checkpoint(JobId("job-1"), {}, ledger));
         const SliceContext slice = slice_of(spec);
-        const auto selection = Selection::make(slice.job, spec, slice.created_seq_end, *store_, slices);
-        const auto count = count_lost_outputs(slice, *selection, slices, settled_to);
+        const auto selection = Selection::make(slice.job, spec, slice.created_seq_end, slice.source, slices);
+        const auto count = run_blocking(lane_.loop, count_lost_outputs(slice, *selection, slices, settled_to));
         EXPECT_TRUE(count) << count.error().context;
         return count.value_or(UINT64_MAX);
     }
@@ -83,6 +88,7 @@ protected:
 
     Lane lane_{0};
     std::unique_ptr<SpoolFolder> spool_;
+    std::unique_ptr<LocalBuckets> buckets_;
     TransformTable transforms_{{lane_.loop.executor(), {lane_.loop.executor()}, folder_ / "run"}, [] {}};
     ClusterView cluster_{TargetId("t1")};
     std::optional<std::uint64_t> created_seq_end_;

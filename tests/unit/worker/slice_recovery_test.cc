@@ -116,6 +116,38 @@ TEST_F(SliceRecoveryTest, APausedSliceSaysWhyItCannotComeToRest) {
     EXPECT_EQ(machine_->reason(), "the disk is full");
 }
 
+// ---- feeds that take their time
+
+TEST_F(SliceRecoveryTest, TheAnswerToAFeedIsVoidAfterARewind) {
+    SliceOptions options = small();
+    options.window_objects_max = 2;
+    make_running(options, {"a", "b", "c", "d"});
+    EXPECT_EQ(start(), (Names{"a", "b"}));
+    done("a");
+    done("b");
+    const auto request = machine_->next_feed(now_);
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->after, "b");
+    EXPECT_TRUE(machine_->awaits(*request));
+    order(Desired::pause);
+    EXPECT_TRUE(machine_->awaits(*request)) << "it is of use when the slice goes on";
+    order(Desired::run);
+    machine_->rewind({});
+    EXPECT_FALSE(machine_->awaits(*request));
+    EXPECT_EQ(start(), (Names{"a", "b"}));
+}
+
+TEST_F(SliceRecoveryTest, TheAnswerToAFeedIsVoidInAnotherPhase) {
+    make_running(small(), {"a", "b"});
+    const auto request = machine_->next_feed(now_);
+    ASSERT_TRUE(request);
+    run_to_end();
+    checkpoint();
+    EXPECT_FALSE(machine_->awaits(*request));
+    order(Desired::run, 2);
+    EXPECT_FALSE(machine_->awaits(*request));
+}
+
 // ---- restarts
 
 TEST_F(SliceRecoveryTest, ARestoredSliceRunsOnlyWhatWasNotDurable) {
