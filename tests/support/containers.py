@@ -70,7 +70,7 @@ def _podman_start():
     """How every podman command of these tests begins, and its environment."""
     for program, package in (("podman", "podman"), ("runc", "runc")):
         if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
-            raise no_containers(f"{program} is not installed; tools/setup installs {package}")
+            raise no_containers(f"{program} is not installed; tools/setup --tests installs {package}")
     CACHE.mkdir(parents=True, exist_ok=True)
     VOLATILE.mkdir(mode=0o700, exist_ok=True)
     text = CONFIGURATION.format(files=_limit(resource.RLIMIT_NOFILE, 16384), processes=_limit(resource.RLIMIT_NPROC, 4096),
