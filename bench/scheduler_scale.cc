@@ -101,7 +101,9 @@ private:
         job.spec = {.transform = "resample-16k", .source = "recordings", .destination = "recordings-16k"};
         job.request_json = R"({"transform":"resample-16k","source":"ais://recordings","destination":"ais://recordings-16k"})";
         slices_[job.id].resize(targets_.size());
-        submit_.of([&] { scheduler_.submit(std::move(job), {}, targets_, now_); });
+        for (const std::string& target : targets_) job.slices[target] = {};
+        record_bytes_ = persist_.of([&] { return state::encode_record(job).size(); });  // before it is submitted
+        submit_.of([&] { scheduler_.submit(std::move(job), {}, now_); });
         carry_out();
     }
 
