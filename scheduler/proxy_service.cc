@@ -28,10 +28,10 @@ struct ProxyService::Impl {
     ProxyConfig config;
     std::string endpoint;
     std::unique_ptr<state::Kv> kv;
-    BlockingPool disk{1};   // for commits
+    Loop control{"control"};
+    BlockingPool disk{1};   // for commits; a pool ends before the loop that its calls come from
     BlockingPool aside{1};  // for what is large
     std::unique_ptr<state::LocalMetadataStore> metadata;
-    Loop control{"control"};
     std::unique_ptr<ProxyCore> core;
     std::unique_ptr<ObjectApi> objects;
     std::unique_ptr<TransformApi> transforms;
@@ -137,10 +137,10 @@ void ProxyService::Impl::stop() {
             stopping.set();
             co_await housekeeping.join();
             co_await core->control().stop();
+            surfaces.clear();
+            core.reset();  // here: its connections are this loop's
         };
         run_blocking(control, wind_down());
-        surfaces.clear();
-        core.reset();
         log::info("proxy stopped");
     }
 }

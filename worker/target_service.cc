@@ -34,8 +34,8 @@ struct TargetService::Impl {
     std::unique_ptr<state::SliceStore> slice_store;
     std::unique_ptr<TargetState> state;
     std::unique_ptr<SpoolFolder> spool;
-    std::unique_ptr<BlockingPool> blocking;
     Loop control{"control"};
+    std::unique_ptr<BlockingPool> blocking;  // ends before the loop that its calls come from
     std::unique_ptr<http::Client> client;  // of the control loop
     std::unique_ptr<Lanes> job_lanes;
     std::unique_ptr<Lanes> client_lanes;
@@ -226,7 +226,12 @@ void TargetService::Impl::stop() {
     server->stop(std::chrono::seconds(2));
     run_blocking(control, wind_down());
     server.reset();
-    core.reset();
+    auto end = [this] {
+        core.reset();
+        client.reset();  // here: its connections are this loop's
+        return 0;
+    };
+    run_blocking(control, call_on(control.executor(), end));
     log::info("target stopped", {{"target", state->id()}});
 }
 
