@@ -19,9 +19,8 @@ constexpr std::size_t kErrorsPage = 1000;
 
 // AIStore's clients give up on the request when `init_timeout` is over, and would begin again: the answer must come before.
 Duration patience_of(const spec::TransformSpec& spec) {
-    constexpr auto kProxyPatience = std::chrono::seconds(10);  // added by CatalogService
     constexpr auto kHeadStart = std::chrono::seconds(2);
-    return std::max<Duration>(spec.init_timeout_ms - kProxyPatience - kHeadStart, spec.init_timeout_ms / 2);
+    return std::max<Duration>(spec.init_timeout_ms - scheduler::CatalogService::kApplyPatience - kHeadStart, spec.init_timeout_ms / 2);
 }
 
 // AIStore's ready-made images install what PACKAGES and OS_PACKAGES name when they start, which needs a network. Its messages

@@ -8,7 +8,6 @@
 namespace millrace::scheduler {
 namespace {
 
-constexpr auto kApplyPatience = std::chrono::seconds(10);
 constexpr auto kCatalogPatience = std::chrono::seconds(20);
 constexpr auto kStopPatience = std::chrono::seconds(30);
 constexpr auto kStartPatience = std::chrono::minutes(5);

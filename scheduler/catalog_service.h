@@ -13,6 +13,9 @@ namespace millrace::scheduler {
 
 class CatalogService {
 public:
+    // How long after its init_timeout a transform is waited for.
+    static constexpr auto kApplyPatience = std::chrono::seconds(10);
+
     CatalogService(ClusterState& state, ControlPlane& control) : state_(state), control_(control) {}
 
     Task<Result<void>> create_bucket(std::string name, std::uint64_t small_object_bytes_max);

@@ -68,18 +68,15 @@ void ControlPlane::end_turn() {
 }
 
 // Of what is large and says all there is to say, the newest is enough: so what waits is bounded in bytes, too.
-bool ControlPlane::replace_older(const std::string& route, wire::Message& message) {
-    if (!std::holds_alternative<wire::Catalog>(message) && !std::holds_alternative<wire::TransformStatus>(message)) return false;
-    const auto is_older = [&](const Letter& letter) { return letter.route == route && letter.message.index() == message.index(); };
-    const auto older = std::ranges::find_if(mail_, is_older);
-    if (older == mail_.end()) return false;
-    older->message = std::move(message);
-    return true;
+// It keeps its place behind what came before it, such as a hello.
+void ControlPlane::drop_older(const std::string& route, const wire::Message& newest) {
+    if (!std::holds_alternative<wire::Catalog>(newest) && !std::holds_alternative<wire::TransformStatus>(newest)) return;
+    std::erase_if(mail_, [&](const Letter& letter) { return letter.route == route && letter.message.index() == newest.index(); });
 }
 
 void ControlPlane::take_in(const std::string& route, wire::Message message) {
     if (stopping_) return;
-    if (replace_older(route, message)) return;
+    drop_older(route, message);
     if (mail_.size() >= kMailMax) {
         if (!std::exchange(is_mail_lost_, true)) log::warn("control messages are lost: more come than can be written down");
         return;

@@ -74,7 +74,7 @@ private:
     void end_turn();
 
     void take_in(const std::string& route, wire::Message message);
-    bool replace_older(const std::string& route, wire::Message& message);
+    void drop_older(const std::string& route, const wire::Message& newest);
     Task<void> run();
     Task<Result<void>> work_off();
     Task<void> tick();

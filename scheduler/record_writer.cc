@@ -37,7 +37,6 @@ Task<Result<void>> RecordWriter::write() {
     if (is_catalog_unsure_) {
         commit.changes[kCatalogKey] = encode(state_.catalog.wire());
         commit.changes[kTombstonesKey] = encode(Tombstones{state_.catalog.destroyed_at()});
-        catalog_record_ = commit.changes[kCatalogKey];
     }
     for (const std::string& id : unerased_) {
         commit.changes[kJobPrefix + id] = std::nullopt;
@@ -53,7 +52,7 @@ Task<Result<void>> RecordWriter::write() {
     MILLRACE_CO_TRY(co_await store_.commit(std::move(commit)));
     unwritten_.clear();
     unerased_.clear();
-    is_catalog_unsure_ = false;
+    if (std::exchange(is_catalog_unsure_, false)) catalog_record_ = encode(state_.catalog.wire());
     co_return Result<void>{};
 }
 

@@ -21,21 +21,21 @@ def examples():
 
 class Examples(ClusterCase):
     def run_example(self, command):
-        status = subprocess.run(["bash", "-c", command + " -sS -o body -w '%{http_code}'"], cwd=self.folder.name, env=self.variables,
+        status = subprocess.run(["bash", "-c", command + " -sS -o body -w '%{http_code}'"], cwd=self.folder, env=self.variables,
                                 capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(status.returncode, 0, status.stderr)
-        body = pathlib.Path(self.folder.name, "body")
+        body = pathlib.Path(self.folder, "body")
         return int(status.stdout), body.read_bytes() if body.exists() else b""
 
     def handle(self):
-        head = pathlib.Path(self.folder.name, "head").read_text(encoding="ascii")
+        head = pathlib.Path(self.folder, "head").read_text(encoding="ascii")
         return re.findall(r"(?im)^ais-append-handle: *(\S+)", head)[-1]
 
     def test_each_does_what_its_row_says(self):
         self.cluster.create_bucket("music")
         self.cluster.add_filter("to-upper", "tr a-z A-Z")
         with tempfile.TemporaryDirectory() as name:
-            self.folder = type("Folder", (), {"name": name})
+            self.folder = name
             pathlib.Path(name, "song.flac").write_bytes(CONTENT)
             self.variables = {"PATH": "/usr/bin:/bin", "U": f"http://{self.cluster.proxy.endpoint()}/v1/objects/music/song.flac", "H": "", "ID": ""}
             seen = set()

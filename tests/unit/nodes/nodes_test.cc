@@ -84,12 +84,8 @@ protected:
         return text_of(json_or_null(reply.body), "id");
     }
     std::string ended(const std::string& job) {
-        std::string state;
-        until([&] {
-            state = text_of(json_or_null(ask("GET", "/v1/jobs/" + job).body), "state");
-            return state.starts_with("completed") || state == "failed" || state == "cancelled";
-        });
-        return state;
+        (void)ask("GET", "/v1/jobs/" + job + "/events");  // ends with the job
+        return text_of(json_or_null(ask("GET", "/v1/jobs/" + job).body), "state");
     }
 
     TempFolder folder_;

@@ -309,6 +309,24 @@ TEST_F(SlowStore, WhoSpokeMeanwhileIsNotTakenForSilent) {
     EXPECT_TRUE(core_->state().members.is_online("t2"));
 }
 
+TEST_F(SlowStore, OfWhatWaitsTheNewestIsKeptInItsPlace) {
+    command(pause_);
+    const std::string route = wire::route_of("t1", "b-2");
+    const std::uint64_t version = core_->state().catalog.wire().version;
+    const auto say = [&](const wire::Message& message) {
+        world_.act([&] { hear_(route, message); });
+    };
+    say(wire::TransformStatus{.catalog_version = version - 1});
+    hear("t1", wire::Goodbye{.boot_id = "b-t1"});
+    say(wire::Hello{.target_id = "t1", .boot_id = "b-2", .endpoint = "http://t1", .cluster_id = core_->state().cluster_id,
+                    .catalog_version = version, .lineage = {"store-t1", {}, 2, 2, "b-2"}});
+    say(wire::TransformStatus{.catalog_version = version});
+    world_.run_for(seconds(4));
+    const Member& member = core_->state().members.members().at("t1");
+    EXPECT_EQ(member.boot_id, "b-2");
+    EXPECT_EQ(member.transforms_of_catalog, version) << "before its hello nothing of it counts";
+}
+
 TEST_F(SlowStore, ManyReportsAreWrittenTogether) {
     const std::size_t before = metadata_.commits;
     metadata_.takes = milliseconds(300);

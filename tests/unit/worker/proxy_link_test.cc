@@ -10,6 +10,7 @@
 #include "state/families.h"
 #include "tests/sim/folder.h"
 #include "tests/sim/world.h"
+#include "tests/unit/worker/recorded_link.h"
 
 namespace millrace::worker {
 namespace {
@@ -38,7 +39,7 @@ protected:
         const auto connect = [this](const std::string&, const std::string&, wire::LinkToProxy::Receive receive) {
             hear_ = std::move(receive);
             ++connections_;
-            return Result<std::unique_ptr<wire::LinkToProxy>>(std::make_unique<End>(said_));
+            return Result<std::unique_ptr<wire::LinkToProxy>>(std::make_unique<RecordedLink>(said_));
         };
         link_ = std::make_unique<ProxyLink>(control_, config_, *state_, "b-target", "http://t1", connect, handlers);
         world_.act([this] { EXPECT_TRUE(link_->start()); });
@@ -47,16 +48,6 @@ protected:
         const auto stop = [](ProxyLink& link) -> Task<void> { co_await link.stop(); };
         world_.act([&] { boost::asio::co_spawn(world_.executor(), stop(*link_), boost::asio::detached); });
     }
-
-    struct End final : wire::LinkToProxy {
-        explicit End(std::vector<wire::Message>& said) : said_(said) {}
-        Result<void> send(const wire::Message& message) override {
-            said_.push_back(message);
-            return {};
-        }
-        void stop() override {}
-        std::vector<wire::Message>& said_;
-    };
 
     Task<void> take(const wire::Directive& directive) {
         directives_.push_back(directive.job);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "tests/unit/worker/recorded_link.h"
 #include "tests/unit/worker/runner_fixture.h"
 
 namespace millrace::worker {
@@ -27,7 +28,7 @@ protected:
         state_ = std::make_unique<TargetState>(*TargetState::open(kv_, "t1"));
         const auto connect = [this](const std::string&, const std::string&, wire::LinkToProxy::Receive receive) {
             hear_ = std::move(receive);
-            return Result<std::unique_ptr<wire::LinkToProxy>>(std::make_unique<End>(said_));
+            return Result<std::unique_ptr<wire::LinkToProxy>>(std::make_unique<RecordedLink>(said_));
         };
         const auto sync = [](TargetId) -> Task<Result<std::string>> { co_return "b-1"; };
         const auto standing = [this](std::string reason) { standing_ = std::move(reason); };
@@ -53,16 +54,6 @@ protected:
         said_.clear();
         start();
     }
-
-    struct End final : wire::LinkToProxy {
-        explicit End(std::vector<wire::Message>& said) : said_(said) {}
-        Result<void> send(const wire::Message& message) override {
-            said_.push_back(message);
-            return {};
-        }
-        void stop() override {}
-        std::vector<wire::Message>& said_;
-    };
 
     void hear(const wire::Message& message) {
         world_.act([&] { hear_(message); });
