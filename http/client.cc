@@ -27,7 +27,7 @@ Task<Result<std::unique_ptr<Exchange>>> Client::send(const Endpoint& endpoint, c
     const std::shared_ptr<ClientPool> pool = impl_->pool;
     const OpenSocket open_socket = impl_->open_socket;
     const bool can_repeat = request.body == nullptr || request.body->whole();
-    std::unique_ptr<Channel> channel = pool->take(endpoint);
+    std::unique_ptr<Channel> channel = pool->take(endpoint, can_repeat);
     for (;;) {
         if (!channel) {
             MILLRACE_CO_TRY_ASSIGN(auto connection, co_await connect_to(endpoint, request.connect_timeout, deadline, open_socket));
@@ -36,8 +36,10 @@ Task<Result<std::unique_ptr<Exchange>>> Client::send(const Endpoint& endpoint, c
         auto exchange = std::make_unique<ClientExchange>(executor, pool, endpoint, std::move(channel));
         Result<void> begun = co_await exchange->begin(request, deadline);
         if (begun) co_return std::unique_ptr<Exchange>(std::move(exchange));
+        if (!exchange->was_stale()) co_return std::move(begun).error();
         // The second connection is a fresh one, so another try happens once at most.
-        if (!exchange->was_stale() || !can_repeat) co_return std::move(begun).error();
+        pool->found_closed(endpoint);
+        if (!can_repeat) co_return fail(Code::overloaded, endpoint.text() + " closed the connection that it had kept; try again");
     }
 }
 

@@ -79,7 +79,7 @@ public:
     // Sends the request and returns when the reply's header is here. Any status is a success at this level.
     // Code::unavailable: nobody listens, or the connection broke before a reply. invalid_argument: see check_scheme(); or the request
     // cannot be written. A kept-alive connection that turns out to be closed before any byte of the reply is replaced once, silently,
-    // when the body can be sent again (none, or Source::whole()).
+    // when the body can be sent again (none, or Source::whole()); otherwise that is Code::overloaded, and the next try goes by a new one.
     Task<Result<std::unique_ptr<Exchange>>> send(const Endpoint& endpoint, const ClientRequest& request);
     // Closes the idle connections to an endpoint (its server went away).
     void forget(const Endpoint& endpoint);

@@ -4,16 +4,28 @@ namespace millrace::http {
 namespace {
 // Touching fresh memory costs more than sending it, so buffers are kept.
 constexpr std::size_t kSpareBuffersMax = 32;
+// A server is taken for one that closes what it keeps for so long; and if it closes one that was idle for less than this.
+constexpr Duration kCloserMemory = std::chrono::seconds(30);
+constexpr Duration kIdleMin = std::chrono::seconds(1);
 }  // namespace
 
-std::unique_ptr<Channel> ClientPool::take(const Endpoint& endpoint) {
+bool ClientPool::closes_what_it_keeps(const Endpoint& endpoint) const {
+    const auto seen = closers_.find(endpoint);
+    return seen != closers_.end() && steady_now() - seen->second < kCloserMemory;
+}
+
+std::unique_ptr<Channel> ClientPool::take(const Endpoint& endpoint, bool can_repeat) {
     const auto found = idle_.find(endpoint);
-    if (found == idle_.end()) return nullptr;
+    if (found == idle_.end() || (!can_repeat && closes_what_it_keeps(endpoint))) return nullptr;
     auto& channels = found->second;
     while (!channels.empty()) {
         std::unique_ptr<Channel> channel = std::move(channels.back());
         channels.pop_back();
-        if (!expired(*channel) && channel->connection->is_silent()) return channel;
+        if (expired(*channel)) continue;
+        if (channel->connection->is_silent()) return channel;
+        if (steady_now() - channel->idle_since >= kIdleMin) continue;
+        found_closed(endpoint);
+        if (!can_repeat) return nullptr;
     }
     return nullptr;
 }
@@ -43,6 +55,7 @@ void ClientPool::sweep() {
         while (!channels.empty() && expired(*channels.front())) channels.pop_front();
         server = channels.empty() ? idle_.erase(server) : std::next(server);
     }
+    std::erase_if(closers_, [](const auto& seen) { return steady_now() - seen.second >= kCloserMemory; });
     sweeping_ = false;
     if (!idle_.empty()) sweep_later();
 }

@@ -186,15 +186,19 @@ TEST_F(ClientTest, AConnectionThatTurnsOutToBeClosedIsReplacedOnce) {
     EXPECT_EQ(reply->body, "1");
 }
 
-TEST_F(ClientTest, AStreamedBodyIsNotSentTwice) {
+TEST_F(ClientTest, AStreamedBodyIsNotSentTwiceAndIsWorthAnotherTry) {
     const auto script = [](RawSocket& socket, int number) {
         socket.read_message();
         socket.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + std::to_string(number));
         if (number == 0) socket.read_message();
     };
     ASSERT_EQ(fetch_scripted(script)->body, "0");
-    PatternSource source(1000, true);
-    EXPECT_EQ(fetch_from(scripted_->endpoint(), {.method = "PUT", .body = &source}).error().code, Code::unavailable);
+    const auto put = [this] {
+        PatternSource source(1000, true);
+        return fetch_from(scripted_->endpoint(), {.method = "PUT", .body = &source});
+    };
+    EXPECT_EQ(put().error().code, Code::overloaded);
+    EXPECT_EQ(put()->body, "1");
 }
 
 TEST_F(ClientTest, ConnectionsThatMayNotBeKeptAreNot) {
@@ -303,8 +307,23 @@ TEST_F(ClientTest, SchemesShareNoConnection) {
         auto transport = std::make_unique<ScriptedTransport>(client_loop_.executor(), script);
         auto connection = std::make_unique<Connection>(client_loop_.executor(), std::move(transport));
         pool->give_back(secure, std::make_unique<Channel>(std::move(connection)));
-        EXPECT_EQ(pool->take(plain), nullptr);
-        EXPECT_NE(pool->take(secure), nullptr);
+        EXPECT_EQ(pool->take(plain, true), nullptr);
+        EXPECT_NE(pool->take(secure, true), nullptr);
+        co_return;
+    });
+}
+
+TEST_F(ClientTest, WhatCannotBeRepeatedGoesByNoKeptConnectionOfAServerThatClosesThem) {
+    run([&]() -> Task<void> {
+        const Endpoint server{"host", 80, ""};
+        TransportScript script;
+        const auto pool = std::make_shared<ClientPool>(client_loop_.executor(), ClientOptions{});
+        auto transport = std::make_unique<ScriptedTransport>(client_loop_.executor(), script);
+        auto connection = std::make_unique<Connection>(client_loop_.executor(), std::move(transport));
+        pool->give_back(server, std::make_unique<Channel>(std::move(connection)));
+        pool->found_closed(server);
+        EXPECT_EQ(pool->take(server, false), nullptr);
+        EXPECT_NE(pool->take(server, true), nullptr);
         co_return;
     });
 }
