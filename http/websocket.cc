@@ -29,6 +29,22 @@ public:
     using asio::generic::stream_protocol::socket::socket;
 };
 
+std::string_view close_code_name(std::uint16_t code) {
+    switch (code) {
+        case 1000: return "normal";
+        case 1001: return "going away";
+        case 1002: return "protocol error";
+        case 1003: return "unsupported data";
+        case 1007: return "invalid data";
+        case 1008: return "policy violation";
+        case 1009: return "message too big";
+        case 1011: return "internal error";
+        case 1012: return "service restart";
+        case 1013: return "try again later";
+        default: return "";
+    }
+}
+
 // How Beast ends a connection, found by its name: at once, where its own way for a client waits, without a limit, until the peer
 // has ended it too.
 template <class Handler>
@@ -134,6 +150,16 @@ Task<Result<WebSocket::Piece>> WebSocket::read(std::span<std::byte> buffer) {
     const auto [failure, count] = co_await impl_->stream.async_read_some(room, use_tuple);
     if (failure) co_return impl_->error(failure);
     co_return Piece{count, impl_->stream.got_text(), impl_->stream.is_message_done()};
+}
+
+std::optional<WebSocket::Farewell> WebSocket::farewell() const {
+    const websocket::close_reason& reason = impl_->stream.reason();
+    if (reason.code == websocket::close_code::none) return std::nullopt;
+    const std::string_view words(reason.reason.data(), reason.reason.size());
+    std::string text = "closed with code " + std::to_string(reason.code);
+    if (const std::string_view name = close_code_name(reason.code); !name.empty()) text += " (" + std::string(name) + ")";
+    if (!words.empty()) text += ": " + std::string(words);
+    return Farewell{reason.code, std::move(text)};
 }
 
 void WebSocket::set_deadline(Instant deadline) { impl_->set_deadline(deadline); }

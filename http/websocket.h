@@ -4,6 +4,7 @@
 // read is under way.
 #pragma once
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -29,6 +30,14 @@ public:
 
     // Errors of all below: unavailable when the connection was closed, by whomever; transient when the peer breaks the protocol;
     // timed_out at the deadline; cancelled with the task, after which the connection is of no use.
+
+    // The peer's farewell (RFC 6455, section 7.4), once a read has failed: its code, and "closed with code 1009 (message too big): its
+    // words". nullopt: it said none, or no code in it.
+    struct Farewell {
+        int code = 0;
+        std::string text;
+    };
+    std::optional<Farewell> farewell() const;
 
     // Sends a piece of a binary message. A message may be one piece, and a piece may be empty.
     Task<Result<void>> write(std::span<const std::byte> piece, bool is_last);

@@ -15,6 +15,7 @@ using Piece = http::WebSocket::Piece;
 
 constexpr Duration kFarewellTimeMax = std::chrono::milliseconds(500);
 constexpr std::size_t kTextBytesMax = 400;
+constexpr std::uint32_t kReturnsMax = 3;
 
 bool claims_delivery(std::string_view text) {
     return text == "direct put success" || (!text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }));
@@ -54,6 +55,7 @@ bool Passage::can_go_again() const {
 
 void Passage::go_again() {
     goes_again = true;
+    ++returns;
     settled.set();
 }
 
@@ -105,7 +107,7 @@ Task<void> WsLink::send(Passage& passage) {
         Result<void> written = co_await socket_->write(control, true);
         if (written && passage.object.file_path.empty()) written = co_await send_content(passage);
         if (passage.source_error) give_up();
-        if (!written) cut();  // and whoever reads the answers says why
+        if (!written && !passage.source_error) stop_sending();
     }
     passage.sent.set();
     sending_ = false;
@@ -181,6 +183,13 @@ Task<void> WsLink::read_answers(std::shared_ptr<WsLink> self) {
     co_await self->settle_rest(why);
 }
 
+// Whoever reads the answers says why: the server's farewell may be on its way, and is waited for.
+void WsLink::stop_sending() {
+    broken_ = is_lost_ = true;
+    socket_->set_deadline(steady_now() + kFarewellTimeMax);
+    turns_.look_again();
+}
+
 Task<Error> WsLink::read_until_broken() {
     for (;;) {
         const Result<Piece> piece = co_await socket_->read(answer_);
@@ -252,8 +261,57 @@ void WsLink::moved(const Passage& passage) {
     if (!unanswered_.empty() && unanswered_.front() == &passage) socket_->set_deadline(passage.due());
 }
 
+// What the server's farewell says of an object.
+Failure WsLink::farewell_failure(const http::WebSocket::Farewell& farewell) {
+    switch (farewell.code) {
+        case 1003:
+        case 1007:
+        case 1008:
+        case 1009: return transform_failure(Code::rejected, farewell.text);
+        case 1001:
+        case 1011:
+        case 1012:
+        case 1013: return transform_failure(Code::transient, farewell.text);
+        default: return transform_failure(Code::crashed, farewell.text + ", before its answer");
+    }
+}
+
+// Whose content made the server say farewell: the first one that it owes an answer, or, when a message was too big for it and it reads
+// ahead, the largest.
+const Passage* WsLink::blamed(const http::WebSocket::Farewell& farewell) const {
+    if (farewell.code != 1009) return unanswered_.front();
+    return *std::ranges::max_element(unanswered_, {}, [](const Passage* passage) { return passage->bytes_sent; });
+}
+
+// A server may end a connection for reasons of its own; one that does so again and again without an answer has to do with the object.
+bool WsLink::is_orderly(int code) { return code == 1000 || code == 1001 || code == 1012; }
+
+// The server ended the connection on purpose. One object has to do with that; the others go by another connection.
+void WsLink::settle_by(const http::WebSocket::Farewell& farewell) {
+    const Passage* const suspect = is_orderly(farewell.code) && unanswered_.front()->returns < kReturnsMax ? nullptr : blamed(farewell);
+    while (!unanswered_.empty()) {
+        Passage& passage = *unanswered_.front();
+        unanswered_.pop_front();
+        if (passage.is_cancelled) {
+            passage.settle(std::unexpected(transform_failure(Code::cancelled, "the run was cancelled")));
+        } else if (&passage == suspect) {
+            passage.settle(std::unexpected(farewell_failure(farewell)));
+        } else if (passage.can_go_again()) {
+            passage.go_again();
+        } else {
+            passage.settle(std::unexpected(transform_failure(Code::transient, "its connection was closed before its answer")));
+        }
+    }
+}
+
 Task<void> WsLink::settle_rest(Error why) {
+    const auto farewell = given_up_ ? std::nullopt : socket_->farewell();
     cut();
+    if (is_lost_ && why.code == Code::timed_out) why = fail(Code::unavailable, "the connection was closed");
+    if (farewell && !unanswered_.empty() && !server_->death()) {
+        settle_by(*farewell);
+        co_return;
+    }
     const bool may_be_dead = !unanswered_.empty() && why.code == Code::unavailable && !given_up_;
     const auto death = co_await server_->wait_death(may_be_dead ? kDeathNewsMax : Duration::zero());
     for (bool is_head = true; !unanswered_.empty(); is_head = false) {

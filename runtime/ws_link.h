@@ -41,6 +41,7 @@ struct Passage {
     bool is_cancelled = false;
     bool is_answered = false;      // or begins to be
     bool goes_again = false;       // settled, but not here: its connection was given up for another's sake
+    std::uint32_t returns = 0;     // so often
     Event sent;     // all of it, or no more will be
     Event settled;  // the result is there, and the sink is not touched any more
     RunResult result;
@@ -73,6 +74,11 @@ private:
     void begin_next();
     void let_go(Passage& passage);
     void moved(const Passage& passage);
+    void stop_sending();
+    static bool is_orderly(int code);
+    static Failure farewell_failure(const http::WebSocket::Farewell& farewell);
+    const Passage* blamed(const http::WebSocket::Farewell& farewell) const;
+    void settle_by(const http::WebSocket::Farewell& farewell);
     Task<void> settle_rest(Error why);
     void cut();
 
@@ -88,6 +94,7 @@ private:
     bool sending_ = false;
     bool broken_ = false;
     bool given_up_ = false;
+    bool is_lost_ = false;                     // it takes no more; whatever it still says is read
 };
 
 }  // namespace millrace::runtime

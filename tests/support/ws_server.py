@@ -6,7 +6,7 @@ Listens on the Unix socket MILLRACE_SOCKET, else on the loopback port PORT. GET 
 /ws with a WebSocket unless WS_REFUSE=STATUS is set. One thread per connection; an object's bytes (or its file's) decide:
     die             the process kills itself with SIGABRT
     hang            no answer, ever, after "hanging" on stderr
-    close           a close frame instead of an answer, then the connection ends
+    close CODE TEXT a close frame instead of an answer, then the connection ends; 1000 without CODE
     cut             half of a binary frame, then the connection ends
     garbage         a frame with reserved bits
     twice           two answers
@@ -124,7 +124,8 @@ class Handler(socketserver.StreamRequestHandler):
             sys.stderr.flush()
             time.sleep(1000)
         elif word == "close":
-            self.frame(CLOSE, struct.pack(">H", 1000))
+            code, _, text = rest.partition(" ")
+            self.frame(CLOSE, struct.pack(">H", int(code or 1000)) + text.encode())
             raise Ended
         elif word == "cut":
             self.wfile.write(struct.pack(">BBH", 0x82, 126, 1000) + b"x" * 500)

@@ -263,17 +263,52 @@ TEST_F(WsTest, LaterStagesGoByHttp) {
 
 TEST_F(WsTest, ClosedConnectionMakesSuspectsOfAllThatWereOnIt) {
     serve();
-    for (const std::string what : {"close", "cut"}) {
-        const std::vector<Outcome> outcomes = run_all({"gather 2 " + what, "gather 2 " + what, "a", "b"});
-        for (const Outcome& outcome : outcomes) {
-            EXPECT_EQ(outcome.code(), Code::crashed) << what;
-            EXPECT_EQ(outcome.text(), kClosed) << what;
-        }
-        EXPECT_EQ(run("hello").output, "HELLO");
+    const std::vector<Outcome> outcomes = run_all({"gather 2 cut", "gather 2 cut", "a", "b"});
+    for (const Outcome& outcome : outcomes) {
+        EXPECT_EQ(outcome.code(), Code::crashed);
+        EXPECT_EQ(outcome.text(), kClosed);
     }
+    EXPECT_EQ(run("hello").output, "HELLO");
     EXPECT_EQ(instance_->status().restarts, 0u);
-    EXPECT_EQ(run_isolated("close").code(), Code::crashed);
+    EXPECT_EQ(run_isolated("cut").code(), Code::crashed);
     EXPECT_EQ(run_isolated("hello").output, "HELLO");
+}
+
+TEST_F(WsTest, FarewellSaysWhatBecomesOfTheObject) {
+    serve();
+    const auto expect = [&](const std::string& farewell, Code code, const std::string& text) {
+        const Outcome outcome = run("close " + farewell);
+        EXPECT_EQ(outcome.code(), code) << farewell;
+        EXPECT_EQ(outcome.text(), text) << farewell;
+    };
+    expect("1009 more than I take", Code::rejected, "closed with code 1009 (message too big): more than I take");
+    expect("1003", Code::rejected, "closed with code 1003 (unsupported data)");
+    expect("1013 busy", Code::transient, "closed with code 1013 (try again later): busy");
+    expect("1011 oh", Code::transient, "closed with code 1011 (internal error): oh");
+    expect("4000 own words", Code::crashed, "closed with code 4000: own words, before its answer");
+    EXPECT_EQ(run("hello").output, "HELLO");
+    EXPECT_EQ(instance_->status().restarts, 0u);
+}
+
+TEST_F(WsTest, OneObjectIsBlamedForAFarewellAndTheOthersGoByAnotherConnection) {
+    serve();
+    const std::string large(100'000, 'x');
+    const std::vector<Outcome> outcomes = run_all({"gather 2 close 1009", "gather 2 close 1009", large, "b"});
+    EXPECT_EQ(outcomes[2].code(), Code::rejected) << "the largest of those that were on it";
+    std::size_t refused = 0;
+    for (const std::size_t i : {0u, 1u, 3u}) refused += outcomes[i].code() == Code::rejected;
+    EXPECT_EQ(refused, 1u) << "of the other connection";
+}
+
+TEST_F(WsTest, ServerThatEndsConnectionsInOrderIsAskedAgain) {
+    serve();
+    const std::vector<Outcome> outcomes = run_all({"gather 2 close", "gather 2 close", "a", "b"});
+    for (const std::size_t i : {0u, 1u}) {
+        EXPECT_EQ(outcomes[i].code(), Code::crashed) << "it never answers";
+        EXPECT_EQ(outcomes[i].text(), "closed with code 1000 (normal), before its answer");
+    }
+    EXPECT_EQ(outcomes[2].output, "A");
+    EXPECT_EQ(outcomes[3].output, "B");
 }
 
 TEST_F(WsTest, BrokenProtocolIsTransientForTheObjectWhoseTurnItWas) {
