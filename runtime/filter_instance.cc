@@ -1,6 +1,7 @@
 #include "runtime/filter_instance.h"
 
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 
 #include "core/log.h"
 #include "runtime/child_environment.h"
@@ -8,6 +9,7 @@
 #include "runtime/forkable.h"
 #include "runtime/orphans.h"
 #include "runtime/outcome.h"
+#include "runtime/shell_pipeline.h"
 
 namespace millrace::runtime {
 namespace {
@@ -15,6 +17,7 @@ constexpr std::size_t kLogBytesMax = 64 * 1024;
 constexpr Duration kRetryMin = std::chrono::milliseconds(100);
 constexpr Duration kRetryMax = std::chrono::seconds(10);
 constexpr Duration kIdlePause = std::chrono::seconds(1);
+constexpr Duration kFirstAloneMax = std::chrono::seconds(1);
 constexpr Duration kInstanceEndTimeMax = std::chrono::seconds(5);
 
 // The value of a variable, which is taken out; empty when there is none.
@@ -43,7 +46,7 @@ FilterInstance::FilterInstance(TransformSpec spec, InstanceEnvironment environme
 }
 
 Task<Result<void>> FilterInstance::start() {
-    auto prepared = prepare();
+    Result<void> prepared = co_await prepare();
     if (gate_.is_closed()) co_return prepared;
     tasks_.spawn(end_stragglers());
     if (prepared.has_value()) {
@@ -86,7 +89,10 @@ Task<void> FilterInstance::end_stragglers() {
         const bool is_idle = runs == ended && runs == std::exchange(runs_before, runs);
         const std::set<Mark> left = is_idle ? processes_.stragglers.take_all() : std::set<Mark>();
         const MarkFilter of_these = [&left](Mark mark) { return left.contains(mark); };
-        if (!left.empty()) (void)co_await end_marked(of_these, kInstanceEndTimeMax);
+        if (!left.empty()) {
+            (void)co_await end_marked(of_these, kInstanceEndTimeMax);
+            first_ = First::none;
+        }
         if (is_idle) reap_orphans();
     }
 }
@@ -101,14 +107,38 @@ Task<RunResult> FilterInstance::run(std::size_t lane, const ObjectRun& object, S
         ++failures_;
         co_return std::unexpected(transform_failure(Code::unavailable, status().reason));
     }
+    const auto end_first = [](FilterInstance* instance) { instance->went_first(); };
+    std::unique_ptr<FilterInstance, decltype(end_first)> first(co_await go_first() ? this : nullptr, end_first);
     FilterRun run(spec_, *program, object, source, sink, *launchers_.at(lane));
     RunResult result = co_await run.run();
+    first.reset();
     ++ended_;
     if (!result.has_value()) {
         ++failures_;
         keep_log(result.error());
     }
     co_return result;
+}
+
+// Whether this run is the first; the others wait for its end, a moment at most. A run that is cancelled meanwhile finds that out itself.
+Task<bool> FilterInstance::go_first() {
+    First expected = First::none;
+    if (first_.compare_exchange_strong(expected, First::under_way)) co_return true;
+    if (expected == First::over) co_return false;
+    const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    const Instant until = steady_now() + kFirstAloneMax;
+    while (first_ == First::under_way && steady_now() < until && !gate_.is_closed() && !co_await is_cancelled()) {
+        const std::uint64_t seen = first_over_.version();
+        if (first_ == First::under_way) co_await first_over_.wait(seen, until);
+    }
+    co_await boost::asio::this_coro::throw_if_cancelled(throws);
+    co_return false;
+}
+
+void FilterInstance::went_first() {
+    first_ = First::over;
+    first_over_.notify();
 }
 
 Task<RunResult> FilterInstance::run_isolated(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {
@@ -130,38 +160,51 @@ std::uint64_t FilterInstance::log_bytes() const {
     return log_bytes_;
 }
 
-// Finds out whether the filter can run on this machine, and makes the folder for those of its runs.
-Result<void> FilterInstance::prepare() {
+// Finds out whether the filter is on this machine, and makes the folder for those of its runs.
+Result<std::shared_ptr<FilterProgram>> FilterInstance::find() const {
     auto program = std::make_shared<FilterProgram>();
-    const auto find = [&]() -> Result<void> {
-        MILLRACE_TRY(make_folder(environment_.folder));
-        MILLRACE_TRY(check_workdir(spec_));
-        program->workdir = spec_.workdir;
-        const std::string& relative_to = spec_.workdir.empty() ? environment_.folder : spec_.workdir;
-        MILLRACE_TRY_ASSIGN(program->file, find_program(spec_.argv.at(0), child_path(spec_), relative_to));
-        program->env = child_environment(spec_, "", {});
-        for (const char* const name : {"MILLRACE_BUCKET", "MILLRACE_OBJECT", "MILLRACE_ARGS"}) (void)take(program->env, name);
-        program->tmpdir = take(program->env, "TMPDIR");
-        program->home = take(program->env, "HOME");
-        return {};
-    };
-    const auto found = find();
+    MILLRACE_TRY(make_folder(environment_.folder));
+    MILLRACE_TRY(check_workdir(spec_));
+    program->workdir = spec_.workdir;
+    const std::string bash = find_program("bash", child_path(spec_), "").value_or("");
+    const auto pipeline = failing_pipeline(spec_.argv, bash);
+    program->is_pipeline = pipeline.has_value();
+    program->argv = pipeline.value_or(spec_.argv);
+    const std::string& relative_to = spec_.workdir.empty() ? environment_.folder : spec_.workdir;
+    MILLRACE_TRY_ASSIGN(program->file, find_program(program->argv.at(0), child_path(spec_), relative_to));
+    program->env = child_environment(spec_, "", {});
+    for (const char* const name : {"MILLRACE_BUCKET", "MILLRACE_OBJECT", "MILLRACE_ARGS"}) (void)take(program->env, name);
+    program->tmpdir = take(program->env, "TMPDIR");
+    program->home = take(program->env, "HOME");
+    return program;
+}
+
+// Whether it can run here, as far as can be known without an object.
+Task<Result<void>> FilterInstance::prepare() {
+    const Result<std::shared_ptr<FilterProgram>> found = find();
+    Result<std::string> tried = std::string();
+    if (!found) {
+        tried = found.error();
+    } else if (environment_.tries_shells && is_shell_text(spec_.argv)) {
+        tried = co_await try_shell(spec_, **found, processes_, environment_.folder, environment_.control);
+    }
     const std::lock_guard lock(mutex_);
-    if (!found.has_value()) {
-        Error error = start_failure(spec_.name, found.error());
+    if (state_ == InstanceState::stopped) co_return fail(Code::unavailable, "stopped");
+    if (!tried) {
+        Error error = start_failure(spec_.name, tried.error());
         state_ = InstanceState::restarting;
         reason_ = error.context;
-        return error;
+        co_return error;
     }
-    program_ = std::move(program);
+    program_ = *found;
     state_ = InstanceState::running;
-    reason_.clear();
-    return {};
+    reason_ = tried->empty() ? "" : "it can run, but printed at a trial: " + *tried;
+    co_return Result<void>{};
 }
 
 Task<void> FilterInstance::keep_trying() {
     for (Duration pause = kRetryMin; !co_await stopping_.wait_until(steady_now() + pause); pause = std::min(2 * pause, kRetryMax)) {
-        if (prepare().has_value()) {
+        if (const Result<void> prepared = co_await prepare(); prepared) {
             log::info("transform ready", {{"transform", spec_.name}});
             co_await choose_start();
             co_return;

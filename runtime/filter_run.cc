@@ -12,7 +12,7 @@
 #include <csignal>
 #include <utility>
 
-#include "core/units.h"
+#include "runtime/limit_words.h"
 #include "runtime/orphans.h"
 #include "runtime/outcome.h"
 #include "runtime/wait_readable.h"
@@ -107,7 +107,7 @@ SpawnRequest FilterRun::request() const {
     const auto given_or_own = [&](const std::string& given) { return given.empty() ? own : given; };
     SpawnRequest request;
     request.file = program_.file;
-    request.argv = spec_.argv;
+    request.argv = program_.argv;
     request.env = program_.env;
     request.env.push_back("MILLRACE_BUCKET=" + object_.bucket);  // these last: kObjectVariables
     request.env.push_back("MILLRACE_OBJECT=" + object_.name);
@@ -347,15 +347,21 @@ RunResult FilterRun::result() {
         return std::unexpected(*std::move(cause_));
     }
     if (processes_.children.is_closed()) return std::unexpected(stopped_failure(spec_.name));  // what it wrote may end where it was told to
-    if (exit_->ok()) return stats_;
-    const Code code = exit_->signalled ? Code::crashed : Code::rejected;
+    if (exit_->ok() || stopped_writing()) return stats_;
+    const bool may_pass = !exit_->signalled && std::ranges::binary_search(spec_.retry_statuses, exit_->number);
+    const Code code = exit_->signalled ? Code::crashed : may_pass ? Code::transient : Code::rejected;
     return std::unexpected(transform_failure(code, exit_text(), stderr_tail_.text()));
 }
 
+// A command of a pipe that was ended only because the next one had read enough, as in "zcat | head". The last one's reader, which is this
+// target, always reads on.
+bool FilterRun::stopped_writing() const {
+    return program_.is_pipeline && !exit_->signalled && exit_->number == kShellSignalBase + SIGPIPE;
+}
+
 std::string FilterRun::exit_text() const {
-    std::string text = exit_->text();
-    if (exit_->signalled && exit_->number == SIGXCPU) text += " (its cpu_time limit is " + std::to_string(spec_.limits.cpu_seconds) + "s)";
-    if (exit_->signalled && exit_->number == SIGXFSZ) text += " (its file_size limit is " + size_text(spec_.limits.file_bytes) + ")";
+    const std::string words = stderr_tail_.text();
+    std::string text = exit_->text() + limit_words(spec_.limits, *exit_, words);
     const std::string last = stderr_tail_.last_line();
     return last.empty() ? text : text + ": " + last;
 }

@@ -21,6 +21,8 @@ inline constexpr Duration kFilterTermGrace = std::chrono::seconds(1);  // from S
 // What every run of a filter shares.
 struct FilterProgram {
     std::string file;
+    std::vector<std::string> argv;
+    bool is_pipeline = false;      // of a shell that tells of any command that failed
     std::vector<std::string> env;  // without kObjectVariables
     std::string workdir;           // as all below: empty for the run's own folder
     std::string tmpdir;
@@ -36,6 +38,8 @@ public:
     // processes and fails with Code::cancelled.
     Task<RunResult> run();
     // How the process ended, if it did by itself.
+    // The end of its standard error.
+    std::string printed() const { return stderr_tail_.text(); }
     std::optional<ExitStatus> own_end() const { return cause_ ? std::nullopt : exit_; }
 
 private:
@@ -60,6 +64,7 @@ private:
     void drain_stderr_now();
     RunResult result();
     Instant held_output_since() const;
+    bool stopped_writing() const;
     std::string exit_text() const;
 
     const TransformSpec& spec_;

@@ -14,8 +14,10 @@ constexpr int kRoundsMin = 2;
 constexpr int kRoundsMax = 4;
 constexpr Duration kEnough = std::chrono::milliseconds(100);   // a filter that takes long is not measured as often
 constexpr Duration kTrialTimeMax = std::chrono::seconds(5);
+constexpr Duration kShellTrialTimeMax = std::chrono::seconds(2);  // the start waits for it
 constexpr double kGainMin = 0.9;                               // a forked run takes at most this part of a spawned one
 constexpr std::uint64_t kOutputBytesMax = 64 << 20;
+constexpr std::size_t kWordsMax = 400;
 
 class DigestSink final : public Sink {
 public:
@@ -94,6 +96,26 @@ Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& p
     if (forks.forks() < static_cast<std::uint64_t>(kRoundsMin) + kSpecimens.size()) co_return fail(Code::unavailable, "it does not always fork");
     if (static_cast<double>(forked.count()) > kGainMin * static_cast<double>(spawned.count())) co_return fail(Code::unavailable, "there is no gain");
     co_return Result<void>{};
+}
+
+Task<Result<std::string>> try_shell(const TransformSpec& spec, const FilterProgram& program, FilterProcesses& processes, const std::string& folder,
+                                    Executor executor) {
+    constexpr int kNotExecutable = 126;
+    constexpr int kNotFound = 127;
+    Forking never{.transform = spec.name};
+    RunFolders folders(folder + "/trial.");
+    FilterLauncher spawns(never, processes, folders, executor);
+    const Specimen& specimen = kSpecimens.front();
+    const ObjectRun object{.bucket = specimen.bucket, .name = specimen.name, .args = specimen.args, .deadline = steady_now() + kShellTrialTimeMax};
+    MemorySource source(specimen.content);
+    DigestSink sink;
+    FilterRun run(spec, program, object, source, sink, spawns);
+    const RunResult result = co_await run.run();
+    const std::optional<ExitStatus> end = run.own_end();
+    const std::string words = one_line(run.printed());
+    if (result.has_value()) co_return words.substr(0, kWordsMax);
+    if (!end || end->signalled || (end->number != kNotExecutable && end->number != kNotFound)) co_return std::string();
+    co_return fail(Code::not_found, "at a trial: " + result.error().error.context);
 }
 
 }  // namespace millrace::runtime

@@ -12,4 +12,10 @@ namespace millrace::runtime {
 Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& program, const std::string& library,
                                FilterProcesses& processes, const std::string& folder, Executor executor);
 
+// Runs the filter of a shell's text once, on a small object that is not there: a command in it that cannot be found shows at the start,
+// and not with each object. Fails with what was printed for that (Code::not_found; exit status 126, 127). Otherwise what an
+// end with success printed beside, which may be a complaint; empty: nothing. How a trial ends otherwise says nothing.
+Task<Result<std::string>> try_shell(const TransformSpec& spec, const FilterProgram& program, FilterProcesses& processes, const std::string& folder,
+                                    Executor executor);
+
 }  // namespace millrace::runtime

@@ -119,6 +119,7 @@ struct InstanceEnvironment {
     std::function<void()> changed{};          // called on the control executor when a status has changed; null: nobody wants to know
     std::vector<std::string> object_folders{};  // where object files lie; read-only in the containers of transforms that use paths
     ForkChoice forking = ForkChoice::never;
+    bool tries_shells = false;                  // a filter of a shell's text runs once on a small object before it is ready
     std::string fork_library{};                 // empty: see find_fork_library
 };
 

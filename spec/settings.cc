@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <set>
 #include <utility>
 
+#include "core/whole_number.h"
 #include "spec/quantity.h"
 
 namespace millrace::spec {
@@ -40,6 +42,10 @@ Result<void> read_choice(SpecReader& reader, const std::string& key, const std::
 }
 
 Result<void> refuse_keys_of_other_kinds(SpecReader& document, Kind kind) {
+    if (kind != Kind::filter && document.has("retry_statuses")) {
+        return document.error("retry_statuses", "is for filters ('cmd'), whose exit status says how an object went;"
+                                                " a server answers with a status of 500 or more");
+    }
     if (kind == Kind::filter) {
         for (const std::string key : {"listen", "health", "batch", "file_paths"}) {
             if (document.has(key)) {
@@ -133,6 +139,21 @@ Result<void> read_retry(SpecReader& document, TransformSpec& spec) {
     return {};
 }
 
+Result<void> read_retry_statuses(SpecReader& document, TransformSpec& spec) {
+    MILLRACE_TRY_ASSIGN(const auto words, document.list("retry_statuses"));
+    if (!document.has("retry_statuses")) return {};
+    const std::string wanted = "must be a list of exit statuses from 1 to 255, such as [75]";
+    if (!words) return document.error("retry_statuses", wanted);
+    std::set<int> statuses;
+    for (const std::string& word : *words) {
+        const auto status = parse_whole<std::uint32_t>(word);
+        if (!status || *status < 1 || *status > 255) return document.error("retry_statuses", wanted + ", not " + quoted_for_message(word));
+        statuses.insert(static_cast<int>(*status));
+    }
+    spec.retry_statuses.assign(statuses.begin(), statuses.end());
+    return {};
+}
+
 Result<void> read_limits(SpecReader& document, TransformSpec& spec) {
     MILLRACE_TRY_ASSIGN(std::optional<SpecReader> section, document.section("limits"));
     if (!section) return {};
@@ -194,6 +215,7 @@ Result<void> read_settings(SpecReader& document, TransformSpec& spec) {
     if (spec.kind == Kind::oci) MILLRACE_TRY(read_container(document, spec.container));
     MILLRACE_TRY(read_concurrency(document, spec));
     MILLRACE_TRY(read_retry(document, spec));
+    if (spec.kind == Kind::filter) MILLRACE_TRY(read_retry_statuses(document, spec));
     MILLRACE_TRY(read_limits(document, spec));
     return read_resources(document, spec);
 }

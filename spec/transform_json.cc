@@ -86,7 +86,9 @@ std::string to_json(const TransformSpec& spec) {
         add_container(json, spec);
     }
     json["communication"] = communication_name(spec.communication);
-    if (spec.kind != Kind::filter) {
+    if (spec.kind == Kind::filter) {
+        json["retry_statuses"] = spec.retry_statuses;
+    } else {
         json["support_direct_put"] = spec.direct_put;
         json["file_paths"] = spec.file_paths;
         json["health"] = spec.health_path;

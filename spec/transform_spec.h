@@ -61,6 +61,7 @@ struct TransformSpec {
     std::uint32_t concurrency_max = 0;   // 0: chosen by the runtime, as it goes well: up to 32; stream: what its connections have room for
     std::uint32_t batch_objects_max = 0; // `batch`: in flight on one connection of ws:// or stream://; 0: chosen by the runtime
     std::uint32_t restarts_max = 10;     // `retry.restarts`: in a row, without a good result in between, before it is given up
+    std::vector<int> retry_statuses{75}; // filter: exit statuses that ask for another try, ascending; 75 is EX_TEMPFAIL of sysexits.h
     Limits limits;
     bool operator==(const TransformSpec&) const = default;
 };

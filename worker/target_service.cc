@@ -164,6 +164,7 @@ runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shar
     const bool is_everywhere = config.host.empty() || config.host == "0.0.0.0";
     environment.target_url = is_everywhere ? http::Endpoint{"127.0.0.1", listening->port, ""}.text() : endpoint;
     environment.engine_socket = config.container_engine;
+    environment.tries_shells = true;
     environment.forking = config.fork_server ? runtime::ForkChoice::where_it_pays : runtime::ForkChoice::never;
     std::error_code ignored;
     const std::string folder = std::filesystem::absolute(config.dir, ignored).string();

@@ -38,6 +38,75 @@ TEST_P(FilterFailure, ExitStatusIsARejectionWithItsLastLine) {
     EXPECT_EQ(instance_->status().failures, 2u);
 }
 
+TEST_P(FilterFailure, StatusesOfTheSpecificationMayPass) {
+    auto spec = filter_spec("a-filter", "read -r status; exit $status");
+    ASSERT_TRUE(start_filter(*spec).has_value());
+    EXPECT_EQ(run("75\n").code(), Code::transient);
+    EXPECT_EQ(run("2\n").code(), Code::rejected);
+    stop();
+    spec->retry_statuses = {2, 9};
+    ASSERT_TRUE(start_filter(*spec).has_value());
+    EXPECT_EQ(run("75\n").code(), Code::rejected);
+    EXPECT_EQ(run("2\n").code(), Code::transient);
+    EXPECT_EQ(run("9\n").code(), Code::transient);
+}
+
+TEST_P(FilterFailure, AnyCommandOfAPipeFailsTheObject) {
+    start_filter("cat - no-such-file | tr a-z A-Z");
+    EXPECT_EQ(run("x").code(), Code::rejected);
+    EXPECT_THAT(run("x").text(), HasSubstr("no-such-file"));
+    stop();
+    start_filter("no-such-command | gzip -n");
+    EXPECT_THAT(run("x").text(), StartsWith("exit status 127"));
+    stop();
+    start_filter("printf 'a\\nb\\n' | cat; cat | tr a-z A-Z | cat");
+    EXPECT_EQ(run("x{1,2}").output, "a\nb\nX{1,2}");
+}
+
+// As programs do that start a service for all of them, and fail when several start it at once.
+TEST_P(FilterFailure, TheFirstRunGoesAloneForAMoment) {
+    const std::string folder = dir_.path();
+    start_filter("test -e " + folder + "/ready || { mkdir " + folder + "/starting || exit 2; sleep 0.1; touch " + folder + "/ready; }; cat");
+    std::vector<std::unique_ptr<MemorySource>> sources;
+    std::vector<std::unique_ptr<ChecksumSink>> sinks;
+    std::vector<std::future<RunResult>> runs;
+    const ObjectRun one = object();
+    for (int i = 0; i < 8; ++i) {
+        sources.push_back(std::make_unique<MemorySource>("x"));
+        sinks.push_back(std::make_unique<ChecksumSink>());
+        runs.push_back(boost::asio::co_spawn(lane_.executor(), instance_->run(0, one, *sources.back(), *sinks.back()), boost::asio::use_future));
+    }
+    for (std::future<RunResult>& run : runs) EXPECT_TRUE(run.get().has_value());
+}
+
+TEST_P(FilterFailure, ACommandThatNobodyReadsFromAnyMoreHasNotFailed) {
+    start_filter("yes | head -n 2");
+    EXPECT_EQ(run("").output, "y\ny\n");
+}
+
+TEST_P(FilterFailure, ATrialFindsCommandsThatAreNotThere) {
+    tries_shells_ = true;
+    const auto started = start_filter(*filter_spec("a-filter", "no-such-command | gzip -n"));
+    ASSERT_FALSE(started.has_value());
+    EXPECT_THAT(started.error().context, HasSubstr("at a trial: exit status 127"));
+    EXPECT_THAT(started.error().context, HasSubstr("no-such-command"));
+    EXPECT_EQ(instance_->status().state, InstanceState::restarting);
+    stop();
+    start_filter("no-such-command; cat");
+    EXPECT_THAT(instance_->status().reason, HasSubstr("printed at a trial"));
+    EXPECT_EQ(run("x").output, "x");
+    stop();
+    start_filter("grep -q needle; exit $?");
+    EXPECT_EQ(instance_->status().reason, "") << "that it fails on an empty object says nothing";
+}
+
+TEST_P(FilterFailure, ALimitThatIsReachedIsNamed) {
+    auto spec = filter_spec("a-filter", "dd bs=65536 count=4 if=/dev/zero of=$TMPDIR/x 2>/dev/null");
+    spec->limits.file_bytes = 4096;
+    ASSERT_TRUE(start_filter(*spec).has_value());
+    EXPECT_THAT(run("x").text(), HasSubstr("(its file_size limit is 4.0 KiB)"));
+}
+
 TEST_P(FilterFailure, OnlyTheTailOfStderrIsKept) {
     auto spec = filter_spec("a-filter", "seq 1 200000 >&2; exit 1");
     spec->stderr_bytes_max = 100;

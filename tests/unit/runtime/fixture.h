@@ -164,6 +164,7 @@ protected:
     Result<void> start(const TransformSpec& spec, const std::string& folder = "instance") {
         InstanceEnvironment environment{control_.executor(), {lane_.executor(), other_lane_.executor()}, dir_.path() + '/' + folder};
         environment.forking = forking_;
+        environment.tries_shells = tries_shells_;
         environment.fork_library = MILLRACE_FORK_LIBRARY;
         instance_ = make_instance(spec, environment);
         return run_blocking(control_, instance_->start());
@@ -195,6 +196,7 @@ protected:
     TempDir dir_;
     Duration timeout_ = std::chrono::seconds(20);
     ForkChoice forking_ = ForkChoice::never;
+    bool tries_shells_ = false;
     Loop control_{"control"};
     Loop lane_{"lane"};
     Loop other_lane_{"other"};

@@ -49,7 +49,7 @@ TEST_F(ForkedFilter, IsAForkOfALoadedProgram) {
 }
 
 TEST_F(ForkedFilter, SeesWhatASpawnedOneSees) {
-    const std::string look = "env; umask; ulimit -a | grep -v ^locks; cat /proc/self/cgroup; readlink /proc/$$/exe; tr '\\0' ' ' < /proc/$$/cmdline; "
+    const std::string look = "env; umask; ulimit -a | grep -v locks; cat /proc/self/cgroup; readlink /proc/$$/exe; tr '\\0' ' ' < /proc/$$/cmdline; "
                              "cat /proc/self/status | grep -E '^(Name|Umask|Uid|Gid|Groups|Threads|Sig[BIC]|ShdPnd|Cap|NoNewPrivs|Seccomp)'";
     start_filter(look);
     const std::string forked = run("").output;
@@ -279,7 +279,7 @@ TEST_F(Trial, SpawnsWhatRemembersAnObjectFromBeforeMain) {
 
 TEST_F(Trial, EndsWhenItsChildrenAreKilled) {
     auto spec = *filter_spec("a-filter", "touch started; sleep 1000");
-    const FilterProgram program{"/bin/sh", {"PATH=/usr/bin:/bin"}, dir_.path(), "", ""};
+    const FilterProgram program{.file = "/bin/sh", .argv = spec.argv, .env = {"PATH=/usr/bin:/bin"}, .workdir = dir_.path()};
     const std::string library = MILLRACE_FORK_LIBRARY;
     const std::string folder = dir_.path();
     auto tried = boost::asio::co_spawn(lane_.executor(), try_forking(spec, program, library, processes_, folder, lane_.executor()), boost::asio::use_future);
