@@ -26,12 +26,36 @@ const TargetId* heaviest(std::string_view object_name, std::span<const TargetId>
 
 }  // namespace
 
+bool is_extension(std::string_view part) {
+    constexpr std::size_t kExtensionBytesMax = 16;
+    constexpr std::size_t kExtensionDigitsMax = 3;
+    if (part.size() > kExtensionBytesMax) return false;
+    std::size_t digits = 0;
+    bool has_letter = false;
+    char before = 0;
+    for (std::size_t i = 0; i < part.size(); ++i) {
+        const char c = part[i];
+        const bool digit = c >= '0' && c <= '9';
+        const bool pads = c == '0' && !(before >= '0' && before <= '9') && i + 1 < part.size() && part[i + 1] >= '0' && part[i + 1] <= '9';
+        if (pads) return false;
+        digits += digit;
+        has_letter = has_letter || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
+        before = c;
+    }
+    return has_letter && digits <= kExtensionDigitsMax;
+}
+
 std::string_view placement_key(std::string_view object_name) {
     const std::size_t slash = object_name.rfind('/');
     const std::size_t component = slash == object_name.npos ? 0 : slash + 1;
-    const std::size_t first_letter = object_name.find_first_not_of('.', component);
-    if (first_letter == object_name.npos) return object_name;
-    return object_name.substr(0, object_name.find('.', first_letter));
+    const std::size_t stem = object_name.find_first_not_of('.', component);
+    if (stem == object_name.npos) return object_name;
+    std::string_view key = object_name;
+    for (;;) {
+        const std::size_t dot = key.rfind('.');
+        if (dot == key.npos || dot < stem || !is_extension(key.substr(dot + 1))) return key;
+        key = key.substr(0, dot);
+    }
 }
 
 const TargetId& owner_of(std::string_view object_name, std::span<const TargetId> targets) {

@@ -10,8 +10,12 @@
 
 namespace millrace {
 
-// The object name up to the first dot of its last path component, dots at that component's start not counted; the whole
-// name if there is no such dot. An extension map therefore never changes the key.
+// Whether a part of a name after a dot says what the object is ("flac", "7z", "h264"), and not which one it is ("0001", "v017",
+// "2024-01-15", a hash): of at most 16 bytes, with a letter, at most three digits and no number that begins with a zero.
+bool is_extension(std::string_view part);
+
+// The object name without the extensions at the end of its last path component; dots at that component's start begin none. So
+// "clip7.seg.json" and "clip7.jpg" have one key, and "seq.0001.exr" and "seq.0002.exr" have two.
 std::string_view placement_key(std::string_view object_name);
 
 // The target with the greatest xxh64(key, seed = xxh64(target id)); ties go to the smaller id. Requires targets.

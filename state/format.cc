@@ -50,6 +50,11 @@ Result<void> check_format(Kv& kv, FamilyIndex meta_family, std::string_view kind
             " is newer than this millrace understands (" + std::to_string(kStoreFormat) +
             "); use a newer millrace or another folder");
     }
+    if (found->version < kStoreFormat) {
+        return fail(Code::unsupported_version, "store format " + std::to_string(found->version) + " is older than this millrace's (" +
+            std::to_string(kStoreFormat) + "), and keeps objects on other targets than this one looks for them; nothing was changed. "
+            "Start the millrace that wrote it, get the objects out, and put them into a new cluster");
+    }
     if (found->kind != kind) {
         return fail(Code::conflict, "this folder belongs to a " + std::string(found->kind) + ", not to a " +
             std::string(kind) + "; give each node a folder of its own");

@@ -9,10 +9,11 @@
 
 namespace millrace::state {
 
-inline constexpr std::uint32_t kStoreFormat = 1;
+// 2: objects have other places in the cluster than in 1 (core/placement.h, placement_key).
+inline constexpr std::uint32_t kStoreFormat = 2;
 
 // kind: "target" or "proxy". A new store is claimed for that kind. A folder of the other kind is Code::conflict, one
-// from a newer millrace Code::unsupported_version, an unreadable record Code::corrupt; nothing is changed then.
+// from a newer or an older millrace Code::unsupported_version, an unreadable record Code::corrupt; nothing is changed then.
 Result<void> check_format(Kv& kv, FamilyIndex meta_family, std::string_view kind);
 
 }  // namespace millrace::state

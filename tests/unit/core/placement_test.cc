@@ -14,12 +14,39 @@ std::vector<TargetId> targets(std::size_t count) {
     return ids;
 }
 
-TEST(Placement, KeyIsTheNameUpToTheFirstDotOfItsLastComponent) {
+TEST(Placement, KeyIsTheNameWithoutItsExtensions) {
     EXPECT_EQ(placement_key("a/b/clip7.flac"), "a/b/clip7");
     EXPECT_EQ(placement_key("a.d/clip7.tar.gz"), "a.d/clip7");
     EXPECT_EQ(placement_key("clip7"), "clip7");
     EXPECT_EQ(placement_key("a.d/clip7"), "a.d/clip7");
-    EXPECT_EQ(placement_key("clip7."), "clip7");
+    EXPECT_EQ(placement_key("clip7."), "clip7.");
+    EXPECT_EQ(placement_key("clip7.seg.json"), placement_key("clip7.jpg"));
+    EXPECT_EQ(placement_key("a.d/clip7.7z"), "a.d/clip7");
+}
+
+TEST(Placement, WhatNumbersAnObjectIsNoExtension) {
+    EXPECT_EQ(placement_key("seq.0001.exr"), "seq.0001");
+    EXPECT_EQ(placement_key("part.00017.parquet"), "part.00017");
+    EXPECT_EQ(placement_key("data.2024-01-15.json"), "data.2024-01-15");
+    EXPECT_EQ(placement_key("shot.v017.exr.gz"), "shot.v017");
+    EXPECT_EQ(placement_key("log.1"), "log.1");
+    EXPECT_EQ(placement_key("app.d41d8cd9.js.gz"), "app.d41d8cd9");
+    EXPECT_EQ(placement_key("x.a-sentence-rather-than-an-extension.txt"), "x.a-sentence-rather-than-an-extension");
+    for (const char* extension :
+         {"flac", "mp3", "m3u8", "7z", "h264", "sha256", "JPEG", "safetensors", "данные"}) EXPECT_TRUE(is_extension(extension)) << extension;
+    for (const char* number : {"", "1", "0001", "v017", "f1001", "1-2"}) EXPECT_FALSE(is_extension(number)) << number;
+}
+
+TEST(Placement, NumberedNamesAreSpread) {
+    const std::vector<TargetId> ids = targets(3);
+    const auto share_of_the_first = [&](auto name_of) {
+        int first = 0;
+        for (int i = 0; i < 3000; ++i) first += owner_of(name_of(std::to_string(10'000 + i)), ids) == ids.front();
+        return first;
+    };
+    EXPECT_NEAR(share_of_the_first([](const std::string& i) { return "sq010." + i + ".exr"; }), 1000, 120);
+    EXPECT_NEAR(share_of_the_first([](const std::string& i) { return "sq010.frame" + i + ".exr.gz"; }), 1000, 120);
+    EXPECT_NEAR(share_of_the_first([](const std::string& i) { return "part." + i + ".snappy.parquet"; }), 1000, 120);
 }
 
 TEST(Placement, LeadingDotsDoNotStartAnExtension) {

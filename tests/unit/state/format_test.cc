@@ -35,7 +35,7 @@ protected:
 
 TEST_F(Format, ClaimsANewStoreAndKnowsItAgain) {
     ASSERT_TRUE(check_format(*kv_, 0, "target"));
-    EXPECT_EQ(*kv_->get(0, "format"), "target 1");
+    EXPECT_EQ(*kv_->get(0, "format"), "target 2");
     open(target_families());
     EXPECT_TRUE(check_format(*kv_, 0, "target"));
 }
@@ -53,8 +53,16 @@ TEST_F(Format, RefusesANewerStore) {
     const Error error = refusal("target");
     EXPECT_EQ(error.code, Code::unsupported_version);
     EXPECT_EQ(error.context,
-              "store format 7 is newer than this millrace understands (1); use a newer millrace or another folder");
+              "store format 7 is newer than this millrace understands (2); use a newer millrace or another folder");
     EXPECT_EQ(*kv_->get(0, "format"), "target 7");
+}
+
+TEST_F(Format, RefusesAStoreWhoseObjectsHaveOtherPlaces) {
+    put("format", "target 1");
+    const Error error = refusal("target");
+    EXPECT_EQ(error.code, Code::unsupported_version);
+    EXPECT_NE(error.context.find("store format 1 is older"), std::string::npos) << error.context;
+    EXPECT_EQ(*kv_->get(0, "format"), "target 1");
 }
 
 TEST_F(Format, NamesTheKeyThatCannotBeRead) {
