@@ -171,7 +171,8 @@ Task<Result<void>> JobApi::errors(http::Request& request, http::Response& respon
     if (!limit) co_return fail(Code::invalid_argument, "limit is a number, not '" + text + "'");
     const auto page = co_await error_page(state_, targets_, id, request.query.get("cursor"), std::clamp<std::size_t>(*limit, 1, kErrorsPageMax));
     if (!page) co_return page.error();
-    co_return co_await response.send_json(200, json_text({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable}}));
+    co_return co_await response.send_json(200, json_text({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable},
+                                                         {"problems", page->problems}}));
 }
 
 Task<Result<void>> JobApi::report(http::Response& response, const std::string& id) {
@@ -194,7 +195,7 @@ Task<Result<void>> JobApi::report(http::Response& response, const std::string& i
             lines += json_text(row) + "\n";
         }
         count += page->rows.size();
-        complete = complete && page->unreachable.empty();
+        complete = complete && page->unreachable.empty() && page->problems.empty();
         cursor = page->cursor;
         MILLRACE_CO_TRY(co_await response.write(as_bytes(lines)));
         lines.clear();

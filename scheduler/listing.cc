@@ -99,12 +99,15 @@ Task<Result<Listing>> list_objects(const ClusterState& state, const TargetDirect
 
 Task<Result<BucketSummary>> summarize_bucket(const ClusterState& state, const TargetDirectory& directory, std::string bucket, std::string prefix) {
     if (state.catalog.bucket(bucket) == nullptr) co_return unknown_bucket(bucket);
+    const std::vector<TargetId> targets = directory.ids();
     std::vector<Task<Result<BucketSummary>>> calls;
-    for (const TargetId& target : directory.ids()) calls.push_back(summarize_on(directory, target.str(), bucket, prefix));
+    for (const TargetId& target : targets) calls.push_back(summarize_on(directory, target.str(), bucket, prefix));
     const auto parts = co_await run_all(std::move(calls));
     BucketSummary sum;
-    for (const Result<BucketSummary>& part : parts) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const Result<BucketSummary>& part = parts[i];
         if (!part) co_return part.error();
+        sum.objects_by_target[targets[i].str()] = part->objects;
         if (part->objects == 0) continue;
         sum.smallest_bytes = sum.objects == 0 ? part->smallest_bytes : std::min(sum.smallest_bytes, part->smallest_bytes);
         sum.largest_bytes = std::max(sum.largest_bytes, part->largest_bytes);

@@ -3,6 +3,7 @@
 // A listing without one target's objects would be a lie: when a target does not answer, its error is the answer.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct BucketSummary {
     std::uint64_t bytes = 0;
     std::uint64_t smallest_bytes = 0;
     std::uint64_t largest_bytes = 0;
+    std::map<std::string, std::uint64_t> objects_by_target;
 };
 // Reads the record of every object under the prefix.
 Task<Result<BucketSummary>> summarize_bucket(const ClusterState& state, const TargetDirectory& directory, std::string bucket, std::string prefix);

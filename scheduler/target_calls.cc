@@ -29,6 +29,8 @@ Task<std::vector<Result<json>>> ask_targets(const TargetDirectory& directory, st
 
 namespace {
 
+constexpr std::size_t kErrorPageBytes = 8 << 20;  // a page ends behind the row that passes it
+
 json error_row(const LiveJob& live, const std::string& target, const json& row) {
     return {{"object", "ais://" + live.job.spec.source + "/" + text_of(row, "name")}, {"target", target}, {"class", text_of(row, "class")},
             {"code", text_of(row, "code")}, {"message", text_of(row, "message")}, {"attempts", count_of(row, "attempts")},
@@ -49,28 +51,36 @@ Task<Result<ErrorPage>> error_page(const ClusterState& state, const TargetDirect
         if (target >= from) targets.push_back(target);
     }
     ErrorPage page;
+    std::size_t bytes = 0;
+    const auto is_full = [&] { return page.rows.size() >= rows_max || bytes >= kErrorPageBytes; };
     for (const std::string& target : targets) {
         if (target != from) after.clear();
-        while (page.rows.size() < rows_max) {
+        for (bool at_end = false; !at_end && !is_full();) {
             Query query;
             query.add("job", job);
             query.add("after", after);
             query.add("limit", std::to_string(rows_max - page.rows.size()));
             const auto answer = co_await ask_target(directory, target, "/v1/worker/ledger", query);
             if (!answer) {
-                page.unreachable.push_back(target);
+                const bool is_away = answer.error().code == Code::unavailable || answer.error().code == Code::timed_out;
+                if (is_away) {
+                    page.unreachable.push_back(target);
+                } else {
+                    page.problems.emplace(target, answer.error().context);
+                }
                 break;
             }
             live = state.jobs.find(job);
             if (live == nullptr) co_return fail(Code::not_found, "job " + job + " was removed");
-            const json& rows = items_of(*answer, "rows");
-            for (const json& row : rows) {
+            for (const json& row : items_of(*answer, "rows")) {
                 page.rows.push_back(error_row(*live, target, row));
-                after = text_of(row, "name");
+                bytes += text_of(row, "name").size() + text_of(row, "message").size() + text_of(row, "stderr").size();
             }
-            if (rows.empty() || flag_of(*answer, "at_end", true)) break;
+            const std::string last = text_of(*answer, "last", after);
+            at_end = flag_of(*answer, "at_end", true) || last <= after;
+            after = last;
         }
-        if (page.rows.size() >= rows_max) {
+        if (is_full()) {
             page.cursor = target + "/" + after;
             break;
         }

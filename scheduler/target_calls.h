@@ -1,6 +1,7 @@
 // What a proxy asks of targets over HTTP, as JSON. Control loop only.
 #pragma once
 #include <nlohmann/json.hpp>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,9 @@ struct ErrorPage {
     std::vector<nlohmann::json> rows;
     std::string cursor;                    // where the next page begins; empty at the end
     std::vector<std::string> unreachable;  // targets whose rows are missing
+    std::map<std::string, std::string> problems;  // the same of targets that answered, and why they could not say
 };
+// Ends early where rows are long: as long as there is a cursor there may be more, however few came.
 Task<Result<ErrorPage>> error_page(const ClusterState& state, const TargetDirectory& directory, std::string job, std::string cursor, std::size_t rows_max);
 
 }  // namespace millrace::scheduler

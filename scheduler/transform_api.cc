@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <iterator>
+#include <set>
+
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/json_members.h"
@@ -17,6 +21,15 @@ using nlohmann::json;
 std::string kind_of(const wire::TransformEntry& entry) {
     const auto parsed = spec::parse_spec(entry.spec_json, entry.name);
     return parsed ? std::string(spec::kind_name(parsed->spec.kind)) : "unknown";
+}
+
+// What targets on which it runs have to say nevertheless, each text once.
+std::set<std::string> remarks_of_targets(const Standing& sum) {
+    std::set<std::string> remarks;
+    for (const json& row : sum.per_target) {
+        if (text_of(row, "state") == "running" && !text_of(row, "reason").empty()) remarks.insert(text_of(row, "reason"));
+    }
+    return remarks;
 }
 
 }  // namespace
@@ -62,7 +75,10 @@ Task<Result<void>> TransformApi::add(http::Request& request, http::Response& res
         co_return co_await response.send_error(added.error(), 424);
     }
     if (!added) co_return added.error();
-    co_return co_await response.send_json(200, json_text({{"name", spec.name}, {"warnings", parsed->warnings}}));
+    std::vector<std::string> warnings = std::move(parsed->warnings);
+    const wire::TransformEntry* entry = state_.catalog.transform(spec.name);
+    if (entry != nullptr) std::ranges::copy(remarks_of_targets(standing(state_, *entry)), std::back_inserter(warnings));
+    co_return co_await response.send_json(200, json_text({{"name", spec.name}, {"warnings", warnings}}));
 }
 
 Task<Result<void>> TransformApi::list(http::Response& response) {

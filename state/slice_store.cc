@@ -7,6 +7,7 @@ namespace millrace::state {
 namespace {
 
 constexpr std::size_t kLedgerRowsMax = 10'000;
+constexpr std::size_t kLedgerPageBytes = 4 << 20;  // of rows; a page ends behind the one that passes it
 using FenceRecord = std::map<std::string, std::uint64_t>;
 constexpr const char* kEverySlice = "*";
 constexpr const char* kForgotten = "forgotten";
@@ -77,8 +78,10 @@ Result<SliceStore::LedgerPage> SliceStore::ledger(const JobId& job, const std::s
     const std::string end = prefix_end(prefix);
     Cursor cursor = kv_.cursor(target_family::ledger, end);
     std::size_t looked_at = 0;
+    std::size_t bytes = 0;
     for (cursor.seek(after.empty() ? prefix : prefix + after + std::string(1, '\0')); cursor.valid(); cursor.next()) {
-        if (page.rows.size() == rows_max || looked_at++ == kLedgerRowsMax) return page;
+        if (page.rows.size() == rows_max || looked_at++ == kLedgerRowsMax || bytes >= kLedgerPageBytes) return page;
+        bytes += cursor.key().size() + cursor.value().size();
         const std::string name(cursor.key().substr(prefix.size()));
         MILLRACE_TRY_ASSIGN(LedgerRow row, decode_record<LedgerRow>("ledger row of job " + job.str() + " for object '" + name + "'", cursor.value()));
         page.last = name;

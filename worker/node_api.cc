@@ -107,7 +107,7 @@ Task<Result<void>> NodeApi::ledger(http::Request& request, http::Response& respo
         rows.push_back({{"name", name}, {"class", row.quarantined ? "quarantined" : "failed"}, {"code", code_name(static_cast<Code>(row.code))},
                         {"message", row.message}, {"stderr", row.stderr_tail}, {"attempts", row.attempts}, {"at", rfc3339(row.at_unix_ns)}});
     }
-    co_return co_await response.send_json(200, text_of({{"rows", std::move(rows)}, {"at_end", page->at_end}}));
+    co_return co_await response.send_json(200, text_of({{"rows", std::move(rows)}, {"last", page->last}, {"at_end", page->at_end}}));
 }
 
 Task<Result<void>> NodeApi::verify(http::Request& request, http::Response& response) {
