@@ -123,6 +123,11 @@ private:
         if (!job.is_object()) return;
         job_ = std::move(job);
         display_.update(job_, steady_now());
+        if (!warned_) {
+            const std::string warning = early_warning(job_);
+            if (!warning.empty()) display_.say(warning);
+            warned_ = !warning.empty();
+        }
     }
 
     void say_once(const std::string& text) {
@@ -138,6 +143,7 @@ private:
     Event ended_;
     json job_;  // the last document seen
     bool said_ = false;
+    bool warned_ = false;
     Result<Followed> result_ = Followed{};
 };
 
@@ -173,6 +179,7 @@ int follow_and_report(Context& context, const std::string& job_id, const FollowO
         return kExitTimedOut;
     }
     console.err << outcome_line(followed->job) << '\n';
+    for (const std::string& remark : remarks(followed->job)) console.err << remark << '\n';
     if (const std::string step = next_step(followed->job); !step.empty()) {
         if (exit_status_of(followed->job) == kExitFailedObjects) {
             console.err << "see why: millrace job errors " << clean_text(job_id) << '\n';

@@ -18,13 +18,20 @@ void add_selection_options(CLI::App* command, JobSubmit& to) {
 
 void add_names(CLI::App* command, JobSubmit& to) {
     constexpr const char* kResults = "Names and contents of the results";
-    flag(command, kResults, "--ext", to.extensions, "OLD:NEW", "Change an extension, such as flac:wav; may be repeated")
+    flag(command, kResults, "--ext", to.extensions, "OLD:NEW",
+         "Change an extension: flac:wav, tar.gz:tar.zst; gz: takes one off, :gz puts one on; may be repeated")
         ->allow_extra_args(false);
+    command->add_flag("--ext-any-case", to.ext_any_case, "Old extensions in upper and lower case: jpg is JPG, too")->group(kResults);
     flag(command, kResults, "--prepend", to.prepend, "TEXT", "Put this in front of each name");
     flag(command, kResults, "--overwrite", to.overwrite, "always|never|changed",
          "Where the result exists; default: always. changed: make it unless it is there from the same version of the source, the same "
          "specification and the same arguments (a program that changed behind the same words is not seen)")
         ->check(CLI::IsMember({"always", "never", "changed"}));
+    if (to.operation.empty()) {
+        flag(command, kResults, "--empty-output", to.empty_output, "warn|fail|keep",
+             "Results that are empty, or below a thousandth of an object of 64 KiB and more: count and say so (default), fail the objects, or take them")
+            ->check(CLI::IsMember({"warn", "fail", "keep"}));
+    }
     if (to.operation.empty()) flag(command, kResults, "--args", to.arguments, "TEXT", "Arguments for the transform");
 }
 

@@ -193,6 +193,8 @@ int run(Context& context, const JobShow& verb) {
               {"started", text_of(*job, "started_at")},
               {"finished", text_of(*job, "finished_at")},
               {"go on with", next_step(*job)}});
+    if (const std::string warning = early_warning(*job); !warning.empty()) out << "note: " << warning << '\n';
+    for (const std::string& remark : remarks(*job)) out << "note: " << remark << '\n';
     out << '\n';
     print_slices(out, member(*job, "slices"));
     return kExitDone;

@@ -91,14 +91,15 @@ Result<void> add_selection(json& spec, const JobSubmit& verb, const std::string&
 Result<void> add_rename(json& spec, const JobSubmit& verb) {
     for (const std::string& rule : verb.extensions) {
         const std::size_t colon = rule.find(':');
-        if (colon == rule.npos || colon == 0) {
-            return bad("--ext '" + rule + "' is not of the form old:new, such as flac:wav");
+        if (colon == rule.npos) {
+            return bad("--ext '" + rule + "' is not of the form old:new, such as flac:wav, gz: to take one off or :gz to put one on");
         }
         const auto dotless = [](std::string text) { return text.starts_with('.') ? text.substr(1) : text; };
         const std::string from = dotless(rule.substr(0, colon));
         if (spec["ext"].contains(from)) return bad("--ext maps '" + from + "' twice");
         spec["ext"][from] = dotless(rule.substr(colon + 1));
     }
+    if (verb.ext_any_case) spec["ext_any_case"] = true;
     if (!verb.prepend.empty()) spec["prepend"] = verb.prepend;
     return {};
 }
@@ -106,6 +107,7 @@ Result<void> add_rename(json& spec, const JobSubmit& verb) {
 Result<void> add_policies(json& spec, const JobSubmit& verb) {
     if (!verb.arguments.empty()) spec["args"] = verb.arguments;
     if (!verb.overwrite.empty()) spec["overwrite"] = verb.overwrite;
+    if (!verb.empty_output.empty()) spec["empty_output"] = verb.empty_output;
     if (verb.num_workers) spec["num_workers"] = *verb.num_workers;
     if (!verb.dry_run.empty()) spec["dry_run"] = verb.dry_run;
     if (!verb.object_timeout.empty()) {

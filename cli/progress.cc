@@ -152,6 +152,58 @@ std::string outcome_line(const json& job) {
     return text;
 }
 
+namespace {
+
+// Empty while one has no more than half more than its share.
+std::string skew(const json& job) {
+    constexpr std::uint64_t kOddsMax = 100;  // objects: so many more are chance
+    const json& slices = member(job, "slices");
+    std::uint64_t total = 0;
+    std::uint64_t most = 0;
+    std::string target;
+    for (const json& slice : slices) {
+        const std::uint64_t objects = count_of(member(slice, "objects"), "total");
+        total += objects;
+        if (objects > most) target = text_of(slice, "target");
+        most = std::max(most, objects);
+    }
+    const std::uint64_t share = slices.empty() ? 0 : total / slices.size();
+    if (most <= share + share / 2 + kOddsMax) return "";
+    return clean_text(target) + " has " + std::to_string(most) + " of the " + std::to_string(total) +
+           " objects, and works longest: names that differ in their extensions only have one place";
+}
+
+}  // namespace
+
+std::vector<std::string> remarks(const json& job) {
+    std::vector<std::string> lines;
+    const json& objects = member(job, "objects");
+    if (const std::uint64_t unmapped = count_of(objects, "unmapped"); unmapped > 0) {
+        lines.push_back(std::to_string(unmapped) + " of " + std::to_string(count_of(objects, "total")) +
+                        " names have none of the old extensions of --ext and stay as they are (see also --ext-any-case)");
+    }
+    if (const std::uint64_t near_empty = count_of(objects, "near_empty"); near_empty > 0) {
+        lines.push_back(std::to_string(near_empty) + (near_empty == 1 ? " result is" : " results are") +
+                        " empty, or next to that; look at one. --empty-output fail refuses such, keep takes them");
+    }
+    const std::uint64_t skipped = count_of(objects, "skipped");
+    if (skipped > 0 && text_of(member(job, "spec"), "overwrite") == "changed" && !text_of(job, "transform").empty()) {
+        lines.push_back(std::to_string(skipped) + " skipped: their results are of the same specification. Whether its program is the same is not"
+                        " known; if it has changed: millrace etl restart " + clean_text(text_of(job, "transform")) + " --new-version");
+    }
+    if (std::string skewed = skew(job); !skewed.empty()) lines.push_back(std::move(skewed));
+    return lines;
+}
+
+std::string early_warning(const json& job) {
+    constexpr std::uint64_t kFailuresMin = 20;
+    const Counts counts(job);
+    const std::uint64_t failed = counts.failed + counts.quarantined;
+    if (text_of(job, "state") != "running" || counts.done + counts.skipped > 0 || failed < kFailuresMin) return "";
+    const std::string id = clean_text(text_of(job, "id"));
+    return "all " + std::to_string(failed) + " objects so far have failed; see why: millrace job errors " + id + "; stop it: millrace job cancel " + id;
+}
+
 std::string next_step(const json& job) {
     const std::string state = text_of(job, "state");
     const std::string id = clean_text(text_of(job, "id"));

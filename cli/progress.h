@@ -2,6 +2,7 @@
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 namespace millrace::cli {
 
@@ -17,6 +18,11 @@ std::string progress_line(const nlohmann::json& job);
 std::string progress_bar(const nlohmann::json& job, std::size_t columns);
 // For a terminal job: "job-… completed: 1000 objects (998 done, 2 failed) in 6s, 1.0 MiB in, 1.3 MiB out"
 std::string outcome_line(const nlohmann::json& job);
+// What somebody should know who thinks that all is well: names that --ext did not touch, results with nothing in them, a target that has
+// far more than its share of the objects. Sentences; none: all is as expected.
+std::vector<std::string> remarks(const nlohmann::json& job);
+// That nothing has succeeded so far, while it may still be stopped in time; "" otherwise.
+std::string early_warning(const nlohmann::json& job);
 // The command that resumes or retries the job, "" if there is nothing left to do.
 std::string next_step(const nlohmann::json& job);
 

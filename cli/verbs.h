@@ -65,6 +65,8 @@ struct JobSubmit {
     std::string list_file;
     std::string name_template;
     std::vector<std::string> extensions;  // each "old:new"
+    bool ext_any_case = false;
+    std::string empty_output;
     std::string prepend;
     std::string arguments;
     std::string overwrite;

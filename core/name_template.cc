@@ -128,6 +128,7 @@ Result<NameTemplate> NameTemplate::parse(std::string_view text) {
         if (open == rest.npos) break;
         const std::size_t close = rest.find('}', open);
         if (close == rest.npos) return bad(text, "a '{' is not closed");
+        if (rest.find('{', open + 1) < close) return bad(text, "has a '{' inside of a group; write the alternatives out, as in {a1,a2,b}");
         if (++groups > kGroupsMax) return bad(text, "has more than 8 groups");
         MILLRACE_TRY_ASSIGN(Part part, parse_group(rest.substr(open + 1, close - open - 1), text));
         parsed.parts_.push_back(std::move(part));

@@ -14,7 +14,8 @@ struct SliceCounters {
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
     std::uint64_t bytes_moved = 0;  // to other targets
-    MSGPACK_DEFINE_MAP(done, skipped, failed, quarantined, attempts, bytes_in, bytes_out, bytes_moved)
+    std::uint64_t near_empty = 0;   // of done: results with next to nothing in them (worker/near_empty.h)
+    MSGPACK_DEFINE_MAP(done, skipped, failed, quarantined, attempts, bytes_in, bytes_out, bytes_moved, near_empty)
 
     std::uint64_t settled() const { return done + skipped + failed + quarantined; }
     SliceCounters& operator+=(const SliceCounters& other) {
@@ -26,6 +27,7 @@ struct SliceCounters {
         bytes_in += other.bytes_in;
         bytes_out += other.bytes_out;
         bytes_moved += other.bytes_moved;
+        near_empty += other.near_empty;
         return *this;
     }
     friend bool operator==(const SliceCounters&, const SliceCounters&) = default;

@@ -47,6 +47,7 @@ JobTotals totals(const Job& job) {
         sum.counters += slice.status.counters;
         sum.total_objects += slice.status.total_objects;
         sum.total_bytes += slice.status.total_bytes;
+        sum.total_unmapped += slice.status.total_unmapped;
         sum.outputs_lost += slice.status.outputs_lost;
         sum.total_known = sum.total_known && slice.heard && slice.status.total_known;
     }

@@ -81,6 +81,7 @@ struct JobTotals {
     SliceCounters counters;
     std::uint64_t total_objects = 0;
     std::uint64_t total_bytes = 0;
+    std::uint64_t total_unmapped = 0;
     bool total_known = false;
     std::uint64_t outputs_lost = 0;
 };

@@ -28,9 +28,9 @@ std::string_view slice_state_name(const Slice& slice, bool online) {
     return "unknown";
 }
 
-json object_counts(const SliceCounters& counters, std::uint64_t total, bool total_known) {
+json object_counts(const SliceCounters& counters, std::uint64_t total, std::uint64_t unmapped, bool total_known) {
     return {{"total", total}, {"total_known", total_known}, {"done", counters.done}, {"skipped", counters.skipped},
-            {"failed", counters.failed}, {"quarantined", counters.quarantined}};
+            {"failed", counters.failed}, {"quarantined", counters.quarantined}, {"near_empty", counters.near_empty}, {"unmapped", unmapped}};
 }
 
 json byte_counts(const SliceCounters& counters, std::uint64_t total) {
@@ -46,7 +46,7 @@ json describe_slice(const Job& job, const std::string& target, const Slice& slic
     if (!slice.loss.empty()) reason += (reason.empty() ? "" : "; ") + slice.loss;
     return {{"target", target}, {"online", online}, {"state", slice_state_name(slice, online)},
             {"current", speaks_of_now(job, slice)}, {"reason", reason},
-            {"objects", object_counts(status.counters, status.total_objects, status.total_known)},
+            {"objects", object_counts(status.counters, status.total_objects, status.total_unmapped, status.total_known)},
             {"bytes", byte_counts(status.counters, status.total_bytes)}, {"attempts", status.counters.attempts},
             {"in_flight", status.in_flight}, {"checkpoint_bytes", status.checkpoint_bytes}, {"outputs_lost", status.outputs_lost}};
 }
@@ -121,7 +121,7 @@ std::string job_document(const LiveJob& live, const IsOnline& is_online, Detail 
                   {"dry_run", kDryRun[static_cast<int>(job.spec.dry_run)]},
                   {"created_at", rfc3339(job.created_unix_ns)}, {"started_at", rfc3339(job.started_unix_ns)},
                   {"finished_at", rfc3339(job.finished_unix_ns)}, {"elapsed_seconds", elapsed},
-                  {"objects", object_counts(sum.counters, sum.total_objects, sum.total_known)},
+                  {"objects", object_counts(sum.counters, sum.total_objects, sum.total_unmapped, sum.total_known)},
                   {"bytes", byte_counts(sum.counters, sum.total_bytes)}, {"attempts", sum.counters.attempts},
                   {"rate", {{"objects_per_second", outlook.objects_per_second}, {"bytes_per_second", outlook.bytes_per_second}}},
                   {"eta_seconds", outlook.eta_seconds ? json(*outlook.eta_seconds) : json()}, {"slowest_target", outlook.slowest_target},

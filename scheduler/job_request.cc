@@ -35,6 +35,13 @@ Result<std::uint64_t> number(const json& body, const char* key, std::uint64_t fa
     return found->get<std::uint64_t>();
 }
 
+Result<bool> flag(const json& body, const char* key) {
+    const auto found = body.find(key);
+    if (found == body.end() || found->is_null()) return false;
+    if (!found->is_boolean()) return bad(key, "must be true or false");
+    return found->get<bool>();
+}
+
 Result<std::string> bucket(const json& body, const char* key) {
     MILLRACE_TRY_ASSIGN(const std::string name, text(body, key));
     if (name.empty()) return bad(key, "is missing: the bucket, as ais://NAME");
@@ -50,7 +57,8 @@ Result<std::string> bucket(const json& body, const char* key) {
 
 Result<void> check_keys(const json& body) {
     static const std::vector<std::string> known{"operation", "kind", "transform", "pipeline", "source", "destination", "prefix", "objects", "template",
-                                                "ext", "prepend", "args", "overwrite", "num_workers", "dry_run", "object_timeout", "attempts", "on_error"};
+                                                "ext", "ext_any_case", "prepend", "empty_output", "args",
+                                                "overwrite", "num_workers", "dry_run", "object_timeout", "attempts", "on_error"};
     for (const auto& [key, value] : body.items()) {
         if (std::ranges::find(known, key) != known.end()) continue;
         const std::string near = nearest_word(key, known);
@@ -104,14 +112,14 @@ Result<void> check_operation_fields(const json& body, wire::Operation operation)
     const auto refuse = [&](std::initializer_list<const char*> keys, const char* why) -> Result<void> {
         for (const char* key : keys) {
             const auto found = body.find(key);
-            if (found != body.end() && !found->empty() && *found != "") return bad(key, why);
+            if (found != body.end() && !found->empty() && *found != "" && *found != false) return bad(key, why);
         }
         return {};
     };
     if (operation == wire::Operation::transform) return {};
-    MILLRACE_TRY(refuse({"transform", "pipeline", "args"}, "is for the operation 'transform'; a copy is the object as it is"));
+    MILLRACE_TRY(refuse({"transform", "pipeline", "args", "empty_output"}, "is for the operation 'transform'; a copy is the object as it is"));
     if (operation == wire::Operation::copy) return {};
-    return refuse({"destination", "ext", "prepend", "overwrite"}, "makes no sense for the operation 'delete', which writes nothing");
+    return refuse({"destination", "ext", "ext_any_case", "prepend", "overwrite"}, "makes no sense for the operation 'delete', which writes nothing");
 }
 
 Result<void> read_transforms(const json& body, wire::JobSpec& spec) {
@@ -131,21 +139,20 @@ Result<void> read_transforms(const json& body, wire::JobSpec& spec) {
 
 Result<void> read_renaming(const json& body, wire::JobSpec& spec) {
     MILLRACE_TRY_ASSIGN(spec.prepend, text(body, "prepend"));
+    MILLRACE_TRY_ASSIGN(spec.ext_any_case, flag(body, "ext_any_case"));
     const auto ext = body.find("ext");
-    if (ext == body.end() || ext->is_null()) return {};
-    if (!ext->is_object()) return bad("ext", "must be an object such as {\"flac\": \"wav\"}");
-    if (ext->size() > 100) return bad("ext", "must not map more than 100 extensions");
-    for (const auto& [from, to] : ext->items()) {
-        if (!to.is_string()) return bad("ext", "must map texts to texts");
-        const auto plain = [](std::string name) { return name.substr(std::min(name.find_first_not_of('.'), name.size())); };
-        const std::string old_ext = plain(from);
-        const std::string new_ext = plain(to.get<std::string>());
-        if (old_ext.empty() || new_ext.empty() || (old_ext + new_ext).find_first_of("./") != std::string::npos) {
-            return bad("ext", "must map one extension to another, such as {\"flac\": \"wav\"}");
+    if (ext != body.end() && !ext->is_null()) {
+        if (!ext->is_object()) return bad("ext", "must be an object such as {\"flac\": \"wav\"}");
+        if (ext->size() > 100) return bad("ext", "must not map more than 100 extensions");
+        for (const auto& [from, to] : ext->items()) {
+            if (!to.is_string()) return bad("ext", "must map texts to texts");
+            const auto plain = [](const std::string& name) { return name.substr(name.starts_with('.') ? 1 : 0); };
+            const bool is_new = spec.ext.emplace(plain(from), plain(to.get<std::string>())).second;
+            if (!is_new) return bad("ext", "maps '" + plain(from) + "' twice");
         }
-        spec.ext[old_ext] = new_ext;
     }
-    return {};
+    if (spec.ext_any_case && spec.ext.empty()) return bad("ext_any_case", "is for a map of extensions; give 'ext', too");
+    return spec.rename().validate();
 }
 
 Result<void> read_on_error(const std::string& policy, wire::JobSpec& spec) {
@@ -177,6 +184,14 @@ Result<void> read_policies(const json& body, wire::JobSpec& spec) {
         spec.overwrite = wire::Overwrite::changed;
     } else if (overwrite != "always") {
         return bad("overwrite", "must be always, never or changed");
+    }
+    MILLRACE_TRY_ASSIGN(const std::string empty_output, text(body, "empty_output", "warn"));
+    if (empty_output == "keep") {
+        spec.empty_output = wire::EmptyOutput::keep;
+    } else if (empty_output == "fail") {
+        spec.empty_output = wire::EmptyOutput::fail;
+    } else if (empty_output != "warn") {
+        return bad("empty_output", "must be warn, fail or keep");
     }
     MILLRACE_TRY_ASSIGN(const std::string dry_run, text(body, "dry_run"));
     if (dry_run == "plan") {
@@ -211,10 +226,13 @@ json filled_in(const JobRequest& request) {
     const wire::JobSpec& spec = request.spec;
     static constexpr const char* kOverwrite[] = {"always", "never", "changed"};
     static constexpr const char* kDryRun[] = {"", "plan", "run"};
+    static constexpr const char* kEmptyOutput[] = {"warn", "keep", "fail"};
     return {{"operation", operation_name(spec.operation)}, {"kind", spec.kind}, {"transform", spec.transform}, {"pipeline", spec.pipeline},
             {"source", bucket_uri(spec.source)}, {"destination", bucket_uri(spec.destination)},
             {"prefix", spec.prefix}, {"template", spec.name_template}, {"listed_objects", request.objects.size()}, {"ext", spec.ext},
-            {"prepend", spec.prepend}, {"args", spec.args}, {"overwrite", kOverwrite[static_cast<int>(spec.overwrite)]},
+            {"ext_any_case", spec.ext_any_case}, {"prepend", spec.prepend},
+            {"empty_output", kEmptyOutput[static_cast<int>(spec.empty_output)]}, {"args", spec.args},
+            {"overwrite", kOverwrite[static_cast<int>(spec.overwrite)]},
             {"num_workers", spec.num_workers}, {"dry_run", kDryRun[static_cast<int>(spec.dry_run)]},
             {"object_timeout", spec.object_timeout_ms == 0 ? "" : duration_text(milliseconds(spec.object_timeout_ms))},
             {"attempts", spec.attempts}, {"on_error", on_error_text(spec)}};

@@ -54,14 +54,15 @@ struct SliceCheckpoint {
     std::vector<std::string> settled_ahead;  // settled names above the watermark
     SliceCounters counters;  // each a member of the record
     std::string survey_after;
-    std::uint64_t survey_objects = 0, survey_bytes = 0;
+    std::uint64_t survey_objects = 0, survey_bytes = 0, survey_unmapped = 0;
     bool survey_done = false;
     std::string failure;  // why the slice gave up; empty: it did not
     MSGPACK_DEFINE_MAP(phase, phase_pass, retried_pass, watermark, settled_ahead, MSGPACK_NVP("done", counters.done),
                        MSGPACK_NVP("skipped", counters.skipped), MSGPACK_NVP("failed", counters.failed),
                        MSGPACK_NVP("quarantined", counters.quarantined), MSGPACK_NVP("attempts", counters.attempts),
                        MSGPACK_NVP("bytes_in", counters.bytes_in), MSGPACK_NVP("bytes_out", counters.bytes_out),
-                       MSGPACK_NVP("bytes_moved", counters.bytes_moved), survey_after, survey_objects, survey_bytes, survey_done, failure)
+                       MSGPACK_NVP("bytes_moved", counters.bytes_moved), survey_after, survey_objects, survey_bytes, survey_done, failure,
+                       MSGPACK_NVP("near_empty", counters.near_empty), survey_unmapped)
 };
 
 struct LedgerRow {

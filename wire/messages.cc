@@ -51,12 +51,10 @@ Result<void> check_all_but_order(const JobSpec& spec) {
     if (spec.has_list + !spec.name_template.empty() + !spec.prefix.empty() > 1) return bad("give one of prefix, objects and template");
     for (const std::string& object : spec.objects) MILLRACE_TRY(validate_object_name(object));
     if (spec.ext.size() > kExtensionsMax) return bad("at most " + std::to_string(kExtensionsMax) + " extensions can be mapped");
-    for (const auto& [from, to] : spec.ext) {
-        const auto plain = [](const std::string& text) { return !text.empty() && text.find_first_of("./") == text.npos; };
-        if (!plain(from) || !plain(to)) return bad("an extension must not be empty and not contain '.' or '/'");
-    }
+    MILLRACE_TRY(spec.rename().validate());
     if (!in_range(spec.overwrite, Overwrite::always, Overwrite::changed) || !in_range(spec.dry_run, DryRun::no, DryRun::run) ||
-        !in_range(spec.on_error, OnError::go_on, OnError::abort_after_percent)) {
+        !in_range(spec.on_error, OnError::go_on, OnError::abort_after_percent) ||
+        !in_range(spec.empty_output, EmptyOutput::warn, EmptyOutput::fail)) {
         return bad("a policy has an unknown value; the peer may be newer");
     }
     if (spec.num_workers > 1024) return bad("num_workers must be at most 1024");

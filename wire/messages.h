@@ -9,18 +9,21 @@
 #include <string>
 #include <vector>
 
+#include "core/rename.h"
 #include "core/result.h"
 #include "core/slice_counters.h"
 #include "wire/lineage.h"
 
 namespace millrace::wire {
 
-inline constexpr std::uint32_t kVersion = 1;        // of this program
-inline constexpr std::uint32_t kCompatVersion = 1;  // oldest peer that it can talk to
+inline constexpr std::uint32_t kVersion = 2;        // of this program
+inline constexpr std::uint32_t kCompatVersion = 2;  // oldest peer that it can talk to: one of 1 looks for objects on other targets
 
 enum class Operation : int { transform = 0, copy = 1, remove = 2 };
 enum class Overwrite : int { always = 0, never = 1, changed = 2 };
 enum class DryRun : int { no = 0, plan = 1, run = 2 };
+// What is done about results with next to nothing in them (worker/near_empty.h): they are counted; taken as they are; not made.
+enum class EmptyOutput : int { warn = 0, keep = 1, fail = 2 };
 enum class OnError : int { go_on = 0, abort_after_count = 1, abort_after_percent = 2 };
 enum class Desired : int { prepare = 1, run = 2, pause = 3, stop = 4, forget = 5 };
 enum class SliceState : int { preparing = 1, ready = 2, running = 3, stalled = 4, paused = 5, finished = 6, stopped = 7, failed = 8 };
@@ -35,7 +38,7 @@ struct JobSpec {
     std::string name_template;
     bool has_list = false;
     std::vector<std::string> objects;        // of the list: those that this target owns, sorted, each once
-    std::map<std::string, std::string> ext;  // without dots
+    std::map<std::string, std::string> ext;  // see RenameRule
     std::string prepend;
     std::string args;
     Overwrite overwrite = Overwrite::always;
@@ -47,12 +50,16 @@ struct JobSpec {
     std::uint64_t on_error_limit = 0;        // failures, or percent, that are still tolerated
     Operation operation = Operation::transform;
     std::string kind;                        // free text of the submitter
+    bool ext_any_case = false;
+    EmptyOutput empty_output = EmptyOutput::warn;
     MSGPACK_DEFINE_MAP(transform, pipeline, source, destination, prefix, name_template, has_list, objects, ext, prepend, args, overwrite,
-                       num_workers, dry_run, object_timeout_ms, attempts, on_error, on_error_limit, operation, kind)
+                       num_workers, dry_run, object_timeout_ms, attempts, on_error, on_error_limit, operation, kind, ext_any_case,
+                       empty_output)
     Result<void> validate() const;
     Result<void> validate_part() const;  // the objects are a part of a list, and descend
     // Those that every object passes through, in order; none when it is copied or removed.
     std::vector<std::string> transforms() const;
+    RenameRule rename() const { return {ext, prepend, ext_any_case}; }
     // Whether it makes objects in the destination.
     bool writes() const { return operation != Operation::remove && dry_run == DryRun::no; }
 };
@@ -246,8 +253,9 @@ struct SliceStatus {
     std::uint64_t failures_forgiven = 0;  // of attempts that began before this directive: they do not count towards the job's limit
     std::uint64_t outputs_lost = 0;  // of settled objects: not there any more when the job started again; of the first thousand of a slice
     std::uint64_t age = 0;           // of the target's folder, as in Heartbeat: a copy from before this status is noticed
+    std::uint64_t total_unmapped = 0;  // of the objects: names that no entry of the map of extensions fits
     MSGPACK_DEFINE_MAP(job, revision, incarnation, seq, state, reason, counters, total_objects, total_bytes, total_known,
-                       in_flight, checkpoint_bytes, failures_forgiven, outputs_lost, age)
+                       in_flight, checkpoint_bytes, failures_forgiven, outputs_lost, age, total_unmapped)
     Result<void> validate() const;
 };
 
@@ -272,5 +280,6 @@ MSGPACK_ADD_ENUM(millrace::wire::Operation)
 MSGPACK_ADD_ENUM(millrace::wire::Overwrite)
 MSGPACK_ADD_ENUM(millrace::wire::DryRun)
 MSGPACK_ADD_ENUM(millrace::wire::OnError)
+MSGPACK_ADD_ENUM(millrace::wire::EmptyOutput)
 MSGPACK_ADD_ENUM(millrace::wire::Desired)
 MSGPACK_ADD_ENUM(millrace::wire::SliceState)

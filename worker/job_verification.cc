@@ -110,7 +110,7 @@ Task<Result<std::optional<store::ObjectInfo>>> JobVerification::find(const Part&
 
 Task<Result<std::optional<VerifiedProblem>>> JobVerification::check_output(const Part& part, const std::string& name, bool contents, bool& kept) {
     using Found = std::optional<VerifiedProblem>;
-    const std::string output = RenameRule{part.spec.ext, part.spec.prepend}.apply(name);
+    const std::string output = part.spec.rename().apply(name);
     std::string damage;
     MILLRACE_CO_TRY_ASSIGN(const std::optional<store::ObjectInfo> info, co_await find(part, output, contents, damage));
     if (!info) co_return Found({name, output, "missing", "it is not there any more"});

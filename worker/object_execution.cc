@@ -3,6 +3,7 @@
 #include "core/hash.h"
 #include "core/names.h"
 #include "core/uri.h"
+#include "worker/near_empty.h"
 #include "worker/remote_output.h"
 
 namespace millrace::worker {
@@ -95,6 +96,11 @@ struct Work {
 
     Task<runtime::RunResult> feed(Sink& sink) {
         runtime::RunResult ran = co_await transforms.feed(lane, run, timeout, isolated, reader, sink);
+        if (ran && refuses(ran->bytes_out)) {
+            Error error = fail(Code::rejected, "its result has " + std::to_string(ran->bytes_out) + " bytes, of an object of " +
+                std::to_string(reader.info().size) + "; the job refuses that (--empty-output fail)");
+            ran = std::unexpected(Failure{Blame::transform, std::move(error), {}});
+        }
         if (transforms.reads_by_itself() && co_await changed_meanwhile()) {
             Error error = fail(Code::transient, "the object was overwritten or removed while the transform read it");
             ran = std::unexpected(Failure{Blame::transform, std::move(error), {}});
@@ -103,6 +109,9 @@ struct Work {
     }
 
 private:
+    bool refuses(std::uint64_t bytes_out) const {
+        return slice.spec.empty_output == wire::EmptyOutput::fail && !transforms.empty() && is_near_empty(reader.info().size, bytes_out);
+    }
     Task<bool> changed_meanwhile() const {
         const auto now = co_await slice.source->stat(run.name);
         co_return !now || now->version != reader.info().version;

@@ -8,7 +8,7 @@ state::SliceCheckpoint to_record(const Progress& progress) {
     return {.phase = static_cast<int>(progress.phase), .phase_pass = progress.phase_pass, .retried_pass = progress.retried_pass,
             .watermark = progress.watermark, .settled_ahead = progress.settled_ahead, .counters = progress.counters,
             .survey_after = progress.survey.after, .survey_objects = progress.survey.objects, .survey_bytes = progress.survey.bytes,
-            .survey_done = progress.survey.done, .failure = progress.failure};
+            .survey_unmapped = progress.survey.unmapped, .survey_done = progress.survey.done, .failure = progress.failure};
 }
 
 Progress from_record(const state::SliceCheckpoint& record) {
@@ -16,7 +16,7 @@ Progress from_record(const state::SliceCheckpoint& record) {
             .phase_pass = record.phase_pass, .retried_pass = record.retried_pass, .watermark = record.watermark,
             .settled_ahead = record.settled_ahead,
             .counters = record.counters,
-            .survey = {record.survey_after, record.survey_objects, record.survey_bytes, record.survey_done}, .failure = record.failure};
+            .survey = {record.survey_after, record.survey_objects, record.survey_bytes, record.survey_unmapped, record.survey_done}, .failure = record.failure};
 }
 
 state::LedgerChanges to_record(const FailureChanges& changes) {

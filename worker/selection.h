@@ -22,14 +22,8 @@ public:
     static Result<Selection> make(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, std::shared_ptr<BucketReader> source,
                                   state::SliceStore& slices);
 
-    struct SurveyPage {
-        std::uint64_t objects = 0;
-        std::uint64_t bytes = 0;
-        std::string last;
-        bool at_end = false;
-    };
     // Counts a page of the selection. Two objects that would get one output name are Code::already_exists, named both.
-    Task<Result<SurveyPage>> survey(std::string after) const;
+    Task<Result<Survey>> survey(std::string after) const;
 
     struct Fed {
         std::vector<FedObject> objects;
@@ -41,8 +35,12 @@ public:
 private:
     Selection(const JobId& job, wire::JobSpec spec, std::uint64_t created_seq_end, std::shared_ptr<BucketReader> source, state::SliceStore& slices);
     bool contains(const std::string& name, const store::ObjectInfo& info) const;
+    void count_name(Survey& counted, const std::string& name) const;
     Task<Result<void>> check_collision(const std::string& name) const;
-    Task<Result<SurveyPage>> survey_list(const std::string& after, std::size_t names_max) const;
+    // Of the names of one output, one that is selected and not `name`; empty: there is none.
+    Task<Result<std::string>> find_rival(const std::string& name, const RivalNames& names) const;
+    Task<Result<std::string>> find_rival_in_any_case(const std::string& name, const RivalNames& names) const;
+    Task<Result<Survey>> survey_list(const std::string& after, std::size_t names_max) const;
     Result<Fed> feed_list(const FeedRequest& request) const;
     Result<Fed> feed_ledger(const FeedRequest& request) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "worker/near_empty.h"
 
 namespace millrace::worker {
 namespace {
@@ -91,12 +92,13 @@ bool SliceMachine::wants_survey() const {
     return !progress_.survey.done && progress_.failure.empty() && (desired_ == Desired::prepare || desired_ == Desired::run);
 }
 
-void SliceMachine::surveyed(std::uint64_t objects, std::uint64_t bytes, const std::string& last, bool at_end) {
-    progress_.survey.objects += objects;
-    progress_.survey.bytes += bytes;
-    progress_.survey.after = last;
-    progress_.survey.done = at_end;
-    if (at_end) dirty_ = true;
+void SliceMachine::surveyed(const Survey& page) {
+    progress_.survey.objects += page.objects;
+    progress_.survey.bytes += page.bytes;
+    progress_.survey.unmapped += page.unmapped;
+    progress_.survey.after = page.after;
+    progress_.survey.done = page.done;
+    if (page.done) dirty_ = true;
 }
 
 bool SliceMachine::needs_survey() const {
@@ -235,6 +237,7 @@ void SliceMachine::settle(std::uint64_t ticket, Settled how, std::uint64_t bytes
     counters.bytes_out += bytes_out;
     counters.bytes_moved += bytes_moved;
     if (how == Settled::done) ++counters.attempts;
+    if (how == Settled::done && options_.counts_near_empty && is_near_empty(bytes_in, bytes_out)) ++counters.near_empty;
     if (progress_.phase == Phase::retry) changes_[object.name] = std::nullopt;
     count_settled(object, how == Settled::done ? &SliceCounters::done : &SliceCounters::skipped);
     stalls_ = 0;

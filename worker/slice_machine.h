@@ -34,6 +34,7 @@ struct Survey {
     std::string after;  // counted up to this name
     std::uint64_t objects = 0;
     std::uint64_t bytes = 0;
+    std::uint64_t unmapped = 0;  // of the objects: names that no entry of the map of extensions fits
     bool done = false;
 };
 
@@ -95,6 +96,7 @@ struct SliceOptions {
     bool survey_before_run = false;  // names may collide: nothing runs before the survey is done
     bool survey_durable_before_run = false;  // what runs takes objects away, which a survey after a restart would not find any more
     bool plan_only = false;          // dry run that stops when the survey is done
+    bool counts_near_empty = false;
     bool shares_server = false;      // objects that run at once can hold each other up
     std::optional<std::uint64_t> failures_max;  // more make the slice give up
     std::uint32_t workers_min = 1, workers_start = 1, workers_max = 1;
@@ -112,9 +114,9 @@ public:
     // The slice gives up (a collision, an unreadable index). Everything settled stays.
     void give_up(const std::string& reason);
 
-    // The survey: one page at a time, from survey().after.
+    // The survey: one page at a time, from survey().after. The page has what was counted in it, to which name, and whether that was all.
     bool wants_survey() const;
-    void surveyed(std::uint64_t objects, std::uint64_t bytes, const std::string& last, bool at_end);
+    void surveyed(const Survey& page);
 
     // The feed: the names that the window has room for; one request at a time.
     std::optional<FeedRequest> next_feed(Instant now) const;

@@ -13,7 +13,8 @@ bool same_standing(const wire::SliceStatus& a, const wire::SliceStatus& b) {
 
 bool same(const wire::SliceStatus& a, const wire::SliceStatus& b) {
     return same_standing(a, b) && a.counters == b.counters && a.total_objects == b.total_objects && a.total_bytes == b.total_bytes &&
-           a.checkpoint_bytes == b.checkpoint_bytes && a.failures_forgiven == b.failures_forgiven && a.outputs_lost == b.outputs_lost;
+           a.total_unmapped == b.total_unmapped && a.checkpoint_bytes == b.checkpoint_bytes &&
+           a.failures_forgiven == b.failures_forgiven && a.outputs_lost == b.outputs_lost;
 }
 }  // namespace
 

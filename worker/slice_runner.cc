@@ -61,7 +61,8 @@ SliceOptions make_options(const SliceEnvironment& environment, const wire::JobSp
     options.checkpoint_interval = config.checkpoint_interval_ms;
     options.attempts_max = spec.attempts;
     options.listed = spec.has_list;
-    options.survey_before_run = RenameRule{spec.ext, spec.prepend}.can_collide();
+    options.survey_before_run = spec.rename().can_collide();
+    options.counts_near_empty = spec.operation == wire::Operation::transform && spec.empty_output != wire::EmptyOutput::keep;
     options.survey_durable_before_run = spec.operation == wire::Operation::remove && spec.dry_run == wire::DryRun::no;
     options.plan_only = spec.dry_run == wire::DryRun::plan;
     options.shares_server = shares_server(environment.transforms, spec);
@@ -125,7 +126,7 @@ Result<std::shared_ptr<SliceContext>> SliceRunner::make_context(const state::Sli
     Buckets& buckets = environment_.buckets;
     const bool removes = spec_.operation == wire::Operation::remove;
     auto context = std::make_shared<SliceContext>(SliceContext{
-        job, spec_, spec_.transforms(), RenameRule{spec_.ext, spec_.prepend}, order.epoch, fence, order.created_seq_end,
+        job, spec_, spec_.transforms(), spec_.rename(), order.epoch, fence, order.created_seq_end,
         buckets.reader(spec_.source, order.pins.source_uid),
         removes ? buckets.writer(spec_.source, order.pins.source_uid) : buckets.writer(spec_.destination, order.pins.destination_uid),
         environment_.cluster, std::make_shared<const Fences::Pass>(std::move(pass))});
@@ -324,7 +325,7 @@ Task<void> SliceRunner::run_survey() {
     while (machine_.wants_survey() && !stopping_) {
         const std::string after = machine_.survey().after;
         auto survey = [this, after] { return selection_.survey(after); };
-        const Result<Selection::SurveyPage> page = co_await environment_.blocking.run_task(std::move(survey));
+        const Result<Survey> page = co_await environment_.blocking.run_task(std::move(survey));
         if (stopping_) break;
         if (!page) {
             if (page.error().code != Code::unavailable) {
@@ -335,7 +336,7 @@ Task<void> SliceRunner::run_survey() {
             if (!buckets_ready()) break;
             continue;
         }
-        machine_.surveyed(page->objects, page->bytes, page->last, page->at_end);
+        machine_.surveyed(*page);
         kick();
     }
     surveying_ = false;
@@ -411,6 +412,7 @@ wire::SliceStatus SliceRunner::status() const {
     status.counters = machine_.acknowledged();
     status.total_objects = machine_.survey().objects;
     status.total_bytes = machine_.survey().bytes;
+    status.total_unmapped = machine_.survey().unmapped;
     status.total_known = machine_.survey().done;
     status.in_flight = static_cast<std::uint32_t>(machine_.in_flight() - std::min(machine_.in_flight(), queue_->waiting()));
     status.checkpoint_bytes = checkpoint_bytes_;

@@ -2,6 +2,7 @@
 #include "core/check.h"
 #include "core/name_template.h"
 #include "core/names.h"
+#include "core/placement.h"
 #include "core/rename.h"
 #include "core/units.h"
 #include "spec/command_line.h"
@@ -34,12 +35,13 @@ void try_rename(std::string_view bytes) {
     if (first == bytes.npos) return;
     const std::size_t second = bytes.find('\n', first + 1);
     if (second == bytes.npos) return;
-    const std::string_view extensions = bytes.substr(0, second);
-    if (first == 0 || second == first + 1 || extensions.find_first_of("./") != extensions.npos) return;  // refused with the job
     const RenameRule rule{{{std::string(bytes.substr(0, first)), std::string(bytes.substr(first + 1, second - first - 1))}}, ""};
+    if (!rule.validate()) return;
     const std::string_view name = bytes.substr(second + 1);
     const std::string output = rule.apply(name);
-    for (const std::string& rival : rule.rivals(name)) MILLRACE_CHECK(rival != name && rule.apply(rival) == output);
+    for (const RivalNames& rival : rule.rivals(name)) {
+        MILLRACE_CHECK(rival.name() != name && rule.apply(rival.name()) == output && placement_key(rival.name()) == placement_key(name));
+    }
 }
 
 void try_units(std::string_view bytes) {

@@ -1,5 +1,6 @@
 """Jobs from submit to report: selection, renaming, failures, retry, policies, commands."""
 import gzip
+import json
 import os
 import pathlib
 import subprocess
@@ -51,6 +52,67 @@ class Jobs(ClusterCase):
         self.assertEqual(document["state"], "failed")
         self.assertIn("'a/x.jpeg' and 'a/x.jpg' would both become 'a/x.png'", document["reason"])
         self.assertEqual(self.cluster.list("col-dst"), [])
+
+    def test_extensions_in_any_case_put_on_and_taken_off(self):
+        self.fill("case-src", ["IMG_1.JPG", "a.Jpg", "b.jpg", "c.jpeg", "notes"])
+        self.cluster.add_filter("case-cat", "cat")
+        document = self.cluster.wait_job(self.cluster.submit("case-cat", "case-src", "case-dst", ext={"jpg": "png"}, ext_any_case=True))
+        self.assertEqual((document["state"], document["objects"]["unmapped"]), ("completed", 2))
+        self.assertEqual(self.cluster.list("case-dst"), ["IMG_1.png", "a.png", "b.png", "c.jpeg", "notes"])
+        plan = self.cluster.wait_job(self.cluster.submit("case-cat", "case-src", "case-plan", ext={"jpg": "png"}, dry_run="plan"))
+        self.assertEqual(plan["objects"]["unmapped"], 4)
+        status, _, err = self.cluster.run("job", "wait", plan["id"])
+        self.assertEqual(status, 0)
+        self.assertIn("4 of 5 names have none of the old extensions", err)
+        self.assertEqual(self.cluster.wait_job(self.cluster.submit("case-cat", "case-src", "case-gz", ext={"": "gz"}))["state"], "completed")
+        self.assertEqual(self.cluster.wait_job(self.cluster.submit("case-cat", "case-gz", "case-back", ext={"gz": ""}))["state"], "completed")
+        self.assertEqual(self.cluster.list("case-back"), self.cluster.list("case-src"))
+
+    def test_names_that_differ_in_case_only_collide(self):
+        self.fill("twice-src", ["x.JPG", "x.jpG", "y.jpg"])
+        self.cluster.add_filter("twice-cat", "cat")
+        for selection in ({}, {"objects": ["x.JPG", "x.jpG", "y.jpg"]}):
+            job = self.cluster.submit("twice-cat", "twice-src", "twice-dst", ext={"jpg": "png"}, ext_any_case=True, **selection)
+            document = self.cluster.wait_job(job)
+            self.assertEqual(document["state"], "failed")
+            self.assertIn("'x.JPG' and 'x.jpG' would both become 'x.png'", document["reason"])
+        self.assertEqual(self.cluster.list("twice-dst"), [])
+
+    def test_results_with_nothing_in_them_are_counted_or_refused(self):
+        self.fill("void-src", ["a", "b", "c"])
+        self.cluster.put("void-src", "empty", b"")
+        self.cluster.add_filter("void-it", "case $MILLRACE_OBJECT in a) cat > /dev/null;; *) cat;; esac")
+        document = self.cluster.wait_job(self.cluster.submit("void-it", "void-src", "void-dst"))
+        self.assertEqual((document["state"], document["objects"]["done"], document["objects"]["near_empty"]), ("completed", 4, 1))
+        status, _, err = self.cluster.run("job", "wait", document["id"])
+        self.assertEqual(status, 0)
+        self.assertIn("1 result is empty", err)
+        kept = self.cluster.wait_job(self.cluster.submit("void-it", "void-src", "void-kept", empty_output="keep"))
+        self.assertEqual(kept["objects"]["near_empty"], 0)
+        strict = self.cluster.wait_job(self.cluster.submit("void-it", "void-src", "void-strict", empty_output="fail"))
+        self.assertEqual((strict["objects"]["done"], strict["objects"]["failed"]), (3, 1))
+        self.assertIn("has 0 bytes, of an object of", self.cluster.errors(strict["id"])[0]["message"])
+        self.assertEqual(self.cluster.list("void-strict"), ["b", "c", "empty"])
+
+    def test_a_filter_may_ask_for_another_try(self):
+        names = [f"n{i:02d}" for i in range(20)]
+        self.fill("busy-src", names)
+        seen = self.cluster.folder / "busy-seen"
+        seen.mkdir()
+        self.cluster.add_filter("busy-once", f"mkdir {seen}/$MILLRACE_OBJECT 2>/dev/null && {{ echo busy >&2; exit 75; }}; cat")
+        document = self.cluster.wait_job(self.cluster.submit("busy-once", "busy-src", "busy-dst"))
+        self.assertEqual((document["state"], document["objects"]["done"], document["attempts"]), ("completed", 20, 40))
+
+    def test_loud_failures_come_in_pages_that_end(self):
+        names = [f"n{i:03d}" for i in range(60)]
+        self.fill("loud-src", names)
+        self.cluster.add_transform({"name": "loud-one", "cmd": "head -c 1000000 /dev/zero | tr '\\0' '\\1' >&2; exit 3", "stderr_max": "1MiB"})
+        job = self.cluster.submit("loud-one", "loud-src", "loud-dst")
+        self.assertEqual(self.cluster.wait_job(job)["objects"]["failed"], 60)
+        status, out, err = self.cluster.run("job", "errors", job, "-o", "json")
+        self.assertEqual(status, 0, err)
+        self.assertEqual(sorted(row["object"] for row in json.loads(out)), [f"ais://loud-src/{n}" for n in names])
+        self.assertEqual(err, "")
 
     def test_the_guilty_are_in_the_ledger_and_a_retry_touches_only_them(self):
         names = [f"item{i:03d}" for i in range(100)]

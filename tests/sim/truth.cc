@@ -116,7 +116,7 @@ const std::string& Truth::owner(const std::string& name, const Disks& disks) con
 }
 
 void Truth::check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const {
-    const std::string destination = RenameRule{slice.spec.ext, slice.spec.prepend}.apply(name);
+    const std::string destination = slice.spec.rename().apply(name);
     const Disk& disk = *disks.at(owner(destination, disks));
     const std::string where = job + " " + name;
     const auto settled_as = done_.find({job, name});

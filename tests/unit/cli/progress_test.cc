@@ -56,6 +56,43 @@ TEST(Progress, OtherStatesSayWhatMatters) {
     EXPECT_THAT(progress_line(job), HasSubstr("paused (dry run)"));
 }
 
+TEST(Progress, RemarksAreForWhoThinksThatAllIsWell) {
+    json job = running_job();
+    EXPECT_TRUE(remarks(job).empty());
+    job["objects"]["unmapped"] = 7;
+    job["objects"]["near_empty"] = 3;
+    job["slices"] = json::parse(R"([{"target":"t-1","objects":{"total":900}},
+                                    {"target":"t-2","objects":{"total":100}},{"target":"t-3","objects":{"total":0}}])");
+    const std::vector<std::string> lines = remarks(job);
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_THAT(lines[0], HasSubstr("7 of 1000 names have none of the old extensions"));
+    EXPECT_THAT(lines[1], HasSubstr("3 results are empty"));
+    EXPECT_THAT(lines[2], HasSubstr("t-1 has 900 of the 1000 objects"));
+    job["slices"][1]["objects"]["total"] = 900;
+    EXPECT_EQ(remarks(job).size(), 2u) << "no more than half more than its share";
+}
+
+TEST(Progress, WhatWasSkippedAsUnchangedMayHaveAChangedProgram) {
+    json job = running_job();
+    job["transform"] = "to-wav";
+    job["objects"]["skipped"] = 5;
+    EXPECT_TRUE(remarks(job).empty());
+    job["spec"] = {{"overwrite", "changed"}};
+    ASSERT_EQ(remarks(job).size(), 1u);
+    EXPECT_THAT(remarks(job)[0], HasSubstr("5 skipped: their results are of the same specification"));
+    EXPECT_THAT(remarks(job)[0], HasSubstr("millrace etl restart to-wav --new-version"));
+}
+
+TEST(Progress, ThatNothingSucceedsIsSaidEarly) {
+    json job = running_job();
+    job["objects"] = {{"total", 1000}, {"total_known", true}, {"failed", 19}};
+    EXPECT_EQ(early_warning(job), "");
+    job["objects"]["quarantined"] = 1;
+    EXPECT_THAT(early_warning(job), HasSubstr("all 20 objects so far have failed; see why: millrace job errors job-1"));
+    job["objects"]["done"] = 1;
+    EXPECT_EQ(early_warning(job), "");
+}
+
 TEST(Progress, NonsenseFromTheServerIsShownNotObeyed) {
     for (
         const char* text :

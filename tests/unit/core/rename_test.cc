@@ -33,12 +33,71 @@ TEST(Rename, PrependAddsNoDelimiter) {
     EXPECT_EQ(rule.apply("a/clip7.flac"), "out-a/clip7.wav");
 }
 
+std::vector<std::string> rivals(const RenameRule& rule, const std::string& source) {
+    std::vector<std::string> names;
+    for (const RivalNames& rival : rule.rivals(source)) names.push_back(rival.name());
+    return names;
+}
+
 TEST(Rename, RivalsAreTheOtherSourcesOfAName) {
     const RenameRule rule{{{"flac", "wav"}, {"mp3", "wav"}}, ""};
-    EXPECT_EQ(rule.rivals("x.flac"), (std::vector<std::string>{"x.mp3", "x.wav"}));
-    EXPECT_EQ(rule.rivals("x.wav"), (std::vector<std::string>{"x.flac", "x.mp3"}));
+    EXPECT_EQ(rivals(rule, "x.flac"), (std::vector<std::string>{"x.mp3", "x.wav"}));
+    EXPECT_EQ(rivals(rule, "x.wav"), (std::vector<std::string>{"x.flac", "x.mp3"}));
     EXPECT_TRUE(rule.rivals("x.txt").empty());
     EXPECT_TRUE(rule.rivals("x").empty());
+}
+
+TEST(Rename, TakesAnExtensionOffAndPutsOneOn) {
+    const RenameRule off{{{"gz", ""}}, ""};
+    EXPECT_EQ(off.apply("X.PM.fa.dna_sm.toplevel.fa.gz"), "X.PM.fa.dna_sm.toplevel.fa");
+    EXPECT_EQ(off.apply("plain.txt"), "plain.txt");
+    EXPECT_EQ(off.apply("a/.gz"), "a/.gz");
+    EXPECT_EQ(rivals(off, "report.gz"), (std::vector<std::string>{"report"}));
+    EXPECT_EQ(rivals(off, "report"), (std::vector<std::string>{"report.gz"}));
+    const RenameRule on{{{"", "gz"}, {"bz2", "gz"}}, ""};
+    EXPECT_EQ(on.apply("report.txt"), "report.txt.gz");
+    EXPECT_EQ(on.apply("report"), "report.gz");
+    EXPECT_EQ(on.apply("report.bz2"), "report.gz");
+    EXPECT_EQ(rivals(on, "report"), (std::vector<std::string>{"report.bz2"}));
+}
+
+TEST(Rename, TheLongestExtensionCounts) {
+    const RenameRule rule{{{"tar.gz", "tar.zst"}, {"gz", "zst"}, {"txt", "txt.gz"}}, ""};
+    EXPECT_EQ(rule.apply("a.tar.gz"), "a.tar.zst");
+    EXPECT_EQ(rule.apply("a.b.gz"), "a.b.zst");
+    EXPECT_EQ(rule.apply("a.txt"), "a.txt.gz");
+    EXPECT_EQ(rule.apply(".tar.gz"), ".tar.zst") << "of a hidden name, what comes behind its own dot";
+    EXPECT_FALSE(rule.touches("a.zip"));
+    EXPECT_TRUE(rule.touches("a.tar.gz"));
+}
+
+TEST(Rename, InAnyCase) {
+    RenameRule rule{{{"jpg", "png"}}, ""};
+    EXPECT_EQ(rule.apply("IMG_1.JPG"), "IMG_1.JPG");
+    rule.any_case = true;
+    EXPECT_EQ(rule.apply("IMG_1.JPG"), "IMG_1.png");
+    EXPECT_EQ(rule.apply("a.Jpg"), "a.png");
+    const std::vector<RivalNames> found = rule.rivals("a.Jpg");
+    ASSERT_EQ(found.size(), 2u);
+    EXPECT_EQ(found[0].name(), "a.jpg");
+    EXPECT_TRUE(same_but_for_case(found[0].extension, "JpG"));
+    EXPECT_EQ(found[1].name(), "a.png");
+}
+
+TEST(Rename, RefusesWhatCanNeverGiveAName) {
+    const auto error = [](const RenameRule& rule) {
+        const Result<void> valid = rule.validate();
+        return valid ? std::string() : valid.error().context;
+    };
+    EXPECT_EQ(error({{{"tar.gz", "tar.zst"}, {"gz", ""}, {"", "bz2"}}, "old/"}), "");
+    EXPECT_NE(error({{{"", ""}}, ""}).find("maps no extension to none"), std::string::npos);
+    EXPECT_NE(error({{{"a/b", "c"}}, ""}).find("'a/b', which is not an extension"), std::string::npos);
+    EXPECT_NE(error({{{"a", "b..c"}}, ""}).find("'b..c'"), std::string::npos);
+    EXPECT_NE(error({{{"0001", "x"}}, ""}).find("what numbers objects is no extension"), std::string::npos);
+    EXPECT_NE(error({{{"jpg", "png"}, {"JPG", "png"}}, "", true}).find("the same in any case"), std::string::npos);
+    EXPECT_NE(error({{}, "/x"}).find("which no valid name begins with"), std::string::npos);
+    EXPECT_NE(error({{}, "../"}).find("could leave the bucket"), std::string::npos);
+    EXPECT_NE(error({{}, "a//"}).find("'prepend' is 'a//'"), std::string::npos);
 }
 
 TEST(Rename, ASwapOfExtensionsHasNoRivals) {
@@ -68,7 +127,10 @@ public:
     RenameRule rule() {
         RenameRule rule;
         const int entries = static_cast<int>(engine_() % 4);
-        for (int i = 0; i < entries; ++i) rule.ext[pick({"a", "b", "c", "x"})] = pick({"a", "b", "c", "x", "z"});
+        for (int i = 0; i < entries; ++i) {
+            const std::string from = pick({"a", "b", "c", "x", "a.b", "x.x", ""});
+            rule.ext[from] = pick({"a", "b", "c", "x", "z", "b.c", from.empty() ? "x" : ""});
+        }
         rule.prepend = pick({"", "", "p", "p/", "p."});
         return rule;
     }
@@ -87,12 +149,12 @@ TEST(RenameProperty, TwoSourcesCollideExactlyWhenTheyAreRivals) {
         std::vector<std::string> names;
         for (int i = 0; i < 16; ++i) names.push_back(random.close_name());
         for (const std::string& one : names) {
-            const std::vector<std::string> rivals = rule.rivals(one);
+            const std::vector<std::string> others = rivals(rule, one);
             for (const std::string& other : names) {
                 if (one == other) continue;
                 const bool collide = rule.apply(one) == rule.apply(other);
                 collisions += collide;
-                EXPECT_EQ(collide, std::ranges::find(rivals, other) != rivals.end()) << one << " and " << other << " become " << rule.apply(one);
+                EXPECT_EQ(collide, std::ranges::find(others, other) != others.end()) << one << " and " << other << " become " << rule.apply(one);
                 if (collide) EXPECT_TRUE(rule.can_collide());
             }
         }
@@ -105,13 +167,13 @@ TEST(RenameProperty, EveryRivalReallyCollidesAndIsListedOnce) {
     for (int round = 0; round < 20'000; ++round) {
         const RenameRule rule = random.rule();
         const std::string name = random.name();
-        std::vector<std::string> rivals = rule.rivals(name);
-        for (const std::string& rival : rivals) {
+        std::vector<std::string> others = rivals(rule, name);
+        for (const std::string& rival : others) {
             EXPECT_NE(rival, name);
             EXPECT_EQ(rule.apply(rival), rule.apply(name)) << name << " and " << rival;
         }
-        std::ranges::sort(rivals);
-        EXPECT_EQ(std::ranges::adjacent_find(rivals), rivals.end()) << name;
+        std::ranges::sort(others);
+        EXPECT_EQ(std::ranges::adjacent_find(others), others.end()) << name;
     }
 }
 
@@ -120,7 +182,7 @@ TEST(RenameProperty, SourceOutputAndRivalsHaveTheSamePlacementKey) {
     for (int round = 0; round < 20'000; ++round) {
         RenameRule rule = random.rule();
         const std::string name = random.name();
-        for (const std::string& rival : rule.rivals(name)) EXPECT_EQ(placement_key(rival), placement_key(name)) << rival << " " << name;
+        for (const std::string& rival : rivals(rule, name)) EXPECT_EQ(placement_key(rival), placement_key(name)) << rival << " " << name;
         rule.prepend.clear();
         EXPECT_EQ(placement_key(rule.apply(name)), placement_key(name)) << name << " to " << rule.apply(name);
     }

@@ -57,6 +57,30 @@ TEST(JobRequest, ACopyIntoItsOwnBucketIsRefusedAlsoUnderOtherNames) {
     EXPECT_TRUE(parse(with(with(kCopy, "destination", "ais://in"), "dry_run", "run")));
 }
 
+TEST(JobRequest, ExtensionsAreChangedPutOnAndTakenOff) {
+    const auto request = parse(with(with(kTransform, "ext", {{".tar.gz", "tar.zst"}, {"gz", ""}, {"", "bz2"}}), "ext_any_case", true));
+    ASSERT_TRUE(request) << request.error().context;
+    EXPECT_EQ(request->spec.ext, (std::map<std::string, std::string>{{"tar.gz", "tar.zst"}, {"gz", ""}, {"", "bz2"}}));
+    EXPECT_TRUE(request->spec.ext_any_case);
+    EXPECT_EQ(json::parse(request->json)["ext_any_case"], true);
+    expect_refused(with(kTransform, "ext", {{"", ""}}), "ext");
+    expect_refused(with(kTransform, "ext", {{"a/b", "c"}}), "ext");
+    expect_refused(with(kTransform, "ext", {{"gz", "x..y"}}), "ext");
+    expect_refused(with(kTransform, "ext", {{"gz", "a"}, {".gz", "b"}}), "ext");
+    expect_refused(with(kTransform, "ext", {{"0001", "exr"}}), "ext");
+    expect_refused(with(kTransform, "ext_any_case", true), "ext_any_case");
+    expect_refused(with(with(kTransform, "ext", {{"jpg", "png"}, {"JPG", "gif"}}), "ext_any_case", true), "ext");
+    for (const char* never : {"/", "a//b", "../", "x\n"}) expect_refused(with(kTransform, "prepend", never), "prepend");
+}
+
+TEST(JobRequest, SaysWhatBecomesOfEmptyResults) {
+    EXPECT_EQ(parse(kTransform)->spec.empty_output, wire::EmptyOutput::warn);
+    EXPECT_EQ(parse(with(kTransform, "empty_output", "fail"))->spec.empty_output, wire::EmptyOutput::fail);
+    EXPECT_EQ(json::parse(parse(with(kTransform, "empty_output", "keep"))->json)["empty_output"], "keep");
+    expect_refused(with(kTransform, "empty_output", "drop"), "empty_output");
+    expect_refused(with(kCopy, "empty_output", "fail"), "empty_output");
+}
+
 TEST(JobRequest, ADeleteHasASourceAndASelection) {
     const auto request = parse(with(kDelete, "objects", {"b", "a", "b"}));
     ASSERT_TRUE(request) << request.error().context;

@@ -53,11 +53,14 @@ TEST(JobSpec, AListIsSortedAndNamesEachObjectOnce) {
     });
 }
 
-TEST(JobSpec, ExtensionsHaveNoDotsAndSlashes) {
-    for (const char* bad : {"", ".wav", "a/b", "tar.gz"}) {
+TEST(JobSpec, ExtensionsAndPrefixesCanGiveNames) {
+    for (const char* bad : {".wav", "a/b", "tar..gz", "0001"}) {
         expect_bad(bad, [&](JobSpec& spec) { spec.ext = {{"flac", bad}}; });
         expect_bad(bad, [&](JobSpec& spec) { spec.ext = {{bad, "wav"}}; });
     }
+    expect_bad("nothing to nothing", [](JobSpec& spec) { spec.ext = {{"", ""}}; });
+    expect_bad("a prefix that leaves the bucket", [](JobSpec& spec) { spec.prepend = "../"; });
+    expect_bad("a policy that is not known", [](JobSpec& spec) { spec.empty_output = static_cast<EmptyOutput>(3); });
 }
 
 TEST(JobSpec, ACopyHasNoTransforms) {

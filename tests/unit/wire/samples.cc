@@ -9,7 +9,8 @@ JobSpec spec() {
     return {.transform = "to-wav", .pipeline = {"squeeze"}, .source = "in", .destination = "out", .prefix = "", .name_template = "", .has_list = true,
             .objects = {"a", "b"}, .ext = {{"flac", "wav"}}, .prepend = "x/", .args = "-v", .overwrite = Overwrite::changed,
             .num_workers = 4, .dry_run = DryRun::run, .object_timeout_ms = 70000, .attempts = 5,
-            .on_error = OnError::abort_after_percent, .on_error_limit = 10, .operation = Operation::transform, .kind = "etl-bck"};
+            .on_error = OnError::abort_after_percent, .on_error_limit = 10, .operation = Operation::transform, .kind = "etl-bck",
+            .ext_any_case = true, .empty_output = EmptyOutput::fail};
 }
 
 JobSpec part_of_a_list() {
@@ -38,8 +39,9 @@ std::vector<Sample> samples() {
                                 .spec = part_of_a_list(), .part = 1, .parts = 3, .pins = {"u1", "u2", {{"to-wav", 300}}}, .age = 11}},
         {"DirectiveAck", DirectiveAck{.job = "job-1", .revision = 9, .needs_spec = true, .part = 2}},
         {"SliceStatus", SliceStatus{.job = "job-1", .revision = 9, .incarnation = 4, .seq = 5, .state = SliceState::stalled, .reason = "why",
-                                    .counters = {1, 2, 3, 4, 5, 600, 70'000, 1ull << 33}, .total_objects = 10, .total_bytes = 1000,
-                                    .total_known = true, .in_flight = 6, .checkpoint_bytes = 77, .failures_forgiven = 3, .outputs_lost = 2, .age = 8}},
+                                    .counters = {1, 2, 3, 4, 5, 600, 70'000, 1ull << 33, 9}, .total_objects = 10, .total_bytes = 1000,
+                                    .total_known = true, .in_flight = 6, .checkpoint_bytes = 77, .failures_forgiven = 3, .outputs_lost = 2, .age = 8,
+                                    .total_unmapped = 11}},
         {"StatusAck", StatusAck{.job = "job-1", .incarnation = 4, .seq = 5}},
         {"ClusterMap", map()},
         {"Goodbye", Goodbye{.boot_id = "b1"}},

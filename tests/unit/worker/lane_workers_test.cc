@@ -74,7 +74,7 @@ protected:
         wait_until([&] { return transforms_->ready("slow-filter").has_value(); });
     }
     std::shared_ptr<SliceContext> context(wire::JobSpec spec) {
-        return std::make_shared<SliceContext>(SliceContext{JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 1, 1,
+        return std::make_shared<SliceContext>(SliceContext{JobId("job-1"), spec, spec.transforms(), spec.rename(), 1, 1,
                                                            store_->next_created_seq(), LocalBuckets(*store_).reader(spec.source, ""),
                                                            LocalBuckets(*store_).writer(spec.destination, ""), cluster_});
     }

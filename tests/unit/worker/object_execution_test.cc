@@ -35,7 +35,7 @@ protected:
 
     SliceContext slice_of(const wire::JobSpec& spec) {
         EXPECT_TRUE(spec.validate());
-        SliceContext slice{JobId("job-1"), spec, spec.transforms(), RenameRule{spec.ext, spec.prepend}, 2, 33,
+        SliceContext slice{JobId("job-1"), spec, spec.transforms(), spec.rename(), 2, 33,
                            created_seq_end_.value_or(store_->next_created_seq()), buckets_->reader(spec.source, pins_.source_uid),
                            spec.operation == wire::Operation::remove ? buckets_->writer(spec.source, pins_.source_uid)
                                                                      : buckets_->writer(spec.destination, pins_.destination_uid),

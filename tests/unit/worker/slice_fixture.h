@@ -41,7 +41,7 @@ protected:
     void order(Desired desired, std::uint64_t pass = 1, bool fresh = true) { machine_->order(desired, pass, fresh); }
 
     void survey() {
-        machine_->surveyed(names_.size(), names_.size() * 100, names_.empty() ? "" : *names_.rbegin(), true);
+        machine_->surveyed({.after = names_.empty() ? "" : *names_.rbegin(), .objects = names_.size(), .bytes = names_.size() * 100, .done = true});
     }
 
     void feed() {

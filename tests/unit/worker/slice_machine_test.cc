@@ -1,5 +1,6 @@
 // The order of things in a slice: survey, feed, window, dispatch, settling, finishing.
 #include "tests/unit/worker/slice_fixture.h"
+#include "worker/near_empty.h"
 
 namespace millrace::worker {
 namespace {
@@ -25,9 +26,9 @@ TEST_F(SliceMachineTest, NamesThatMayCollideAreCountedBeforeAnythingRuns) {
     EXPECT_EQ(machine_->state(), SliceState::preparing);
     order(Desired::run);
     EXPECT_TRUE(start().empty());
-    machine_->surveyed(1, 100, "a", false);
+    machine_->surveyed({.after = "a", .objects = 1, .bytes = 100});
     EXPECT_TRUE(start().empty());
-    machine_->surveyed(1, 100, "b", true);
+    machine_->surveyed({.after = "b", .objects = 1, .bytes = 100, .done = true});
     EXPECT_EQ(start(), (Names{"a", "b"}));
 }
 
@@ -61,13 +62,13 @@ TEST_F(SliceMachineTest, RunsBehindTheSurveyOtherwise) {
     machine_->transform_ready(true, "");
     order(Desired::run);
     EXPECT_TRUE(start().empty()) << "nothing is counted yet";
-    machine_->surveyed(2, 200, "b", false);
+    machine_->surveyed({.after = "b", .objects = 2, .bytes = 200});
     EXPECT_EQ(start(), (Names{"a", "b"}));
     done("a");
     done("b");
     EXPECT_TRUE(start().empty());
     EXPECT_NE(machine_->state(), SliceState::finished);
-    machine_->surveyed(1, 100, "c", true);
+    machine_->surveyed({.after = "c", .objects = 1, .bytes = 100, .done = true});
     EXPECT_EQ(start(), Names{"c"});
 }
 
@@ -485,6 +486,16 @@ TEST_F(SliceMachineTest, AFreshOrderToPrepareClearsAFailureToo) {
     ASSERT_TRUE(machine_->wants_survey());
     survey();
     EXPECT_EQ(machine_->state(), SliceState::ready);
+}
+
+// ---- results with next to nothing in them
+
+TEST(NearEmpty, IsNothingOfSomethingOrNextToNothingOfMuch) {
+    EXPECT_FALSE(is_near_empty(0, 0));
+    EXPECT_TRUE(is_near_empty(1, 0));
+    EXPECT_FALSE(is_near_empty(1000, 1));
+    EXPECT_TRUE(is_near_empty(kLargeObjectBytesMin, kLargeObjectBytesMin / kShrinkMax - 1));
+    EXPECT_FALSE(is_near_empty(kLargeObjectBytesMin, kLargeObjectBytesMin / kShrinkMax));
 }
 
 }  // namespace
