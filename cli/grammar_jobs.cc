@@ -41,7 +41,8 @@ void add_policy_options(CLI::App* command, JobSubmit& to) {
     flag(command, kHow, "--dry-run", to.dry_run, "[=run|plan]", "run: do it, but change nothing; plan: count and check only")
         ->check(CLI::IsMember({"run", "plan"}));
     if (to.operation.empty()) flag(command, kHow, "--object-timeout", to.object_timeout, "DURATION", "How long a try may move nothing; grows by size");
-    flag(command, kHow, "--attempts", to.attempts, "N", "Tries at an object that fails in a way that may pass");
+    flag(command, kHow, "--attempts", to.attempts, "N",
+         "Tries at an object that fails in a way that may pass (a filter: exit status 75, or the retry_statuses of its specification)");
     flag(command, kHow, "--on-error", to.on_error, "POLICY", "continue (default), abort, abort-after=N or abort-after=N%");
     flag(command, kHow, "--idempotency-key", to.idempotency_key, "KEY", "A repeated submit with the same key is the same job");
 }

@@ -8,7 +8,7 @@ namespace millrace {
 
 enum class Blame { transform, source, sink };
 
-// Errors of the source and the sink are passed through as they came. Those of a transform: rejected (4xx, exit status; never helps to try again),
+// Errors of the source and the sink are passed through as they came. Those of a transform: rejected (4xx, exit status; it helps to try again only by chance),
 // transient (5xx), timed_out, crashed (it died, or was killed by a signal, while it had the object), unavailable (no instance runs now; the
 // object was not tried).
 struct Failure {
@@ -16,6 +16,7 @@ struct Failure {
     Error error;
     std::string stderr_tail;  // of the transform
     std::string sink{};       // of a job: the target that should have taken the result; empty: the one where it was made
+    bool may_be_chance = false;  // a rejection while the transform had others, which may have got in each other's way
 };
 
 }  // namespace millrace

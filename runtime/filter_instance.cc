@@ -1,7 +1,6 @@
 #include "runtime/filter_instance.h"
 
 #include <algorithm>
-#include <boost/asio/this_coro.hpp>
 
 #include "core/log.h"
 #include "runtime/child_environment.h"
@@ -17,7 +16,6 @@ constexpr std::size_t kLogBytesMax = 64 * 1024;
 constexpr Duration kRetryMin = std::chrono::milliseconds(100);
 constexpr Duration kRetryMax = std::chrono::seconds(10);
 constexpr Duration kIdlePause = std::chrono::seconds(1);
-constexpr Duration kFirstAloneMax = std::chrono::seconds(1);
 constexpr Duration kInstanceEndTimeMax = std::chrono::seconds(5);
 
 // The value of a variable, which is taken out; empty when there is none.
@@ -89,10 +87,7 @@ Task<void> FilterInstance::end_stragglers() {
         const bool is_idle = runs == ended && runs == std::exchange(runs_before, runs);
         const std::set<Mark> left = is_idle ? processes_.stragglers.take_all() : std::set<Mark>();
         const MarkFilter of_these = [&left](Mark mark) { return left.contains(mark); };
-        if (!left.empty()) {
-            (void)co_await end_marked(of_these, kInstanceEndTimeMax);
-            first_ = First::none;
-        }
+        if (!left.empty()) (void)co_await end_marked(of_these, kInstanceEndTimeMax);
         if (is_idle) reap_orphans();
     }
 }
@@ -107,38 +102,15 @@ Task<RunResult> FilterInstance::run(std::size_t lane, const ObjectRun& object, S
         ++failures_;
         co_return std::unexpected(transform_failure(Code::unavailable, status().reason));
     }
-    const auto end_first = [](FilterInstance* instance) { instance->went_first(); };
-    std::unique_ptr<FilterInstance, decltype(end_first)> first(co_await go_first() ? this : nullptr, end_first);
     FilterRun run(spec_, *program, object, source, sink, *launchers_.at(lane));
     RunResult result = co_await run.run();
-    first.reset();
-    ++ended_;
+    const bool is_alone = runs_ - ended_++ == 1;
     if (!result.has_value()) {
         ++failures_;
+        result.error().may_be_chance = !is_alone && result.error().error.code == Code::rejected;
         keep_log(result.error());
     }
     co_return result;
-}
-
-// Whether this run is the first; the others wait for its end, a moment at most. A run that is cancelled meanwhile finds that out itself.
-Task<bool> FilterInstance::go_first() {
-    First expected = First::none;
-    if (first_.compare_exchange_strong(expected, First::under_way)) co_return true;
-    if (expected == First::over) co_return false;
-    const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
-    co_await boost::asio::this_coro::throw_if_cancelled(false);
-    const Instant until = steady_now() + kFirstAloneMax;
-    while (first_ == First::under_way && steady_now() < until && !gate_.is_closed() && !co_await is_cancelled()) {
-        const std::uint64_t seen = first_over_.version();
-        if (first_ == First::under_way) co_await first_over_.wait(seen, until);
-    }
-    co_await boost::asio::this_coro::throw_if_cancelled(throws);
-    co_return false;
-}
-
-void FilterInstance::went_first() {
-    first_ = First::over;
-    first_over_.notify();
 }
 
 Task<RunResult> FilterInstance::run_isolated(std::size_t lane, const ObjectRun& object, Source& source, Sink& sink) {

@@ -4,7 +4,6 @@
 #include <memory>
 #include <mutex>
 
-#include "runtime/broadcast.h"
 #include "runtime/filter_run.h"
 #include "runtime/instance.h"
 #include "runtime/run_gate.h"
@@ -34,8 +33,6 @@ private:
     Task<void> keep_trying();
     Task<void> choose_start();
     Task<void> end_stragglers();
-    Task<bool> go_first();
-    void went_first();
     Task<void> kill_late();
     std::shared_ptr<const FilterProgram> program() const;
     void keep_log(const Failure& failure);
@@ -57,10 +54,6 @@ private:
     std::shared_ptr<const FilterProgram> program_;        // null while it cannot run
     Tail log_;
     std::uint64_t log_bytes_ = 0;
-    // The first run goes alone for a moment: what it leaves for the others, an agent say, they need not all start at once.
-    enum class First { none, under_way, over };
-    std::atomic<First> first_{First::none};
-    Broadcast first_over_;
     std::atomic<std::uint64_t> runs_{0};
     std::atomic<std::uint64_t> ended_{0};  // of these
     std::atomic<std::uint64_t> failures_{0};

@@ -72,12 +72,17 @@ Task<Result<ErrorPage>> error_page(const ClusterState& state, const TargetDirect
             }
             live = state.jobs.find(job);
             if (live == nullptr) co_return fail(Code::not_found, "job " + job + " was removed");
+            bool is_cut = false;
+            std::string last = after;
             for (const json& row : items_of(*answer, "rows")) {
+                is_cut = is_full();
+                if (is_cut) break;
+                last = text_of(row, "name");
                 page.rows.push_back(error_row(*live, target, row));
-                bytes += text_of(row, "name").size() + text_of(row, "message").size() + text_of(row, "stderr").size();
+                bytes += json_text(page.rows.back()).size();  // a control character takes six bytes there
             }
-            const std::string last = text_of(*answer, "last", after);
-            at_end = flag_of(*answer, "at_end", true) || last <= after;
+            if (!is_cut) last = text_of(*answer, "last", last);
+            at_end = !is_cut && (flag_of(*answer, "at_end", true) || last <= after);
             after = last;
         }
         if (is_full()) {

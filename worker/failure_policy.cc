@@ -5,8 +5,8 @@
 namespace millrace::worker {
 namespace {
 
-Verdict judge_transform(Code code, const Attempt& attempt) {
-    switch (code) {
+Verdict judge_transform(const Failure& failure, const Attempt& attempt) {
+    switch (failure.error.code) {
         case Code::unavailable:
         case Code::overloaded: return Verdict::wait;
         case Code::crashed: return attempt.isolated ? Verdict::quarantine : Verdict::isolate;
@@ -16,6 +16,8 @@ Verdict judge_transform(Code code, const Attempt& attempt) {
             if (attempt.number < attempt.attempts_max) return Verdict::retry;
             return attempt.may_have_waited ? Verdict::isolate : Verdict::fail;
         case Code::cancelled: return Verdict::wait;
+        // Said twice, it is meant.
+        case Code::rejected: return failure.may_be_chance && attempt.number == 1 && attempt.attempts_max > 1 ? Verdict::retry : Verdict::fail;
         default: return Verdict::fail;
     }
 }
@@ -58,7 +60,7 @@ bool may_be_the_results_doing(Code code) {
 
 Verdict judge(const Failure& failure, const Attempt& attempt) {
     switch (failure.blame) {
-        case Blame::transform: return judge_transform(failure.error.code, attempt);
+        case Blame::transform: return judge_transform(failure, attempt);
         case Blame::source: return judge_source(failure.error.code, attempt);
         case Blame::sink: return judge_sink(failure.error.code, attempt);
     }

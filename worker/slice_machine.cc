@@ -304,7 +304,7 @@ void SliceMachine::attempt_failed(std::uint64_t ticket, const Failure& failure, 
         case Verdict::retry:
             object.place = Place::backoff;
             backoff_.emplace(now + retry_delay(object.attempts), ticket);
-            control_.overloaded(now);
+            if (failure.error.code != Code::rejected) control_.overloaded(now);
             break;
         case Verdict::isolate:
             object.isolated = true;
@@ -421,7 +421,10 @@ void SliceMachine::end_checkpoint(bool durable, const std::string& reason, Insta
 
 SliceState SliceMachine::state() const {
     const bool at_rest = in_flight_ == 0 && !dirty_ && !in_checkpoint_;
-    if (!progress_.failure.empty()) return failed_durably_ && at_rest ? SliceState::failed : SliceState::running;
+    if (!progress_.failure.empty()) {
+        if (failed_durably_ && at_rest) return SliceState::failed;
+        return desired_ == Desired::prepare ? SliceState::preparing : SliceState::running;  // who has yet to say so is not prepared
+    }
     if (finished_durably_) return SliceState::finished;
     switch (desired_) {
         case Desired::pause: return at_rest ? SliceState::paused : SliceState::running;

@@ -63,20 +63,19 @@ TEST_P(FilterFailure, AnyCommandOfAPipeFailsTheObject) {
     EXPECT_EQ(run("x{1,2}").output, "a\nb\nX{1,2}");
 }
 
-// As programs do that start a service for all of them, and fail when several start it at once.
-TEST_P(FilterFailure, TheFirstRunGoesAloneForAMoment) {
-    const std::string folder = dir_.path();
-    start_filter("test -e " + folder + "/ready || { mkdir " + folder + "/starting || exit 2; sleep 0.1; touch " + folder + "/ready; }; cat");
-    std::vector<std::unique_ptr<MemorySource>> sources;
-    std::vector<std::unique_ptr<ChecksumSink>> sinks;
-    std::vector<std::future<RunResult>> runs;
+TEST_P(FilterFailure, ARejectionBesideOthersMayBeChance) {
+    start_filter("read -r x; test \"$x\" = wait && { while ! test -e " + dir_.path() + "/go; do sleep 0.01; done; exit 0; }; exit 2");
+    EXPECT_FALSE(run("x\n").result.error().may_be_chance);
+    MemorySource waits("wait\n");
+    ChecksumSink sink;
     const ObjectRun one = object();
-    for (int i = 0; i < 8; ++i) {
-        sources.push_back(std::make_unique<MemorySource>("x"));
-        sinks.push_back(std::make_unique<ChecksumSink>());
-        runs.push_back(boost::asio::co_spawn(lane_.executor(), instance_->run(0, one, *sources.back(), *sinks.back()), boost::asio::use_future));
-    }
-    for (std::future<RunResult>& run : runs) EXPECT_TRUE(run.get().has_value());
+    auto other = boost::asio::co_spawn(lane_.executor(), instance_->run(0, one, waits, sink), boost::asio::use_future);
+    ASSERT_TRUE(eventually([&] { return instance_->status().runs == 2; }));
+    const Outcome outcome = run("x\n");
+    EXPECT_EQ(outcome.code(), Code::rejected);
+    EXPECT_TRUE(outcome.result.error().may_be_chance);
+    dir_.file("go", "");
+    EXPECT_TRUE(other.get().has_value());
 }
 
 TEST_P(FilterFailure, ACommandThatNobodyReadsFromAnyMoreHasNotFailed) {

@@ -8,6 +8,13 @@
 namespace millrace::worker {
 namespace {
 
+TEST(FailurePolicy, ARejectionThatMayBeChanceIsTriedOnceMore) {
+    const Failure chance{.blame = Blame::transform, .error = fail(Code::rejected, "x"), .may_be_chance = true};
+    EXPECT_EQ(judge(chance, {.number = 1}), Verdict::retry);
+    EXPECT_EQ(judge(chance, {.number = 2, .attempts_max = 5}), Verdict::fail);
+    EXPECT_EQ(judge(chance, {.number = 1, .attempts_max = 1}), Verdict::fail);
+}
+
 Verdict verdict(Blame blame, Code code, Attempt attempt = {}) { return judge({blame, fail(code, "x"), ""}, attempt); }
 
 TEST(FailurePolicy, WhatTheTransformRejectsIsNotRetried) {

@@ -95,6 +95,18 @@ TEST_F(SliceMachineTest, NoSurveyWhilePausedOrAfterGivingUp) {
     EXPECT_FALSE(machine_->wants_survey());
 }
 
+TEST_F(SliceMachineTest, OneThatGaveUpIsNeverTakenForPrepared) {
+    SliceOptions options = small();
+    options.survey_before_run = true;
+    make(options, {"a"});
+    machine_->transform_ready(true, "");
+    order(Desired::prepare);
+    machine_->give_up("two names are the same");
+    EXPECT_EQ(machine_->state(), SliceState::preparing) << "until that is written down";
+    checkpoint();
+    EXPECT_EQ(machine_->state(), SliceState::failed);
+}
+
 // ---- window and watermark
 
 TEST_F(SliceMachineTest, WindowIsBounded) {
