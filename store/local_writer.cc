@@ -93,6 +93,7 @@ Result<ObjectInfo> LocalWriter::publish() {
     info.checksum = sum;
     info.custom = std::move(options_.custom);
     info.provenance = std::move(options_.provenance);
+    info.parts = options_.parts;
     return publisher_.publish(*bucket_, name_, std::move(content_), std::move(info), options_.sync, options_.guard);
 }
 

@@ -20,6 +20,12 @@ struct DiskProvenance {
     MSGPACK_DEFINE_MAP(job, epoch, bucket, name, version, sum, transform)
 };
 
+struct DiskParts {
+    std::uint32_t count = 0;
+    std::uint64_t max = 0;
+    MSGPACK_DEFINE_MAP(count, max)
+};
+
 struct DiskObject {
     std::uint64_t size = 0;
     std::uint64_t sum = 0;
@@ -30,7 +36,9 @@ struct DiskObject {
     std::string file;
     std::map<std::string, std::string> custom;
     std::optional<DiskProvenance> from;
-    MSGPACK_DEFINE_MAP(size, sum, version, seq, written, mount, file, custom, from)
+    std::uint64_t edition = 0;  // 0: not counted yet when it was written
+    std::optional<DiskParts> parts;
+    MSGPACK_DEFINE_MAP(size, sum, version, seq, written, mount, file, custom, from, edition, parts)
 };
 
 struct DiskBucket {
@@ -85,6 +93,7 @@ Result<Disk> decode(std::string_view bytes, const std::string& what) {
 std::string fault_of(const DiskObject& disk) {
     if (disk.version == 0) return "the object's version is missing";
     if (disk.seq == 0 || disk.seq > disk.version) return "the object's creation number is not between 1 and its version";
+    if (disk.edition > disk.version) return "it counts more contents than there can have been";
     if (disk.mount.empty() != disk.file.empty()) return "it names a mountpath without a file, or a file without a mountpath";
     if (!disk.file.empty() && !is_inner_path(disk.file)) return "its file lies outside of the mountpath";
     return {};
@@ -103,7 +112,10 @@ std::string encode(const ObjectRecord& record) {
         .file = record.location.file,
         .custom = record.info.custom,
         .from = std::nullopt,
+        .edition = record.info.edition,
+        .parts = std::nullopt,
     };
+    if (const auto& parts = record.info.parts) disk.parts = DiskParts{parts->count, parts->size_max};
     if (const auto& from = record.info.provenance) {
         disk.from = DiskProvenance{
             .job = from->job,
@@ -137,6 +149,8 @@ Result<ObjectRecord> decode_object(std::string_view bytes, const std::string& wh
     record.info.size = disk.size;
     record.info.checksum = disk.sum;
     record.info.version = disk.version;
+    // Until contents were counted the version was what clients saw: it goes on from there, so that it never falls.
+    record.info.edition = disk.edition == 0 ? disk.version : disk.edition;
     record.info.created_seq = disk.seq;
     record.info.written_unix_ns = disk.written;
     record.info.custom = std::move(disk.custom);
@@ -151,6 +165,7 @@ Result<ObjectRecord> decode_object(std::string_view bytes, const std::string& wh
             .transform_digest = disk.from->transform,
         };
     }
+    if (disk.parts) record.info.parts = Parts{disk.parts->count, disk.parts->max};
     record.location = {std::move(disk.mount), std::move(disk.file)};
     return record;
 }

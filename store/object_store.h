@@ -29,14 +29,23 @@ struct Provenance {
     std::uint64_t transform_digest = 0;  // of the transform's specification and the job's arguments
 };
 
+// An object that came by an upload in parts.
+struct Parts {
+    std::uint32_t count = 0;
+    std::uint64_t size_max = 0;  // of the largest
+    friend bool operator==(const Parts&, const Parts&) = default;
+};
+
 struct ObjectInfo {
     std::uint64_t size = 0;
     std::uint64_t checksum = 0;      // XXH64 of the content
-    std::uint64_t version = 1;       // rises with every overwrite
+    std::uint64_t version = 1;       // of this content: rises with every overwrite, and never comes again under this name
+    std::uint64_t edition = 1;       // how many contents the object has had, for people; one that is created anew begins with 1
     std::uint64_t created_seq = 0;   // this target's counter at first creation; an overwrite keeps it
     std::int64_t written_unix_ns = 0;
     std::map<std::string, std::string> custom;
     std::optional<Provenance> provenance;
+    std::optional<Parts> parts;
 };
 
 // A bucket by its name. With a uid only that very bucket: while another has the name, or none has, it is Code::unavailable.
@@ -93,6 +102,7 @@ struct WriteOptions {
     std::optional<std::uint64_t> expected_checksum;  // another content is Code::checksum_mismatch
     std::map<std::string, std::string> custom;
     std::optional<Provenance> provenance;
+    std::optional<Parts> parts;
     bool sync = false;                               // durable against power loss before commit() returns
     // ObjectReader::file_path() of the object that is copied, with its size and checksum above: the two then share a file, where that
     // can be. What is written is only checked.

@@ -29,6 +29,7 @@ Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, C
     if (old.record) {
         MILLRACE_TRY_ASSIGN(info.version, sequence_.take());
         info.created_seq = old.record->info.created_seq;
+        info.edition = old.record->info.edition + 1;
     } else {
         MILLRACE_TRY_ASSIGN(auto taken, sequence_.take_for_creation());
         creation.emplace(std::move(taken));

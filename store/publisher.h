@@ -30,7 +30,7 @@ public:
               NameLocks& names)
         : kv_(kv), mountpaths_(mountpaths), index_(index), sequence_(sequence), durability_(durability), names_(names) {}
 
-    // `info` has everything but version, created_seq and time, which are set here. On failure the old object stays, and
+    // `info` has everything but version, edition, created_seq and time, which are set here. On failure the old object stays, and
     // nothing of the new one; an error after the switch (a lost reply, so to speak) may leave the new one.
     Result<ObjectInfo> publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync, const ChangeGuard* guard);
     // See ObjectStore::erase_created_before(). Of a damaged object nothing is known: it goes.

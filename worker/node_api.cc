@@ -24,7 +24,7 @@ std::size_t limit_of(const http::Request& request) {
 
 json listed(const store::ListedObject& object) {
     return {{"name", object.name}, {"size", object.info.size}, {"checksum", checksum_text(object.info.checksum)},
-            {"version", object.info.version}, {"written_at", rfc3339(object.info.written_unix_ns)}};
+            {"version", object.info.edition}, {"written_at", rfc3339(object.info.written_unix_ns)}};
 }
 
 json without_folding(const store::ScanPage& page) {

@@ -37,11 +37,15 @@ std::string entity_tag(const store::ObjectInfo& info) { return '"' + checksum_te
 
 http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self) {
     http::Headers headers{{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "bytes"}, {"Ais-Checksum-Type", "xxhash2"},
-                          {"Ais-Checksum-Value", checksum_text(info.checksum)}, {"ETag", entity_tag(info)}, {"Ais-Version", std::to_string(info.version)},
+                          {"Ais-Checksum-Value", checksum_text(info.checksum)}, {"ETag", entity_tag(info)}, {"Ais-Version", std::to_string(info.edition)},
                           {"Ais-Atime", std::to_string(info.written_unix_ns)}, {"Last-Modified", http_date(info.written_unix_ns)}};
     if (!info.custom.empty()) headers.add("Ais-Custom-Md", custom_text(info.custom));
     if (info.provenance) {
         add_job_headers(headers, {JobId(info.provenance->job), self, 0, *info.provenance});
+    if (info.parts) {
+        headers.add("Ais-Chunks-Count", std::to_string(info.parts->count));
+        headers.add("Ais-Chunks-Max-Chunk-Size", std::to_string(info.parts->size_max));
+    }
         headers.set("Millrace-Source", "ais://" + info.provenance->source_bucket + "/" + std::string(*headers.find("Millrace-Source-Name")));
     }
     return headers;

@@ -93,9 +93,22 @@ class Objects(SdkCase):
         self.assertGreater(int(properties.access_time), 10**18)
         self.assertEqual((properties.ec, properties.chunks, properties.custom_metadata), (None, None, {}))
         self.assertEqual(made.props_cached.size, 9)
-        first = properties.obj_version
-        made.get_writer().put_content(b"again")
-        self.assertNotEqual(made.props.obj_version, first)
+
+    def test_versions_count_the_contents_of_an_object(self):
+        made = self.object("versions", b"one")
+        self.assertEqual((made.props.obj_version, made.get_reader().head().obj_version), ("1", "1"))
+        for version in ("2", "3"):
+            made.get_writer().put_content(b"next " + version.encode())
+            self.assertEqual(made.props.obj_version, version)
+        made.get_writer().set_custom_props({"a": "b"})
+        self.assertEqual(made.props.obj_version, "3")
+        listed = self.bucket.list_objects(prefix="versions", props="name,version").entries[0]
+        self.assertEqual(listed.version, "3")
+        made.delete()
+        self.assertEqual(self.object("versions", b"new").props.obj_version, "1")
+        other = self.object("versions-copy", b"there")
+        made.copy(other)
+        self.assertEqual(other.props.obj_version, "2")
 
     def test_an_object_that_is_not_there(self):
         missing = self.object("missing ?#%ü")

@@ -16,6 +16,8 @@ ObjectRecord full_record() {
     record.info.written_unix_ns = 1'700'000'000'000'000'000;
     record.info.custom = {{"a", "b"}};
     record.info.provenance = Provenance{"job", 1, "bucket", "name", 2, 3, 4};
+    record.info.edition = 5;
+    record.info.parts = Parts{3, 1 << 20};
     record.location = {"mp-1", "photos/3/ab/1f/x.txt"};
     return record;
 }
@@ -26,6 +28,8 @@ TEST(ObjectRecord, SurvivesARoundTrip) {
     EXPECT_EQ(encode(*decoded), encode(full_record()));
     EXPECT_EQ(decoded->location, full_record().location);
     EXPECT_EQ(decoded->info.provenance->transform_digest, 4u);
+    EXPECT_EQ(decoded->info.edition, 5u);
+    EXPECT_EQ(decoded->info.parts, (Parts{3, 1 << 20}));
 }
 
 TEST(ObjectRecord, BytesOnDiskDoNotChange) {
@@ -35,14 +39,27 @@ TEST(ObjectRecord, BytesOnDiskDoNotChange) {
     small.info.version = 2;
     small.info.created_seq = 1;
     small.info.written_unix_ns = 9;
+    small.info.edition = 2;
     EXPECT_EQ(hex(encode(small)),
-              "0189a473697a6505a373756dcd0102a776657273696f6e02a373657101a77772697474656e09a56d6f756e74a0a466696c65a0"
-              "a6637573746f6d80a466726f6dc0");
+              "018ba473697a6505a373756dcd0102a776657273696f6e02a373657101a77772697474656e09a56d6f756e74a0a466696c65a0"
+              "a6637573746f6d80a466726f6dc0a765646974696f6e02a57061727473c0");
+    small.info.parts = Parts{3, 4};
+    EXPECT_TRUE(hex(encode(small)).ends_with("a5706172747382a5636f756e7403a36d617804"));
     EXPECT_EQ(hex(encode(BucketRecord{65536, 9, 3})),
               "0185a9736d616c6c5f6d6178ce00010000a76372656174656409aa67656e65726174696f6e03a3756964a0a36b6579a0");
     // As it was before buckets could be renamed.
     const std::string earlier("\x01\x83\xa9small_max\x64\xa7" "created\x09\xaageneration\x03", 34);
     EXPECT_EQ(*decode_bucket(earlier, "it"), (BucketRecord{100, 9, 3}));
+}
+
+// As it was before an object's contents were counted: its version was what clients saw.
+TEST(ObjectRecord, ContentsThatNobodyCountedGoOnFromTheVersion) {
+    const std::string earlier("\x01\x89\xa4size\x05\xa3sum\xcd\x01\x02\xa7version\x07\xa3seq\x01\xa7written\x09\xa5mount\xa0\xa4" "file\xa0"
+                              "\xa6" "custom\x80\xa4" "from\xc0", 65);
+    const auto record = decode_object(earlier, "it");
+    ASSERT_TRUE(record) << record.error().context;
+    EXPECT_EQ(record->info.edition, 7u);
+    EXPECT_FALSE(record->info.parts);
 }
 
 TEST(ObjectRecord, EveryTruncationAndTailIsDamage) {
@@ -77,6 +94,7 @@ TEST(ObjectRecord, ImpossibleRecordsAreDamage) {
     EXPECT_TRUE(refused([](ObjectRecord& r) { r.info.version = 0; }));
     EXPECT_TRUE(refused([](ObjectRecord& r) { r.info.created_seq = 0; }));
     EXPECT_TRUE(refused([](ObjectRecord& r) { r.info.created_seq = 13; }));
+    EXPECT_TRUE(refused([](ObjectRecord& r) { r.info.edition = 13; }));
     EXPECT_TRUE(refused([](ObjectRecord& r) { r.location.file.clear(); }));
     EXPECT_TRUE(refused([](ObjectRecord& r) { r.location.mountpath.clear(); }));
     for (const char* file : {"/etc/passwd", "a/../../b", "..", "a//b", "./a", "a/"}) {

@@ -242,6 +242,16 @@ TEST_F(Service, PartsBecomeAnObjectWhenTheyAreComplete) {
     EXPECT_EQ(code_of(service_->uploads().abort(other)), Code::not_found);
 }
 
+TEST_F(Service, AnObjectCountsItsContents) {
+    EXPECT_EQ(put("one")->edition, 1u);
+    EXPECT_EQ(put("two")->edition, 2u);
+    EXPECT_EQ(service_->set_custom("photos", name(), {{"a", "1"}}, false)->edition, 2u) << "the content is the same";
+    EXPECT_EQ(flush(std::nullopt, " more")->edition, 3u);
+    EXPECT_EQ(put_as("photos", ours_[1], "of another")->edition, 1u);
+    ASSERT_TRUE(service_->erase("photos", name()));
+    EXPECT_EQ(put("again")->edition, 1u);
+}
+
 TEST_F(Service, AnAppendWhoseAnswerWasLostDoesNotDoubleItsBytes) {
     ASSERT_TRUE(put("zero "));
     const auto first = append(std::nullopt, "one ");
