@@ -23,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace family = state::target_family;
+constexpr std::string_view kIdPrefix = "draft-";
 constexpr std::string_view kDraftPrefix = "draft/";
 constexpr std::string_view kPiecePrefix = "draft-piece/";
 
@@ -35,16 +36,39 @@ std::optional<std::uint32_t> parse_number(std::string_view text) {
 }
 
 Error unknown(const std::string& id) {
-    return fail(Code::not_found, "there is no unpublished object '" + id +
-        "' here: it was published, given up, or nothing came for it for too long; begin again");
+    return fail(Code::not_found, "the unpublished object '" + id +
+        "' does not exist: it was published, given up, or nothing came for it for too long; begin again");
+}
+
+// Whether a sorted list of numbers names each of the pieces once.
+template <class Pieces>
+Result<void> check_list(const std::string& id, const Pieces& pieces, const std::vector<std::uint32_t>& numbers) {
+    const auto refuse = [&id](const std::string& what) { return fail(Code::invalid_argument, "'" + id + "' " + what); };
+    if (numbers.empty()) return refuse("has no chunks to be completed from: send at least one part, and list it");
+    for (const std::uint32_t number : numbers) {
+        if (!pieces.contains(number)) return refuse("lacks part " + std::to_string(number) + ", which has not arrived; send it, then complete again");
+    }
+    if (numbers.size() != pieces.size() || std::ranges::adjacent_find(numbers) != numbers.end()) {
+        return refuse("has " + std::to_string(pieces.size()) + " parts, and " + std::to_string(numbers.size()) +
+            " are listed: partial completion is refused; list each part once, or abort it");
+    }
+    if (numbers.back() == pieces.size()) return {};
+    std::uint32_t missing = 1;
+    while (pieces.contains(missing)) ++missing;
+    return refuse("lacks part " + std::to_string(missing) + ": parts are numbered from 1 without gaps; send it, then complete again with it");
 }
 
 }  // namespace
 
+bool is_draft_id(std::string_view id) {
+    const auto is_letter = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z'); };
+    return id.size() > kIdPrefix.size() && id.starts_with(kIdPrefix) && std::ranges::all_of(id.substr(kIdPrefix.size()), is_letter);
+}
+
 // While it lives no piece of the draft changes.
 class Drafts::Claim {
 public:
-    Claim(Drafts& drafts, std::shared_ptr<Draft> draft, std::uint64_t size) : drafts_(drafts), draft_(std::move(draft)), size_(size) {
+    Claim(Drafts& drafts, std::shared_ptr<Draft> draft) : drafts_(drafts), draft_(std::move(draft)) {
         draft_->publishing = true;
         ++draft_->users;
     }
@@ -56,12 +80,10 @@ public:
     Claim(const Claim&) = delete;
 
     Draft& draft() const { return *draft_; }
-    std::uint64_t size() const { return size_; }
 
 private:
     Drafts& drafts_;
     const std::shared_ptr<Draft> draft_;
-    const std::uint64_t size_;
 };
 
 // --- Commands ---
@@ -72,7 +94,7 @@ Result<DraftName> Drafts::begin(const std::string& bucket, const std::string& ob
     expire();
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
     auto draft = std::make_shared<Draft>();
-    draft->name = {random_id("draft-"), bucket, object};
+    draft->name = {random_id(kIdPrefix), bucket, object};
     draft->generation = found->record().generation;
     draft->mountpath = mountpaths_.choose(object_key(found->key(), object)).id;
     draft->touched_ns = clock_->now_ns();
@@ -100,12 +122,15 @@ Result<std::unique_ptr<PieceWriter>> Drafts::write_piece(const DraftName& name, 
 
 Task<Result<ObjectInfo>> Drafts::publish(DraftName name, std::vector<std::uint32_t> numbers, WriteOptions options) {
     std::ranges::sort(numbers);
-    numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<Claim> claimed, claim(name, numbers));
     Draft& draft = claimed->draft();
     if (draft.published_version != 0) co_return published_object(draft);
     MILLRACE_CO_TRY_ASSIGN(auto bucket, buckets_.find(name.bucket));
-    options.size = claimed->size();
+    options.size = 0;
+    for (const auto& [number, piece] : draft.pieces) {
+        *options.size += piece.size;
+        if (options.parts) options.parts = Parts{options.parts->count + 1, std::max(options.parts->size_max, piece.size)};
+    }
     LocalWriter writer(std::move(bucket), name.object, std::move(options), mountpaths_, publisher_);
     for (const std::uint32_t number : numbers) {
         MILLRACE_CO_TRY_ASSIGN(const std::string folder, folder_of(draft));
@@ -123,7 +148,7 @@ Task<Result<ObjectInfo>> Drafts::publish(DraftName name, std::vector<std::uint32
 Result<void> Drafts::discard(const DraftName& name) {
     const std::lock_guard lock(mutex_);
     MILLRACE_TRY_ASSIGN(const auto draft, find(name));
-    if (draft->published_version != 0) return unknown(name.id);
+    if (draft->published_version != 0) return fail(Code::conflict, "'" + name.id + "' was published already; delete the object instead");
     if (draft->publishing) return fail(Code::conflict, "'" + name.id + "' is being published just now");
     return remove(draft);
 }
@@ -140,6 +165,17 @@ void Drafts::expire(std::int64_t now_ns) {
         if (!removed) log::warn("unpublished object stays although its time is over", {{"draft", draft->name.id}, {"error", removed.error()}});
     }
     if (!over.empty()) log::info("unpublished objects expired", {{"count", over.size()}});
+}
+
+void Drafts::note_answered(const DraftName& name) {
+    const std::lock_guard lock(mutex_);
+    if (const auto draft = find(name)) (*draft)->answered = true;
+}
+
+bool Drafts::is_answered(const DraftName& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto draft = find(name);
+    return draft && (*draft)->answered;
 }
 
 bool Drafts::is_publishing(const DraftName& name) const {
@@ -243,19 +279,11 @@ Result<void> Drafts::remove(const std::shared_ptr<Draft>& draft) {
 Result<std::unique_ptr<Drafts::Claim>> Drafts::claim(const DraftName& name, const std::vector<std::uint32_t>& numbers) {
     const std::lock_guard lock(mutex_);
     MILLRACE_TRY_ASSIGN(auto draft, find(name));
-    std::uint64_t size = 0;
     if (draft->published_version == 0) {
         if (draft->users > 0) return fail(Code::unavailable, "another request still writes to '" + name.id + "'; try again when it is over");
-        if (numbers.empty()) return fail(Code::invalid_argument, "'" + name.id + "' needs at least one part to be completed");
-        for (const std::uint32_t number : numbers) {
-            const auto piece = draft->pieces.find(number);
-            if (piece == draft->pieces.end()) {
-                return fail(Code::invalid_argument, "part " + std::to_string(number) + " of '" + name.id + "' has not arrived; send it, then complete again");
-            }
-            size += piece->second.size;
-        }
+        MILLRACE_TRY(check_list(name.id, draft->pieces, numbers));
     }
-    return std::make_unique<Claim>(*this, std::move(draft), size);
+    return std::make_unique<Claim>(*this, std::move(draft));
 }
 
 Result<ObjectInfo> Drafts::published_object(const Draft& draft) const {

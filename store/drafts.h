@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/hash.h"
@@ -37,6 +38,9 @@ struct DraftLimits {
 };
 
 inline constexpr std::uint32_t kPieceNumberMax = 10'000;
+
+// Whether begin() may have given such an id.
+bool is_draft_id(std::string_view id);
 
 // Which draft, and the object it was begun for, by its bucket's name as it is now: only together do they name one.
 struct DraftName {
@@ -75,9 +79,12 @@ public:
     // Code::not_found: there is no such draft (it was published, discarded, or expired); unavailable: the piece is being written by
     // another request; conflict: extend_at fits nothing.
     Result<std::unique_ptr<PieceWriter>> write_piece(const DraftName& name, std::uint32_t number, PieceOptions options);
-    // The object out of these pieces in order of their numbers. options: size and checksum are found here.
-    // Code::invalid_argument names a piece that is missing.
+    // The object out of its pieces in order of their numbers, which are 1, 2, 3 and so on: a list that leaves one out, or has one twice,
+    // was meant otherwise, and is Code::invalid_argument. options: size and checksum are found here, and its parts, if it has any.
     Task<Result<ObjectInfo>> publish(DraftName name, std::vector<std::uint32_t> numbers, WriteOptions options);
+    // Whoever asked for it has heard that it is published.
+    void note_answered(const DraftName& name);
+    // Code::conflict: it was published, or is just being.
     Result<void> discard(const DraftName& name);
     // Removes those whose time is over, by the node's clock, or whose bucket is gone.
     void expire() { expire(clock_->now_ns()); }
@@ -85,6 +92,8 @@ public:
 
     // Whether a publish() of it is under way.
     bool is_publishing(const DraftName& name) const;
+    // Since this start: see note_answered().
+    bool is_answered(const DraftName& name) const;
     std::size_t size() const;
 
 private:
@@ -107,6 +116,7 @@ private:
         std::map<std::uint32_t, Piece> pieces;
         std::size_t users = 0;                // writers of pieces, and publish()
         bool publishing = false;
+        bool answered = false;
         bool gone = false;
     };
     // Says that publish() works on a draft.
@@ -121,6 +131,7 @@ private:
     Result<void> remove(const std::shared_ptr<Draft>& draft);
     bool is_over(const Draft& draft, std::int64_t now_ns) const;
 
+    // numbers are sorted.
     Result<std::unique_ptr<Claim>> claim(const DraftName& name, const std::vector<std::uint32_t>& numbers);
     Result<ObjectInfo> published_object(const Draft& draft) const;
     void finish(Draft& draft, std::uint64_t version);

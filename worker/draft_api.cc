@@ -74,7 +74,9 @@ Task<Result<void>> DraftApi::command(http::Request& request, http::Response& res
     MILLRACE_CO_TRY_ASSIGN(std::vector<std::uint32_t> numbers, part_numbers(message.value));
     const store::DraftName upload{request.query.get("uploadId"), bucket, name};
     MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, co_await uploads_.complete(upload, std::move(numbers)));
-    co_return co_await response.send(200, object_headers(info, self_), "");
+    MILLRACE_CO_TRY(co_await response.send(200, object_headers(info, self_), ""));
+    uploads_.note_answered(upload);
+    co_return Result<void>{};
 }
 
 Task<Result<void>> DraftApi::put_part(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
@@ -88,6 +90,7 @@ Task<Result<void>> DraftApi::put_part(http::Request& request, http::Response& re
     if (is_appended) {
         MILLRACE_CO_TRY(check_append_type(request.query.get("append_type")));
         if (const std::string handle = request.query.get("append_handle"); !handle.empty()) {
+    options.may_be_empty = is_appended;
             MILLRACE_CO_TRY_ASSIGN(const Appended part, parse_handle(handle));
             if (part.id != upload.id) co_return fail(Code::invalid_argument, "append_handle '" + handle + "' is not of the upload " + upload.id);
             options.extend_at = part.length;

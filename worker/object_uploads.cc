@@ -7,6 +7,10 @@ constexpr std::uint32_t kAppendedPiece = 1;
 constexpr auto kPublishTimeMax = std::chrono::minutes(10);
 constexpr auto kPublishPause = milliseconds(20);
 
+Error empty_part(std::uint32_t number) {
+    return fail(Code::invalid_argument, "part " + std::to_string(number) + " has an invalid size (0): a part has at least one byte");
+}
+
 }  // namespace
 
 Result<void> ObjectUploads::check(const std::string& bucket, const std::string& name) const {
@@ -24,18 +28,28 @@ Result<std::string> ObjectUploads::begin(const std::string& bucket, const std::s
 
 Task<Result<std::uint64_t>> ObjectUploads::put_part(const store::DraftName& upload, std::uint32_t number, Source& body, PartOptions options) {
     MILLRACE_CO_TRY(check(upload.bucket, upload.object));
+    if (!options.may_be_empty && body.size() == 0) co_return empty_part(number);  // before it takes the place of one that was sent earlier
     co_return co_await write(upload, number, body, std::move(options));
 }
 
 Task<Result<store::ObjectInfo>> ObjectUploads::complete(const store::DraftName& upload, std::vector<std::uint32_t> numbers) {
     MILLRACE_CO_TRY(check(upload.bucket, upload.object));
+    const bool is_waited_for = drafts_.is_publishing(upload);
     co_await wait_for_publishing(upload);
-    co_return co_await publish(upload, std::move(numbers));
+    if (!is_waited_for && drafts_.is_answered(upload)) {
+        co_return fail(Code::not_found, "the upload '" + upload.id + "' does not exist any more: it was completed");
+    }
+    store::WriteOptions options;
+    options.parts.emplace();
+    co_return co_await publish(upload, std::move(numbers), std::move(options));
 }
 
 Result<void> ObjectUploads::abort(const store::DraftName& upload) {
     MILLRACE_TRY(check(upload.bucket, upload.object));
-    return drafts_.discard(upload);
+    if (!store::is_draft_id(upload.id)) return fail(Code::invalid_argument, "uploadId '" + upload.id + "' is not one that mpt-upload answered with");
+    const Result<void> discarded = drafts_.discard(upload);
+    const bool is_gone = !discarded && discarded.error().code == Code::not_found;
+    return is_gone ? Result<void>() : discarded;
 }
 
 // --- Append ---
@@ -72,13 +86,14 @@ Task<Result<store::ObjectInfo>> ObjectUploads::flush(const std::string& bucket, 
         MILLRACE_CO_TRY_ASSIGN(const Appended begun, co_await append(bucket, name, to, body, expected_checksum));
         draft.id = begun.id;
     }
-    const std::vector<std::uint32_t> numbers{kAppendedPiece};
-    co_return co_await publish(draft, numbers);
+    std::vector<std::uint32_t> numbers{kAppendedPiece};
+    store::WriteOptions options;
+    co_return co_await publish(draft, std::move(numbers), std::move(options));
 }
 
 Task<Result<std::uint64_t>> ObjectUploads::extend(const store::DraftName& draft, std::uint64_t length, Source& body,
                                                   std::optional<std::uint64_t> expected_checksum) {
-    const PartOptions options{expected_checksum, length};
+    const PartOptions options{expected_checksum, length, true};
     co_return co_await write(draft, kAppendedPiece, body, options);
 }
 
@@ -104,12 +119,12 @@ Task<Result<std::uint64_t>> ObjectUploads::begin_with_content(const store::Draft
 Task<Result<std::uint64_t>> ObjectUploads::write(const store::DraftName& draft, std::uint32_t number, Source& body, PartOptions options) {
     store::PieceOptions piece{.extend_at = options.extend_at, .size = body.size(), .expected_checksum = options.expected_checksum, .sync = sync_puts_};
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::PieceWriter> writer, drafts_.write_piece(draft, number, piece));
-    MILLRACE_CO_TRY(co_await pump(body, *writer));
+    MILLRACE_CO_TRY_ASSIGN(const std::uint64_t moved, co_await pump(body, *writer));
+    if (!options.may_be_empty && moved == 0) co_return empty_part(number);
     co_return writer->commit();
 }
 
-Task<Result<store::ObjectInfo>> ObjectUploads::publish(const store::DraftName& draft, std::vector<std::uint32_t> numbers) {
-    store::WriteOptions options;
+Task<Result<store::ObjectInfo>> ObjectUploads::publish(const store::DraftName& draft, std::vector<std::uint32_t> numbers, store::WriteOptions options) {
     options.sync = sync_puts_;
     co_return co_await drafts_.publish(draft, std::move(numbers), std::move(options));
 }

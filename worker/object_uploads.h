@@ -22,12 +22,16 @@ public:
     struct PartOptions {
         std::optional<std::uint64_t> expected_checksum;  // of the body; another is Code::checksum_mismatch
         std::optional<std::uint64_t> extend_at;          // as PieceOptions::extend_at
+        bool may_be_empty = false;                       // of the body: one that is extended may end with nothing
     };
     // The length of the part. Code::not_found when there is no such upload (any more).
     Task<Result<std::uint64_t>> put_part(const store::DraftName& upload, std::uint32_t number, Source& body, PartOptions options);
-    // The object out of these parts. Asked again, it answers alike and changes nothing; a client that got no answer in time asks while the
-    // first request still works, and hears how that ended.
+    // The object out of these parts, which must be all there are. Until its answer is out it may be asked for again, which answers alike and
+    // changes nothing: a client that got no answer in time asks while the first request still works, and hears how that ended.
     Task<Result<store::ObjectInfo>> complete(const store::DraftName& upload, std::vector<std::uint32_t> numbers);
+    // The answer to complete() is out: from now on there is no such upload.
+    void note_answered(const store::DraftName& upload) { drafts_.note_answered(upload); }
+    // One that is not there (any more) is as good as given up, but of one that is the object by now nothing can be given up: Code::conflict.
     Result<void> abort(const store::DraftName& upload);
 
     // How far an append has come: of the draft so many bytes are known to be stored. So one whose answer was lost can be
@@ -48,7 +52,7 @@ private:
     Task<Result<std::uint64_t>> extend(const store::DraftName& draft, std::uint64_t length, Source& body, std::optional<std::uint64_t> expected_checksum);
     Task<Result<std::uint64_t>> begin_with_content(const store::DraftName& draft, Source& body, std::optional<std::uint64_t> expected_checksum);
     Task<Result<std::uint64_t>> write(const store::DraftName& draft, std::uint32_t number, Source& body, PartOptions options);
-    Task<Result<store::ObjectInfo>> publish(const store::DraftName& draft, std::vector<std::uint32_t> numbers);
+    Task<Result<store::ObjectInfo>> publish(const store::DraftName& draft, std::vector<std::uint32_t> numbers, store::WriteOptions options);
     Task<void> wait_for_publishing(const store::DraftName& draft) const;
 
     store::ObjectStore& store_;

@@ -169,8 +169,51 @@ class Objects(SdkCase):
         dropped = self.object("dropped").multipart_upload().create()
         dropped.add_part(1).put_content(b"x")
         dropped.abort()
-        self.assertRaises(AISError, dropped.complete)
+        with self.assertRaises(AISError) as caught:
+            dropped.complete()
+        self.assertEqual(caught.exception.status_code, 404)
+        self.assertIn("does not exist", caught.exception.message)
+        dropped.abort()
         self.assert_error(ErrObjNotFound, 404, self.object("dropped").get_reader().read_all)
+
+    def test_a_part_that_is_written_as_a_file_stays_a_part(self):
+        made = self.object("file part", b"live")
+        upload = made.multipart_upload().create()
+        with upload.add_part(1).as_file() as file:
+            file.write(b"one ")
+            file.write(b"and more ")
+        upload.add_part(2).put_content(b"two")
+        self.assertEqual(made.get_reader().read_all(), b"live")
+        upload.complete()
+        self.assertEqual(made.get_reader().read_all(), b"one and more two")
+
+    def test_an_upload_that_is_not_complete_is_not_completed(self):
+        made = self.object("incomplete")
+
+        def refused(status, words, call, *arguments):
+            with self.assertRaises(AISError) as caught:
+                call(*arguments)
+            self.assertEqual(caught.exception.status_code, status)
+            self.assertIn(words, caught.exception.message)
+
+        upload = made.multipart_upload().create()
+        refused(400, "no chunks", upload.complete)
+        refused(400, "invalid size (0)", upload.add_part(1).put_content, b"")
+        upload.parts.clear()
+        for content in (b"first", b"second"):
+            upload.add_part(1).put_content(content)
+        refused(400, "partial completion", upload.complete)
+        upload.add_part(3).put_content(b"third")
+        upload.parts[:] = [1, 3]
+        refused(400, "part 2", upload.complete)
+        upload.add_part(2).put_content(b", ")
+        upload.parts[:] = [1, 2]
+        refused(400, "partial completion", upload.complete)
+        upload.parts[:] = [3, 1, 2]
+        upload.complete()
+        self.assertEqual(made.get_reader().read_all(), b"second, third")
+        refused(404, "does not exist", upload.complete)
+        self.assertEqual(made.props.obj_version, "1")
 
     def test_copy_and_transform_one_object(self):
         self.cluster.add_filter("upper-one", "tr a-z A-Z")

@@ -51,17 +51,45 @@ TEST_F(DraftsTest, PiecesBecomeOneObjectInOrderOfTheirNumbers) {
     ASSERT_TRUE(add(draft, 3, "three"));
     ASSERT_TRUE(add(draft, 1, content(5000)));
     ASSERT_TRUE(add(draft, 2, ""));
-    ASSERT_TRUE(add(draft, 7, "left out"));
     EXPECT_EQ(code_of(get("name")), Code::not_found);
     open_store();
     EXPECT_EQ(code_of(get("name")), Code::not_found);
-    const auto info = publish(draft, {3, 2, 1, 3});
+    const auto info = publish(draft, {3, 1, 2});
     ASSERT_TRUE(info) << info.error().context;
+    EXPECT_FALSE(info->parts) << "nobody asked for them";
     EXPECT_EQ(*get("name"), content(5000) + "three");
     EXPECT_TRUE(verify("name"));
     EXPECT_EQ(info->checksum, xxh64(content(5000) + "three"));
     EXPECT_EQ(draft_files(), 0u);
     EXPECT_EQ(records("draft-piece/"), 0u);
+}
+
+TEST_F(DraftsTest, AListThatIsNotOfAllPiecesOncePublishesNothing) {
+    const DraftName draft = begin();
+    ASSERT_TRUE(add(draft, 1, "one"));
+    ASSERT_TRUE(add(draft, 3, "three"));
+    const auto refused = [&](std::vector<std::uint32_t> numbers, const char* words) {
+        const auto published = publish(draft, std::move(numbers));
+        EXPECT_EQ(code_of(published), Code::invalid_argument) << words;
+        EXPECT_TRUE(mentions(published, words)) << published.error().context;
+    };
+    refused({}, "no chunks");
+    refused({1}, "partial completion");
+    refused({1, 1}, "partial completion");
+    refused({3, 1, 1}, "partial completion");
+    refused({1, 2}, "lacks part 2, which has not arrived");
+    refused({3, 1}, "lacks part 2: parts are numbered from 1");
+    ASSERT_TRUE(add(draft, 2, "two"));
+    refused({1, 3}, "partial completion");
+    WriteOptions options;
+    options.parts.emplace();
+    const auto info = run_blocking(loop_, store_->drafts().publish(draft, {2, 3, 1}, std::move(options)));
+    ASSERT_TRUE(info) << info.error().context;
+    EXPECT_EQ(info->parts, (Parts{3, 5}));
+    open_store();
+    EXPECT_EQ(store_->stat("photos", "name")->parts, (Parts{3, 5}));
+    ASSERT_TRUE(put("name", "in one"));
+    EXPECT_FALSE(store_->stat("photos", "name")->parts);
 }
 
 TEST_F(DraftsTest, ASmallObjectInPiecesLiesInTheDatabase) {
@@ -83,7 +111,7 @@ TEST_F(DraftsTest, PublishingAgainAnswersAlikeAndChangesNothing) {
     ASSERT_TRUE(publish(draft));
     EXPECT_EQ(*get("name"), "newer");
     EXPECT_EQ(code_of(add(draft, 1, "late")), Code::not_found);
-    EXPECT_EQ(code_of(store_->drafts().discard(draft)), Code::not_found);
+    EXPECT_EQ(code_of(store_->drafts().discard(draft)), Code::conflict);
     ASSERT_TRUE(store_->erase("photos", "name"));
     EXPECT_EQ(code_of(publish(draft)), Code::not_found);
 }
@@ -154,8 +182,7 @@ TEST_F(DraftsTest, ANewPieceThatWasNotCommittedIsNotThere) {
     EXPECT_EQ(draft_files(), 0u);
     const auto published = publish(draft);
     EXPECT_EQ(code_of(published), Code::invalid_argument);
-    EXPECT_TRUE(mentions(published, "part 1 of"));
-    EXPECT_EQ(code_of(publish(draft, {})), Code::invalid_argument);
+    EXPECT_TRUE(mentions(published, "lacks part 1"));
     EXPECT_EQ(code_of(add(draft, 0, "x")), Code::invalid_argument);
     EXPECT_EQ(code_of(add(draft, kPieceNumberMax + 1, "x")), Code::invalid_argument);
 }
@@ -210,6 +237,8 @@ TEST_F(DraftsTest, OnlyTheObjectItWasBegunForHasIt) {
     EXPECT_EQ(code_of(add({draft.id, "other", "name"}, 1, "x")), Code::not_found);
     EXPECT_EQ(code_of(store_->drafts().begin("other", "name")), Code::not_found);
     EXPECT_EQ(code_of(store_->drafts().begin("photos", "../name")), Code::invalid_argument);
+    EXPECT_TRUE(is_draft_id(draft.id));
+    for (const char* text : {"", "draft-", "draft-0/1", "draft-A", "x"}) EXPECT_FALSE(is_draft_id(text)) << text;
 }
 
 class FewDrafts : public DraftsTest {

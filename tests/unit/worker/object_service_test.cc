@@ -237,9 +237,50 @@ TEST_F(Service, PartsBecomeAnObjectWhenTheyAreComplete) {
     const auto again = complete();
     ASSERT_TRUE(again) << again.error().context;
     EXPECT_EQ(again->version, made->version) << "nothing is made twice";
-    const store::DraftName other{*service_->uploads().begin("photos", name()), "photos", name()};
-    EXPECT_TRUE(service_->uploads().abort(other));
-    EXPECT_EQ(code_of(service_->uploads().abort(other)), Code::not_found);
+    EXPECT_EQ(made->parts, (store::Parts{2, large.size()}));
+    service_->uploads().note_answered(upload);
+    EXPECT_EQ(code_of(complete()), Code::not_found);
+    EXPECT_THAT(complete().error().context, HasSubstr("does not exist"));
+    EXPECT_EQ(code_of(service_->uploads().abort(upload)), Code::conflict) << "the object stays";
+}
+
+TEST_F(Service, ACompletionThatIsAskedForMeanwhileHearsHowItEnds) {
+    const store::DraftName upload{*service_->uploads().begin("photos", name()), "photos", name()};
+    ASSERT_TRUE(put_part(upload, 1, content(9'000'000)));  // so much that others get a turn
+    std::future<Result<store::ObjectInfo>> first;
+    std::future<Result<store::ObjectInfo>> second;
+    const auto start_both = [&] {
+        first = boost::asio::co_spawn(lane_.loop.executor(), service_->uploads().complete(upload, {1}), boost::asio::use_future);
+        second = boost::asio::co_spawn(lane_.loop.executor(), service_->uploads().complete(upload, {1}), boost::asio::use_future);
+    };
+    boost::asio::post(lane_.loop.executor(), boost::asio::use_future(start_both)).get();
+    const auto made = first.get();
+    ASSERT_TRUE(made) << made.error().context;
+    service_->uploads().note_answered(upload);
+    const auto heard = second.get();
+    ASSERT_TRUE(heard) << heard.error().context;
+    EXPECT_EQ(heard->version, made->version);
+}
+
+TEST_F(Service, AnUploadThatIsNotThereIsAsGoodAsAborted) {
+    const store::DraftName upload{*service_->uploads().begin("photos", name()), "photos", name()};
+    ASSERT_TRUE(put_part(upload, 1, "x"));
+    EXPECT_TRUE(service_->uploads().abort(upload));
+    EXPECT_TRUE(service_->uploads().abort(upload)) << "again: its answer was lost";
+    EXPECT_EQ(code_of(service_->uploads().abort({"no-id", "photos", name()})), Code::invalid_argument);
+    const auto completed = run_blocking(lane_.loop, service_->uploads().complete(upload, {1}));
+    EXPECT_EQ(code_of(completed), Code::not_found);
+    EXPECT_THAT(completed.error().context, HasSubstr("does not exist"));
+}
+
+TEST_F(Service, APartHasAtLeastOneByteUnlessItIsExtended) {
+    const store::DraftName upload{*service_->uploads().begin("photos", name()), "photos", name()};
+    ASSERT_TRUE(put_part(upload, 1, "kept"));
+    EXPECT_EQ(code_of(put_part(upload, 1, "")), Code::invalid_argument);
+    EXPECT_THAT(put_part(upload, 2, "").error().context, HasSubstr("invalid size (0)"));
+    EXPECT_EQ(*put_part(upload, 1, "", {.expected_checksum = {}, .extend_at = 4, .may_be_empty = true}), 4u) << "a flush";
+    ASSERT_TRUE(run_blocking(lane_.loop, service_->uploads().complete(upload, {1})));
+    EXPECT_EQ(*read(*get()->reader), "kept");
 }
 
 TEST_F(Service, AnObjectCountsItsContents) {
