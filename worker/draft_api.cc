@@ -4,6 +4,7 @@
 
 #include "core/whole_number.h"
 #include "worker/action_message.h"
+#include "worker/checked_body.h"
 #include "worker/object_headers.h"
 
 namespace millrace::worker {
@@ -51,12 +52,13 @@ Task<Result<void>> DraftApi::append(http::Request& request, http::Response& resp
     } else if (type == "flush" && request.size() == 0) {
         co_return nothing_to_flush();
     }
-    MILLRACE_CO_TRY_ASSIGN(const std::optional<std::uint64_t> checksum, expected_checksum(request.headers));
+    MILLRACE_CO_TRY_ASSIGN(const ExpectedContent expected, expected_content(request.headers));
+    CheckedBody body(request, expected.digest);
     if (type == "flush") {
-        MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, co_await uploads_.flush(bucket, name, handle, request, checksum));
+        MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, co_await uploads_.flush(bucket, name, handle, body, expected.checksum));
         co_return co_await response.send(200, object_headers(info, self_), "");
     }
-    MILLRACE_CO_TRY_ASSIGN(const Appended appended, co_await uploads_.append(bucket, name, handle, request, checksum));
+    MILLRACE_CO_TRY_ASSIGN(const Appended appended, co_await uploads_.append(bucket, name, handle, body, expected.checksum));
     http::Headers headers{{"Ais-Append-Handle", handle_text(appended)}};
     co_return co_await response.send(200, std::move(headers), "");
 }
@@ -85,12 +87,13 @@ Task<Result<void>> DraftApi::put_part(http::Request& request, http::Response& re
     if (!number) co_return fail(Code::invalid_argument, "partNumber must be a number, not '" + text + "'");
     const store::DraftName upload{request.query.get("uploadId"), bucket, name};
     ObjectUploads::PartOptions options;
-    MILLRACE_CO_TRY_ASSIGN(options.expected_checksum, expected_checksum(request.headers));
+    MILLRACE_CO_TRY_ASSIGN(const ExpectedContent expected, expected_content(request.headers));
+    options.expected_checksum = expected.checksum;
     const bool is_appended = request.query.find("append_type").has_value();
+    options.may_be_empty = is_appended;
     if (is_appended) {
         MILLRACE_CO_TRY(check_append_type(request.query.get("append_type")));
         if (const std::string handle = request.query.get("append_handle"); !handle.empty()) {
-    options.may_be_empty = is_appended;
             MILLRACE_CO_TRY_ASSIGN(const Appended part, parse_handle(handle));
             if (part.id != upload.id) co_return fail(Code::invalid_argument, "append_handle '" + handle + "' is not of the upload " + upload.id);
             options.extend_at = part.length;
@@ -98,7 +101,8 @@ Task<Result<void>> DraftApi::put_part(http::Request& request, http::Response& re
             co_return nothing_to_flush();
         }
     }
-    MILLRACE_CO_TRY_ASSIGN(const std::uint64_t length, co_await uploads_.put_part(upload, *number, request, options));
+    CheckedBody body(request, expected.digest);
+    MILLRACE_CO_TRY_ASSIGN(const std::uint64_t length, co_await uploads_.put_part(upload, *number, body, options));
     http::Headers headers;
     if (is_appended) headers.set("Ais-Append-Handle", handle_text({upload.id, length}));
     co_return co_await response.send(200, std::move(headers), "");

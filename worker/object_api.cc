@@ -4,6 +4,7 @@
 
 #include "runtime/object_uname.h"
 #include "worker/action_message.h"
+#include "worker/checked_body.h"
 #include "worker/job_headers.h"
 
 namespace millrace::worker {
@@ -108,9 +109,11 @@ Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& respon
     MILLRACE_CO_TRY(refuse_lost_parts(request.query));
     PutOptions options;
     MILLRACE_CO_TRY_ASSIGN(options.job, read_job_headers(request.headers));
-    MILLRACE_CO_TRY_ASSIGN(options.expected_checksum, expected_checksum(request.headers));
+    MILLRACE_CO_TRY_ASSIGN(const ExpectedContent expected, expected_content(request.headers));
+    options.expected_checksum = expected.checksum;
     MILLRACE_CO_TRY_ASSIGN(options.custom, custom_metadata(request.headers));
-    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo stored, co_await objects_.put(bucket, name, request, std::move(options)));
+    CheckedBody body(request, expected.digest);
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo stored, co_await objects_.put(bucket, name, body, std::move(options)));
     http::Headers headers = object_headers(stored, cluster_.self());
     headers.set("Millrace-Boot", boot_id_);
     co_return co_await response.send(200, std::move(headers), "");

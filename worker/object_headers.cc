@@ -1,6 +1,7 @@
 #include "worker/object_headers.h"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "core/hash.h"
@@ -40,12 +41,12 @@ http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self
                           {"Ais-Checksum-Value", checksum_text(info.checksum)}, {"ETag", entity_tag(info)}, {"Ais-Version", std::to_string(info.edition)},
                           {"Ais-Atime", std::to_string(info.written_unix_ns)}, {"Last-Modified", http_date(info.written_unix_ns)}};
     if (!info.custom.empty()) headers.add("Ais-Custom-Md", custom_text(info.custom));
-    if (info.provenance) {
-        add_job_headers(headers, {JobId(info.provenance->job), self, 0, *info.provenance});
     if (info.parts) {
         headers.add("Ais-Chunks-Count", std::to_string(info.parts->count));
         headers.add("Ais-Chunks-Max-Chunk-Size", std::to_string(info.parts->size_max));
     }
+    if (info.provenance) {
+        add_job_headers(headers, {JobId(info.provenance->job), self, 0, *info.provenance});
         headers.set("Millrace-Source", "ais://" + info.provenance->source_bucket + "/" + std::string(*headers.find("Millrace-Source-Name")));
     }
     return headers;
@@ -60,18 +61,25 @@ void add_place_headers(http::Headers& headers, const TargetId& self, const std::
     headers.add("Ais-Present", "true");
 }
 
-Result<std::optional<std::uint64_t>> expected_checksum(const http::Headers& headers) {
-    const auto value = headers.find("Ais-Checksum-Value");
-    const auto type = headers.find("Ais-Checksum-Type");
-    if (type && *type != "xxhash2" && *type != "none") {
-        return fail(Code::invalid_argument, "checksum type '" + std::string(*type) + "' is not supported; send xxhash2 or none");
+Result<ExpectedContent> expected_content(const http::Headers& headers) {
+    constexpr std::array<std::pair<std::string_view, std::size_t>, 6> kHexDigits{
+        {{"xxhash2", 16}, {"xxhash", 16}, {"crc32c", 8}, {"md5", 32}, {"sha256", 64}, {"sha512", 128}}};
+    const std::string kind(headers.find("Ais-Checksum-Type").value_or("xxhash2"));
+    std::string hex(headers.find("Ais-Checksum-Value").value_or(""));
+    if (kind == "none") return ExpectedContent{};
+    const auto known = std::ranges::find(kHexDigits, kind, &std::pair<std::string_view, std::size_t>::first);
+    if (known == kHexDigits.end()) {
+        return fail(Code::invalid_argument, "checksum type '" + kind + "' is not known; send xxhash2, xxhash, crc32c, md5, sha256, sha512 or none");
     }
-    if (!value || value->empty() || (type && *type == "none")) return std::optional<std::uint64_t>();
-    const auto number = parse_whole<std::uint64_t>(*value, 16);
-    if (value->size() != 16 || !number) {
-        return fail(Code::invalid_argument, "Ais-Checksum-Value must be 16 hex digits");
+    if (hex.empty()) return ExpectedContent{};
+    for (char& c : hex) c = c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (hex.size() != known->second || hex.find_first_not_of("0123456789abcdef") != std::string::npos) {
+        return fail(Code::invalid_argument, "Ais-Checksum-Value of type " + kind + " must be " + std::to_string(known->second) + " hex digits");
     }
-    return number;
+    ExpectedContent expected;
+    if (kind.starts_with("xxhash")) expected.checksum = parse_whole<std::uint64_t>(hex, 16);
+    else expected.digest = ExpectedContent::Digest{kind, std::move(hex)};
+    return expected;
 }
 
 Result<CustomMetadata> custom_metadata(const http::Headers& headers) {

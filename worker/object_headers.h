@@ -19,8 +19,18 @@ http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self
 // Of the place: HEAD has these too.
 void add_place_headers(http::Headers& headers, const TargetId& self, const std::string& bucket, const std::string& name);
 
-// The checksum that the client expects its body to have; Code::invalid_argument for another kind than xxhash2.
-Result<std::optional<std::uint64_t>> expected_checksum(const http::Headers& headers);
+// What the client says of the content of its body.
+struct ExpectedContent {
+    struct Digest {
+        std::string kind;  // md5, crc32c, sha256, sha512
+        std::string hex;   // in small letters
+    };
+    std::optional<std::uint64_t> checksum;  // XXH64
+    std::optional<Digest> digest;           // or one of another kind
+};
+// From Ais-Checksum-Type, in which "xxhash" and "xxhash2" are both XXH64, and Ais-Checksum-Value; without a value nothing is expected.
+// Code::invalid_argument for a kind that is not known, or a value that cannot be of it.
+Result<ExpectedContent> expected_content(const http::Headers& headers);
 
 // Custom metadata of a PUT: "Ais-Custom-Md: k=v, k=v", or, exact for any key and value, "Millrace-Custom-Md" in the form of a
 // query string.

@@ -14,7 +14,7 @@ void fuzz(std::string_view bytes) {
         const std::size_t colon = line.find(": ");
         if (colon != line.npos) headers.add(std::string(line.substr(0, colon)), std::string(line.substr(colon + 2)));
     }
-    (void)worker::expected_checksum(headers);
+    (void)worker::expected_content(headers);
     if (const auto custom = worker::custom_metadata(headers)) {
         http::Headers same;
         same.add("Millrace-Custom-Md", worker::exact_custom_text(*custom));

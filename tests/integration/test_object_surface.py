@@ -1,5 +1,6 @@
 """Objects as AIStore's clients use them: metadata, append, multipart upload, copies, redirects, names, and what a crash leaves of it."""
 import concurrent.futures
+import hashlib
 import http.client
 import json
 import pathlib
@@ -190,7 +191,7 @@ class Surface(ClusterCase):
         for text in ("no equals sign", "=no key", "a=" + "v" * 20_000):
             status, _, content = self.follow("PUT", "custom3", "x", body=b"x", headers={"Ais-Custom-Md": text})
             self.assertIn(status, (400, 413), content)
-        status, _, content = self.follow("PUT", "custom3", "x", body=b"x", headers={"Ais-Checksum-Type": "md5", "Ais-Checksum-Value": "0"})
+        status, _, content = self.follow("PUT", "custom3", "x", body=b"x", headers={"Ais-Checksum-Type": "sha1", "Ais-Checksum-Value": "0"})
         self.assertIn(b"xxhash2", content)
         self.assertEqual((status, self.cluster.list("custom3")), (400, []))
         self.ok("PUT", "custom3", "x", body=b"x", headers={"Millrace-Custom-Md": "k=a%2C%20b%3Dc"})
@@ -199,6 +200,30 @@ class Surface(ClusterCase):
     # ---- append
 
     def test_appended_bytes_appear_at_the_flush_and_not_before(self):
+    # ---- checksums
+
+    def test_a_checksum_of_every_type_is_compared_with_the_content_of_every_way_to_send_it(self):
+        self.cluster.create_bucket("sums")
+        for content in (b"123456789", LARGE):
+            xxh64 = self.ok("PUT", "sums", "x", body=content)[0]["Ais-Checksum-Value"]
+            sums = {"xxhash": xxh64, "xxhash2": xxh64, **{kind: hashlib.new(kind, content).hexdigest() for kind in ("md5", "sha256", "sha512")}}
+            if content == b"123456789":
+                sums["crc32c"] = "e3069283"  # the check value of its definition
+            for number, (kind, value) in enumerate(sums.items()):
+                wrong = f"{int(value[0], 16) ^ 1:x}{value[1:]}"
+                good, bad = ({"Ais-Checksum-Type": kind, "Ais-Checksum-Value": v} for v in (value, wrong))
+                upload = self.begin_upload("sums", "part")
+                flush = {"append_type": "flush", "append_handle": ""}
+                for name, query in (("x", {}), ("part", {"uploadId": upload, "partNumber": 1}), (f"a{number}", flush)):
+                    status, headers, answer = self.follow("PUT", "sums", name, query, content, bad)
+                    self.assertEqual((status, json.loads(answer)["code"]), (400, "checksum_mismatch"), (kind, query))
+                    headers, _ = self.ok("PUT", "sums", name, query, content, good)
+                    if not query:
+                        self.assertEqual((headers["Ais-Checksum-Type"], headers["Ais-Checksum-Value"]), ("xxhash2", xxh64))
+                self.complete("sums", "part", upload, [1])
+                self.assertEqual(self.ok("GET", "sums", "part")[1], content)
+        self.assertEqual(self.ok("GET", "sums", "x", {"verify": "true"})[1], LARGE)
+
         self.cluster.create_bucket("append")
         handle = self.append("append", "x", b"one ")
         handle = self.append("append", "x", LARGE, handle)

@@ -34,15 +34,30 @@ TEST(ObjectHeaders, ANameThatAHeaderWouldChangeIsLeftOut) {
     }
 }
 
-TEST(ObjectHeaders, OnlyOneKindOfChecksumIsUnderstood) {
-    EXPECT_EQ(**expected_checksum({{"Ais-Checksum-Type", "xxhash2"}, {"Ais-Checksum-Value", "00000000000000ff"}}), 255u);
-    EXPECT_EQ(**expected_checksum({{"Ais-Checksum-Value", "00000000000000ff"}}), 255u);
-    EXPECT_EQ(*expected_checksum({{"Ais-Checksum-Type", "none"}, {"Ais-Checksum-Value", "x"}}), std::nullopt);
-    EXPECT_EQ(*expected_checksum({{"Ais-Checksum-Type", "xxhash2"}}), std::nullopt);
-    for (const char* value : {"ff", "00000000000000fg", "00000000000000ff0"}) {
-        EXPECT_EQ(expected_checksum({{"Ais-Checksum-Value", value}}).error().code, Code::invalid_argument);
+TEST(ObjectHeaders, AChecksumIsOfAKnownKindAndHasItsLength) {
+    const auto expected = [](const std::string& kind, const std::string& value) {
+        return expected_content({{"Ais-Checksum-Type", kind}, {"Ais-Checksum-Value", value}});
+    };
+    EXPECT_EQ(expected_content({{"Ais-Checksum-Value", "00000000000000ff"}})->checksum, 255u);
+    for (const char* kind : {"xxhash", "xxhash2"}) {
+        EXPECT_EQ(expected(kind, "00000000000000FF")->checksum, 255u);
+        EXPECT_FALSE(expected(kind, "00000000000000ff")->digest);
     }
-    EXPECT_EQ(expected_checksum({{"Ais-Checksum-Type", "md5"}}).error().code, Code::invalid_argument);
+    for (const auto& [kind, digits] : {std::pair("crc32c", 8), std::pair("md5", 32), std::pair("sha256", 64), std::pair("sha512", 128)}) {
+        const auto known = expected(kind, std::string(digits, 'A'));
+        ASSERT_TRUE(known && known->digest) << kind;
+        EXPECT_EQ(known->digest->kind, kind);
+        EXPECT_EQ(known->digest->hex, std::string(digits, 'a'));
+        EXPECT_FALSE(known->checksum);
+        EXPECT_EQ(expected(kind, std::string(digits - 1, 'a')).error().code, Code::invalid_argument) << kind;
+        EXPECT_FALSE(expected(kind, "")->digest) << "a kind without a value says nothing";
+    }
+    const auto nothing = expected("none", "x");
+    EXPECT_TRUE(nothing && !nothing->checksum && !nothing->digest);
+    for (const char* value : {"ff", "00000000000000fg", "00000000000000ff0"}) {
+        EXPECT_EQ(expected_content({{"Ais-Checksum-Value", value}}).error().code, Code::invalid_argument);
+    }
+    EXPECT_EQ(expected("sha1", std::string(40, 'a')).error().code, Code::invalid_argument);
 }
 
 }  // namespace
