@@ -153,6 +153,7 @@ Task<Result<void>> ObjectApi::send_head(http::Request& request, http::Response& 
     MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, objects_.head(meant, name, whoever_owns));
     http::Headers headers = object_headers(info, cluster_.self());
     add_place_headers(headers, cluster_.self(), bucket, name);
+    MILLRACE_CO_TRY(keep_properties(headers, request.query.get("props")));
     co_return co_await response.send_head(200, std::move(headers), info.size);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <set>
 
 #include "core/hash.h"
 #include "core/uri.h"
@@ -59,6 +60,34 @@ void add_place_headers(http::Headers& headers, const TargetId& self, const std::
     headers.add("Ais-Location", "t[" + self.str() + "]");
     headers.add("Ais-Mirror-Copies", "1");
     headers.add("Ais-Present", "true");
+}
+
+Result<void> keep_properties(http::Headers& headers, std::string_view list) {
+    // Names and sizes are always said, and of erasure coding there is nothing to say.
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kHeaders{
+        {{"name", ""}, {"size", ""}, {"ec", ""}, {"checksum", "Ais-Checksum-Type"}, {"checksum", "Ais-Checksum-Value"}, {"atime", "Ais-Atime"},
+         {"version", "Ais-Version"}, {"custom", "Ais-Custom-Md"}, {"last-modified", "Last-Modified"}, {"etag", "ETag"}, {"location", "Ais-Location"},
+         {"copies", "Ais-Mirror-Copies"}, {"chunked", "Ais-Chunks-Count"}, {"chunked", "Ais-Chunks-Max-Chunk-Size"}}};
+    std::set<std::string_view> wanted;
+    for (std::string_view rest = list; !rest.empty();) {
+        const std::size_t comma = std::min(rest.find(','), rest.size());
+        const std::string_view property = trimmed(rest.substr(0, comma));
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+        if (property.empty()) continue;
+        if (std::ranges::find(kHeaders, property, &std::pair<std::string_view, std::string_view>::first) == kHeaders.end()) {
+            return fail(Code::invalid_argument, "'" + std::string(property) + "' is no property of an object; known: name, size, checksum, atime, version, "
+                                                "custom, last-modified, etag, location, copies, chunked, ec");
+        }
+        wanted.insert(property);
+    }
+    if (wanted.empty()) return {};
+    http::Headers kept;
+    for (const auto& [header, value] : headers) {
+        const auto property = std::ranges::find(kHeaders, header, &std::pair<std::string_view, std::string_view>::second);
+        if (property == kHeaders.end() || wanted.contains(property->first)) kept.add(header, value);
+    }
+    headers = std::move(kept);
+    return {};
 }
 
 Result<ExpectedContent> expected_content(const http::Headers& headers) {

@@ -19,6 +19,10 @@ http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self
 // Of the place: HEAD has these too.
 void add_place_headers(http::Headers& headers, const TargetId& self, const std::string& bucket, const std::string& name);
 
+// HEAD with props=LIST: takes those headers away that the list does not name; those that are not among AIStore's properties stay. An empty list
+// names all. Code::invalid_argument for what is no property.
+Result<void> keep_properties(http::Headers& headers, std::string_view list);
+
 // What the client says of the content of its body.
 struct ExpectedContent {
     struct Digest {

@@ -89,10 +89,22 @@ class Objects(SdkCase):
         self.assertEqual((properties.size, properties.name, properties.bucket_name, properties.bucket_provider),
                          (9, "described", "objects", "ais"))
         self.assertEqual((properties.checksum_type, len(properties.checksum_value)), ("xxhash2", 16))
-        self.assertTrue(properties.present and properties.obj_version and properties.last_modified and properties.location)
+        self.assertTrue(properties.present and properties.obj_version and properties.location)
         self.assertGreater(int(properties.access_time), 10**18)
         self.assertEqual((properties.ec, properties.chunks, properties.custom_metadata), (None, None, {}))
         self.assertEqual(made.props_cached.size, 9)
+
+    def test_only_the_properties_that_are_asked_for_are_answered(self):
+        made = self.object("asked", b"asked")
+        plain = made.head()
+        self.assertEqual((plain.size, plain.last_modified, plain.etag, plain.checksum_value, plain.location), (5, "", "", "", ""))
+        self.assertTrue(plain.present)
+        self.assertTrue(made.head("last-modified").last_modified.endswith(" GMT"))
+        both = made.head(props="last-modified,etag")
+        self.assertTrue(both.last_modified and both.etag)
+        self.assertNotIn('"', both.etag)
+        self.assertEqual(made.head("version,location,copies").obj_version, "1")
+        self.assert_error(AISError, 400, made.head, "size,colour")
 
     def test_versions_count_the_contents_of_an_object(self):
         made = self.object("versions", b"one")
@@ -166,6 +178,9 @@ class Objects(SdkCase):
         upload.parts.sort()
         upload.complete()
         self.assertEqual(made.get_reader().read_all(), LARGE)
+        chunks = made.head(props="chunked").chunks
+        self.assertEqual((chunks.chunk_count, chunks.max_chunk_size), (3, 1_000_017))
+        self.assertIsNone(made.head(props="size").chunks)
         dropped = self.object("dropped").multipart_upload().create()
         dropped.add_part(1).put_content(b"x")
         dropped.abort()

@@ -34,6 +34,35 @@ TEST(ObjectHeaders, ANameThatAHeaderWouldChangeIsLeftOut) {
     }
 }
 
+TEST(ObjectHeaders, OfAListOfPropertiesOnlyThoseAreAnswered) {
+    store::ObjectInfo info;
+    info.parts = store::Parts{3, 5};
+    info.custom = {{"k", "v"}};
+    const auto answered = [&](const std::string& list) {
+        http::Headers headers = object_headers(info, TargetId("t-1"));
+        add_place_headers(headers, TargetId("t-1"), "b", "x");
+        EXPECT_TRUE(keep_properties(headers, list)) << list;
+        return headers;
+    };
+    for (const char* name : {"ETag", "Last-Modified", "Ais-Version", "Ais-Location", "Ais-Chunks-Count", "Ais-Name", "Content-Type"}) {
+        EXPECT_NE(text_of(answered(""), name), "none") << name << ": without a list all is answered";
+    }
+    const http::Headers few = answered(" chunked,version ,etag");
+    EXPECT_EQ(text_of(few, "Ais-Chunks-Count"), "3");
+    EXPECT_EQ(text_of(few, "Ais-Chunks-Max-Chunk-Size"), "5");
+    EXPECT_EQ(text_of(few, "Ais-Version"), "1");
+    EXPECT_NE(text_of(few, "ETag"), "none");
+    for (const char* name : {"Last-Modified", "Ais-Checksum-Type", "Ais-Checksum-Value", "Ais-Location", "Ais-Custom-Md", "Ais-Mirror-Copies", "Ais-Atime"}) {
+        EXPECT_EQ(text_of(few, name), "none") << name;
+    }
+    for (const char* name : {"Ais-Name", "Ais-Bucket-Name", "Ais-Present", "Content-Type"}) EXPECT_NE(text_of(few, name), "none") << name;
+    EXPECT_EQ(text_of(answered("name,size"), "ETag"), "none");
+    http::Headers headers = object_headers(info, TargetId("t-1"));
+    EXPECT_EQ(keep_properties(headers, "size,colour").error().code, Code::invalid_argument);
+    info.parts.reset();
+    EXPECT_EQ(text_of(answered("chunked"), "Ais-Chunks-Count"), "none") << "an object in one piece";
+}
+
 TEST(ObjectHeaders, AChecksumIsOfAKnownKindAndHasItsLength) {
     const auto expected = [](const std::string& kind, const std::string& value) {
         return expected_content({{"Ais-Checksum-Type", kind}, {"Ais-Checksum-Value", value}});
