@@ -129,7 +129,6 @@ Task<Result<void>> BucketApi::list_objects(http::Request& request, http::Respons
     if (page->uuid.empty()) page->uuid = random_id("list-");
     auto listing = co_await scheduler::list_objects(state_, targets_, page->listing);
     if (!listing) co_return listing.error();
-    if (page->nothing) *listing = {};
     if (request.headers.find("Accept").value_or("").find("application/msgpack") == std::string_view::npos) {
         co_return co_await response.send_json(200, json_page(*listing, *page));
     }

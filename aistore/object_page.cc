@@ -14,7 +14,7 @@ constexpr std::size_t kPageDefault = 1000;  // of a request without a message; w
 constexpr std::size_t kPageMax = 10'000;
 
 // Of a request: positions of bits.
-constexpr int kArchiveFolders = 3, kNameOnly = 4, kNameAndSize = 5, kNotCached = 9, kNoRecursion = 11, kNoFolders = 13, kInventory = 15;
+constexpr int kArchiveFolders = 3, kNameOnly = 4, kNameAndSize = 5, kNotCached = 9, kNoRecursion = 11, kDifference = 12, kInventory = 15;
 // Of an entry.
 constexpr unsigned kCached = 1 << 6, kFolder = 1 << 8;
 
@@ -34,9 +34,11 @@ Result<void> read_flags(std::int64_t flags, PageRequest& request) {
     const auto is_set = [flags](int bit) { return (flags >> bit & 1) != 0; };
     if (is_set(kArchiveFolders)) return fail(Code::invalid_argument, "the content of archives is not listed here; drop the flag ARCH_DIR");
     if (is_set(kInventory)) return fail(Code::invalid_argument, "there are no bucket inventories here: listings are always current; drop the flag NBI");
-    request.nothing = is_set(kNotCached);
-    request.listing.folded = is_set(kNoRecursion);
-    request.listing.with_folders = !is_set(kNoFolders);
+    for (const auto& [bit, name] : {std::pair(kNotCached, "NOT_CACHED"), std::pair(kDifference, "DIFF")}) {
+        if (!is_set(bit)) continue;
+        return fail(Code::invalid_argument, std::string("the flag ") + name + " is about remote buckets, and all objects of this one are here; drop it");
+    }
+    request.listing.folded = is_set(kNoRecursion);  // NO_DIRS is about remote buckets, too: folders are in the listing all the same
     if (is_set(kNameOnly)) request.props = {"name"};
     if (is_set(kNameAndSize)) request.props = {"name", "size"};
     return {};

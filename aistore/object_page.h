@@ -14,7 +14,6 @@ struct PageRequest {
     scheduler::ListingRequest listing;
     std::string uuid;             // of the listing, as the first page said; empty: this is the first
     std::set<std::string> props;  // of msgpack
-    bool nothing = false;         // only what is not here was asked for: that is nothing
 };
 
 // From the action {"action":"list","value":{…}}, or, where there is no value, from the query: prefix, pagesize,

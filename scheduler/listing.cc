@@ -62,7 +62,7 @@ Task<Result<Listing>> list_once(const TargetDirectory& directory, const ListingR
     query.add("prefix", request.prefix);
     query.add("after", request.after);
     query.add("limit", std::to_string(request.entries_max));
-    if (request.folded) query.add("folded", request.with_folders ? "with_folders" : "objects_only");
+    if (request.folded) query.add("folded", "true");
     const auto pages = co_await ask_targets(directory, targets, "/v1/worker/objects", query);
     Listing listing;
     std::optional<std::string> complete_to;  // up to here every target has said what it has

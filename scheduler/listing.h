@@ -17,7 +17,6 @@ struct ListingRequest {
     std::string after;             // exclusive
     std::size_t entries_max = 1;
     bool folded = false;           // names with a slash behind the prefix become one entry per folder, "prefix/folder/"
-    bool with_folders = true;      // of a folded listing: whether those entries are in it
     std::string target;            // of this target only; empty: of all
 };
 

@@ -18,10 +18,11 @@ struct FoldedPage {
     std::string last;                  // nothing up to here is missing; the next page is after it
     bool at_end = false;
 };
-// Names that have a slash behind the prefix become one entry per folder, or none. `after` may be the name of such an entry. Stops behind
-// looked_at_max objects or a little more, so a page may have few entries, or none, and not be at the end.
+// Names that have a slash behind the prefix become one entry per folder; a prefix that is a folder's name means what is in the folder, too,
+// whether it has the slash or not. `after` may be the name of such an entry. Stops behind looked_at_max objects or a little more, so a page
+// may have few entries and not be at the end.
 Result<FoldedPage> scan_folded(ObjectStore& store, const std::string& bucket, const std::string& prefix, const std::string& after,
-                               std::size_t entries_max, bool with_folders, std::size_t looked_at_max = 50'000);
+                               std::size_t entries_max, std::size_t looked_at_max = 50'000);
 
 struct SummaryPart {
     std::uint64_t objects = 0;

@@ -74,12 +74,11 @@ Task<Result<void>> NodeApi::list(http::Request& request, http::Response& respons
         const std::string bucket = request.query.get("bucket");
         const std::string prefix = request.query.get("prefix");
         const std::string after = request.query.get("after");
-        const std::string folded = request.query.get("folded");
-        if (folded.empty()) {
+        if (request.query.get("folded").empty()) {
             MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(bucket, prefix, after, limit_of(request)));
             return without_folding(page);
         }
-        MILLRACE_TRY_ASSIGN(const store::FoldedPage page, store::scan_folded(store_, bucket, prefix, after, limit_of(request), folded != "objects_only"));
+        MILLRACE_TRY_ASSIGN(const store::FoldedPage page, store::scan_folded(store_, bucket, prefix, after, limit_of(request)));
         return with_folding(page);
     };
     const Result<json> page = co_await blocking_.run(std::move(scan));

@@ -93,6 +93,17 @@ class Listing(SdkCase):
         leaves = self.names(self.bucket, prefix="tree3/branch07/", flags=flags)
         self.assertEqual([n for n in leaves if not n.endswith("/")], [n for n in self.expected if n.startswith("tree3/branch07/")])
 
+    def test_folders_are_listed_whatever_is_said_of_them_and_so_is_what_is_in_a_folder_without_its_slash(self):
+        bucket = self.new_bucket("folders", ["top", "in/alpha", "in/sub/one", "in/sub/deep/two", "inside"])
+        flat = [ListObjectFlag.NO_RECURSION]
+        self.assertEqual(self.names(bucket, prefix="in/", flags=[*flat, ListObjectFlag.NO_DIRS]), ["in/alpha", "in/sub/"])
+        self.assertEqual(self.names(bucket, prefix="in/sub/", flags=[*flat, ListObjectFlag.NO_DIRS]), ["in/sub/deep/", "in/sub/one"])
+        self.assertEqual(self.names(bucket, prefix="in", flags=flat), ["in/alpha", "in/sub/", "inside"])
+        for size in (1, 2):
+            self.assertEqual(self.names(bucket, prefix="in", flags=flat, page_size=size), ["in/alpha", "in/sub/", "inside"], size)
+        for flag in (ListObjectFlag.NOT_CACHED, ListObjectFlag.DIFF):
+            self.assertIn(flag.name, self.assert_error(AISError, 400, bucket.list_objects, flags=[flag]))
+
     def test_archives_and_inventories_are_not_listed(self):
         self.assertIn("ARCH_DIR", self.assert_error(AISError, 400, self.bucket.list_archive, name_of(7)))
         self.assertIn("NBI", self.assert_error(AISError, 400, self.bucket.list_objects, inventory_name="any"))

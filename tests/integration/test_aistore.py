@@ -8,7 +8,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from case import ClusterCase, wait_for  # noqa: E402
 
-NO_RECURSION, NO_FOLDERS, NOT_CACHED = 1 << 11, 1 << 13, 1 << 9
+NO_RECURSION, NO_FOLDERS, NOT_CACHED, DIFF = 1 << 11, 1 << 13, 1 << 9, 1 << 12
 
 
 class AisCase(ClusterCase):
@@ -58,7 +58,8 @@ class Buckets(AisCase):
         for size in (1, 7, 0):
             self.assertEqual([e["name"] for e in self.list("names", size)], sorted(self.NAMES, key=str.encode))
         self.assertEqual([e["name"] for e in self.list("names", 2, start_after="n9/3")], ["n9/4", "ü ?#%/1", "ü ?#%/2"])
-        self.assertEqual(self.list("names", 2, flags=str(NOT_CACHED)), [])
+        for flag, name in ((NOT_CACHED, "NOT_CACHED"), (DIFF, "DIFF")):
+            self.assertIn(name, self.act("GET", "names", "list", {"flags": str(flag)}, 400))
 
     def test_folders_that_lie_on_several_targets_are_one_entry(self):
         folders = [f"n{i}/" for i in range(20)] + ["d/", "ü ?#%/"]
@@ -66,7 +67,9 @@ class Buckets(AisCase):
             found = self.list("names", size, flags=str(NO_RECURSION))
             self.assertEqual([e["name"] for e in found], sorted(folders + ["a", "d-a", "d0"], key=str.encode))
             self.assertEqual(sorted(e["name"] for e in found if e.get("folder")), sorted(folders))
-            self.assertEqual([e["name"] for e in self.list("names", size, flags=str(NO_RECURSION | NO_FOLDERS))], ["a", "d-a", "d0"])
+            self.assertEqual(self.list("names", size, flags=str(NO_RECURSION | NO_FOLDERS)), found)
+            inside = [e["name"] for e in self.list("names", size, flags=str(NO_RECURSION), prefix="d")]
+            self.assertEqual(inside, ["d-a", "d/sub/", "d/x", "d0"], "the prefix is a folder's name: what is in it")
 
     def test_a_target_can_be_listed_alone(self):
         parts = [[e["name"] for e in self.list("names", 10, target=target)] for target in ("t1", "t2", "t3")]

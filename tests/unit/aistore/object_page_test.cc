@@ -66,11 +66,18 @@ TEST(ObjectPage, WithoutAMessageTheQueryCounts) {
 TEST(ObjectPage, FlagsFoldFoldersAndChooseProperties) {
     const auto folded = ask(plain({{"flags", std::to_string(1 << 11)}}));
     EXPECT_TRUE(folded->listing.folded);
-    EXPECT_TRUE(folded->listing.with_folders);
-    EXPECT_FALSE(ask(plain({{"flags", std::to_string(1 << 11 | 1 << 13)}}))->listing.with_folders);
+    EXPECT_TRUE(ask(plain({{"flags", std::to_string(1 << 11 | 1 << 13)}}))->listing.folded);
     EXPECT_EQ(ask(plain({{"flags", "16"}, {"props", "name,size"}}))->props, std::set<std::string>{"name"});
     EXPECT_EQ(ask(plain({{"flags", "32"}}))->props, (std::set<std::string>{"name", "size"}));
-    EXPECT_TRUE(ask(plain({{"flags", "512"}}))->nothing);
+}
+
+TEST(ObjectPage, WhatIsAboutRemoteBucketsIsRefusedByName) {
+    for (const auto& [bit, name] : {std::pair(9, "NOT_CACHED"), std::pair(12, "DIFF")}) {
+        const auto page = ask(plain({{"flags", std::to_string(1 << bit)}}));
+        ASSERT_FALSE(page) << name;
+        EXPECT_EQ(page.error().code, Code::invalid_argument);
+        EXPECT_NE(page.error().context.find(name), std::string::npos);
+    }
 }
 
 TEST(ObjectPage, ArchivesAndInventoriesAreRefused) {
