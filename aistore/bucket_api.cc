@@ -38,7 +38,6 @@ void BucketApi::add_routes(http::Router& router) {
         return act(request, response, bucket(path));
     };
     router.add("POST", "/v1/buckets/{bucket}", Access::write, do_action);
-    router.add("PUT", "/v1/buckets/{bucket}", Access::write, do_action);
     router.add("DELETE", "/v1/buckets/{bucket}", Access::write, do_action);
     router.add("GET", "/v1/buckets", Access::read, [this](http::Request& request, http::Response& response, const Parameters&) {
         return list_buckets(request, response);
@@ -59,7 +58,7 @@ void BucketApi::add_routes(http::Router& router) {
     });
 }
 
-// POST, PUT and DELETE: what is to be done is in the body.
+// POST and DELETE: what is to be done is in the body.
 Task<Result<void>> BucketApi::act(http::Request& request, http::Response& response, const std::string& bucket) {
     const Result<std::string> answer = co_await carry_out(request, bucket);
     if (!answer) co_return answer.error();
@@ -108,9 +107,11 @@ Task<Result<std::string>> BucketApi::submit(ActionMessage message, const std::st
 }
 
 Task<Result<void>> BucketApi::list_buckets(http::Request& request, http::Response& response) {
+    MILLRACE_CO_TRY_ASSIGN(const std::string body, co_await request.read_all(kBodyMax));
+    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, parse_action(body));
     const std::string provider = request.query.get("provider");
     const bool ours = provider.empty() || provider == "ais";
-    const std::string document = ours ? bucket_list(state_.catalog.wire()) : "[]";
+    const std::string document = ours ? bucket_list(state_.catalog.wire(), message.name) : "[]";
     co_return co_await response.send_json(200, document);
 }
 

@@ -22,12 +22,14 @@ std::string bucket_properties(const wire::BucketEntry& bucket) {
                     {"mirror", {{"enabled", false}, {"copies", 1}}}, {"ec", {{"enabled", false}}}});
 }
 
-std::string bucket_list(const wire::Catalog& catalog) {
+std::string bucket_list(const wire::Catalog& catalog, const std::string& name) {
     std::vector<std::string> names;
-    for (const wire::BucketEntry& bucket : catalog.buckets) names.push_back(bucket.name);
+    for (const wire::BucketEntry& bucket : catalog.buckets) {
+        if (name.empty() || bucket.name == name) names.push_back(bucket.name);
+    }
     std::ranges::sort(names);
     json models = json::array();
-    for (const std::string& name : names) models.push_back(bucket_model(name));
+    for (const std::string& found : names) models.push_back(bucket_model(found));
     return json_text(models);
 }
 

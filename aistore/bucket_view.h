@@ -8,7 +8,8 @@
 namespace millrace::aistore {
 
 std::string bucket_properties(const wire::BucketEntry& bucket);
-std::string bucket_list(const wire::Catalog& catalog);
+// All of them, or the one of the name, if there is one.
+std::string bucket_list(const wire::Catalog& catalog, const std::string& name);
 std::string bucket_summary(const std::string& bucket, const scheduler::BucketSummary& sum);
 
 // AIStore's clients begin a summary, get an id, and ask again with the id alone. There is nothing to wait for here, so the id

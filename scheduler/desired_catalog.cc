@@ -37,6 +37,8 @@ const wire::TransformEntry* DesiredCatalog::transform(const std::string& name) c
 
 Result<void> DesiredCatalog::check_free(const std::string& bucket_name) const {
     MILLRACE_TRY(validate_bucket_name(bucket_name));
+    // Of names that come anew only: to clients that make paths of them they lead upwards, and AIStore takes none of them.
+    if (bucket_name.find("..") != std::string::npos) return fail(Code::invalid_argument, "bucket name '" + bucket_name + "' must not contain '..'");
     if (bucket(bucket_name) == nullptr) return {};
     return fail(Code::already_exists, "bucket \"ais://" + bucket_name + "\" already exists");
 }

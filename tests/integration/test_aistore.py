@@ -76,6 +76,12 @@ class Buckets(AisCase):
         self.assertEqual(sorted(sum(parts, [])), sorted(self.NAMES))
         self.act("GET", "names", "list", {"target": "t9"}, 404)
 
+    def test_buckets_are_listed_all_or_the_one_that_is_named(self):
+        for name, expected in (("names", ["names"]), ("nowhere", []), ("nam", [])):
+            answer = self.ask("GET", "/v1/buckets?provider=ais&presence=2", {"action": "list", "name": name, "value": None})[1]
+            self.assertEqual([bucket["name"] for bucket in json.loads(answer)], expected)
+        self.assertIn("names", [bucket["name"] for bucket in json.loads(self.ask("GET", "/v1/buckets")[1])])
+
     def test_a_summary_is_asked_for_twice_and_the_prefix_once(self):
         first = self.act("GET", "names", "summary-bck", {"uuid": "", "prefix": "d/", "cached": True, "present": True}, 202)
         summary = json.loads(self.act("GET", "names", "summary-bck", {"uuid": first, "prefix": ""}))[0]
@@ -94,6 +100,8 @@ class Buckets(AisCase):
         self.assertIn('aws://names', self.ask("GET", "/v1/objects/names/a?provider=aws", expected=404)[1])
         self.ask("DELETE", "/v1/objects/names/a?provider=aws", expected=404)
         self.assertEqual(self.ask("GET", "/v1/buckets?provider=aws", {"action": "list", "value": None})[1], "[]")
+        self.act("PUT", "names", "create-bck", expected=405)
+        self.assertIn("..", self.act("POST", "na..mes", "create-bck", expected=400))
         self.ask("PUT", "/v1/cluster", {"action": "start", "value": {"Kind": "lru"}}, 400)
         self.ask("GET", "/v1/cluster?what=nonsense", expected=400)
         self.ask("GET", "/v1/daemon?what=nonsense", expected=400)

@@ -35,9 +35,11 @@ TEST(BucketView, AnIdOfSomethingElseIsNotFound) {
 TEST(BucketView, BucketsAreListedByName) {
     wire::Catalog catalog;
     catalog.buckets = {{"b", "bck-1", 1, 2}, {"a", "bck-2", 1, 2}};
-    const json list = json::parse(bucket_list(catalog));
+    const json list = json::parse(bucket_list(catalog, ""));
     ASSERT_EQ(list.size(), 2u);
     EXPECT_EQ(list[0], json::parse(R"({"name":"a","provider":"ais","namespace":{"uuid":"","name":""}})"));
+    EXPECT_EQ(json::parse(bucket_list(catalog, "b")), json::array({list[1]}));
+    EXPECT_EQ(bucket_list(catalog, "c"), "[]");
     EXPECT_EQ(json::parse(bucket_properties(catalog.buckets[0]))["provider"], "ais");
 }
 

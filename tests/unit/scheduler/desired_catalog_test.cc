@@ -30,7 +30,10 @@ TEST(DesiredCatalog, ARenamingThatCannotBeChangesNothing) {
     EXPECT_EQ(catalog.rename_bucket("nobody", "c").error().code, Code::not_found);
     EXPECT_EQ(catalog.rename_bucket("a", "b").error().code, Code::already_exists);
     EXPECT_EQ(catalog.rename_bucket("a", "a").error().code, Code::already_exists);
-    EXPECT_EQ(catalog.rename_bucket("a", "no/name").error().code, Code::invalid_argument);
+    for (const char* name : {"no/name", "a..b", "a.."}) {
+        EXPECT_EQ(catalog.rename_bucket("a", name).error().code, Code::invalid_argument) << name;
+        EXPECT_EQ(catalog.create_bucket(name, 100, 7).error().code, Code::invalid_argument) << name;
+    }
     EXPECT_EQ(catalog.wire().version, version);
 }
 
