@@ -14,7 +14,10 @@ Task<Result<void>> ObjectCopy::run(ObjectUri source, ObjectUri destination, std:
     MILLRACE_CO_TRY(validate_bucket_name(to.bucket));
     MILLRACE_CO_TRY(validate_object_name(to.object));
     if (to.bucket == copying.source.bucket && to.object == copying.source.object) {
-        co_return fail(Code::invalid_argument, "an object cannot be copied onto itself; give another destination");
+        // As it is it is there already. Transformed, a repeated request would transform its own result.
+        if (copying.through) co_return fail(Code::invalid_argument, "an object cannot be transformed onto itself; give another destination");
+        MILLRACE_CO_TRY(store_.stat(to.bucket, to.object));
+        co_return Result<void>{};
     }
     MILLRACE_CO_TRY(store_.check_bucket(to.bucket));
     MILLRACE_CO_TRY_ASSIGN(const Placement placement, cluster_.placement());

@@ -238,6 +238,8 @@ class Objects(SdkCase):
             source.copy(other.object(f"to {name}"))
             self.assertEqual(self.read(other, f"to {name}"), content_of(name), name)
             source.copy(self.object(f"same bucket {name}"))
+            source.copy(source)
+            self.assertEqual(source.get_reader().read_all(), content_of(name), name)
             source.copy(other.object(f"upper {name}"), etl=ETLConfig("upper-one"))
             self.assertEqual(self.read(other, f"upper {name}"), content_of(name).upper(), name)
         self.assertEqual(self.object(f"same bucket {NAMES[1]}").get_reader().read_all(), content_of(NAMES[1]))

@@ -200,9 +200,6 @@ class Surface(ClusterCase):
         self.ok("PUT", "custom3", "x", body=b"x", headers={"Millrace-Custom-Md": "k=a%2C%20b%3Dc"})
         self.assertEqual(self.ok("HEAD", "custom3", "x")[0]["Ais-Custom-Md"], "k=a, b=c")
 
-    # ---- append
-
-    def test_appended_bytes_appear_at_the_flush_and_not_before(self):
     # ---- checksums
 
     def test_a_checksum_of_every_type_is_compared_with_the_content_of_every_way_to_send_it(self):
@@ -227,6 +224,9 @@ class Surface(ClusterCase):
                 self.assertEqual(self.ok("GET", "sums", "part")[1], content)
         self.assertEqual(self.ok("GET", "sums", "x", {"verify": "true"})[1], LARGE)
 
+    # ---- append
+
+    def test_appended_bytes_appear_at_the_flush_and_not_before(self):
         self.cluster.create_bucket("append")
         handle = self.append("append", "x", b"one ")
         handle = self.append("append", "x", LARGE, handle)
@@ -336,6 +336,7 @@ class Surface(ClusterCase):
         upload = self.begin_upload("overlap", "x")
         for number in (1, 2):
             self.put_part("overlap", "x", upload, number, LARGE * 50)
+        complete = self.action("mpt-complete", [{"part-number": 1}, {"part-number": 2}])
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             replies = list(pool.map(lambda _: self.follow("POST", "overlap", "x", {"uploadId": upload}, complete), range(2)))
         self.assertIn(sorted(status for status, _, _ in replies), ([200, 200], [200, 404]), "404: it came after the answer to the other")
@@ -461,7 +462,11 @@ class Surface(ClusterCase):
     def test_copies_that_cannot_be_are_refused(self):
         self.cluster.create_bucket("from3")
         self.ok("PUT", "from3", "x", body=b"x")
-        self.assertIn("onto itself", self.refused(400, "PUT", "from3", "x", {"object_to": "ais/@#/from3/x"}))
+        self.cluster.add_filter("sf-itself", "tr a-z A-Z")
+        onto_itself = {"object_to": "ais/@#/from3/x", "etl_name": "sf-itself"}
+        self.assertIn("onto itself", self.refused(400, "PUT", "from3", "x", onto_itself))
+        self.ok("PUT", "from3", "x", {"object_to": "ais/@#/from3/x"})  # as it is it is there already
+        self.refused(404, "PUT", "from3", "absent", {"object_to": "ais/@#/from3/absent"})
         for destination in ("", "from3/y", "ais/@#/from3", "ais/@#/from3/", "ais/@#/from3/../y", "s3/@#/from3/y"):
             self.refused(400, "PUT", "from3", "x", {"object_to": destination})
         self.assertEqual(self.refused(404, "PUT", "from3", "x", {"object_to": "ais/@#/nowhere/x"}), 'bucket "ais://nowhere" does not exist')

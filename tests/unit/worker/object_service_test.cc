@@ -211,7 +211,12 @@ TEST_F(Service, ACopyIsWholeAndKeepsTheMetadata) {
     ASSERT_TRUE(made);
     EXPECT_EQ(made->checksum, xxh64(text));
     EXPECT_EQ(made->custom.at("a"), "1");
-    EXPECT_EQ(code_of(copy({"photos", name()})), Code::invalid_argument) << "onto itself";
+    const auto before = service_->head("photos", name());
+    EXPECT_TRUE(copy({"photos", name()})) << "onto itself";
+    EXPECT_EQ(service_->head("photos", name())->version, before->version);
+    const auto onto_itself = run_blocking(lane_.loop, service_->copy("photos", name(), {"photos", name()}, TransformCall{"some", {}, ""}));
+    EXPECT_EQ(code_of(onto_itself), Code::invalid_argument) << "it would transform its own result when it is repeated";
+    EXPECT_EQ(code_of(run_blocking(lane_.loop, service_->copy("photos", ours_[2], {"photos", ours_[2]}, std::nullopt))), Code::not_found);
     EXPECT_EQ(code_of(copy({"nowhere", "x"})), Code::not_found);
     EXPECT_EQ(code_of(copy({"photos", "../x"})), Code::invalid_argument);
     EXPECT_EQ(code_of(copy({"photos", foreign_[0]})), Code::unavailable) << "its owner does not answer";
