@@ -16,7 +16,8 @@ namespace {
 constexpr std::size_t kReplyErrorBytesMax = 400;
 constexpr std::size_t kSmallReplyBytes = 64 * 1024;
 constexpr Duration kRetryPauseMin = std::chrono::milliseconds(100);
-constexpr Duration kRetryPauseMax = std::chrono::seconds(2);
+constexpr int kTriesMax = 6;
+constexpr Duration kTryingMax = std::chrono::seconds(10);  // half of what AIStore's clients wait for an inline answer
 
 namespace asio = boost::asio;
 
@@ -67,12 +68,15 @@ public:
     }
 
 private:
-    // Again where the server says that it could not deliver and asks for another try, as long as nothing was used up.
+    // Again where the server says that it could not deliver and asks for another try, as long as nothing was used up. One that goes on
+    // like that has failed for now: a job comes back to the object later, and who asked inline gets an answer.
     Task<RunResult> try_until_done() {
-        for (Duration pause = kRetryPauseMin;; pause = std::min(2 * pause, kRetryPauseMax)) {
+        int tries = 1;
+        for (Duration pause = kRetryPauseMin;; pause *= 2) {
             asked_again_ = false;
             RunResult result = co_await try_once();
-            const bool may_repeat = asked_again_ && (!sends_body() || source_.whole()) && steady_now() + pause < object_.due();
+            const Instant due = std::min(object_.due(), started_ + kTryingMax);
+            const bool may_repeat = asked_again_ && (!sends_body() || source_.whole()) && tries++ < kTriesMax && steady_now() + pause < due;
             if (result.has_value() || !may_repeat || co_await is_cancelled()) co_return result;
             co_await sleep_for(pause);
         }

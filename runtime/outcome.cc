@@ -18,7 +18,7 @@ Failure timed_out_failure(const ObjectRun& object, Instant started, std::string 
     auto allowed = std::chrono::round<milliseconds>(limit);
     // A deadline was computed a little before the run started.
     if (allowed >= std::chrono::seconds(1)) allowed = std::chrono::round<std::chrono::duration<std::int64_t, std::deci>>(allowed);
-    std::string text = "no result within " + duration_text(allowed);
+    std::string text = "timeout: no result within " + duration_text(allowed);
     if (clock != nullptr) {
         text += ", after " + size_text(clock->bytes_taken()) + " in and " + size_text(clock->bytes_given()) +
                 " out; obj_timeout of the transform, or --object-timeout of the job, gives it longer";

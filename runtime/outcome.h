@@ -9,7 +9,7 @@ namespace millrace::runtime {
 Failure transform_failure(Code code, std::string text, std::string stderr_tail = {});
 Failure source_failure(Error error);
 Failure sink_failure(Error error);
-// "no result within 10s", how far it got, and what gives it longer. started: of a run without a clock.
+// "timeout: no result within 10s", how far it got, and what gives it longer. started: of a run without a clock.
 Failure timed_out_failure(const ObjectRun& object, Instant started, std::string stderr_tail = {});
 Failure stopped_failure(const std::string& name);
 

@@ -13,6 +13,7 @@ Listens on the Unix socket MILLRACE_SOCKET, else on the loopback port PORT. The 
     open child … the same, and what sends it is a process of its own, that dies or exits
     no-reply    the connection is closed without an answer
     204, 400, 404, 500, 503, 302 …  that status, with a text
+    again       status 503 that asks for another try
     path        the answer is the request's path and query as received
     pid         the answer is the process id
     env NAME    the answer is the value of an environment variable
@@ -44,8 +45,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def address_string(self):
         return "local"
 
-    def answer(self, status, body=b""):
+    def answer(self, status, body=b"", **headers):
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -113,6 +116,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         elif word.isdigit() and len(word) == 3:
             self.answer(int(word), b"the reason\nfor " + word.encode())
+        elif word == "again":
+            self.answer(503, b"not delivered", Ais_Etl_Retry_Reason="direct-put-transient")
         elif word == "path":
             self.answer(200, self.path.encode())
         elif word == "pid":

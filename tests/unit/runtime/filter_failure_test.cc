@@ -133,7 +133,7 @@ TEST_P(FilterFailure, DeadlineKillsTheWholeGroup) {
     for (timeout_ = std::chrono::milliseconds(200); timeout_ < std::chrono::seconds(30) && words_in(pids_file) < 2; timeout_ *= 2) {
         outcome = run("x");
         EXPECT_EQ(outcome.code(), Code::timed_out);
-        EXPECT_THAT(outcome.text(), ::testing::MatchesRegex("no result within [0-9ms]+"));
+        EXPECT_THAT(outcome.text(), ::testing::MatchesRegex("timeout: no result within [0-9ms]+"));
         EXPECT_EQ(children().size(), loaded_programs());
     }
     ASSERT_EQ(words_in(pids_file), 2u);

@@ -27,6 +27,18 @@ TEST_F(ProcessFailure, StatusesDecide) {
     EXPECT_EQ(instance_->status().restarts, 0u);
 }
 
+TEST_F(ProcessFailure, AServerThatAsksForAnotherTryForEverIsAskedSixTimes) {
+    const std::string runs = dir_.path() + "/runs";
+    TransformSpec spec = server_spec();
+    spec.env["ECHO_RUNS"] = runs;
+    ASSERT_TRUE(start(spec).has_value());
+    const auto result = run("again");
+    EXPECT_EQ(result.code(), Code::transient);
+    EXPECT_EQ(result.text(), "status 503: not delivered");
+    std::ifstream file(runs);
+    EXPECT_EQ(std::count(std::istreambuf_iterator<char>(file), {}, '\n'), 6);
+}
+
 TEST_F(ProcessFailure, CrashIsToldWithItsSignal) {
     ASSERT_TRUE(start(server_spec()).has_value());
     const Outcome outcome = run("die");
@@ -104,7 +116,7 @@ TEST_F(ProcessFailure, HangingServerTimesOut) {
     timeout_ = std::chrono::milliseconds(300);
     const Outcome outcome = run("hang");
     EXPECT_EQ(outcome.code(), Code::timed_out);
-    EXPECT_THAT(outcome.text(), ::testing::MatchesRegex("no result within [0-9]+ms"));
+    EXPECT_THAT(outcome.text(), ::testing::MatchesRegex("timeout: no result within [0-9]+ms"));
     timeout_ = std::chrono::seconds(20);
     EXPECT_EQ(run("hello").output, "HELLO");
     EXPECT_EQ(instance_->status().restarts, 0u) << "it says that it is well";

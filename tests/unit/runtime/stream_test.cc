@@ -149,7 +149,7 @@ TEST_P(Stream, OnlyTheHangingObjectTimesOut) {
     const auto outcomes = run_all({"hello", "hang", "hello", "hello"});
     EXPECT_EQ(outcomes[0].output, "HELLO") << outcomes[0].text();  // a ready answer does not wait for the next object
     EXPECT_EQ(outcomes[1].code(), Code::timed_out) << outcomes[1].text();
-    EXPECT_THAT(outcomes[1].text(), ::testing::MatchesRegex("no result within [0-9]+ms"));
+    EXPECT_THAT(outcomes[1].text(), ::testing::MatchesRegex("timeout: no result within [0-9]+ms"));
     for (const std::size_t i : {2u, 3u}) {
         EXPECT_EQ(outcomes[i].code(), Code::crashed);
         EXPECT_THAT(outcomes[i].text(), HasSubstr("the time of an earlier object was up"));

@@ -332,7 +332,7 @@ TEST_F(WsTest, TimeCountsFromAnObjectsTurn) {
     const std::vector<Outcome> outcomes = run_all({"hang", "hang", "a", "b", "c"});
     for (const std::size_t i : {0u, 1u}) {
         EXPECT_EQ(outcomes[i].code(), Code::timed_out);
-        EXPECT_THAT(outcomes[i].text(), StartsWith("no result within "));
+        EXPECT_THAT(outcomes[i].text(), StartsWith("timeout: no result within "));
     }
     for (const std::size_t i : {2u, 3u, 4u}) {
         EXPECT_EQ(outcomes[i].code(), Code::crashed);
