@@ -28,7 +28,7 @@ class InitClass(SdkCase):
         return done.stdout
 
     def test_a_class_is_a_transform(self):
-        self.assertEqual(self.run_notebook("notes", "greeted"), "hello world and all|GRüßE, ZOë\njob True 3\n")
+        self.assertEqual(self.run_notebook("notes", "greeted"), "workers 6\nhello world and all|GRüßE, ZOë\njob True 3\n")
         for name, text in OBJECTS.items():
             self.assertEqual(self.read(self.client.bucket("greeted"), f"made/{name}"), b"hello world |" + text.encode().upper())
         etl = self.client.etl("notebook-greeting")
@@ -42,7 +42,7 @@ class InitClass(SdkCase):
         also_install("Unidecode")
         from unidecode import unidecode
 
-        self.assertEqual(self.run_notebook("notes", "in-ascii", "Unidecode"), "Grusse, Zoe\njob True 3\n")
+        self.assertEqual(self.run_notebook("notes", "in-ascii", "Unidecode"), "workers 6\nGrusse, Zoe\njob True 3\n")
         for name, text in OBJECTS.items():
             self.assertEqual(self.read(self.client.bucket("in-ascii"), f"made/{name}"), unidecode(text).encode(), name)
         with self.client.etl("notebook-ascii"):

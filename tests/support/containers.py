@@ -257,7 +257,8 @@ def aistore_image():
             name = "main" if script == "uvicorn" else "run"
             path = content / "usr/bin" / script
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"#!/usr/bin/python3\nimport sys\nfrom {call} import {name}\nsys.exit({name}())\n")
+            # A worker imports what started it once more, and must not start everything again.
+            path.write_text(f"#!/usr/bin/python3\nimport sys\nfrom {call} import {name}\nif __name__ == '__main__':\n    sys.exit({name}())\n")
             path.chmod(0o755)
 
     return _build("aistore", servers.read_text() + (venv / "ready").read_text() + _here(), fill,
