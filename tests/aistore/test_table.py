@@ -37,6 +37,7 @@ def in_table():
     rows, kind = {}, None
     text = TABLE.read_text(encoding="utf-8")
     counted, _, rest = text.partition("\n## Not counted\n")
+    rest = rest.partition("\n## ")[0]
     for line in counted.splitlines():
         if line.startswith("### "):
             kind = rows.setdefault(line[4:], {})
