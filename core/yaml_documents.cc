@@ -1,12 +1,16 @@
 #include "core/yaml_documents.h"
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
+#include <string_view>
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 
+#include "core/json.h"
 #include "core/names.h"
 #include "core/units.h"
+#include "core/whole_number.h"
 
 namespace millrace {
 namespace {
@@ -32,6 +36,72 @@ private:
     std::size_t nodes_ = 0;
     std::size_t bytes_ = 0;
 };
+
+bool is_high_surrogate(unsigned unit) { return unit >= 0xd800 && unit < 0xdc00; }
+bool is_low_surrogate(unsigned unit) { return unit >= 0xdc00 && unit < 0xe000; }
+
+// The number behind "\\u" at this place of a text.
+std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
+    if (text.substr(at, 2) != "\\u" || text.size() < at + 6) return std::nullopt;
+    return parse_whole<unsigned>(text.substr(at + 2, 4), 16);
+}
+
+std::string utf8_of_pair(unsigned high, unsigned low) {
+    const unsigned point = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+    std::string bytes;
+    for (const int shift : {18, 12, 6, 0}) bytes += static_cast<char>((shift == 18 ? 0xf0 : 0x80) | ((point >> shift) & 0x3f));
+    return bytes;
+}
+
+// JSON is YAML, but for what it writes for characters beyond U+FFFF (two escapes), and DEL, which it writes as it is. Requires JSON: no
+// backslash stands outside of strings. Lines stay where they are.
+std::string yaml_of_json(std::string_view text) {
+    std::string yaml;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto first = escaped_unit(text, at);
+        const auto second = first && is_high_surrogate(*first) ? escaped_unit(text, at + 6) : std::nullopt;
+        const std::size_t taken = second && is_low_surrogate(*second) ? 12 : text[at] == '\\' ? 2 : 1;
+        if (taken == 12) {
+            yaml += utf8_of_pair(*first, *second);
+        } else {
+            yaml += text[at] == 0x7f ? "\\x7f" : text.substr(at, taken);
+        }
+        at += taken;
+    }
+    return yaml;
+}
+
+bool has_what_only_json_has(std::string_view text) {
+    if (text.find('\x7f') != text.npos) return true;
+    for (std::size_t at = text.find("\\u"); at != text.npos; at = text.find("\\u", at + 2)) {
+        if (const auto unit = escaped_unit(text, at); unit && is_high_surrogate(*unit)) return true;
+    }
+    return false;
+}
+
+// The documents that are JSON, as YAML.
+std::string with_json_as_yaml(std::string_view text) {
+    if (!has_what_only_json_has(text)) return std::string(text);
+    std::string yaml;
+    std::string document;
+    const auto finish = [&] {
+        yaml += parse_json(document) ? yaml_of_json(document) : document;
+        document.clear();
+    };
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+        std::string_view line = text.substr(0, end);
+        text.remove_prefix(end);
+        if (line.starts_with("---")) {
+            finish();
+            yaml += "---";
+            line.remove_prefix(3);
+        }
+        document += line;
+    }
+    finish();
+    return yaml;
+}
 
 // YAML has none but these, and the parser takes some of the others for the end of its input.
 bool has_control_characters(std::string_view text) {
@@ -73,7 +143,8 @@ bool has_many_documents(const std::string& text) {
 
 }  // namespace
 
-Result<std::vector<YAML::Node>> yaml_documents(const std::string& text, const std::string& origin) {
+Result<std::vector<YAML::Node>> yaml_documents(const std::string& given, const std::string& origin) {
+    const std::string text = given.size() > kYamlBytesMax ? given : with_json_as_yaml(given);
     if (text.size() > kYamlBytesMax) {
         return fail(Code::too_large, origin + ": a text of more than " + size_text(kYamlBytesMax) + " is not read");
     }

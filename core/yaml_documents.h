@@ -1,4 +1,5 @@
-// YAML (or JSON) that somebody else wrote, parsed within bounds and without exceptions. The only parse of YAML that there is.
+// YAML (or JSON, also with what YAML does not know) that somebody else wrote, parsed within bounds and without exceptions. The only parse
+// of YAML that there is.
 //
 // Bounded are the text, the levels, and what a reader meets that follows the aliases: a short text can stand for a large one.
 // Any thread.

@@ -26,6 +26,25 @@ TEST(YamlDocuments, AreReadWithoutTheEmptyOnes) {
     EXPECT_EQ((*documents)[1]["c"][0].Scalar(), "2");
 }
 
+TEST(YamlDocuments, JsonIsReadWithWhatYamlDoesNotKnow) {
+    const std::string one = R"({"name": "a", "cmd": "echo \ud83d\ude00 \uD834\uDD1E \"\\ud83d\\ude00\" \u00e9", "\udbff\udfff": 1})";
+    for (const std::string& text : {one, "--- " + one + "\n---\n" + one, "{\n\t\"x\":\n\t" + one + "}\n"}) {
+        const auto documents = yaml_documents(text, "it");
+        ASSERT_TRUE(documents) << documents.error().context;
+        const YAML::Node node = (*documents)[0]["x"].IsDefined() ? (*documents)[0]["x"] : (*documents)[0];
+        EXPECT_EQ(node["cmd"].Scalar(), "echo \U0001F600 \U0001D11E \"\\ud83d\\ude00\" \u00e9");
+        EXPECT_EQ(node["\U0010FFFF"].Scalar(), "1");
+    }
+    const auto del = yaml_documents("{\"cmd\": \"a\x7f\"}", "it");
+    ASSERT_TRUE(del) << del.error().context;
+    EXPECT_EQ((*del)[0]["cmd"].Scalar(), "a\x7f");
+    EXPECT_NE(error_of(R"({"cmd": "\ud83d"})"), "") << "half of a character";
+    EXPECT_NE(error_of(R"({"cmd": "\ude00\ud83d"})"), "");
+    const auto plain = yaml_documents("cmd: echo \\ud83d\\ude00\n", "it");
+    ASSERT_TRUE(plain);
+    EXPECT_EQ((*plain)[0]["cmd"].Scalar(), "echo \\ud83d\\ude00") << "no JSON";
+}
+
 TEST(YamlDocuments, ControlCharactersAreRefused) {
     for (const char c : {'\x01', '\x1b', '\x7f'}) {
         const auto refused = yaml_documents(std::string("name: a") + c + "b", "here");
