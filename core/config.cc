@@ -1,5 +1,8 @@
 #include "core/config.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -10,6 +13,7 @@
 #include "core/log.h"
 #include "core/names.h"
 #include "core/units.h"
+#include "core/whole_number.h"
 #include "core/yaml_documents.h"
 
 namespace millrace {
@@ -20,6 +24,7 @@ template <class Config, class Visit>
 void fields(Config& self, Visit&& visit) {
     visit("dir", self.dir);
     visit("host", self.host);
+    visit("advertise", self.advertise);
     visit("port", self.port);
     visit("control_port", self.control_port);
     visit("log_level", self.log_level);
@@ -37,6 +42,7 @@ void fields(Config& self, Visit&& visit) {
     visit("mountpaths", self.mountpaths);
     visit("id", self.id);
     visit("host", self.host);
+    visit("advertise", self.advertise);
     visit("port", self.port);
     visit("proxy", self.proxy);
     visit("log_level", self.log_level);
@@ -184,10 +190,44 @@ Result<void> check_body_idle(milliseconds limit) {
     return invalid("'body_idle_max' must be at least 1s; a client may be slow for minutes");
 }
 
+Result<void> check_addresses(const std::string& host, const std::string& advertise) {
+    if (advertise.empty() && is_every_address(host)) {
+        return invalid("'host: " + host + "' listens on every address of this machine, and none of them is what others reach it by; "
+            "add 'advertise: HOST', with its name or address as they see it");
+    }
+    const ReachableAt place = reachable_at(host, advertise, 1);
+    const bool is_host = !place.host.empty() && place.host.find_first_of("/ []") == place.host.npos && place.port != 0;
+    if (!is_host || is_every_address(place.host)) {
+        return invalid("'advertise: " + advertise + "' is not the HOST or HOST:PORT that others reach it by, such as 192.168.1.5 or store1.example:9000");
+    }
+    return {};
+}
+
 }  // namespace
+
+bool is_every_address(const std::string& host) {
+    in6_addr wide{};
+    in_addr narrow{};
+    if (::inet_pton(AF_INET, host.c_str(), &narrow) == 1) return narrow.s_addr == 0;
+    return host.empty() || host == "*" || (::inet_pton(AF_INET6, host.c_str(), &wide) == 1 && IN6_IS_ADDR_UNSPECIFIED(&wide));
+}
+
+ReachableAt reachable_at(const std::string& host, const std::string& advertise, std::uint16_t port) {
+    std::string_view text = advertise.empty() ? host : advertise;
+    const std::size_t colon = text.rfind(':');
+    const bool is_wide = std::ranges::count(text, ':') > 1;  // an IPv6 address, whose port is told by brackets
+    const bool has_port = colon != text.npos && (!is_wide || (colon > 0 && text[colon - 1] == ']'));
+    if (has_port) {
+        port = parse_whole<std::uint16_t>(text.substr(colon + 1)).value_or(0);
+        text = text.substr(0, colon);
+    }
+    if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+    return {std::string(text), port};
+}
 
 Result<void> ProxyConfig::validate() const {
     if (dir.empty()) return invalid("'dir' is missing: the folder where the proxy keeps its state");
+    MILLRACE_TRY(check_addresses(host, advertise));
     MILLRACE_TRY(log::parse_level(log_level));
     if (target_timeout_ms < milliseconds(500)) return invalid("'target_timeout' must be at least 500ms");
     MILLRACE_TRY(check_body_idle(body_idle_max_ms));
@@ -199,6 +239,7 @@ Result<void> TargetConfig::validate() const {
     if (!proxy.starts_with("tcp://") && !proxy.starts_with("file:")) {
         return invalid("'proxy' must be the proxy's control endpoint, tcp://HOST:PORT or file:PATH");
     }
+    MILLRACE_TRY(check_addresses(host, advertise));
     MILLRACE_TRY(log::parse_level(log_level));
     if (id.size() > 128 || !is_utf8(id) || id.find('\0') != id.npos) return invalid("'id' must be UTF-8 of at most 128 bytes");
     if (lanes > 256) return invalid("'lanes' must be at most 256");

@@ -13,6 +13,7 @@ namespace millrace {
 struct ProxyConfig {
     std::string dir;                        // where the proxy keeps its state
     std::string host = "127.0.0.1";         // address that HTTP and ZeroMQ listen on
+    std::string advertise;                  // "HOST" or "HOST:PORT" that others reach it by; empty: host and port
     std::uint16_t port = 8080;              // HTTP; 0: any free one, written to <dir>/endpoint
     std::uint16_t control_port = 0;         // ZeroMQ; 0: any free one, written to <dir>/control_endpoint
     std::string log_level = "info";
@@ -30,6 +31,7 @@ struct TargetConfig {
     std::vector<std::string> mountpaths;    // one folder per disk for large objects
     std::string id;                         // empty: made at first start and kept in dir
     std::string host = "127.0.0.1";
+    std::string advertise;                  // as of a proxy
     std::uint16_t port = 0;                 // HTTP; 0: any free one, written to <dir>/endpoint
     std::string proxy;                      // ZeroMQ endpoint of the proxy, "tcp://host:port", or "file:PATH" of the file that holds it
     std::string log_level = "info";
@@ -48,6 +50,15 @@ struct TargetConfig {
 
     Result<void> validate() const;
 };
+
+// Where others reach a node that listens on this port.
+struct ReachableAt {
+    std::string host;
+    std::uint16_t port = 0;
+};
+ReachableAt reachable_at(const std::string& host, const std::string& advertise, std::uint16_t port);
+// Every address of a machine, and so none that others reach it by: 0.0.0.0 and ::.
+bool is_every_address(const std::string& host);
 
 // Reads a YAML file into the defaults, then MILLRACE_<KEY> from the environment. Errors name file, line and key.
 Result<ProxyConfig> load_proxy_config(const std::string& file);

@@ -103,7 +103,8 @@ Result<void> ProxyService::Impl::begin() {
         co_return core->control().start(port, [this](wire::LinkToTargets::Receive receive) { return open_link(std::move(receive)); });
     };
     MILLRACE_TRY(run_blocking(control, begin_control()));
-    endpoint = http::Endpoint{config.host, port, ""}.text();
+    const ReachableAt place = reachable_at(config.host, config.advertise, port);
+    endpoint = http::Endpoint{place.host, place.port, ""}.text();
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
     log::info("proxy started", {{"proxy", core->state().proxy_id}, {"endpoint", endpoint}});
     return {};
@@ -115,8 +116,11 @@ Result<std::unique_ptr<wire::LinkToTargets>> ProxyService::Impl::open_link(wire:
     const std::string port_file = config.dir + "/control_port";
     MILLRACE_TRY_ASSIGN(const std::string bound, listen_on_kept_port(port_file, config.control_port, bind));
     MILLRACE_TRY(keep_port(port_file, port_of(bound)));
-    MILLRACE_TRY(write_file(config.dir + "/control_endpoint", bound + "\n"));
-    log::info("control endpoint", {{"endpoint", bound}, {"cluster", core->state().cluster_id}});
+    // Targets stand behind the same mapped ports as the proxy, if there are any.
+    const std::string host = is_every_address(config.host) ? reachable_at(config.host, config.advertise, 0).host : config.host;
+    const std::string address = "tcp://" + http::Endpoint{host, port_of(bound), ""}.authority();
+    MILLRACE_TRY(write_file(config.dir + "/control_endpoint", address + "\n"));
+    log::info("control endpoint", {{"endpoint", address}, {"cluster", core->state().cluster_id}});
     return std::unique_ptr<wire::LinkToTargets>(std::move(bus));
 }
 

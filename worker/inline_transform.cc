@@ -77,7 +77,8 @@ std::vector<std::string> words_of(const std::string& text) {
 }  // namespace
 
 InlineTransform::InlineTransform(store::ObjectStore& store, const SpoolFolder& spool, const TransformTable& transforms, const TargetConfig& config)
-    : store_(store), spool_(spool), transforms_(transforms), host_(config.host), requests_max_(config.inline_requests_max),
+    : store_(store), spool_(spool), transforms_(transforms), host_(reachable_at(config.host, config.advertise, config.port).host),
+      requests_max_(config.inline_requests_max),
       served_(metrics::counter("millrace_inline_requests_total", "Inline GETs by result", {{"result", "ok"}})),
       failed_(metrics::counter("millrace_inline_requests_total", "Inline GETs by result", {{"result", "error"}})),
       seconds_(metrics::histogram("millrace_inline_seconds", "Time of inline GETs")) {}

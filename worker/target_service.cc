@@ -106,7 +106,8 @@ Result<void> TargetService::Impl::open(bool accept_loss) {
     const auto listen = [this](std::uint16_t port) { return http::listen_tcp(config.host, port); };
     MILLRACE_TRY_ASSIGN(http::Listening bound, listen_on_kept_port(config.dir + "/port", config.port, listen));
     listening.emplace(std::move(bound));
-    endpoint = http::Endpoint{config.host, listening->port, ""}.text();
+    const ReachableAt place = reachable_at(config.host, config.advertise, listening->port);
+    endpoint = http::Endpoint{place.host, place.port, ""}.text();
     return {};
 }
 
@@ -161,8 +162,7 @@ runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shar
     environment.direct_puts = std::move(direct_puts);
     environment.callback_lanes = client_lanes->executors();
     environment.callbacks = [this](http::Request& request, http::Response& response) { return callback_router.handle(request, response); };
-    const bool is_everywhere = config.host.empty() || config.host == "0.0.0.0";
-    environment.target_url = is_everywhere ? http::Endpoint{"127.0.0.1", listening->port, ""}.text() : endpoint;
+    environment.target_url = http::Endpoint{is_every_address(config.host) ? "127.0.0.1" : config.host, listening->port, ""}.text();
     environment.engine_socket = config.container_engine;
     environment.tries_shells = true;
     environment.forking = config.fork_server ? runtime::ForkChoice::where_it_pays : runtime::ForkChoice::never;

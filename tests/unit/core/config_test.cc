@@ -51,6 +51,32 @@ TEST_F(Config, FileReplacesDefaults) {
     EXPECT_EQ(config->window_objects_max, 1024u) << "a default";
 }
 
+TEST_F(Config, EveryAddressIsNoneThatOthersReachItBy) {
+    const std::string base = "dir: /data\nproxy: tcp://p:7000\n";
+    for (const std::string host : {"0.0.0.0", "\"::\"", "\"0:0::0\""}) {
+        EXPECT_NE(refusal(base + "host: " + host + "\n").find("add 'advertise: HOST'"), std::string::npos) << host;
+        EXPECT_FALSE(load_proxy_config(file("dir: /data\nhost: " + host + "\n")));
+        EXPECT_TRUE(load_proxy_config(file("dir: /data\nhost: " + host + "\nadvertise: store1\n")));
+    }
+    for (const std::string advertise : {"0.0.0.0", "0.0.0.0:80", "http://store1", "\"store1:\"", "store1:99999", "\"[::]:80\""}) {
+        EXPECT_NE(refusal(base + "advertise: " + advertise + "\n").find("is not the HOST or HOST:PORT"), std::string::npos) << advertise;
+    }
+    EXPECT_TRUE(load_target_config(file(base + "host: 0.0.0.0\nadvertise: 192.168.1.5:9000\n")));
+}
+
+TEST_F(Config, WhereANodeIsReachedIsSaidOrFollowsFromWhereItListens) {
+    const auto place = [](const std::string& host, const std::string& advertise) {
+        const ReachableAt at = reachable_at(host, advertise, 7);
+        return at.host + " " + std::to_string(at.port);
+    };
+    EXPECT_EQ(place("10.0.0.1", ""), "10.0.0.1 7");
+    EXPECT_EQ(place("::1", ""), "::1 7");
+    EXPECT_EQ(place("0.0.0.0", "store1"), "store1 7");
+    EXPECT_EQ(place("0.0.0.0", "store1:9000"), "store1 9000");
+    EXPECT_EQ(place("0.0.0.0", "fe80::2"), "fe80::2 7");
+    EXPECT_EQ(place("0.0.0.0", "[fe80::2]:9000"), "fe80::2 9000");
+}
+
 TEST_F(Config, EnvironmentReplacesTheFile) {
     environment("MILLRACE_WINDOW_OBJECTS_MAX", "77");
     environment("MILLRACE_MOUNTPATHS", "/a,/b");
