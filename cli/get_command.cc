@@ -5,6 +5,7 @@
 
 #include "cli/chain.h"
 #include "cli/download.h"
+#include "cli/local_path.h"
 #include "cli/object_fetch.h"
 #include "cli/output.h"
 #include "cli/session.h"
@@ -41,8 +42,16 @@ int get_to_stdout(Context& context, const Get& verb, Call call) {
     return kExitDone;
 }
 
-int get_to_file(Context& context, const Get& verb, Call call, const std::string& path) {
-    auto file = NewFile::create(path);
+void say_got(Context& context, const Get& verb, const std::string& path, std::uint64_t bytes) {
+    if (context.json) {
+        print_json(context.console.out, {{"object", verb.object}, {"file", path}, {"bytes", bytes}});
+    } else {
+        context.console.out << "got " << clean_text(path) << " (" << size_text(bytes) << ")\n";
+    }
+}
+
+int get_to_new_file(Context& context, const Get& verb, Call call, const LocalPath& place, const std::string& path) {
+    auto file = NewFile::create(place.path);
     if (!file) return context.fail("get " + verb.object, file.error());
     Result<std::uint64_t> moved = fail(Code::cancelled, "interrupted");
     ObjectFetch object(context.session, std::move(call), verb.transform.empty(), *file);
@@ -53,12 +62,32 @@ int get_to_file(Context& context, const Get& verb, Call call, const std::string&
     }
     if (!moved) return context.fail("get " + verb.object, moved.error());
     if (const auto published = file->publish(); !published) return context.fail("get " + verb.object, published.error());
-    if (context.json) {
-        print_json(context.console.out, {{"object", verb.object}, {"file", path}, {"bytes", *moved}});
-    } else {
-        context.console.out << "got " << clean_text(path) << " (" << size_text(*moved) << ")\n";
-    }
+    say_got(context, verb, path, *moved);
     return kExitDone;
+}
+
+// Signals act as usual here: a write may wait for whoever reads.
+int get_into(Context& context, const Get& verb, Call call, LocalPath place, const std::string& path) {
+    auto output = OpenOutput::open(std::move(place));
+    if (!output) return context.fail("get " + verb.object, output.error());
+    const bool is_standard_output = output->is_standard_output();
+    ObjectFetch object(context.session, std::move(call), verb.transform.empty(), *output);
+    const auto moved = run_blocking(context.session.loop(), object.run());
+    const Result<void> finished = moved ? output->finish() : Result<void>(moved.error());
+    if (!finished) {
+        Error error = finished.error();
+        if (output->wrote()) error.context += "; a part of it is in " + path + " now";
+        return context.fail("get " + verb.object, error);
+    }
+    if (!is_standard_output) say_got(context, verb, path, *moved);
+    return kExitDone;
+}
+
+int get_to_file(Context& context, const Get& verb, Call call, const std::string& path) {
+    auto place = follow_links(path);
+    if (!place) return context.fail("get " + verb.object, place.error());
+    if (is_replaceable(*place)) return get_to_new_file(context, verb, std::move(call), *place, path);
+    return get_into(context, verb, std::move(call), *std::move(place), path);
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ Task<std::expected<void, ObjectFetch::Failure>> ObjectFetch::read_rest(http::Exc
 // Compares what arrived with what the node says it sent, where it says so.
 Result<void> ObjectFetch::verify() const {
     if (expected_.empty() || expected_ == checksum_text(checksum_.value())) return {};
-    return fail(Code::checksum_mismatch, "the bytes that arrived do not have the object's checksum; nothing was kept");
+    return fail(Code::checksum_mismatch, "the bytes that arrived do not have the object's checksum; get it again");
 }
 
 }  // namespace millrace::cli

@@ -1,5 +1,10 @@
 #include <gmock/gmock.h>
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <filesystem>
 
@@ -148,6 +153,94 @@ TEST(Get, ErrorsLeaveNoFileAndTheirOwnStatus) {
     EXPECT_EQ(outcome.err, "millrace: get ais://b/x: object \"ais://b/x\" does not exist\n");
     EXPECT_TRUE(folder.names().empty());
     EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", folder.path("no/such/folder/x")}).status, kExitNotFound);
+}
+
+FakeNode::Answer gives_hello() { return script({{"GET /v1/objects/b/x", {{200, "hello", with_checksum("hello")}}}}); }
+
+TEST(Get, ALinkStaysALink) {
+    TemporaryFolder folder;
+    folder.write("real", "old");
+    std::filesystem::create_directory(folder.path("other"));
+    std::filesystem::create_symlink("real", folder.path("link"));
+    std::filesystem::create_symlink("../link", folder.path("other/chain"));
+    std::filesystem::create_symlink("not-there-yet", folder.path("dangling"));
+    std::filesystem::create_symlink("circle", folder.path("circle"));
+    FakeNode proxy(gives_hello());
+    for (const char* name : {"other/chain", "dangling"}) {
+        const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", folder.path(name)});
+        EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+        EXPECT_EQ(outcome.out, "got " + folder.path(name) + " (5 B)\n");
+        EXPECT_TRUE(std::filesystem::is_symlink(folder.path(name)));
+    }
+    EXPECT_EQ(folder.read("real"), "hello");
+    EXPECT_EQ(folder.read("not-there-yet"), "hello");
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", folder.path("circle")}).status, kExitUsage);
+    EXPECT_THAT(folder.names(), ElementsAre("circle", "dangling", "link", "not-there-yet", "other", "real"));
+}
+
+TEST(Get, AnExistingFileLendsItsMode) {
+    TemporaryFolder folder;
+    folder.write("x", "old");
+    std::filesystem::permissions(folder.path("x"), std::filesystem::perms{0640});
+    FakeNode proxy(gives_hello());
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", folder.path("x")}).status, kExitDone);
+    EXPECT_EQ(folder.read("x"), "hello");
+    EXPECT_EQ(std::filesystem::status(folder.path("x")).permissions(), std::filesystem::perms{0640});
+    if (::geteuid() != 0) return;
+    ASSERT_EQ(::chown(folder.path("x").c_str(), 12, 34), 0);
+    ASSERT_EQ(::chmod(folder.path("x").c_str(), 06755), 0);
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", folder.path("x")}).status, kExitDone);
+    struct stat status {};
+    ASSERT_EQ(::stat(folder.path("x").c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, 12u);
+    EXPECT_EQ(status.st_gid, 34u);
+    EXPECT_EQ(status.st_mode & 07777u, 06755u);
+}
+
+TEST(Get, WhatIsNoPlainFileIsWrittenInto) {
+    TemporaryFolder folder;
+    FakeNode proxy(gives_hello());
+    char buffer[16];
+    ASSERT_EQ(::mkfifo(folder.path("pipe").c_str(), 0600), 0);
+    const Descriptor reader(::open(folder.path("pipe").c_str(), O_RDONLY | O_NONBLOCK));
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", folder.path("pipe")}).status, kExitDone);
+    EXPECT_EQ(::read(reader.get(), buffer, sizeof buffer), 5);
+    EXPECT_TRUE(std::filesystem::is_fifo(folder.path("pipe")));
+    EXPECT_THAT(folder.names(), ElementsAre("pipe"));
+    std::filesystem::create_symlink("/dev/null", folder.path("null"));
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", folder.path("null")}).status, kExitDone);
+    EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+    std::filesystem::create_directories(folder.path("folder/x"));
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", folder.path("folder")}).status, kExitFailed) << "there is a folder of the object's name";
+    EXPECT_EQ(proxy.seen().size(), 2u);
+}
+
+TEST(Get, ADescriptorOfThisProcessIsWrittenIntoWhereItStands) {
+    TemporaryFolder folder;
+    FakeNode proxy(gives_hello());
+    int sockets[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets), 0);
+    const Descriptor here(sockets[0]);
+    const Descriptor there(sockets[1]);
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", "/dev/fd/" + std::to_string(there.get())});
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    char buffer[16];
+    EXPECT_EQ(::read(here.get(), buffer, sizeof buffer), 5);
+    const Descriptor file(::open(folder.path("log").c_str(), O_WRONLY | O_CREAT, 0600));
+    ASSERT_EQ(::write(file.get(), "begin ", 6), 6);
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", "/proc/self/fd/" + std::to_string(file.get())}).status, kExitDone);
+    EXPECT_EQ(folder.read("log"), "begin hello");
+    EXPECT_EQ(proxy.run({"get", "ais://b/x", "-o", "/dev/fd/4000"}).status, kExitUsage);
+}
+
+TEST(Get, WhatBreaksOffInsideOfAPipeIsSaid) {
+    TemporaryFolder folder;
+    ASSERT_EQ(::mkfifo(folder.path("pipe").c_str(), 0600), 0);
+    const Descriptor reader(::open(folder.path("pipe").c_str(), O_RDONLY | O_NONBLOCK));
+    FakeNode proxy(script({{"GET /v1/objects/b/x", {{200, "spoiled", with_checksum("good")}}}}));
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", folder.path("pipe")});
+    EXPECT_EQ(outcome.status, kExitFailed);
+    EXPECT_THAT(outcome.err, HasSubstr("a part of it is in " + folder.path("pipe") + " now"));
 }
 
 TEST(Get, AnInterruptLeavesNoFile) {
