@@ -47,7 +47,7 @@ int run(Console& console, const Invocation& invocation, const V& verb) {
         report(console, "endpoint", proxy.error().context);
         return kExitUsage;
     }
-    Session session(std::move(*proxy));
+    Session session(std::move(*proxy), [&console](const std::string& text) { notice(console, text); });
     Context context{console, session, invocation.json};
     return cli::run(context, verb);
 }

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::string_view kUnreachable = "cannot reach ";
 constexpr int kRedirectsMax = 5;
+constexpr auto kConnectMax = std::chrono::seconds(2);          // where there is another way
+constexpr auto kOutOfReachKept = std::chrono::seconds(60);
 
 class TextSource final : public Source {
 public:
@@ -28,12 +30,28 @@ private:
 
 bool is_redirect(int status) { return status == 301 || status == 302 || status == 307 || status == 308; }
 
-Error unreachable(const http::Endpoint& endpoint, const Error& why) {
+// Why nothing came back, without the address.
+std::string detail_of(const http::Endpoint& endpoint, const Error& why) {
     std::string_view detail = why.code == Code::timed_out ? "no answer in time" : std::string_view(why.context);
     const std::string repeated = "cannot connect to " + endpoint.text() + ": ";
     if (detail.starts_with(repeated)) detail.remove_prefix(repeated.size());
-    return fail(Code::unavailable, std::string(kUnreachable) + endpoint.text() + ": " + std::string(detail));
+    return std::string(detail);
 }
+
+Error unreachable(const http::Endpoint& endpoint, const Error& why) {
+    return fail(Code::unavailable, std::string(kUnreachable) + endpoint.text() + ": " + detail_of(endpoint, why));
+}
+
+// The proxy asks the nodes itself for objects only.
+bool has_detour(const std::string& target) { return target.starts_with("/v1/objects/"); }
+
+// Whether nothing is done twice that way: a DELETE that was carried out would find nothing the second time.
+bool may_go_again(const Call& call, const Error& why) {
+    return why.code == Code::unavailable && (call.method != "DELETE" || why.context.starts_with("cannot connect to ") ||
+                                               why.context.starts_with("cannot look up "));
+}
+
+std::string detour_of(const std::string& target) { return target + (target.find('?') == target.npos ? "?" : "&") + "redirect=no"; }
 
 // Where a redirect leads: an absolute URL, or a path on the same node.
 Result<http::Url> redirect_url(const http::Exchange& exchange, const http::Endpoint& here) {
@@ -94,7 +112,7 @@ Task<Result<void>> check_status(http::Exchange& exchange) {
     co_return http::error_of_reply(exchange.status, body ? *body : std::string());
 }
 
-Session::Session(ProxyAddress proxy) : proxy_(std::move(proxy)) {
+Session::Session(ProxyAddress proxy, Notice notice) : proxy_(std::move(proxy)), notice_(std::move(notice)) {
     auto make = [this] { client_ = std::make_unique<http::Client>(loop_.executor()); };
     run_blocking(loop_, call_on(loop_.executor(), make));
 }
@@ -114,20 +132,36 @@ Task<Result<OpenExchange>> Session::open_at(http::Endpoint endpoint, Call call) 
     request.expect_continue = call.expect_continue;
     request.deadline = steady_now() + call.time_max;
     request.due = call.due;
+    std::optional<std::pair<http::Endpoint, Error>> out_of_reach;  // the node that is gone around, and why
+    bool is_detour = false;
     for (int redirects = 0; redirects <= kRedirectsMax; ++redirects) {
         OpenExchange open;
         if (call.body) {
             MILLRACE_CO_TRY_ASSIGN(open.body, call.body());
         }
         request.body = open.body.get();
-        auto sent = co_await client_->send(endpoint, request);
+        const bool may_detour = !is_detour && endpoint != proxy_.endpoint && has_detour(call.target);
+        request.connect_timeout = may_detour ? Duration(kConnectMax) : http::ClientRequest().connect_timeout;
+        const bool is_skipped = may_detour && is_out_of_reach(endpoint);
+        Result<std::unique_ptr<http::Exchange>> sent = fail(Code::unavailable, "not tried");
+        if (!is_skipped) sent = co_await client_->send(endpoint, request);
         if (!sent) {
+            if (may_detour && (is_skipped || may_go_again(call, sent.error()))) {
+                if (!is_skipped) out_of_reach.emplace(endpoint, sent.error());
+                is_detour = true;
+                endpoint = proxy_.endpoint;
+                request.target = detour_of(call.target);
+                continue;
+            }
             const bool no_answer = sent.error().code == Code::unavailable || sent.error().code == Code::timed_out;
             if (no_answer) co_return unreachable(endpoint, sent.error());
             co_return sent.error();
         }
         open.exchange = std::move(*sent);
-        if (!is_redirect(open.exchange->status)) co_return open;
+        if (!is_redirect(open.exchange->status)) {
+            if (!out_of_reach) co_return open;
+            co_return co_await judge_detour(std::move(open), std::move(out_of_reach->first), std::move(out_of_reach->second));
+        }
         MILLRACE_CO_TRY_ASSIGN(http::Url next, redirect_url(*open.exchange, endpoint));
         if (!call.body) {  // the connection may be used again once the reply was read; else it is just closed
             auto rest = co_await open.exchange->read_all(64 << 10);
@@ -138,6 +172,25 @@ Task<Result<OpenExchange>> Session::open_at(http::Endpoint endpoint, Call call) 
     }
     co_return fail(Code::internal,
                    proxy_.endpoint.text() + call.target + ": more than 5 redirects, the last to " + endpoint.text());
+}
+
+bool Session::is_out_of_reach(const http::Endpoint& node) const {
+    const auto found = out_of_reach_.find(node.text());
+    return found != out_of_reach_.end() && steady_now() < found->second;
+}
+
+// A node that the proxy does not reach either is down; any other answer is the node's own.
+Task<Result<OpenExchange>> Session::judge_detour(OpenExchange open, http::Endpoint node, Error why) {
+    if (open.exchange->status == 503) {
+        const Result<void> refused = co_await check_status(*open.exchange);
+        if (refused.error().code != Code::unavailable) co_return refused.error();
+        co_return fail(Code::unavailable, unreachable(node, why).context + "; nor does the proxy reach it: " + refused.error().context);
+    }
+    out_of_reach_[node.text()] = steady_now() + kOutOfReachKept;
+    if (notice_ && !std::exchange(said_detour_, true)) {
+        notice_(node.text() + " cannot be reached from here (" + detail_of(node, why) + "), but through the proxy: all bytes go that way, which is slower");
+    }
+    co_return open;
 }
 
 Task<Result<http::Reply>> Session::fetch(Call call) {
@@ -159,6 +212,12 @@ Result<nlohmann::json> Session::get(std::string target) {
     Call call;
     call.target = std::move(target);
     return request(std::move(call));
+}
+
+Result<nlohmann::json> Session::list(std::string target) {
+    MILLRACE_TRY_ASSIGN(nlohmann::json rows, get(std::move(target)));
+    if (!rows.is_array()) return fail(Code::internal, "the reply is not the list that was expected; is the endpoint a Millrace proxy?");
+    return rows;
 }
 
 Result<nlohmann::json> Session::request(Call call) {

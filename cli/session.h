@@ -1,8 +1,10 @@
-// The conversation with one cluster: requests to the proxy (and to the nodes it redirects to) on a loop of its own.
+// The conversation with one cluster: requests to the proxy (and to the nodes it redirects to) on a loop of its own. What concerns an
+// object goes through the proxy where its node cannot be reached from here, but from the proxy.
 //
 // The blocking calls are for the command's main thread; the tasks run on executor().
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -37,18 +39,24 @@ struct OpenExchange {
 
 class Session {
 public:
-    explicit Session(ProxyAddress proxy);
+    using Notice = std::function<void(const std::string& text)>;
+
+    // `notice` is called on executor(), for what should be known although all is well.
+    explicit Session(ProxyAddress proxy, Notice notice = {});
     ~Session();
 
     // Code::unavailable also where nobody answers in time.
     Task<Result<OpenExchange>> open(Call call);
-    // The same, first to a node other than the proxy. Follows up to five redirects (301, 302, 307, 308).
+    // The same, first to a node other than the proxy. Follows up to five redirects (301, 302, 307, 308). A node that does not take the
+    // connection within two seconds, or took none lately, is left to the proxy to ask.
     Task<Result<OpenExchange>> open_at(http::Endpoint endpoint, Call call);
     // The whole reply in memory, a status >= 400 as its Error.
     Task<Result<http::Reply>> fetch(Call call);
 
     // Blocking: JSON replies, an empty one as null.
     Result<nlohmann::json> get(std::string target);
+    // An array; anything else is an error.
+    Result<nlohmann::json> list(std::string target);
     Result<nlohmann::json> request(Call call);
     // Sends a JSON value.
     Result<nlohmann::json> send(std::string method, std::string target, const nlohmann::json& value);
@@ -66,9 +74,16 @@ public:
     std::string unreachable_hint(const Error& error) const;
 
 private:
+    bool is_out_of_reach(const http::Endpoint& node) const;
+    // What came of a detour around the node, which failed with `why`.
+    Task<Result<OpenExchange>> judge_detour(OpenExchange open, http::Endpoint node, Error why);
+
     ProxyAddress proxy_;
+    Notice notice_;
     Loop loop_{"millrace-cli"};
     std::unique_ptr<http::Client> client_;  // made, used and destroyed on the loop
+    std::map<std::string, Instant> out_of_reach_;  // nodes that only the proxy reaches, and until when they are not tried
+    bool said_detour_ = false;
 };
 
 // A body of text that lies in memory.

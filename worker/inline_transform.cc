@@ -107,7 +107,8 @@ Task<Result<void>> InlineTransform::answer(http::Request& request, http::Respons
     if (const auto transforms = chain_of(call)) {
         answers_in_line = transforms->answers_in_line();
         request.end_with_client(transforms->stop_watch());
-        if (const auto address = direct_address(*transforms, call, bucket, name)) {
+        const bool may_redirect = request.query.get("redirect") != "no";  // a client that came through the proxy reaches nobody else
+        if (const auto address = may_redirect ? direct_address(*transforms, call, bucket, name) : std::nullopt) {
             MILLRACE_CO_TRY(store_.stat(bucket, name));
             http::Headers headers{{"Location", *address}};
             co_return co_await response.send(307, std::move(headers), "");

@@ -362,6 +362,49 @@ TEST(Cluster, ShowListsTheTargets) {
     EXPECT_THAT(outcome.out, HasSubstr("silent for 6s"));
 }
 
+// The address of a node that is not there any more.
+std::string address_of_nobody() { return FakeNode(script({})).url(); }
+
+// A proxy that sends on to a node that cannot be reached from here, and passes on what it says itself.
+FakeNode::Answer proxy_before(std::string node, std::function<Task<void>(const Seen&, http::Response&)> through) {
+    return [node = std::move(node), through = std::move(through)](const Seen& seen, http::Response& response) -> Task<void> {
+        if (seen.target.ends_with("redirect=no")) return through(seen, response);
+        return answer(response, seen.method == "GET" ? 301 : 307, {{"Location", node + seen.target}}, "");
+    };
+}
+
+TEST(Session, ANodeOutOfReachIsAskedThroughTheProxy) {
+    TemporaryFolder folder;
+    FakeNode proxy(proxy_before(address_of_nobody(), [](const Seen&, http::Response& response) { return answer(response, 200, {}, "hello"); }));
+    const Outcome got = proxy.run({"get", "ais://b/x", "--etl", "squeeze", "-o", "-"});
+    EXPECT_EQ(got.status, kExitDone) << got.err;
+    EXPECT_EQ(got.out, "hello");
+    EXPECT_THAT(got.err, HasSubstr("cannot be reached from here"));
+    EXPECT_EQ(proxy.seen().back().target, "/v1/objects/b/x?etl_name=squeeze&redirect=no");
+    const Outcome removed = proxy.run({"rm", "ais://b/x", "ais://b/y", "ais://b/z"});
+    EXPECT_EQ(removed.status, kExitDone) << removed.err;
+    EXPECT_EQ(removed.err.find("cannot be reached"), removed.err.rfind("cannot be reached")) << "said once";
+    EXPECT_EQ(proxy.run({"head", "ais://b/x"}).status, kExitDone);
+}
+
+TEST(Session, ANodeThatTheProxyDoesNotReachEitherIsDown) {
+    FakeNode proxy(proxy_before(address_of_nobody(), [](const Seen&, http::Response& response) {
+        return answer_error(response, fail(Code::unavailable, "cannot connect to it"));
+    }));
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", "-"});
+    EXPECT_EQ(outcome.status, kExitUnreachable);
+    EXPECT_THAT(outcome.err, HasSubstr("nor does the proxy reach it: cannot connect to it"));
+    EXPECT_EQ(outcome.err.find("from here"), std::string::npos);
+}
+
+TEST(Session, WhatTheNodeRefusesThroughTheProxyIsItsOwnWord) {
+    FakeNode proxy(proxy_before(address_of_nobody(), [](const Seen&, http::Response& response) {
+        return answer_error(response, fail(Code::overloaded, "too many requests"));
+    }));
+    const Outcome outcome = proxy.run({"get", "ais://b/x", "-o", "-"});
+    EXPECT_THAT(outcome.err, HasSubstr("millrace: get ais://b/x: too many requests"));
+}
+
 TEST(Session, AnUnreachableClusterSaysWhatToDo) {
     std::string url;
     {
@@ -372,6 +415,17 @@ TEST(Session, AnUnreachableClusterSaysWhatToDo) {
     EXPECT_EQ(outcome.status, kExitUnreachable);
     EXPECT_THAT(outcome.err, HasSubstr("millrace: cannot reach " + url + ": "));
     EXPECT_THAT(outcome.err, HasSubstr("\n  start one with: millrace dev"));
+}
+
+TEST(Session, AnEmptyReplyIsNoEmptyList) {
+    FakeNode proxy([](const Seen&, http::Response& response) { return answer(response, 200, {}, ""); });
+    for (const std::vector<std::string>& args :
+         {std::vector<std::string>{"job", "ls"}, {"etl", "ls"}, {"bucket", "ls"}, {"ls", "ais://b"}, {"job", "errors", "job-1"},
+          {"etl", "errors", "squeeze"}}) {
+        const Outcome outcome = proxy.run(args);
+        EXPECT_EQ(outcome.status, kExitFailed) << args[0] << ' ' << args[1];
+        EXPECT_THAT(outcome.err, HasSubstr("is the endpoint a Millrace proxy?"));
+    }
 }
 
 TEST(Session, AReplyThatIsNotJsonIsAnError) {
