@@ -77,15 +77,17 @@ void Grammar::add_common_flags(CLI::App* command, bool short_output_flag) {
 
 void Grammar::add_objects() {
     auto put = verb<Put>(&app, "put", "Store a file, every file below a folder, or standard input",
-                         "  millrace put clip.flac ais://clips                  the name is the file's\n"
+                         "  millrace put clip.flac ais://clips                # the name is the file's\n"
                          "  millrace put clip.flac ais://clips/a/other.flac\n"
-                         "  millrace put ./clips ais://clips/2024               every file below, as 2024/…\n"
+                         "  millrace put ./clips ais://clips/2024             # every file below, as 2024/…\n"
                          "  tar c . | millrace put - ais://backup/all.tar");
-    put.app->add_option("SOURCE", put.verb->source, "A file, a folder, or - for standard input")->required();
+    put.app->add_option("SOURCE", put.verb->source, "A file, a folder, a pipe, or - for standard input")->required();
     put.app->add_option("DESTINATION", put.verb->destination, "ais://BUCKET[/NAME]")->required();
+    put.app->add_flag("--follow-links", put.verb->follow_links,
+                      "Of a folder: what is below linked folders, too. Entries that are not stored are named, and end with exit status 1");
 
     auto get = verb<Get>(&app, "get", "Fetch an object, as it is or through a transform",
-                         "  millrace get ais://clips/a/x.flac                   writes x.flac here\n"
+                         "  millrace get ais://clips/a/x.flac                 # writes x.flac here\n"
                          "  millrace get ais://clips/a/x.flac -o - | play -\n"
                          "  millrace get ais://clips/a/x.flac --etl to-wav16 -o x.wav", {}, false);
     get.app->add_option("OBJECT", get.verb->object, "ais://BUCKET/OBJECT")->required();

@@ -18,22 +18,32 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr int kUploadsAtOnce = 16;
-constexpr std::size_t kFailuresListedMax = 1000;
+constexpr std::size_t kListedMax = 1000;
 
-// The counts of one put; every failure is reported when it happens.
+// What came of one put. What was not stored is named when that happens, the first kListedMax of each sort.
 struct Tally {
     std::uint64_t objects = 0;
     std::uint64_t bytes = 0;
     std::uint64_t skipped = 0;
     std::uint64_t failed = 0;
-    json failures = json::array();  // the first kFailuresListedMax
+    json skips = json::array();
+    json failures = json::array();
 
-    void add_failure(const Error& error) {
-        if (failures.size() < kFailuresListedMax) {
-            failures.push_back({{"code", code_name(error.code)}, {"message", error.context}});
-        }
-        ++failed;
+    void add_failure(Console& console, const Error& error) {
+        if (++failed > kListedMax) return;
+        failures.push_back({{"code", code_name(error.code)}, {"message", error.context}});
+        report(console, "put", error.context);
     }
+    void add_skip(Console& console, const std::string& path, const std::string& why) {
+        if (++skipped > kListedMax) return;
+        skips.push_back({{"path", path}, {"reason", why}});
+        notice(console, "put: skipped " + path + ", which " + why);
+    }
+    void say_rest(Console& console) const {
+        if (failed > kListedMax) notice(console, "put: " + std::to_string(failed - kListedMax) + " more failed");
+        if (skipped > kListedMax) notice(console, "put: " + std::to_string(skipped - kListedMax) + " more were skipped");
+    }
+    int status() const { return failed > 0 || skipped > 0 ? kExitFailedObjects : kExitDone; }
 };
 
 std::string plural(std::uint64_t count, const std::string& noun) {
@@ -44,7 +54,7 @@ void print_tally(Context& context, const Tally& tally, Instant started) {
     const double seconds = std::max(std::chrono::duration<double>(steady_now() - started).count(), 0.001);
     std::ostream& out = context.console.out;
     if (context.json) {
-        print_json(out, json{{"objects", tally.objects}, {"bytes", tally.bytes}, {"skipped", tally.skipped},
+        print_json(out, json{{"objects", tally.objects}, {"bytes", tally.bytes}, {"skipped", tally.skipped}, {"skips", tally.skips},
                              {"failed", tally.failed}, {"failures", tally.failures}, {"elapsed_seconds", seconds}});
         return;
     }
@@ -107,9 +117,7 @@ private:
 
     // `path` is empty when the error names it already.
     void failed(const std::string& path, const Error& error) {
-        const Error named = path.empty() ? error : error.during(path);
-        tally_.add_failure(named);
-        report(context_.console, "put", named.context);
+        tally_.add_failure(context_.console, path.empty() ? error : error.during(path));
     }
 
     Context& context_;
@@ -122,9 +130,8 @@ private:
 
 int put_folder(Context& context, const Put& verb, const ObjectUri& destination) {
     Tally tally;
-    auto walk = DirectoryWalk::open(verb.source, [&](const std::string& path, const std::string& why) {
-        ++tally.skipped;
-        notice(context.console, "put: skipped " + path + ", which " + why);
+    auto walk = DirectoryWalk::open(verb.source, verb.follow_links, [&](const std::string& path, const std::string& why) {
+        tally.add_skip(context.console, path, why);
     });
     if (!walk) return context.fail("put " + verb.source, walk.error());
     std::string prefix = destination.object;
@@ -137,20 +144,36 @@ int put_folder(Context& context, const Put& verb, const ObjectUri& destination) 
         for (int i = 0; i < kUploadsAtOnce; ++i) group.spawn(folder.lane());
     });
     if (folder.hopeless()) return context.fail("put " + verb.source, *folder.hopeless());
+    tally.say_rest(context.console);
     print_tally(context, tally, started);
     if (!finished) {
         notice(context.console, "put: interrupted; what was put stays. The same command puts everything again");
         return kExitInterrupted;
     }
-    return tally.failed > 0 ? kExitFailedObjects : kExitDone;
+    return tally.status();
+}
+
+bool is_regular(const std::string& path) {
+    std::error_code ignored;
+    const fs::file_type type = fs::status(path, ignored).type();
+    return type == fs::file_type::regular || type == fs::file_type::not_found || type == fs::file_type::none;
+}
+
+// A pipe, a socket that was handed over, or a device is sent as it comes.
+Result<LocalBody> body_of(const std::string& source, bool is_stream) {
+    if (!is_stream) return file_body(source);
+    MILLRACE_TRY_ASSIGN(LocalPath place, follow_links(source));
+    return stream_body(std::move(place));
 }
 
 int put_one(Context& context, const Put& verb, ObjectUri destination) {
     const bool from_stream = verb.source == "-";
+    const bool is_stream = from_stream || !is_regular(verb.source);
     if (destination.object.empty() || destination.object.ends_with('/')) {
-        if (from_stream) {
-            return context.fail("put -", fail(Code::invalid_argument,
-                                              "standard input has no name; give one: " + verb.destination + "/NAME"));
+        if (is_stream) {
+            const std::string place = verb.destination.ends_with('/') ? verb.destination : verb.destination + "/";
+            return context.fail("put " + verb.source, fail(Code::invalid_argument, (from_stream ? "standard input" : "a stream") +
+                                                                                       std::string(" has no name; give one: ") + place + "NAME"));
         }
         destination.object += fs::path(verb.source).filename().string();
     }
@@ -158,17 +181,12 @@ int put_one(Context& context, const Put& verb, ObjectUri destination) {
         return context.fail("put " + verb.source, valid.error());
     }
 
-    LocalBody body;
-    if (from_stream) {
-        body = stream_body(context.console.in);
-    } else {
-        auto file = file_body(verb.source);
-        if (!file) {
-            report(context.console, "put", file.error().context);
-            return file.error().code == Code::io ? kExitFailed : kExitUsage;
-        }
-        body = std::move(*file);
+    auto opened = from_stream ? Result<LocalBody>(stream_body(context.console.in)) : body_of(verb.source, is_stream);
+    if (!opened) {
+        report(context.console, "put", opened.error().context);
+        return opened.error().code == Code::io ? kExitFailed : kExitUsage;
     }
+    LocalBody body = *std::move(opened);
     const std::uint64_t bytes = body.bytes;
     const bool size_known = body.size_known;
     Uploader uploader(context.session, destination.bucket);

@@ -45,6 +45,7 @@ struct BucketHead {
 struct Put {
     std::string source;  // a file, a folder or "-"
     std::string destination;
+    bool follow_links = false;
 };
 struct Get {
     std::string object;

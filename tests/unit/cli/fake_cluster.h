@@ -143,6 +143,7 @@ public:
     std::string path(const std::string& name = "") const { return name.empty() ? path_ : path_ + "/" + name; }
     void write(const std::string& name, const std::string& content) const;  // makes the folders above
     std::string read(const std::string& name) const;
+    void make_older(const std::string& name) const;
     std::vector<std::string> names() const;  // directly inside, sorted
 
 private:

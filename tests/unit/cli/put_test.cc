@@ -1,9 +1,13 @@
 #include <gmock/gmock.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "core/hash.h"
 #include "fake_cluster.h"
@@ -19,8 +23,10 @@ using ::testing::UnorderedElementsAre;
 struct Cluster {
     std::map<std::string, std::string>
         kept;  // "t-1/v1/objects/b/x" → body; on the fake's loops, read once they are idle
+    std::map<std::string, std::string> passed_on;  // the same of the proxy
     std::mutex mutex;
     std::vector<Error> errors_first;
+    std::function<void()> before_error;
     std::vector<std::unique_ptr<FakeNode>> targets;
     std::unique_ptr<FakeNode> proxy;
     json map;
@@ -33,8 +39,12 @@ struct Cluster {
                 [this, id](const Seen& seen, http::Response& response) { return at_target(id, seen, response); }));
             map["targets"].push_back({{"id", id}, {"endpoint", targets.back()->url()}, {"online", true}});
         }
-        proxy = std::make_unique<FakeNode>([this](const Seen&, http::Response& response) {
+        proxy = std::make_unique<FakeNode>([this](const Seen& seen, http::Response& response) {
             const std::lock_guard lock(mutex);
+            if (seen.method == "PUT") {
+                passed_on[seen.target] = seen.body;
+                return answer(response, 200, {}, "");
+            }
             return answer_json(response, map);
         });
     }
@@ -43,6 +53,7 @@ struct Cluster {
         const std::lock_guard lock(mutex);
         if (!errors_first.empty()) {
             const Error error = errors_first.front();
+            if (before_error) before_error();
             errors_first.erase(errors_first.begin());
             return answer_error(response, error);
         }
@@ -124,10 +135,11 @@ TEST(Put, AFolderGoesUpAsATree) {
     std::filesystem::create_symlink(folder.path("absent"), folder.path("in/dangling"));
     Cluster cluster(2);
     const Outcome outcome = cluster.proxy->run({"put", folder.path("in"), "ais://b/pre", "-o", "json"});
-    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_EQ(outcome.status, kExitFailedObjects) << outcome.err;
     const json tally = json::parse(outcome.out);
     EXPECT_EQ(tally["objects"], 61);
     EXPECT_EQ(tally["skipped"], 2);
+    EXPECT_EQ(tally["skips"].size(), 2u);
     EXPECT_EQ(tally["failed"], 0);
     EXPECT_EQ(cluster.requests(), 61u);
     EXPECT_GT(cluster.targets[0]->seen().size(), 0u);
@@ -136,6 +148,102 @@ TEST(Put, AFolderGoesUpAsATree) {
     EXPECT_THAT(cluster.names(), testing::Contains("b/pre/3/f3.txt"));
     EXPECT_THAT(outcome.err, HasSubstr("loop, which is a link to a folder"));
     EXPECT_THAT(outcome.err, HasSubstr("dangling, which is a link to nothing"));
+}
+
+TEST(Put, LinkedFoldersAreFollowedWhenAskedForButNotInCircles) {
+    TemporaryFolder folder;
+    folder.write("in/a/x", "1");
+    folder.write("elsewhere/deep/y", "2");
+    std::filesystem::create_directory_symlink(folder.path("elsewhere"), folder.path("in/linked"));
+    std::filesystem::create_directory_symlink("a", folder.path("in/again"));
+    Cluster cluster(1);
+    const Outcome outcome = cluster.proxy->run({"put", folder.path("in"), "ais://b", "--follow-links"});
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_THAT(cluster.names(), UnorderedElementsAre("b/a/x", "b/again/x", "b/linked/deep/y"));
+    std::filesystem::create_directory_symlink(folder.path("in"), folder.path("elsewhere/deep/up"));
+    const Outcome circle = cluster.proxy->run({"put", folder.path("in"), "ais://b", "--follow-links"});
+    EXPECT_EQ(circle.status, kExitFailedObjects);
+    EXPECT_THAT(circle.err, HasSubstr("in/linked/deep/up, which leads back to a folder that it lies in"));
+    EXPECT_EQ(cluster.names().size(), 3u);
+}
+
+TEST(Put, WhatIsNoFileInAFolderIsNamedAndCounted) {
+    TemporaryFolder folder;
+    folder.write("in/x", "1");
+    ASSERT_EQ(::mkfifo(folder.path("in/pipe").c_str(), 0600), 0);
+    for (int i = 0; i < 1010; ++i) std::filesystem::create_symlink("nothing", folder.path("in/link" + std::to_string(i)));
+    Cluster cluster(1);
+    const Outcome outcome = cluster.proxy->run({"put", folder.path("in"), "ais://b"});
+    EXPECT_EQ(outcome.status, kExitFailedObjects);
+    EXPECT_THAT(outcome.out, HasSubstr("put 1 object, "));
+    EXPECT_THAT(outcome.out, HasSubstr(", 1011 skipped\n"));
+    EXPECT_THAT(outcome.err, HasSubstr("put: 11 more were skipped\n"));
+    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1001);
+}
+
+TEST(Put, AFileIsAsLongAsItsEndSays) {
+    Cluster cluster(1);
+    const Outcome outcome = cluster.proxy->run({"put", "/proc/self/status", "ais://b/status"});
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_THAT(cluster.kept["t-1/v1/objects/b/status"], testing::StartsWith("Name:"));
+    EXPECT_EQ(outcome.out.find("(0 B)"), std::string::npos);
+    const char* const page = "/sys/kernel/mm/transparent_hugepage/enabled";  // which is said to have 4096 bytes
+    if (!std::filesystem::exists(page)) return;
+    EXPECT_EQ(cluster.proxy->run({"put", page, "ais://b/page"}).status, kExitDone);
+    EXPECT_THAT(cluster.kept["t-1/v1/objects/b/page"], HasSubstr("never"));
+}
+
+TEST(Put, AFileThatChangesWhileItIsReadIsNotStored) {
+    TemporaryFolder folder;
+    const std::string content(3 << 20, 'x');
+    std::vector<std::function<void()>> changes{[&] { std::ofstream(folder.path("x"), std::ios::app) << "more"; },
+                                               [&] { std::filesystem::resize_file(folder.path("x"), 1 << 20); },
+                                               [&] { folder.make_older("x"); },
+                                               [&] { folder.write("y", content), std::filesystem::rename(folder.path("y"), folder.path("x")); }};
+    for (const auto& change : changes) {
+        folder.write("x", content);
+        Cluster cluster(1);
+        cluster.errors_first = {fail(Code::unavailable, "restarting")};
+        cluster.before_error = change;  // between one reading and the next
+        const Outcome outcome = cluster.proxy->run({"put", folder.path("x"), "ais://b"});
+        EXPECT_EQ(outcome.status, kExitFailed);
+        EXPECT_THAT(outcome.err, HasSubstr("x changed while it was read; nothing of it is stored"));
+        EXPECT_TRUE(cluster.kept.empty());
+    }
+}
+
+TEST(Put, APipeIsReadToItsEnd) {
+    TemporaryFolder folder;
+    ASSERT_EQ(::mkfifo(folder.path("pipe").c_str(), 0600), 0);
+    Cluster cluster(1);
+    std::thread writer([&] { folder.write("pipe", std::string(700'000, 'p')); });
+    const Outcome outcome = cluster.proxy->run({"put", folder.path("pipe"), "ais://b/x"});
+    writer.join();
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_EQ(cluster.kept["t-1/v1/objects/b/x"].size(), 700'000u);
+    const Outcome nameless = cluster.proxy->run({"put", folder.path("pipe"), "ais://b"});
+    EXPECT_EQ(nameless.status, kExitUsage);
+    EXPECT_THAT(nameless.err, HasSubstr("give one: ais://b/NAME"));
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    ASSERT_EQ(::write(ends[1], "handed over", 11), 11);
+    ::close(ends[1]);
+    EXPECT_EQ(cluster.proxy->run({"put", "/dev/fd/" + std::to_string(ends[0]), "ais://b/y"}).status, kExitDone);
+    ::close(ends[0]);
+    EXPECT_EQ(cluster.kept["t-1/v1/objects/b/y"], "handed over");
+}
+
+TEST(Put, GoesThroughTheProxyWhereTheOwnerIsOutOfReach) {
+    TemporaryFolder folder;
+    for (int i = 0; i < 40; ++i) folder.write("f" + std::to_string(i), std::string(static_cast<std::size_t>(i) * 1000, 'x'));
+    Cluster cluster(1);
+    cluster.targets[0]->stop();
+    const Outcome outcome = cluster.proxy->run({"put", folder.path(), "ais://b"});
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_EQ(cluster.passed_on.size(), 40u);
+    EXPECT_EQ(cluster.passed_on["/v1/objects/b/f7?redirect=no"].size(), 7000u);
+    EXPECT_NE(outcome.err.find("cannot be reached from here"), std::string::npos);
+    EXPECT_EQ(outcome.err.find("from here"), outcome.err.rfind("from here"));
 }
 
 TEST(Put, AFolderWithBadFilesNamesThemAndPutsTheOthers) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -28,6 +29,8 @@ std::string TemporaryFolder::read(const std::string& name) const {
     std::ifstream in(path(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
 }
+
+void TemporaryFolder::make_older(const std::string& name) const { fs::last_write_time(path(name), fs::last_write_time(path(name)) - std::chrono::hours(1)); }
 
 std::vector<std::string> TemporaryFolder::names() const {
     std::vector<std::string> names;
