@@ -10,6 +10,7 @@
 #include "cli/load.h"
 #include "cli/output.h"
 #include "cli/owner_map.h"
+#include "cli/pages.h"
 #include "cli/session.h"
 #include "cli/size_mix.h"
 #include "cli/uris.h"
@@ -111,16 +112,11 @@ struct Bench {
 
 Result<std::vector<std::string>> names_of(Session& session, const Place& place) {
     std::vector<std::string> names;
-    std::string token;
-    do {
-        Query query;
-        query.add("prefix", place.prefix);
-        query.add("pagesize", "10000");
-        if (!token.empty()) query.add("continuation_token", token);
-        MILLRACE_TRY_ASSIGN(const json page, session.get(bucket_path(place.bucket) + "?" + query.text()));
-        for (const json& entry : member(page, "entries")) names.push_back(text_of(entry, "name"));
-        token = text_of(page, "continuation_token");
-    } while (!token.empty() && names.size() < kNamesMax);
+    const PagedList list{bucket_path(place.bucket), "entries", "pagesize", 10000, "continuation_token", "continuation_token", place.prefix};
+    MILLRACE_TRY(read_pages(session, list, [&](const json& entries, const json&) {
+        for (const json& entry : entries) names.push_back(text_of(entry, "name"));
+        return names.size() < kNamesMax;
+    }));
     if (names.empty()) return fail(Code::not_found, "there are no objects to fetch; first: millrace bench put ais://" + place.bucket);
     return names;
 }

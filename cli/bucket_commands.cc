@@ -40,7 +40,7 @@ int run(Context& context, const BucketCreate& verb) {
 }
 
 int run(Context& context, const BucketList&) {
-    const auto buckets = context.session.get("/v1/buckets");
+    const auto buckets = context.session.list("/v1/buckets");
     if (!buckets) return context.fail("bucket ls", buckets.error());
     if (context.json) {
         print_json(context.console.out, *buckets);

@@ -15,7 +15,7 @@ class Session;
 
 // Exit statuses of the command; scripts rely on them.
 inline constexpr int kExitDone = 0;
-inline constexpr int kExitFailedObjects = 1;  // finished, but some objects (or files) failed
+inline constexpr int kExitFailedObjects = 1;  // finished, but without some objects, files or rows of a list
 inline constexpr int kExitUsage = 2;          // bad arguments, or a request that the cluster refuses as it stands
 inline constexpr int kExitNotFound = 3;
 inline constexpr int kExitUnreachable = 5;

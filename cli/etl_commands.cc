@@ -151,6 +151,19 @@ int control_file(Context& context, const EtlControl& verb) {
     return status;
 }
 
+// A list of what targets say lacks those that are offline.
+int say_who_is_away(Context& context, const std::string& what) {
+    const auto cluster = context.session.get("/v1/cluster");
+    if (!cluster) return context.fail(what, cluster.error());
+    std::string names;
+    for (const json& target : items_of(*cluster, "targets")) {
+        if (!flag_of(target, "online")) names += " " + text_of(target, "id");
+    }
+    if (names.empty()) return kExitDone;
+    notice(context.console, what + ": not complete, these targets are offline:" + names);
+    return kExitFailedObjects;
+}
+
 void print_log(Context& context, const json& log) {
     if (context.json) {
         context.console.out << json_line(log) << '\n' << std::flush;
@@ -169,7 +182,7 @@ int follow_logs(Context& context, const EtlLogs& verb, std::map<std::string, std
             Query query;
             query.add("target", target);
             query.add("after", std::to_string(end));
-            const auto logs = context.session.get(etl_path(verb.name, "/logs?") + query.text());
+            const auto logs = context.session.list(etl_path(verb.name, "/logs?") + query.text());
             if (!logs && Session::is_unreachable(logs.error())) return context.fail("etl logs " + verb.name, logs.error());
             if (!logs && logs.error().code == Code::not_found) return context.fail("etl logs " + verb.name, logs.error());
             if (!logs) continue;  // the target is away for a moment
@@ -194,7 +207,7 @@ int run(Context& context, const EtlInit& verb) {
 }
 
 int run(Context& context, const EtlList&) {
-    const auto etls = context.session.get("/v1/transforms");
+    const auto etls = context.session.list("/v1/transforms");
     if (!etls) return context.fail("etl ls", etls.error());
     if (context.json) {
         print_json(context.console.out, *etls);
@@ -259,26 +272,27 @@ int run(Context& context, const EtlControl& verb) {
 int run(Context& context, const EtlLogs& verb) {
     Query query;
     if (!verb.target.empty()) query.add("target", verb.target);
-    const auto logs = context.session.get(etl_path(verb.name, "/logs?") + query.text());
+    const auto logs = context.session.list(etl_path(verb.name, "/logs?") + query.text());
     if (!logs) return context.fail("etl logs " + verb.name, logs.error());
     if (context.json && !verb.follow) {
         print_json(context.console.out, *logs);
-        return kExitDone;
+        return verb.target.empty() ? say_who_is_away(context, "etl logs " + verb.name) : kExitDone;
     }
     std::map<std::string, std::uint64_t> ends;
     for (const json& log : *logs) {
         print_log(context, log);
         ends[text_of(log, "target")] = count_of(log, "end");
     }
-    return verb.follow ? follow_logs(context, verb, std::move(ends)) : kExitDone;
+    const int status = verb.target.empty() ? say_who_is_away(context, "etl logs " + verb.name) : kExitDone;
+    return verb.follow ? follow_logs(context, verb, std::move(ends)) : status;
 }
 
 int run(Context& context, const EtlErrors& verb) {
-    const auto errors = context.session.get(etl_path(verb.name, "/errors"));
+    const auto errors = context.session.list(etl_path(verb.name, "/errors"));
     if (!errors) return context.fail("etl errors " + verb.name, errors.error());
     if (context.json) {
         print_json(context.console.out, *errors);
-        return kExitDone;
+        return say_who_is_away(context, "etl errors " + verb.name);
     }
     Table table({{"AT"}, {"TARGET"}, {"OBJECT"}, {"CODE"}, {"MESSAGE"}});
     for (const json& error : *errors) {
@@ -286,7 +300,7 @@ int run(Context& context, const EtlErrors& verb) {
                    text_of(error, "message")});
     }
     table.print(context.console.out);
-    return kExitDone;
+    return say_who_is_away(context, "etl errors " + verb.name);
 }
 
 }  // namespace millrace::cli

@@ -1,11 +1,13 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <set>
 #include <vector>
 
 #include "cli/document.h"
 #include "cli/follow.h"
 #include "cli/output.h"
+#include "cli/pages.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -144,8 +146,8 @@ Result<void> print_line(std::ostream& out, const std::string& line) {
 }  // namespace
 
 int run(Context& context, const JobList& verb) {
-    const auto jobs = context.session.get("/v1/jobs" +
-                                          (verb.state.empty() ? "" : "?state=" + percent_encode(verb.state)));
+    const auto jobs = context.session.list("/v1/jobs" +
+                                           (verb.state.empty() ? "" : "?state=" + percent_encode(verb.state)));
     if (!jobs) return context.fail("job ls", jobs.error());
     if (context.json) {
         print_json(context.console.out, *jobs);
@@ -221,35 +223,22 @@ int run(Context& context, const JobControl& verb) {
 int run(Context& context, const JobErrors& verb) {
     ErrorPrinter printer(context);
     std::uint64_t left = verb.limit == 0 ? ~std::uint64_t{0} : verb.limit;
-    std::string cursor;
-    do {
-        Query query;
-        query.add("limit", std::to_string(std::min(left, kErrorsPerPage)));
-        if (!cursor.empty()) query.add("cursor", cursor);
-        const auto page = context.session.get(job_path(verb.job, "/errors?" + query.text()));
-        if (!page) return context.fail("job errors " + verb.job, page.error());
-        std::vector<json> rows;
-        for (const json& row : member(*page, "errors")) {
-            if (left > 0) rows.push_back(row);
-            left -= left > 0 ? 1 : 0;
-        }
-        printer.print(rows);
-        std::string unreachable;
-        for (const json& target : member(*page, "unreachable")) {
-            unreachable += " " + (target.is_string() ? target.get<std::string>() : "");
-        }
-        if (!unreachable.empty()) {
-            notice(context.console, "job errors: not complete, these targets are offline:" + unreachable);
-        }
-        const std::string next = text_of(*page, "cursor");
-        if (!next.empty() && next == cursor) {
-            return context.fail("job errors " + verb.job,
-                                fail(Code::internal, "the cluster sends the same page again and again"));
-        }
-        cursor = next;
-    } while (!cursor.empty() && left > 0 && context.console.out.good());
+    std::set<std::string> unreachable;
+    const PagedList list{job_path(verb.job, "/errors"), "errors", "limit", std::min(left, kErrorsPerPage), "cursor", "cursor"};
+    const auto read = read_pages(context.session, list, [&](const json& rows, const json& page) {
+        const auto wanted = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(left, rows.size()));
+        printer.print({rows.begin(), rows.begin() + wanted});
+        left -= static_cast<std::uint64_t>(wanted);
+        for (const json& target : items_of(page, "unreachable")) unreachable.insert(text_of(target));
+        return left > 0 && context.console.out.good();
+    });
+    if (!read) return context.fail("job errors " + verb.job, read.error());
     printer.end();
-    return kExitDone;
+    if (unreachable.empty()) return kExitDone;
+    std::string names;
+    for (const std::string& target : unreachable) names += " " + target;
+    notice(context.console, "job errors: not complete, these targets are offline:" + names);
+    return kExitFailedObjects;
 }
 
 int run(Context& context, const JobReport& verb) {
@@ -266,7 +255,7 @@ int run(Context& context, const JobReport& verb) {
     if (!ended || !flag_of(*end, "complete")) {
         notice(context.console,
                std::string("job report: not complete: ") + (ended ? "some targets are offline" : "its end is missing"));
-        return ended ? kExitDone : kExitFailed;
+        return ended ? kExitFailedObjects : kExitFailed;
     }
     return kExitDone;
 }

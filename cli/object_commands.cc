@@ -3,6 +3,7 @@
 
 #include "cli/document.h"
 #include "cli/output.h"
+#include "cli/pages.h"
 #include "cli/session.h"
 #include "cli/uris.h"
 #include "cli/verbs.h"
@@ -30,28 +31,18 @@ int run(Context& context, const List& verb) {
     if (!uri) return context.fail("ls", uri.error());
     std::ostream& out = context.console.out;
     JsonArrayPrinter array(out);
-    std::string token;
-    do {
-        Query query;
-        if (!uri->object.empty()) query.add("prefix", uri->object);
-        query.add("pagesize", "1000");
-        if (!token.empty()) query.add("continuation_token", token);
-        const auto page = context.session.get(bucket_path(uri->bucket) + "?" + query.text());
-        if (!page) return context.fail("ls " + verb.uri, page.error());
-        for (const json& entry : member(*page, "entries")) {
+    const PagedList list{bucket_path(uri->bucket), "entries", "pagesize", 1000, "continuation_token", "continuation_token", uri->object};
+    const auto read = read_pages(context.session, list, [&](const json& entries, const json&) {
+        for (const json& entry : entries) {
             if (context.json) {
                 array.add(entry);
             } else {
                 print_entry(out, entry);
             }
         }
-        const std::string next = text_of(*page, "continuation_token");
-        if (!next.empty() && next == token) {
-            return context.fail("ls " + verb.uri,
-                                fail(Code::internal, "the cluster sends the same page again and again"));
-        }
-        token = next;
-    } while (!token.empty() && out.good());
+        return out.good();
+    });
+    if (!read) return context.fail("ls " + verb.uri, read.error());
     if (context.json) array.end();
     return kExitDone;
 }

@@ -113,6 +113,7 @@ TEST(Etl, ShowsListsLogsAndErrors) {
         {"GET /v1/transforms/squeeze/logs?target=t-1", {{200, R"([{"target":"t-1","log":"line one\n\u001bline two"}])"}}},
         {"GET /v1/transforms/squeeze/errors",
          {{200, R"([{"target":"t-1","object":"ais://b/x","code":"rejected","message":"exit status 1","at":"now"}])"}}},
+        {"GET /v1/cluster", {{200, R"({"targets":[{"id":"t-1","online":true},{"id":"t-2","online":false}]})"}}},
         {"POST /v1/transforms/squeeze/stop", {{200, ""}}},
         {"DELETE /v1/transforms/squeeze", {{200, ""}}},
     }));
@@ -120,7 +121,10 @@ TEST(Etl, ShowsListsLogsAndErrors) {
     EXPECT_THAT(proxy.run({"etl", "show", "squeeze"}).out, HasSubstr("cmd:       gzip\n"));
     EXPECT_THAT(proxy.run({"etl", "show", "squeeze"}).out, HasSubstr("t-1     running  forked   17         1    10         2"));
     EXPECT_EQ(proxy.run({"etl", "logs", "squeeze", "--target", "t-1"}).out, "==> t-1 <==\nline one\n\\x1bline two\n");
-    EXPECT_THAT(proxy.run({"etl", "errors", "squeeze"}).out, HasSubstr("exit status 1"));
+    const Outcome errors = proxy.run({"etl", "errors", "squeeze"});
+    EXPECT_THAT(errors.out, HasSubstr("exit status 1"));
+    EXPECT_THAT(errors.err, HasSubstr("not complete, these targets are offline: t-2"));
+    EXPECT_EQ(errors.status, kExitFailedObjects);
     EXPECT_EQ(proxy.run({"etl", "stop", "squeeze"}).out, "stopped etl squeeze\n");
     EXPECT_EQ(proxy.run({"etl", "rm", "squeeze", "-o", "json"}).status, kExitDone);
     EXPECT_EQ(proxy.run({"etl", "start", "absent"}).status, kExitNotFound);

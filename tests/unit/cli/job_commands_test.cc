@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "cli/job_spec.h"
+#include "cli/session.h"
 #include "fake_cluster.h"
 
 namespace millrace::cli {
@@ -152,13 +153,32 @@ TEST(JobErrors, PrintsAllPagesOrSoMany) {
     FakeNode proxy(script({{"GET /v1/jobs/job-1/errors?limit=1000", {{200, first}}},
                            {"GET /v1/jobs/job-1/errors?limit=1000&cursor=c1", {{200, second}}},
                            {"GET /v1/jobs/job-1/errors?limit=2", {{200, first}}},
-                           {"GET /v1/jobs/job-1/errors?limit=1&cursor=c1", {{200, second}}}}));
+                           {"GET /v1/jobs/job-1/errors?limit=2&cursor=c1", {{200, second}}}}));
     const Outcome all = proxy.run({"job", "errors", "job-1", "-o", "json"});
+    EXPECT_EQ(all.status, kExitFailedObjects) << "they are not all";
     EXPECT_EQ(json::parse(all.out).size(), 3u);
     EXPECT_THAT(all.err, HasSubstr("offline: t-9"));
     EXPECT_EQ(json::parse(proxy.run({"job", "errors", "job-1", "--limit", "2", "-o", "json"}).out).size(), 2u);
     EXPECT_THAT(proxy.run({"job", "errors", "job-1"}).out,
                 HasSubstr("ais://a/1  failed  rejected         1  t-1     exit\\x0astatus"));
+}
+
+TEST(JobErrors, APageThatIsTooLargeComesInParts) {
+    const std::string much(kReplyBytesMax + 1, ' ');
+    const std::string base = "GET /v1/jobs/job-1/errors?limit=";
+    FakeNode proxy(script({{base + "1000", {{200, R"({"errors":[],"cursor":"c1"})"}}},
+                           {base + "1000&cursor=c1", {{200, much}}},
+                           {base + "500&cursor=c1", {{200, R"({"errors":[{"object":"ais://a/1"}],"cursor":""})"}}}}));
+    const Outcome outcome = proxy.run({"job", "errors", "job-1"});
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("ais://a/1"));
+}
+
+TEST(JobErrors, AnAnswerWithoutRowsIsNoEmptyList) {
+    FakeNode proxy(script({{"GET /v1/jobs/job-1/errors?limit=1000", {{200, R"({"rows":[]})"}}}}));
+    const Outcome outcome = proxy.run({"job", "errors", "job-1"});
+    EXPECT_EQ(outcome.status, kExitFailed);
+    EXPECT_THAT(outcome.err, HasSubstr("the reply has no 'errors'"));
 }
 
 TEST(JobReport, IsPassedThroughUnchanged) {
@@ -174,6 +194,7 @@ TEST(JobReport, IsPassedThroughUnchanged) {
     EXPECT_EQ(whole.out, complete);
     EXPECT_EQ(whole.err, "");
     EXPECT_THAT(proxy.run({"job", "report", "2"}).err, HasSubstr("not complete"));
+    EXPECT_EQ(proxy.run({"job", "report", "2"}).status, kExitFailedObjects);
     EXPECT_EQ(proxy.run({"job", "report", "3"}).status, kExitFailed);
 }
 

@@ -276,6 +276,17 @@ TEST(Ls, PrintsEveryPage) {
     EXPECT_EQ(all[1]["name"], "d/\x1b" "2");
 }
 
+TEST(Ls, AnEmptyPageIsNotTheLast) {
+    const std::string base = "GET /v1/buckets/b?pagesize=1000";
+    FakeNode proxy(script({{base, {{200, R"({"entries":[],"continuation_token":"k"})"}}},
+                           {base + "&continuation_token=k", {{200, R"({"entries":[{"name":"x"}],"continuation_token":"l"})"}}},
+                           {base + "&continuation_token=l", {{500, ""}}}}));
+    const Outcome outcome = proxy.run({"ls", "ais://b"});
+    EXPECT_THAT(outcome.out, HasSubstr("  x\n"));
+    EXPECT_EQ(outcome.status, kExitFailed) << "what comes is not whole";
+    EXPECT_THAT(outcome.err, HasSubstr("millrace: ls ais://b: "));
+}
+
 TEST(Ls, APageThatRepeatsItselfIsAnError) {
     FakeNode proxy([](const Seen&, http::Response& response) {
         return answer_json(response, json::parse(R"({"entries":[],"continuation_token":"x"})"));
