@@ -253,6 +253,7 @@ int run(Context& context, const BenchLoad& verb) {
 int run(Context& context, const BenchJob& verb) {
     FollowOptions follow;
     follow.show_progress = !context.json;
+    follow.is_known = true;
     follow.time_max = std::chrono::hours(1);
     if (!verb.timeout.empty()) {
         const auto time_max = parse_duration(verb.timeout);

@@ -23,6 +23,30 @@ int say_done(Context& context, const std::string& bucket, std::string_view what)
     return kExitDone;
 }
 
+// The answer comes when every online target has carried it out, which --timeout bounds.
+int change_bucket(Context& context, const std::string& what, Call call, const Waiting& waiting) {
+    if (!waiting.timeout.empty()) {
+        const auto time_max = parse_duration(waiting.timeout);
+        if (!time_max) return context.fail(what + ": --timeout", time_max.error());
+        call.time_max = *time_max;
+    }
+    const Instant deadline = steady_now() + call.time_max;
+    const auto done = run_blocking(context.session.loop(), context.session.fetch(std::move(call)));
+    if (done) return kExitDone;
+    if (waiting.timeout.empty() || steady_now() < deadline) return context.fail(what, done.error());
+    report(context.console, what, "not done on every target after " + waiting.timeout + "; it goes on", "see: millrace cluster show");
+    return kExitTimedOut;
+}
+
+Call bucket_call(std::string method, std::string target, const json& body) {
+    Call call;
+    call.method = std::move(method);
+    call.target = std::move(target);
+    call.headers = {{"Content-Type", "application/json"}};
+    call.body = text_body(json_line(body));
+    return call;
+}
+
 }  // namespace
 
 int run(Context& context, const BucketCreate& verb) {
@@ -55,9 +79,9 @@ int run(Context& context, const BucketList&) {
 int run(Context& context, const BucketRemove& verb) {
     const auto bucket = bucket_of(verb.bucket);
     if (!bucket) return context.fail("bucket rm", bucket.error());
-    const auto removed = context.session.send("DELETE", bucket_path(*bucket), json{{"action", "destroy-bck"}});
-    if (!removed) return context.fail("bucket rm " + verb.bucket, removed.error());
-    return say_done(context, *bucket, "removed");
+    Call call = bucket_call("DELETE", bucket_path(*bucket), {{"action", "destroy-bck"}});
+    const int status = change_bucket(context, "bucket rm " + verb.bucket, std::move(call), verb.waiting);
+    return status == kExitDone ? say_done(context, *bucket, "removed") : status;
 }
 
 int run(Context& context, const BucketMove& verb) {
@@ -66,14 +90,9 @@ int run(Context& context, const BucketMove& verb) {
     if (!from || !to) return context.fail("bucket mv", from ? to.error() : from.error());
     Query query;
     query.add("bck_to", "ais/@#/" + *to + "/");
-    Call call;
-    call.method = "POST";
-    call.target = bucket_path(*from) + "?" + query.text();
-    call.headers = {{"Content-Type", "application/json"}};
-    call.body = text_body(R"({"action":"move-bck"})");
-    const auto moved = run_blocking(context.session.loop(), context.session.fetch(std::move(call)));  // the answer is an id, as plain text
-    if (!moved) return context.fail("bucket mv " + verb.from, moved.error());
-    return say_done(context, *to, "renamed");
+    Call call = bucket_call("POST", bucket_path(*from) + "?" + query.text(), {{"action", "move-bck"}});
+    const int status = change_bucket(context, "bucket mv " + verb.from, std::move(call), verb.waiting);
+    return status == kExitDone ? say_done(context, *to, "renamed") : status;
 }
 
 int run(Context& context, const BucketHead& verb) {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/document.h"
+#include "cli/etl_wait.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/spec_documents.h"
@@ -107,7 +108,7 @@ int register_command(Context& context, const EtlInit& verb, const SpecValues& va
 }
 
 // Starts, stops or removes one transform, and says so.
-Result<void> control_etl(Context& context, const EtlControl& control, const std::string& name, JsonArrayPrinter* array) {
+Result<void> control_etl(Context& context, const EtlControl& control, const std::string& name, Duration time_max, JsonArrayPrinter* array) {
     const std::string& verb = control.verb;
     Call call;
     call.method = verb == "rm" ? "DELETE" : "POST";
@@ -117,8 +118,11 @@ Result<void> control_etl(Context& context, const EtlControl& control, const std:
         query.add("new_version", *control.new_version);
         call.target += "?" + query.text();
     }
-    call.time_max = kStartTimeMax;
-    MILLRACE_TRY(context.session.request(std::move(call)));
+    call.time_max = time_max;
+    const auto done = context.session.request(std::move(call));
+    // Who waits looks for himself how it stands.
+    const bool may_go_on = control.waiting.is_wanted() && !done && retryable(done.error().code);
+    if (!done && !may_go_on) return done.error();
     const std::string what = verb == "rm" ? "removed" : verb == "stop" ? "stopped" : verb == "restart" ? "restarted" : "started";
     const json answer{{"name", name}, {what, true}};
     if (array != nullptr) {
@@ -129,6 +133,16 @@ Result<void> control_etl(Context& context, const EtlControl& control, const std:
         context.console.out << what << " etl " << clean_text(name) << '\n';
     }
     return {};
+}
+
+int control_one(Context& context, const EtlControl& verb, const std::string& name, JsonArrayPrinter* array) {
+    const std::string what = "etl " + verb.verb + " " + name;
+    const auto patience = etl_patience(verb.waiting);
+    if (!patience) return context.fail(what, patience.error());
+    const Duration time_max = patience->is_given ? patience->deadline - steady_now() : Duration(kStartTimeMax);
+    const auto done = control_etl(context, verb, name, time_max, array);
+    if (!done) return context.fail(what, done.error());
+    return verb.waiting.is_wanted() ? wait_until_running(context, what, name, *patience) : kExitDone;
 }
 
 int control_file(Context& context, const EtlControl& verb) {
@@ -142,10 +156,9 @@ int control_file(Context& context, const EtlControl& verb) {
     int status = kExitDone;
     for (const SpecDocument& document : *documents) {
         const auto name = spec_name(document.text);
-        const auto done = name ? control_etl(context, verb, *name, context.json ? &array : nullptr) : Result<void>(name.error());
-        if (done) continue;
-        status = context.fail(what + ": " + (name ? *name : place_of(verb.file, *documents, document)), done.error());
-        if (Session::is_unreachable(done.error())) break;
+        const int one = name ? control_one(context, verb, *name, context.json ? &array : nullptr)
+                             : context.fail(what + ": " + place_of(verb.file, *documents, document), name.error());
+        if (one != kExitDone) status = one;
     }
     if (context.json) array.end();
     return status;
@@ -265,8 +278,7 @@ int run(Context& context, const EtlShow& verb) {
 
 int run(Context& context, const EtlControl& verb) {
     if (!verb.file.empty()) return control_file(context, verb);
-    const auto done = control_etl(context, verb, verb.name, nullptr);
-    return done ? kExitDone : context.fail("etl " + verb.verb + " " + verb.name, done.error());
+    return control_one(context, verb, verb.name, nullptr);
 }
 
 int run(Context& context, const EtlLogs& verb) {

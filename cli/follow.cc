@@ -1,6 +1,7 @@
 #include "cli/follow.h"
 
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 #include <ostream>
 #include <vector>
 
@@ -51,31 +52,36 @@ private:
         Instant heard_at = steady_now();
         for (;;) {
             auto asked = co_await ask();
+            Result<void> streamed;
             if (asked) {
                 heard_at = steady_now();
+                if (!is_terminal(job_)) streamed = co_await stream();
                 if (is_terminal(job_)) co_return Followed{Followed::End::terminal, std::move(job_)};
-                Result<void> streamed = co_await stream();
-                if (is_terminal(job_)) co_return Followed{Followed::End::terminal, std::move(job_)};
-                if (streamed) {
-                    pause = options_.pause_min;
-                } else if (streamed.error().code == Code::cancelled) {
-                    co_return streamed.error();
-                } else {
-                    say_once("lost the events of " + job_id_ + " (" + streamed.error().context +
-                             "); asking for its state until they are back");
-                }
+            }
+            const auto interrupted = co_await boost::asio::this_coro::cancellation_state;
+            if (interrupted.cancelled() != boost::asio::cancellation_type::none) co_return fail(Code::cancelled, "interrupted");
+            if (!asked) {
+                if (!may_pass(asked.error()) && !past_deadline()) co_return asked.error();
+                const Duration silence_max = is_known() ? options_.silence_max : options_.first_word_max;
+                if (!options_.time_max && steady_now() - heard_at > silence_max) co_return asked.error();
+                say_once("lost the cluster (" + asked.error().context + "); trying to reach it again" + (is_known() ? ", " + job_id_ + " goes on" : ""));
+            } else if (!streamed) {
+                say_once("lost the events of " + job_id_ + " (" + streamed.error().context + "); asking for its state until they are back");
             } else {
-                const bool lasting = !retryable(asked.error().code) || job_.is_null();
-                if (lasting && !past_deadline()) co_return asked.error();
-                if (steady_now() - heard_at > options_.silence_max) co_return asked.error();
-                say_once("lost the cluster (" + asked.error().context + "); " + job_id_ +
-                         " goes on, trying to reach it again");
+                pause = options_.pause_min;
             }
             if (past_deadline()) co_return Followed{Followed::End::timed_out, std::move(job_)};
             co_await sleep_until(std::min(deadline_, steady_now() + pause));
             // The job's end should not be noticed late just because there are no events.
             pause = std::min<Duration>(pause * 2, asked ? std::chrono::seconds(1) : options_.pause_max);
         }
+    }
+
+    bool is_known() const { return options_.is_known || !job_.is_null(); }
+    // What a proxy that ends or begins says, or whoever stands before it, is not about a job that it has spoken of.
+    bool may_pass(const Error& error) const {
+        const bool is_about_job = error.code == Code::not_found || error.code == Code::invalid_argument || error.code == Code::permission;
+        return retryable(error.code) || (is_known() && !is_about_job);
     }
 
     bool past_deadline() const { return steady_now() >= deadline_; }
@@ -149,6 +155,17 @@ private:
 
 }  // namespace
 
+Result<FollowOptions> follow_options(const Waiting& waiting) {
+    FollowOptions options;
+    options.show_progress = waiting.watch;
+    if (waiting.timeout.empty()) return options;
+    if (!waiting.is_wanted()) return fail(Code::invalid_argument, "--timeout needs --wait or --watch");
+    const auto time_max = parse_duration(waiting.timeout);
+    if (!time_max) return time_max.error().during("--timeout");
+    options.time_max = *time_max;
+    return options;
+}
+
 Result<Followed> follow_job(Context& context, const std::string& job_id, const FollowOptions& options) {
     Follower follower(context, job_id, options);
     const bool finished = context.session.run([&](TaskGroup& group) {
@@ -161,7 +178,11 @@ Result<Followed> follow_job(Context& context, const std::string& job_id, const F
 int follow_and_report(Context& context, const std::string& job_id, const FollowOptions& options) {
     Console& console = context.console;
     const auto followed = follow_job(context, job_id, options);
-    if (!followed) return context.fail("job " + job_id, followed.error());
+    if (!followed) {
+        const int status = context.fail("job " + job_id, followed.error());
+        if (retryable(followed.error().code)) notice(console, "job " + job_id + " is not lost: wait for it again with millrace job wait " + job_id);
+        return status;
+    }
     if (context.json && !followed->job.is_null()) {
         print_json(console.out, followed->job);
         console.out.flush();

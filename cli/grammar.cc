@@ -37,6 +37,12 @@ public:
     }
 };
 
+// A change of buckets is waited for in any case.
+void add_bucket_waiting(CLI::App* command, Waiting& to) {
+    command->add_flag("--wait", to.wait, "Wait until every online target has done it, as it does anyway");
+    command->add_option("--timeout", to.timeout, "Wait no longer (exit status 7), instead of 30s; it goes on")->type_name("DURATION");
+}
+
 }  // namespace
 
 Grammar::Grammar() : app(kDescription, "millrace") {
@@ -122,10 +128,12 @@ void Grammar::add_buckets_and_cluster() {
     auto remove = verb<BucketRemove>(bucket, "rm", "Remove a bucket and all of its objects",
                                      "  millrace bucket rm ais://clips");
     remove.app->add_option("BUCKET", remove.verb->bucket, "ais://BUCKET")->required();
+    add_bucket_waiting(remove.app, remove.verb->waiting);
     auto move = verb<BucketMove>(bucket, "mv", "Give a bucket another name; its objects stay where they are",
                                  "  millrace bucket mv ais://clips ais://recordings");
     move.app->add_option("FROM", move.verb->from, "ais://BUCKET")->required();
     move.app->add_option("TO", move.verb->to, "ais://NAME")->required();
+    add_bucket_waiting(move.app, move.verb->waiting);
     auto head = verb<BucketHead>(bucket, "head", "Show a bucket's properties", "  millrace bucket head ais://clips");
     head.app->add_option("BUCKET", head.verb->bucket, "ais://BUCKET")->required();
 
@@ -187,6 +195,7 @@ void Grammar::add_etls() {
                 ->expected(0, 1)
                 ->type_name("[TEXT]");
         }
+        if (std::string_view(word).ends_with("start")) add_waiting(control.app, control.verb->waiting);
     }
     auto logs = verb<EtlLogs>(etl, "logs", "Show what a transform wrote to standard error",
                               "  millrace etl logs squeeze\n  millrace etl logs squeeze --target t-abc -f");

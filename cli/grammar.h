@@ -37,6 +37,8 @@ private:
         return {command, held.get()};
     }
     void add_common_flags(CLI::App* command, bool short_output_flag);
+    // --wait, --watch and --timeout; what is waited for anyway has `to.wait` set.
+    void add_waiting(CLI::App* command, Waiting& to);
 
     void add_objects();
     void add_copy_and_remove();

@@ -47,16 +47,19 @@ void add_policy_options(CLI::App* command, JobSubmit& to) {
     flag(command, kHow, "--idempotency-key", to.idempotency_key, "KEY", "A repeated submit with the same key is the same job");
 }
 
-void add_waiting(CLI::App* command, JobSubmit& to) {
+}  // namespace
+
+void Grammar::add_waiting(CLI::App* command, Waiting& to) {
     constexpr const char* kWaiting = "Waiting";
-    if (!to.wait) {
-        command->add_flag("--wait", to.wait, "Wait until it ends; the exit status tells how")->group(kWaiting);
+    if (to.wait) {
+        command->add_flag_callback("--wait", [&to] { to.watch = false; }, "Show no progress; the exit status tells how it ended")->group(kWaiting);
+        command->add_flag("--watch", to.watch, "Show progress, as it does anyway")->group(kWaiting);
+    } else {
+        command->add_flag("--wait", to.wait, "Wait until it is done; the exit status tells how")->group(kWaiting);
         command->add_flag("--watch", to.watch, "Wait and show progress")->group(kWaiting);
     }
-    flag(command, kWaiting, "--timeout", to.timeout, "DURATION", "Wait no longer (exit status 7); the job goes on");
+    flag(command, kWaiting, "--timeout", to.timeout, "DURATION", "Wait no longer (exit status 7); it goes on");
 }
-
-}  // namespace
 
 void Grammar::add_job_submit(CLI::App* job, const std::string& name, const std::string& description,
                              const std::string& examples, JobSubmit preset) {
@@ -70,23 +73,23 @@ void Grammar::add_job_submit(CLI::App* job, const std::string& name, const std::
     add_selection_options(submit.app, to);
     add_names(submit.app, to);
     add_policy_options(submit.app, to);
-    add_waiting(submit.app, to);
+    add_waiting(submit.app, to.waiting);
 }
 
 void Grammar::add_copy_and_remove() {
     JobSubmit copy;
     copy.operation = "copy";
-    copy.wait = copy.watch = true;
+    copy.waiting = {.wait = true, .watch = true, .timeout = ""};
     add_job_submit(&app, "cp", "Copy objects to another bucket, as a job that is watched to its end",
                    "  millrace cp ais://clips ais://backup\n"
                    "  millrace cp ais://clips/2024/ ais://backup --prepend old/ --overwrite changed", copy);
 
     Remove preset;
     preset.job.operation = "delete";
-    preset.job.wait = preset.job.watch = true;
+    preset.job.waiting = copy.waiting;
     auto remove = verb<Remove>(&app, "rm", "Remove objects",
                                "  millrace rm ais://clips/a/x.flac\n"
-                               "  millrace rm -r ais://clips/2024/                    a job, watched to its end\n"
+                               "  millrace rm -r ais://clips/2024/                  # a job, watched to its end\n"
                                "  millrace rm -r ais://clips --list-file names.txt", std::move(preset));
     remove.app->add_option("OBJECT", remove.verb->objects, "ais://BUCKET/OBJECT, one or more; with -r ais://BUCKET[/PREFIX]")->required();
     CLI::Option* recursive =
@@ -94,7 +97,7 @@ void Grammar::add_copy_and_remove() {
     const std::size_t before = remove.app->get_options().size();
     add_selection_options(remove.app, remove.verb->job);
     add_policy_options(remove.app, remove.verb->job);
-    add_waiting(remove.app, remove.verb->job);
+    add_waiting(remove.app, remove.verb->job.waiting);
     const std::vector<CLI::Option*> options = remove.app->get_options();
     for (std::size_t i = before; i < options.size(); ++i) options[i]->needs(recursive);
 }
@@ -110,7 +113,7 @@ void Grammar::add_jobs() {
                    "  millrace job submit to-wav16 ais://clips ais://wav --ext flac:wav --overwrite changed\n"
                    "  millrace job submit squeeze ais://photos ais://squeezed --dry-run=plan --watch", {});
     JobSubmit run;
-    run.wait = run.watch = true;
+    run.waiting = {.wait = true, .watch = true, .timeout = ""};
     add_job_submit(job, "run", "Start a job and watch it to its end: submit --wait --watch",
                    "  millrace job run squeeze ais://photos ais://squeezed\n"
                    "  millrace job run squeeze ais://photos ais://squeezed --on-error abort-after=1%", run);
@@ -141,9 +144,10 @@ void Grammar::add_jobs() {
                                             {"retry", "Try the failed objects of a finished job again, and only those"},
                                             {"cancel", "End a job; its finished outputs stay, and it can be resumed"}}) {
         auto control = verb<JobControl>(job, word, description,
-                                        std::string("  millrace job ") + word + " job-7k2m0q9xw4", {word, "", false});
+                                        std::string("  millrace job ") + word + " job-7k2m0q9xw4", {.verb = word});
         add_job(control.app, control.verb->job);
         if (control.verb->verb != "resume" && control.verb->verb != "retry") continue;
+        add_waiting(control.app, control.verb->waiting);
         control.app->add_flag("--with-current", control.verb->with_current,
                               "Go on with the destination and the transforms that have the names by now, where they are not those of before");
     }

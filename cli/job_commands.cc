@@ -38,16 +38,10 @@ std::string work_of(const json& job) {
     return transform.empty() ? text_of(job, "operation") : transform;
 }
 
-int follow(Context& context, const std::string& verb, const std::string& job, const std::string& timeout,
-           bool show_progress) {
-    FollowOptions options;
-    options.show_progress = show_progress;
-    if (!timeout.empty()) {
-        const auto time_max = parse_duration(timeout);
-        if (!time_max) return context.fail("job " + verb + ": --timeout", time_max.error());
-        options.time_max = *time_max;
-    }
-    return follow_and_report(context, job, options);
+int follow(Context& context, const std::string& verb, const std::string& job, const Waiting& waiting) {
+    const auto options = follow_options(waiting);
+    if (!options) return context.fail("job " + verb, options.error());
+    return follow_and_report(context, job, *options);
 }
 
 void print_slices(std::ostream& out, const json& slices) {
@@ -202,22 +196,26 @@ int run(Context& context, const JobShow& verb) {
     return kExitDone;
 }
 
-int run(Context& context, const JobWatch& verb) { return follow(context, "watch", verb.job, verb.timeout, true); }
-int run(Context& context, const JobWait& verb) { return follow(context, "wait", verb.job, verb.timeout, false); }
+int run(Context& context, const JobWatch& verb) { return follow(context, "watch", verb.job, {.watch = true, .timeout = verb.timeout}); }
+int run(Context& context, const JobWait& verb) { return follow(context, "wait", verb.job, {.wait = true, .timeout = verb.timeout}); }
 
 int run(Context& context, const JobControl& verb) {
+    auto follow = follow_options(verb.waiting);
+    if (!follow) return context.fail("job " + verb.verb, follow.error());
+    follow->is_known = true;
     Call call;
     call.method = "POST";
     call.target = job_path(verb.job, "/" + verb.verb + (verb.with_current ? "?with_current=true" : ""));
     const auto job = context.session.request(std::move(call));
     if (!job) return context.fail("job " + verb.verb + " " + verb.job, job.error());
-    if (context.json) {
-        print_json(context.console.out, *job);
-    } else {
+    const bool is_followed = verb.waiting.is_wanted();
+    if (!context.json) {
         context.console.out << clean_text(text_of(*job, "id", verb.job)) << ' ' << clean_text(text_of(*job, "state"))
-                            << '\n';
+                            << '\n' << std::flush;
+    } else if (!is_followed) {
+        print_json(context.console.out, *job);
     }
-    return kExitDone;
+    return is_followed ? follow_and_report(context, verb.job, *follow) : kExitDone;
 }
 
 int run(Context& context, const JobErrors& verb) {

@@ -38,16 +38,9 @@ Task<Result<http::Reply>> submit(Session& session, std::string body, std::string
 
 int run(Context& context, const JobSubmit& verb) {
     const std::string name = verb.operation == "copy" ? "cp" : verb.operation == "delete" ? "rm" : "job submit";
-    FollowOptions follow;
-    follow.show_progress = verb.watch;
-    if (!verb.timeout.empty()) {
-        if (!verb.wait && !verb.watch) {
-            return context.fail(name, fail(Code::invalid_argument, "--timeout needs --wait or --watch"));
-        }
-        const auto time_max = parse_duration(verb.timeout);
-        if (!time_max) return context.fail(name + ": --timeout", time_max.error());
-        follow.time_max = *time_max;
-    }
+    auto follow = follow_options(verb.waiting);
+    if (!follow) return context.fail(name, follow.error());
+    follow->is_known = true;
     const auto spec = job_spec(verb, context.console.in);
     if (!spec) return context.fail(name, spec.error());
     const std::string key = verb.idempotency_key.empty() ? random_id("cli-") : verb.idempotency_key;
@@ -60,14 +53,14 @@ int run(Context& context, const JobSubmit& verb) {
         return context.fail(name, fail(Code::internal, "the reply names no job; see: millrace job ls"));
     }
 
-    const bool followed = verb.wait || verb.watch;
+    const bool followed = verb.waiting.is_wanted();
     std::ostream& out = context.console.out;
     if (!context.json) {
         out << clean_text(id) << '\n' << std::flush;
     } else if (!followed) {
         print_json(out, *job);
     }
-    return followed ? follow_and_report(context, id, follow) : kExitDone;
+    return followed ? follow_and_report(context, id, *follow) : kExitDone;
 }
 
 }  // namespace millrace::cli

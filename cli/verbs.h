@@ -21,6 +21,15 @@ struct Completion {
     std::string shell;
 };
 
+// Whether to wait for what was started, and how.
+struct Waiting {
+    bool wait = false;
+    bool watch = false;   // with its progress
+    std::string timeout;  // a duration; empty: as long as it takes
+
+    bool is_wanted() const { return wait || watch; }
+};
+
 struct ClusterShow {};
 struct ClusterAccept {
     std::string node;
@@ -33,10 +42,12 @@ struct BucketCreate {
 struct BucketList {};
 struct BucketRemove {
     std::string bucket;
+    Waiting waiting;
 };
 struct BucketMove {
     std::string from;
     std::string to;
+    Waiting waiting;
 };
 struct BucketHead {
     std::string bucket;
@@ -77,9 +88,7 @@ struct JobSubmit {
     std::optional<std::uint32_t> attempts;
     std::string on_error;
     std::string idempotency_key;
-    bool wait = false;
-    bool watch = false;
-    std::string timeout;
+    Waiting waiting;
 };
 struct Remove {
     std::vector<std::string> objects;  // or, with recursive, the one place that a job empties
@@ -104,6 +113,7 @@ struct EtlControl {
     std::string name;  // or
     std::string file;  // of specifications: their names
     std::optional<std::string> new_version;  // restart only: what it computes is another thing now
+    Waiting waiting;                         // start and restart only
 };
 struct EtlLogs {
     std::string name;
@@ -132,6 +142,7 @@ struct JobControl {
     std::string verb;  // "pause", "resume", "retry" or "cancel"
     std::string job;
     bool with_current = false;  // resume and retry: with the destination and transforms that are there now
+    Waiting waiting;            // resume and retry
 };
 struct JobErrors {
     std::string job;

@@ -77,9 +77,9 @@ TEST(Arguments, JobSubmitTakesAllItsFlags) {
     EXPECT_EQ(submit.num_workers, 4u);
     EXPECT_EQ(submit.attempts, 2u);
     EXPECT_EQ(submit.on_error, "abort-after=1%");
-    EXPECT_TRUE(submit.wait);
-    EXPECT_FALSE(submit.watch);
-    EXPECT_EQ(submit.timeout, "1m");
+    EXPECT_TRUE(submit.waiting.wait);
+    EXPECT_FALSE(submit.waiting.watch);
+    EXPECT_EQ(submit.waiting.timeout, "1m");
 }
 
 TEST(Arguments, ABareDryRunMeansRunAndTakesNoWord) {
@@ -92,8 +92,8 @@ TEST(Arguments, ABareDryRunMeansRunAndTakesNoWord) {
 
 TEST(Arguments, JobRunIsSubmitThatWatches) {
     const auto run = parsed<JobSubmit>({"job", "run", "squeeze", "ais://a", "ais://b"});
-    EXPECT_TRUE(run.wait);
-    EXPECT_TRUE(run.watch);
+    EXPECT_TRUE(run.waiting.wait);
+    EXPECT_TRUE(run.waiting.watch);
 }
 
 TEST(Arguments, CopyIsAJobWithoutATransform) {
@@ -103,7 +103,7 @@ TEST(Arguments, CopyIsAJobWithoutATransform) {
     EXPECT_EQ(copy.destination, "ais://b");
     EXPECT_EQ(copy.overwrite, "changed");
     EXPECT_EQ(copy.dry_run, "run");
-    EXPECT_TRUE(copy.watch);
+    EXPECT_TRUE(copy.waiting.watch);
     EXPECT_FALSE(refused({"cp", "ais://a", "ais://b", "--args", "x"}).message.empty());
     EXPECT_FALSE(refused({"cp", "ais://a"}).message.empty());
 }
@@ -187,6 +187,80 @@ TEST(Arguments, HelpBeginsWithExamples) {
         EXPECT_THAT(help.text, StartsWith("Examples:\n  ")) << (command.path.empty() ? "" : command.path.back());
     }
     EXPECT_THAT(parsed<Help>({"help", "job", "submit"}).text, HasSubstr("--on-error"));
+}
+
+// The words of one line of a shell, up to a comment; what takes part in a pipe or a redirection is a word of its own.
+std::vector<std::string> shell_words(const std::string& line) {
+    std::vector<std::string> words(1);
+    char quote = 0;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const char c = line[i];
+        if (quote != 0 || c == '\'') {
+            if (quote != 0 && c != quote) words.back() += c;
+            quote = quote == 0 ? c : c == quote ? 0 : quote;
+        } else if (c == '#' && words.back().empty()) {
+            break;
+        } else if (c == ' ' || c == '(' || c == ')') {
+            if (!words.back().empty()) words.emplace_back();
+        } else {
+            words.back() += c;
+        }
+    }
+    if (words.back().empty()) words.pop_back();
+    return words;
+}
+
+// What a shell would run of it that is millrace.
+std::vector<std::string> millrace_of(const std::string& line) {
+    std::vector<std::string> words = shell_words(line);
+    words.erase(words.begin(), std::ranges::find(words, "millrace"));
+    words.erase(std::ranges::find_if(words, [](const std::string& word) { return word == "|" || word == "<" || word == ">"; }), words.end());
+    if (!words.empty()) words.erase(words.begin());
+    return words;
+}
+
+std::vector<std::string> examples_of(const std::string& help) {
+    std::istringstream lines(help);
+    std::vector<std::string> examples;
+    std::string line;
+    std::getline(lines, line);
+    while (std::getline(lines, line) && !line.empty()) examples.push_back(line);
+    return examples;
+}
+
+TEST(Arguments, ExamplesAreWhatTheGrammarTakes) {
+    EXPECT_THAT(millrace_of("  tar c . | millrace put - 'ais://b/a b'  # all"), ElementsAre("put", "-", "ais://b/a b"));
+    for (const CommandWords& command : command_words()) {
+        std::vector<std::string> args = command.path;
+        args.push_back("--help");
+        for (const std::string& example : examples_of(parsed<Help>(args).text)) {
+            const std::vector<std::string> words = millrace_of(example);
+            ASSERT_FALSE(words.empty()) << example;
+            if (words[0] == "dev") continue;
+            const auto invocation = parse_arguments(words);
+            ASSERT_TRUE(invocation.has_value()) << example << ": " << invocation.error().message;
+            EXPECT_FALSE(std::holds_alternative<Help>(invocation->verb)) << example;
+            EXPECT_TRUE(std::equal(command.path.begin(), command.path.end(), words.begin())) << example << " is of another command";
+        }
+    }
+}
+
+TEST(Arguments, WhatIsStartedCanBeWaitedFor) {
+    EXPECT_TRUE(parsed<JobControl>({"job", "retry", "job-1", "--wait"}).waiting.wait);
+    EXPECT_TRUE(parsed<JobControl>({"job", "resume", "job-1", "--watch", "--timeout", "1m"}).waiting.watch);
+    EXPECT_TRUE(parsed<EtlControl>({"etl", "start", "squeeze", "--wait"}).waiting.wait);
+    EXPECT_TRUE(parsed<EtlControl>({"etl", "restart", "squeeze", "--new-version", "2", "--watch"}).waiting.watch);
+    EXPECT_TRUE(parsed<BucketMove>({"bucket", "mv", "ais://a", "ais://b", "--wait"}).waiting.wait);
+    EXPECT_EQ(parsed<BucketRemove>({"bucket", "rm", "ais://a", "--wait", "--timeout", "5s"}).waiting.timeout, "5s");
+    for (const std::vector<std::string>& args :
+         {std::vector<std::string>{"cp", "ais://a", "ais://b", "--wait"}, {"job", "run", "t", "ais://a", "ais://b", "--wait"}}) {
+        EXPECT_TRUE(parsed<JobSubmit>(args).waiting.wait);
+        EXPECT_FALSE(parsed<JobSubmit>(args).waiting.watch) << "quietly";
+    }
+    EXPECT_FALSE(parsed<Remove>({"rm", "-r", "ais://a", "--wait"}).job.waiting.watch);
+    EXPECT_TRUE(parsed<Remove>({"rm", "-r", "ais://a", "--watch"}).job.waiting.watch);
+    EXPECT_FALSE(refused({"rm", "ais://a/x", "--wait"}).message.empty()) << "there is no job";
+    EXPECT_FALSE(refused({"job", "cancel", "job-1", "--wait"}).message.empty());
 }
 
 TEST(Arguments, ANounAloneShowsItsHelpAsAMistake) {

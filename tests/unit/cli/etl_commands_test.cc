@@ -91,7 +91,7 @@ TEST(EtlControl, NamesComeFromAFile) {
     EXPECT_EQ(outcome.out, "stopped etl first1\nstopped etl second\n");
     EXPECT_THAT(outcome.err, HasSubstr("specs.yaml, document from line 4: it has no name"));
     EXPECT_THAT(outcome.err, HasSubstr("specs.yaml, document from line 9: the pod has no metadata.name"));
-    EXPECT_THAT(outcome.err, HasSubstr("etl stop: absent"));
+    EXPECT_THAT(outcome.err, HasSubstr("etl stop absent: "));
     EXPECT_EQ(proxy.run({"etl", "rm", "-f", "/no/such/file"}).status, kExitUsage);
     EXPECT_EQ(proxy.run({"etl", "rm", "-f", "-"}, "# nothing\n").status, kExitUsage);
 }
@@ -101,6 +101,30 @@ TEST(EtlControl, AFilePrintsAnArrayAsJson) {
     const Outcome outcome = proxy.run({"etl", "rm", "-f", "-", "-o", "json"}, "name: first1\ncmd: cat\n");
     EXPECT_EQ(outcome.status, kExitDone);
     EXPECT_EQ(json::parse(outcome.out), json::parse(R"([{"name":"first1","removed":true}])"));
+}
+
+std::string standing(const std::string& state, const std::string& reason = "") {
+    return json{{"name", "squeeze"}, {"state", state}, {"targets", {{{"target", "t-1"}, {"state", state}, {"reason", reason}}}}}.dump();
+}
+
+TEST(EtlControl, AStartIsWaitedForOverAProxyThatIsAway) {
+    FakeNode proxy(script({{"POST /v1/transforms/squeeze/start", {{503, ""}}},
+                           {"GET /v1/transforms/squeeze", {{200, standing("starting")}, {503, ""}, {200, standing("running")}}}}));
+    const Outcome outcome = proxy.run({"etl", "start", "squeeze", "--watch"});
+    EXPECT_EQ(outcome.status, kExitDone) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("squeeze starting: runs on 0 of 1 targets\n"));
+    EXPECT_THAT(outcome.err, HasSubstr("lost the cluster"));
+    EXPECT_EQ(proxy.run({"etl", "start", "squeeze"}).status, kExitUnreachable) << "without waiting the answer is the outcome";
+}
+
+TEST(EtlControl, AStartThatFailsOrTakesTooLongHasItsStatus) {
+    FakeNode aborted(script({{"POST /v1/transforms/squeeze/restart", {{200, ""}}}, {"GET /v1/transforms/squeeze", {{200, standing("aborted", "died")}}}}));
+    const Outcome outcome = aborted.run({"etl", "restart", "squeeze", "--wait"});
+    EXPECT_EQ(outcome.status, kExitFailed);
+    EXPECT_THAT(outcome.err, HasSubstr("it does not run: target t-1: died"));
+    FakeNode slow(script({{"POST /v1/transforms/squeeze/start", {{200, ""}}}, {"GET /v1/transforms/squeeze", {{200, standing("starting")}}}}));
+    EXPECT_EQ(slow.run({"etl", "start", "squeeze", "--wait", "--timeout", "20ms"}).status, kExitTimedOut);
+    EXPECT_EQ(slow.run({"etl", "start", "squeeze", "--timeout", "1s"}).status, kExitUsage);
 }
 
 TEST(Etl, ShowsListsLogsAndErrors) {

@@ -86,7 +86,47 @@ TEST(Follow, AProxyThatIsNotThereAtFirstIsAnError) {
     FakeNode proxy(script({}));
     EXPECT_EQ(proxy.run({"job", "wait", "job-1"}).status, kExitNotFound);
     proxy.stop();
-    EXPECT_EQ(proxy.run({"job", "wait", "job-1"}).status, kExitUnreachable);
+    Direct direct;
+    direct.options.first_word_max = milliseconds(20);
+    const auto followed = direct.follow(proxy);
+    ASSERT_FALSE(followed.has_value());
+    EXPECT_EQ(followed.error().code, Code::unavailable);
+    EXPECT_THAT(direct.err.str(), HasSubstr("trying to reach it again"));
+}
+
+TEST(Follow, AProxyThatIsAwayAtFirstIsWaitedFor) {
+    FakeNode proxy(script({{kJob, {{503, ""}, {502, "<html>bad gateway</html>"}, {200, job("completed", 10)}}}}));
+    Direct direct;
+    direct.options.is_known = true;
+    const auto followed = direct.follow(proxy);
+    ASSERT_TRUE(followed.has_value()) << followed.error().context;
+    EXPECT_EQ(followed->end, Followed::End::terminal);
+    const std::string err = direct.err.str();
+    EXPECT_EQ(err.find("lost the cluster"), err.rfind("lost the cluster")) << "said once";
+}
+
+TEST(Follow, ATimeLimitIsHowLongAProxyMayBeAway) {
+    FakeNode proxy(script({{kJob, {{200, job("running", 1)}, {503, ""}}}, {kEvents, {{200, ""}}}}));
+    Direct direct;
+    direct.options.silence_max = milliseconds(0);
+    direct.options.time_max = milliseconds(50);
+    const auto followed = direct.follow(proxy);
+    ASSERT_TRUE(followed.has_value()) << followed.error().context;
+    EXPECT_EQ(followed->end, Followed::End::timed_out);
+}
+
+TEST(Follow, WhatAJobWasToldIsFollowedToo) {
+    FakeNode proxy(script({{"POST /v1/jobs/job-1/retry", {{200, job("running", 1)}}},
+                           {"POST /v1/jobs/job-1/resume?with_current=true", {{200, job("running", 1)}}},
+                           {kJob, {{503, ""}, {200, job("completed_with_errors", 9)}}},
+                           {kEvents, {{200, ""}}}}));
+    const Outcome retried = proxy.run({"job", "retry", "job-1", "--wait", "--timeout", "1m"});
+    EXPECT_EQ(retried.status, kExitFailedObjects) << retried.err;
+    EXPECT_EQ(retried.out, "job-1 running\n");
+    const Outcome resumed = proxy.run({"job", "resume", "job-1", "--with-current", "--watch", "-o", "json"});
+    EXPECT_EQ(resumed.status, kExitFailedObjects);
+    EXPECT_EQ(json::parse(resumed.out)["state"], "completed_with_errors");
+    EXPECT_EQ(proxy.run({"job", "retry", "job-1", "--timeout", "1m"}).status, kExitUsage) << "nothing is waited for";
 }
 
 TEST(Follow, AProxyThatStaysAwayIsGivenUp) {

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "core/descriptor.h"
 #include "core/hash.h"
 #include "fake_cluster.h"
 
@@ -360,6 +361,19 @@ TEST(Bucket, VerbsSpeakTheApi) {
     EXPECT_EQ(proxy.run({"bucket", "head", "ais://b"}).out,
               "name:              b\nprovider:          ais\nsmall_object_max:  65536\n");
     EXPECT_EQ(proxy.run({"bucket", "rm", "ais://b/object"}).status, kExitUsage);
+}
+
+TEST(Bucket, AChangeThatTakesTooLongHasItsStatus) {
+    FakeNode* self = nullptr;
+    FakeNode proxy([&](const Seen&, http::Response&) { return self->hold(); });
+    self = &proxy;
+    for (const std::vector<std::string>& args : {std::vector<std::string>{"bucket", "rm", "ais://b", "--wait", "--timeout", "30ms"},
+                                                 {"bucket", "mv", "ais://b", "ais://c", "--timeout", "30ms"}}) {
+        const Outcome outcome = proxy.run(args);
+        EXPECT_EQ(outcome.status, kExitTimedOut);
+        EXPECT_THAT(outcome.err, HasSubstr("not done on every target after 30ms; it goes on"));
+    }
+    EXPECT_EQ(proxy.run({"bucket", "rm", "ais://b", "--timeout", "soon"}).status, kExitUsage);
 }
 
 TEST(Cluster, ShowListsTheTargets) {
