@@ -6,15 +6,16 @@ namespace {
 constexpr const char* kDescription =
     "Runs your transforms where the objects are stored. These are the client verbs; a cluster is started with\n"
     "`millrace dev` (everything on this machine), `millrace proxy` and `millrace target`.\n\n"
-    "Exit status: 0 all done, 1 finished with failed objects, 2 wrong usage or refused, 3 not found, 5 cluster not\n"
-    "reached, 6 failed or cancelled, 7 waited too long, 130 interrupted.\n";
+    "Exit status: 0 all done, 1 finished without some (objects failed, files were not stored, a list lacks offline\n"
+    "targets), 2 wrong usage or refused, 3 not found, 5 cluster not reached, 6 failed or cancelled, 7 waited too\n"
+    "long, 130 interrupted.\n";
 
 constexpr const char* kExamples =
-    "  millrace dev                                             a cluster on this machine\n"
+    "  millrace dev                                           # a cluster on this machine\n"
     "  millrace bucket create ais://photos\n"
-    "  millrace put ./photos ais://photos                       a folder, or a file\n"
-    "  millrace etl init --name squeeze --cmd 'gzip -9'         any filter is a transform\n"
-    "  millrace job run squeeze ais://photos ais://squeezed     transforms every object, shows progress";
+    "  millrace put ./photos ais://photos                     # a folder, or a file\n"
+    "  millrace etl init --name squeeze --cmd 'gzip -9'       # any filter is a transform\n"
+    "  millrace job run squeeze ais://photos ais://squeezed   # transforms every object, shows progress";
 
 // Help that begins with the examples, which are kept as the footer.
 class ExamplesFirst final : public CLI::Formatter {
@@ -70,7 +71,8 @@ CLI::App* Grammar::noun(const std::string& name, const std::string& description,
 void Grammar::add_common_flags(CLI::App* command, bool short_output_flag) {
     command
         ->add_option("--endpoint", invocation.endpoint,
-                     "The cluster's proxy; else MILLRACE_ENDPOINT, AIS_ENDPOINT, the configuration file")
+                     "Address of the cluster's proxy; if not given: MILLRACE_ENDPOINT, AIS_ENDPOINT, a line 'endpoint: URL' in "
+                     "~/.config/millrace/config.yaml, then http://127.0.0.1:8080")
         ->type_name("URL");
     const auto set_output = [this](const std::string& value) { invocation.json = value == "json"; };
     command
@@ -141,15 +143,15 @@ void Grammar::add_buckets_and_cluster() {
     verb<ClusterShow>(cluster, "show", "Show the proxy and the targets",
                       "  millrace cluster show\n  millrace cluster show -o json");
     auto accept = verb<ClusterAccept>(cluster, "accept", "Believe a node whose folder is an older copy, or an empty one: the newest is lost for good",
-                                      "  millrace cluster accept t-3x8k1w90aa             slices of jobs go on from what its folder says\n"
-                                      "  millrace cluster accept p-5b1qk7c2zz             the proxy leads with the jobs that it knows");
+                                      "  millrace cluster accept t-3x8k1w90aa           # slices of jobs go on from what its folder says\n"
+                                      "  millrace cluster accept p-5b1qk7c2zz           # the proxy leads with the jobs that it knows");
     accept.app->add_option("NODE", accept.verb->node, "The target or proxy, as 'cluster show' names it")->required();
 }
 
 void Grammar::add_etl_init(CLI::App* etl) {
     auto init = verb<EtlInit>(etl, "init", "Register a transform and start it on every target",
                               "  millrace etl init --name squeeze --cmd 'gzip -9'\n"
-                              "  millrace etl init -f squeeze.yaml                   may hold several documents\n"
+                              "  millrace etl init -f squeeze.yaml                 # may hold several documents\n"
                               "  millrace etl init -f - < squeeze.yaml\n"
                               "  millrace etl init -f spec.yaml --name squeeze2 --comm-type ws");
     SpecValues& values = init.verb->values;
@@ -163,9 +165,13 @@ void Grammar::add_etl_init(CLI::App* etl) {
         ->type_name("COMMAND")
         ->excludes(file)
         ->needs(name);
-    init.app->add_option("--comm-type", values.communication, "hpush, hpull, ws or stream, instead of what is in FILE")->type_name("TYPE");
-    init.app->add_option("--init-timeout", values.init_timeout, "How long it may take to start")->type_name("DURATION");
-    init.app->add_option("--object-timeout", values.object_timeout, "How long an object may move nothing; grows with its size")->type_name("DURATION");
+    init.app->add_option("--comm-type", values.communication, "How objects reach a server: hpush, hpull, ws or stream; instead of what is in FILE")
+        ->type_name("TYPE");
+    init.app->add_option("--init-timeout", values.init_timeout, "How long it may take to start on a target")->type_name("DURATION");
+    init.app
+        ->add_option("--object-timeout", values.object_timeout,
+                     "How long no byte of an object may come or go before its run is given up; more for large objects")
+        ->type_name("DURATION");
 }
 
 void Grammar::add_etls() {
@@ -180,7 +186,7 @@ void Grammar::add_etls() {
     show.app->add_option("NAME", show.verb->name)->required();
     for (const auto& [word, description] : {std::pair{"start", "Start a stopped transform"},
                                             {"stop", "Kill a transform's processes; it stays registered"},
-                                            {"restart", "Stop it and start it again, also where it was given up"},
+                                            {"restart", "Stop a transform and start it again, also where it failed too often and was given up"},
                                             {"rm", "Stop and forget a transform"}}) {
         auto control = verb<EtlControl>(etl, word, description,
                                         std::string("  millrace etl ") + word + " squeeze\n  millrace etl " + word + " -f squeeze.yaml",
@@ -202,7 +208,7 @@ void Grammar::add_etls() {
     logs.app->add_option("NAME", logs.verb->name)->required();
     logs.app->add_option("--target", logs.verb->target, "Of this target only")->type_name("ID");
     logs.app->add_flag("-f,--follow", logs.verb->follow, "Go on with what it writes, until Ctrl-C");
-    auto errors = verb<EtlErrors>(etl, "errors", "Show the last failures of inline transforms",
+    auto errors = verb<EtlErrors>(etl, "errors", "Show the last objects that could not be fetched through a transform (get --etl)",
                                   "  millrace etl errors squeeze");
     errors.app->add_option("NAME", errors.verb->name)->required();
 }

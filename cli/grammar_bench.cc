@@ -9,13 +9,13 @@ void Grammar::add_bench() {
                            "  millrace bench inline ais://load --etl squeeze --rate 200\n"
                            "  millrace bench job ais://load ais://load-out --preset md5");
     const auto add_load = [](CLI::App* command, BenchLoad& to) {
-        command->add_option("--count", to.count, "Operations at most")->type_name("N")->check(CLI::PositiveNumber);
-        command->add_option("--duration", to.duration, "Begin none later; default: 10s, with --count no bound")->type_name("DURATION");
+        command->add_option("--count", to.count, "Carry out N operations at most")->type_name("N")->check(CLI::PositiveNumber);
+        command->add_option("--duration", to.duration, "Begin no operation after this time; default: 10s, with --count no bound")->type_name("DURATION");
         command->add_option("--concurrency", to.concurrency, "Operations under way at once; default: 16")->type_name("N")->check(CLI::Range(1, 4096));
         command->add_option("--rate", to.rate, "Operations per second, timed from when each is due; default: as fast as answers come")
             ->type_name("N")
             ->check(CLI::PositiveNumber);
-        command->add_option("--seed", to.seed, "Of sizes and of the choice of objects; default: 1")->type_name("N");
+        command->add_option("--seed", to.seed, "The number that random sizes and the choice of objects follow from; default: 1")->type_name("N");
     };
 
     auto put = verb<BenchLoad>(bench, "put", "Store objects of random bytes",
@@ -46,7 +46,7 @@ void Grammar::add_bench() {
                        ->type_name("copy|cat|md5|gzip|sleep20")
                        ->check(CLI::IsMember({"copy", "cat", "md5", "gzip", "sleep20"}));
     job.app->add_option("--etl", job.verb->transform, "A registered transform")->type_name("TRANSFORM")->excludes(preset);
-    job.app->add_option("--num-workers", job.verb->num_workers, "Objects at once on each target; 0: as many as go well")->type_name("N");
+    job.app->add_option("--num-workers", job.verb->num_workers, "Objects at once on each target; 0 (default): as many as make it faster")->type_name("N");
     job.app->add_option("--timeout", job.verb->timeout, "Wait no longer (exit status 7); default: 1h")->type_name("DURATION");
 }
 

@@ -37,13 +37,17 @@ void add_names(CLI::App* command, JobSubmit& to) {
 
 void add_policy_options(CLI::App* command, JobSubmit& to) {
     constexpr const char* kHow = "How";
-    flag(command, kHow, "--num-workers", to.num_workers, "N", "Objects at once on each target; 0: as many as go well");
-    flag(command, kHow, "--dry-run", to.dry_run, "[=run|plan]", "run: do it, but change nothing; plan: count and check only")
+    flag(command, kHow, "--num-workers", to.num_workers, "N", "Objects at once on each target; 0 (default): as many as make it faster");
+    flag(command, kHow, "--dry-run", to.dry_run, "[=run|plan]", "run (default): do all but storing or removing; plan: only count and check")
         ->check(CLI::IsMember({"run", "plan"}));
-    if (to.operation.empty()) flag(command, kHow, "--object-timeout", to.object_timeout, "DURATION", "How long a try may move nothing; grows by size");
+    if (to.operation.empty()) {
+        flag(command, kHow, "--object-timeout", to.object_timeout, "DURATION",
+             "How long no byte of an object may come or go before the try is given up; more for large objects");
+    }
     flag(command, kHow, "--attempts", to.attempts, "N",
-         "Tries at an object that fails in a way that may pass (a filter: exit status 75, or the retry_statuses of its specification)");
-    flag(command, kHow, "--on-error", to.on_error, "POLICY", "continue (default), abort, abort-after=N or abort-after=N%");
+         "Tries at an object whose failure may pass: a timeout, say, or exit status 75 of a filter (retry_statuses in its specification)");
+    flag(command, kHow, "--on-error", to.on_error, "POLICY",
+         "When objects fail: continue (default), abort at the first, abort-after=N or abort-after=N% of them");
     flag(command, kHow, "--idempotency-key", to.idempotency_key, "KEY", "A repeated submit with the same key is the same job");
 }
 
@@ -128,7 +132,7 @@ void Grammar::add_jobs() {
     const auto add_job = [](CLI::App* command, std::string& to) {
         command->add_option("JOB", to, "A job's id")->required();
     };
-    auto show = verb<JobShow>(job, "show", "Show a job and its slices", "  millrace job show job-7k2m0q9xw4");
+    auto show = verb<JobShow>(job, "show", "Show a job, and how far each target is with its part", "  millrace job show job-7k2m0q9xw4");
     add_job(show.app, show.verb->job);
     auto watch = verb<JobWatch>(job, "watch", "Show a job's progress until it ends; Ctrl-C leaves it running",
                                 "  millrace job watch job-7k2m0q9xw4");
@@ -156,7 +160,7 @@ void Grammar::add_jobs() {
         job, "errors", "Show every object that failed, and why",
         "  millrace job errors job-7k2m0q9xw4\n  millrace job errors job-7k2m0q9xw4 --limit 10 -o json");
     add_job(errors.app, errors.verb->job);
-    errors.app->add_option("--limit", errors.verb->limit, "No more than this")
+    errors.app->add_option("--limit", errors.verb->limit, "Show no more than N")
         ->type_name("N")
         ->check(CLI::PositiveNumber);
     auto report = verb<JobReport>(job, "report", "Print the whole report as JSON lines",
@@ -168,7 +172,7 @@ void Grammar::add_jobs() {
     verify.app->add_flag("--contents", verify.verb->contents, "Read each result too, and compare it with its checksum");
     auto remove = verb<JobRemove>(job, "rm", "Forget a job that has ended; its outputs stay",
                                   "  millrace job rm job-7k2m0q9xw4\n"
-                                  "  millrace job rm --older-than 7d                     all that ended longer ago");
+                                  "  millrace job rm --older-than 7d                   # all that ended longer ago");
     CLI::Option* one = remove.app->add_option("JOB", remove.verb->job, "The job's id");
     CLI::Option* older = remove.app->add_option("--older-than", remove.verb->older_than, "All jobs that ended longer ago")->type_name("DURATION");
     one->excludes(older);
