@@ -27,11 +27,25 @@ std::string cleaned(std::string_view text) {
     return cut ? clean + "…" : clean;
 }
 
-}  // namespace
+// AIStore's names for errors are those of types in Go: its clients compare them. A text says what was not there or is there already, in words that its
+// other clients look for (scheduler/desired_catalog.cc).
+std::string_view type_code(const Error& error) {
+    const std::string_view text = error.context;
+    const bool about_bucket = text.starts_with("bucket ");
+    switch (error.code) {
+        case Code::not_found:
+            if (about_bucket) return "ErrBckNotFound";
+            return text.starts_with("job ") ? "ErrXactNotFound" : "ErrNotFound";
+        case Code::already_exists: return about_bucket ? "ErrBucketAlreadyExists" : "";
+        case Code::conflict: return "ErrLimitedCoexistence";
+        case Code::checksum_mismatch: return "ErrBadCksum";
+        case Code::no_space: return "ErrCapacityExceeded";
+        case Code::range: return "ErrRangeNotSatisfiable";
+        default: return "";
+    }
+}
 
-std::string problem_json(const Error& error) { return problem_json(error, status_of(error.code)); }
-
-std::string problem_json(const Error& error, int status) {
+nlohmann::ordered_json problem(const Error& error, int status) {
     nlohmann::ordered_json document;
     document["type"] = "about:blank";
     document["title"] = status_text(status);
@@ -39,9 +53,40 @@ std::string problem_json(const Error& error, int status) {
     document["code"] = code_name(error.code);
     document["detail"] = error.context;
     document["message"] = error.context;
-    // A context may quote bytes of a client that are not UTF-8.
+    return document;
+}
+
+// A context may quote bytes of a client that are not UTF-8.
+std::string text_of_problem(const nlohmann::ordered_json& document) {
     return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
+
+}  // namespace
+
+bool is_aistores(std::string_view path) {
+    if (path == "/v1/cluster") return true;
+    for (const std::string_view root : {"/v1/buckets", "/v1/objects", "/v1/etl", "/v1/daemon", "/v1/reverse", "/v1/health", "/v1/download", "/v1/sort"}) {
+        if (path.starts_with(root)) return true;
+    }
+    return false;
+}
+
+std::string problem_json(const Error& error, int status, const ProblemPlace& place) {
+    nlohmann::ordered_json document = problem(error, status);
+    if (is_aistores(place.path)) {
+        if (const std::string_view type = type_code(error); !type.empty()) document["tcode"] = type;
+        document["method"] = place.method;
+        document["url_path"] = place.path;
+        document["remote_addr"] = place.peer;
+        document["caller"] = "";
+        document["node"] = place.node;
+    }
+    return text_of_problem(document);
+}
+
+std::string problem_json(const Error& error) { return problem_json(error, status_of(error.code)); }
+
+std::string problem_json(const Error& error, int status) { return text_of_problem(problem(error, status)); }
 
 Error error_of_reply(int status, std::string_view body) {
     const std::string shortened = cleaned(body);

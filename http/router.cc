@@ -69,10 +69,8 @@ std::optional<PathParameters> match(const std::vector<std::string>& pattern, con
 }
 
 Task<void> answer_problem(Response& response, int status, Error error, Headers headers) {
-    const std::string document = problem_json(error, status);
-    headers.set("Content-Type", "application/problem+json");
     // The connection tells the server about a failure to answer.
-    (void)co_await response.send(status, std::move(headers), document);
+    (void)co_await response.send_error(error, status, std::move(headers));
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ public:
     Query query;
     Headers headers;
     std::string peer;    // "127.0.0.1:54321", for logs
+    std::string node;    // ServerOptions::node
 
     // The body: Source::size() is Content-Length, nullopt when chunked. A body that ends before its Content-Length reads
     // as Code::incomplete_body. The first read answers "100 Continue" where the client waits for it.
@@ -58,7 +59,11 @@ public:
     Task<Result<void>> send_json(int status, std::string_view json);
     // The problem document of the error, with its status or another. On HEAD it travels in the header Hdr-Error.
     Task<Result<void>> send_error(const Error& error);
-    Task<Result<void>> send_error(const Error& error, int status);
+    Task<Result<void>> send_error(const Error& error, int status, Headers headers = {});
+
+private:
+    // That is answered, where the document of an error tells of it; null: it does not.
+    virtual const Request* request() const { return nullptr; }
 };
 
 // Answers one request. If it returns without having started a response, the server sends status 500.
@@ -68,6 +73,7 @@ struct ServerOptions {
     std::size_t connections_max = 4096;
     Duration idle_time_max = std::chrono::seconds(75);   // until the next request's header is here; or a byte of a body to discard
     Duration stall_time_max = std::chrono::minutes(15);  // without a byte read or written of a body that is waited for
+    std::string node;                                    // whose server it is, as AIStore names nodes in errors: p[ID] or t[ID]
 };
 
 class Server {

@@ -95,6 +95,7 @@ Task<void> ServerConnection::answer_requests() {
         was_over_ = false;
         IncomingRequest request(connection_, reader_, is_over_);
         request.peer = peer_;
+        request.node = options_.node;
         if (const Result<void> taken = request.take_head(head); !taken) {
             co_await refuse(taken.error(), 400);
             co_return;

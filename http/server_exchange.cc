@@ -47,9 +47,13 @@ Task<Result<void>> Response::send_json(int status, std::string_view json) {
 
 Task<Result<void>> Response::send_error(const Error& error) { return send_error(error, status_of(error.code)); }
 
-Task<Result<void>> Response::send_error(const Error& error, int status) {
-    const std::string document = problem_json(error, status);
-    co_return co_await send(status, Headers{{"Content-Type", "application/problem+json"}}, document);
+Task<Result<void>> Response::send_error(const Error& error, int status, Headers headers) {
+    const Request* about = request();
+    ProblemPlace place;
+    if (about != nullptr) place = {about->method, about->path, about->peer, about->node};
+    const std::string document = problem_json(error, status, place);
+    headers.set("Content-Type", is_aistores(place.path) ? "application/json" : "application/problem+json");
+    co_return co_await send(status, std::move(headers), document);
 }
 
 Result<void> IncomingRequest::take_head(Head& head) {

@@ -77,6 +77,8 @@ public:
     bool keeps_alive() const { return keep_alive_; }
 
 private:
+    const Request* request() const override { return &request_; }
+
     enum class State { fresh, streaming, whole, broken };
     Result<void> begin(int status, const Headers& headers, std::optional<std::uint64_t> length, bool with_body);
     Task<Result<void>> send_whole(int status, const Headers& headers, std::uint64_t length, std::string_view body);

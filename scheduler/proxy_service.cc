@@ -93,6 +93,7 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
 Result<void> ProxyService::Impl::begin() {
     http::ServerOptions options;
     options.stall_time_max = config.body_idle_max_ms;
+    options.node = "p[" + core->state().proxy_id + "]";
     const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
     server = std::make_unique<http::Server>(std::vector<Executor>{control.executor()}, handle, options);
     const auto listen = [this](std::uint16_t port) { return server->listen(config.host, port); };

@@ -182,6 +182,7 @@ Result<void> TargetService::Impl::begin() {
     server = std::make_unique<http::Server>(client_lanes->executors(), handle, options);
     server->listen_on(listening->socket.release());
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
+    options.node = "t[" + state->id().str() + "]";
     MILLRACE_TRY(keep_port(config.dir + "/port", listening->port));
     auto boot = [this]() -> Task<Result<void>> {
         const runtime::InstanceEnvironment& environment = transforms->environment();

@@ -26,6 +26,25 @@ TEST(Problem, IsOneFixedDocument) {
     EXPECT_NE(problem_json(fail(Code::internal, "x"), 405).find(R"("status":405)"), std::string::npos);
 }
 
+TEST(Problem, OnAistoresPathsItHasAistoresMembersToo) {
+    const ProblemPlace place{"GET", "/v1/buckets/x", "127.0.0.1:5", "p[p-1]"};
+    EXPECT_EQ(problem_json(fail(Code::not_found, "bucket \"ais://x\" does not exist"), 404, place),
+              R"({"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"bucket \"ais://x\" does not exist",)"
+              R"("message":"bucket \"ais://x\" does not exist","tcode":"ErrBckNotFound","method":"GET","url_path":"/v1/buckets/x",)"
+              R"("remote_addr":"127.0.0.1:5","caller":"","node":"p[p-1]"})");
+    const auto type = [&place](Code code, const char* text) {
+        const std::string document = problem_json(fail(code, text), status_of(code), place);
+        const std::size_t at = document.find("\"tcode\":\"");
+        return at == document.npos ? "" : document.substr(at + 9, document.find('"', at + 9) - at - 9);
+    };
+    EXPECT_EQ(type(Code::already_exists, "bucket \"ais://x\" already exists"), "ErrBucketAlreadyExists");
+    EXPECT_EQ(type(Code::not_found, "job job-1 does not exist"), "ErrXactNotFound");
+    EXPECT_EQ(type(Code::not_found, "object \"ais://x/y\" does not exist"), "ErrNotFound");
+    EXPECT_EQ(type(Code::conflict, "job job-1 uses bucket \"ais://x\""), "ErrLimitedCoexistence");
+    EXPECT_EQ(type(Code::internal, "x"), "");
+    EXPECT_EQ(problem_json(fail(Code::not_found, "x"), 404, {"GET", "/v1/jobs/x", "127.0.0.1:5", "p[p-1]"}), problem_json(fail(Code::not_found, "x")));
+}
+
 TEST(Problem, BytesThatAreNotUtf8DoNotBreakTheDocument) {
     const std::string document = problem_json(fail(Code::invalid_argument, "bad name \xff\xfe"));
     EXPECT_TRUE(is_utf8(document));
