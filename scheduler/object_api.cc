@@ -59,8 +59,11 @@ void ObjectApi::add_routes(http::Router& router) {
 Task<Result<void>> ObjectApi::route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     const std::string provider = request.query.get("provider");  // AIStore's: of buckets in clouds there are none
     if (!provider.empty() && provider != "ais") co_return fail(Code::not_found, "bucket \"" + provider + "://" + bucket + "\" does not exist");
-    MILLRACE_CO_TRY(validate_object_name(name));
+    const bool reads = request.method == "GET" || request.method == "HEAD";
+    const bool is_folder = reads && name.ends_with('/');  // clients look whether there is an object behind "dir/"; there is none
+    MILLRACE_CO_TRY(validate_object_name(is_folder ? std::string_view(name).substr(0, name.size() - 1) : name));
     if (state_.catalog.bucket(bucket) == nullptr) co_return unknown_bucket(bucket);
+    if (is_folder) co_return fail(Code::not_found, "object \"ais://" + bucket + "/" + name + "\" does not exist");
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint owner, targets_.owner_endpoint(name));
     if (request.query.get("redirect") == "no") {
         // An exchange that reads the request is ended in order, whatever happens: with waits that must not throw.

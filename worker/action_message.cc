@@ -19,7 +19,8 @@ Task<Result<ActionMessage>> read_action(http::Request& request) {
     MILLRACE_CO_TRY_ASSIGN(const nlohmann::json document, parse_json(body));
     const nlohmann::json action = member(document, "action");
     if (!action.is_string()) co_return fail(Code::invalid_argument, R"(the body must be JSON such as {"action": "…", "value": …})");
-    co_return ActionMessage{action.get<std::string>(), member(document, "value")};
+    const nlohmann::json name = member(document, "name");
+    co_return ActionMessage{action.get<std::string>(), name.is_string() ? name.get<std::string>() : "", member(document, "value")};
 }
 
 }  // namespace millrace::worker

@@ -10,6 +10,7 @@ namespace millrace::worker {
 
 struct ActionMessage {
     std::string action;
+    std::string name;  // empty where there is none
     nlohmann::json value;
 };
 

@@ -63,15 +63,16 @@ Task<Result<void>> DraftApi::append(http::Request& request, http::Response& resp
     co_return co_await response.send(200, std::move(headers), "");
 }
 
-Task<Result<void>> DraftApi::command(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, co_await read_action(request));
+Task<Result<void>> DraftApi::command(const ActionMessage& message, http::Request& request, http::Response& response, const std::string& bucket,
+                                     const std::string& name) {
     if (message.action == "mpt-upload") {
         MILLRACE_CO_TRY_ASSIGN(const std::string id, uploads_.begin(bucket, name));
         http::Headers headers{{"Content-Type", "text/plain"}};
         co_return co_await response.send(200, std::move(headers), id);
     }
     if (message.action != "mpt-complete") {
-        co_return fail(Code::invalid_argument, "action '" + message.action + "' is not known on objects; known: mpt-upload, mpt-complete");
+        co_return fail(Code::invalid_argument, "action '" + message.action.substr(0, 100) +
+            "' is not known on objects; known: rename-obj, check-lock, mpt-upload, mpt-complete");
     }
     MILLRACE_CO_TRY_ASSIGN(std::vector<std::uint32_t> numbers, part_numbers(message.value));
     const store::DraftName upload{request.query.get("uploadId"), bucket, name};

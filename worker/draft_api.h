@@ -6,6 +6,7 @@
 
 #include "core/ids.h"
 #include "http/server.h"
+#include "worker/action_message.h"
 #include "worker/object_uploads.h"
 
 namespace millrace::worker {
@@ -16,8 +17,9 @@ public:
 
     // PUT append_type=append|flush&append_handle=…
     Task<Result<void>> append(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
-    // POST {"action":"mpt-upload"} and {"action":"mpt-complete","value":[{"part-number":N},…]} with uploadId=…
-    Task<Result<void>> command(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+    // POST {"action":"mpt-upload"} and {"action":"mpt-complete","value":[{"part-number":N},…]} with uploadId=…; the message was read.
+    Task<Result<void>> command(const ActionMessage& message, http::Request& request, http::Response& response, const std::string& bucket,
+                               const std::string& name);
     // PUT uploadId=…&partNumber=N, and the same with append_type=append|flush&append_handle=…: the part in several requests, the first
     // of which has no handle and begins it anew. Nothing is published.
     Task<Result<void>> put_part(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);

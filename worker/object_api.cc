@@ -90,15 +90,38 @@ void ObjectApi::add_route(http::Router& router, const char* method, http::Access
     router.add(method, "/v1/objects/{bucket}/{name...}", access, route);
 }
 
+namespace {
+
+RequestCounts::Kind kind_of(const http::Request& request) {
+    using Kind = RequestCounts::Kind;
+    if (request.method == "GET") return Kind::get;
+    if (request.method == "HEAD") return Kind::head;
+    if (request.method == "DELETE") return Kind::remove;
+    if (request.method != "PUT") return Kind::other;
+    return request.query.find("append_type") ? Kind::append : Kind::put;
+}
+
+// "dir/": clients look whether an object is behind what may be a folder. None can be.
+bool names_a_folder(const http::Request& request, const std::string& name) {
+    const bool reads = request.method == "GET" || request.method == "HEAD";
+    return reads && name.ends_with('/') && validate_object_name(std::string_view(name).substr(0, name.size() - 1));
+}
+
+}  // namespace
+
 Task<Result<void>> ObjectApi::answer(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name,
                                      int redirect_status, Handler handler) {
+    if (names_a_folder(request, name)) co_return fail(Code::not_found, "object \"ais://" + bucket + "/" + name + "\" does not exist");
     MILLRACE_CO_TRY_ASSIGN(const std::optional<TargetId> owner, objects_.gate().elsewhere(name));
     if (owner) {
         MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(*owner));
         http::Headers headers{{"Location", endpoint.text() + request.target}};
         co_return co_await response.send(redirect_status, std::move(headers), "");
     }
-    co_return co_await (this->*handler)(request, response, bucket, name);
+    const Instant began = steady_now();
+    Result<void> outcome = co_await (this->*handler)(request, response, bucket, name);
+    counts_.ended(kind_of(request), outcome.has_value(), steady_now() - began);
+    co_return outcome;
 }
 
 Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
@@ -114,6 +137,7 @@ Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& respon
     MILLRACE_CO_TRY_ASSIGN(options.custom, custom_metadata(request.headers));
     CheckedBody body(request, expected.digest);
     MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo stored, co_await objects_.put(bucket, name, body, std::move(options)));
+    counts_.stored(stored.size);
     http::Headers headers = object_headers(stored, cluster_.self());
     headers.set("Millrace-Boot", boot_id_);
     co_return co_await response.send(200, std::move(headers), "");
@@ -178,6 +202,7 @@ Task<Result<void>> ObjectApi::send_content(http::Request& request, http::Respons
         headers.set("Content-Range", "bytes " + std::to_string(part.offset) + "-" + std::to_string(part.offset + part.length - 1) + "/" +
                                          std::to_string(info.size));
     }
+    if (!whoever_owns) counts_.sent(is_part ? part.length : info.size);
     const int status = is_part ? 206 : 200;
     if (const auto whole = opened.reader->whole()) co_return co_await response.send(status, std::move(headers), *whole);
     MILLRACE_CO_TRY(co_await response.start(status, std::move(headers), is_part ? part.length : info.size));
@@ -193,7 +218,25 @@ Task<Result<void>> ObjectApi::remove(http::Request& request, http::Response& res
 }
 
 Task<Result<void>> ObjectApi::command(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    co_return co_await drafts_.command(request, response, bucket, name);
+    MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, co_await read_action(request));
+    if (message.action == "rename-obj") co_return co_await rename(response, bucket, name, message.name);
+    if (message.action == "check-lock") co_return co_await tell_lock(response, bucket, name);
+    co_return co_await drafts_.command(message, request, response, bucket, name);
+}
+
+Task<Result<void>> ObjectApi::rename(http::Response& response, const std::string& bucket, const std::string& name, const std::string& new_name) {
+    if (new_name.empty()) co_return fail(Code::invalid_argument, "rename-obj needs the new name in 'name'");
+    const Instant began = steady_now();
+    Result<void> renamed = co_await objects_.rename(bucket, name, new_name);
+    counts_.ended(RequestCounts::Kind::rename, renamed.has_value(), steady_now() - began);
+    if (!renamed) co_return renamed;
+    co_return co_await response.send(200, {}, "");
+}
+
+// Nobody locks an object here: whoever reads one keeps what was there when it began, and what is written is seen when it is whole.
+Task<Result<void>> ObjectApi::tell_lock(http::Response& response, const std::string& bucket, const std::string& name) {
+    MILLRACE_CO_TRY(objects_.head(bucket, name));
+    co_return co_await response.send(202, {}, "");
 }
 
 Task<Result<void>> ObjectApi::patch(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {

@@ -8,6 +8,7 @@
 #include "worker/draft_api.h"
 #include "worker/inline_transform.h"
 #include "worker/object_service.h"
+#include "worker/request_counts.h"
 
 namespace millrace::worker {
 
@@ -17,6 +18,7 @@ public:
         : objects_(objects), cluster_(cluster), inline_(inline_transform), drafts_(objects.uploads(), cluster.self()), boot_id_(std::move(boot_id)) {}
 
     void add_routes(http::Router& router);
+    const RequestCounts& counts() const { return counts_; }
     // Answers a GET or HEAD of what is here, whoever owns the name.
     Task<Result<void>> send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
@@ -34,6 +36,8 @@ private:
     Task<Result<void>> command(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
     Task<Result<void>> patch(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
+    Task<Result<void>> rename(http::Response& response, const std::string& bucket, const std::string& name, const std::string& new_name);
+    Task<Result<void>> tell_lock(http::Response& response, const std::string& bucket, const std::string& name);
     Task<Result<void>> copy(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
     Task<Result<void>> send_content(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name,
                                     bool whoever_owns);
@@ -45,6 +49,7 @@ private:
     InlineTransform& inline_;
     DraftApi drafts_;
     const std::string boot_id_;
+    const RequestCounts counts_;
 };
 
 }  // namespace millrace::worker

@@ -33,6 +33,19 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
+// "k=v, k=v"
+Result<void> add_custom(std::string_view text, CustomMetadata& custom) {
+    while (!text.empty()) {
+        const std::size_t comma = std::min(text.find(','), text.size());
+        const std::string_view entry = trimmed(text.substr(0, comma));
+        text.remove_prefix(std::min(comma + 1, text.size()));
+        const std::size_t equals = entry.find('=');
+        if (equals == entry.npos) return fail(Code::invalid_argument, "Ais-Custom-Md must be KEY=VALUE, KEY=VALUE; '" + std::string(entry) + "' has no '='");
+        custom.insert_or_assign(std::string(entry.substr(0, equals)), std::string(entry.substr(equals + 1)));
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string entity_tag(const store::ObjectInfo& info) { return '"' + checksum_text(info.checksum) + '"'; }
@@ -41,7 +54,7 @@ http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self
     http::Headers headers{{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "bytes"}, {"Ais-Checksum-Type", "xxhash2"},
                           {"Ais-Checksum-Value", checksum_text(info.checksum)}, {"ETag", entity_tag(info)}, {"Ais-Version", std::to_string(info.edition)},
                           {"Ais-Atime", std::to_string(info.written_unix_ns)}, {"Last-Modified", http_date(info.written_unix_ns)}};
-    if (!info.custom.empty()) headers.add("Ais-Custom-Md", custom_text(info.custom));
+    for (const auto& [key, value] : info.custom) headers.add("Ais-Custom-Md", key + "=" + value);  // one each: clients in Go read no other form
     if (info.parts) {
         headers.add("Ais-Chunks-Count", std::to_string(info.parts->count));
         headers.add("Ais-Chunks-Max-Chunk-Size", std::to_string(info.parts->size_max));
@@ -64,8 +77,9 @@ void add_place_headers(http::Headers& headers, const TargetId& self, const std::
 
 Result<void> keep_properties(http::Headers& headers, std::string_view list) {
     // Names and sizes are always said, and of erasure coding there is nothing to say.
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kHeaders{
-        {{"name", ""}, {"size", ""}, {"ec", ""}, {"checksum", "Ais-Checksum-Type"}, {"checksum", "Ais-Checksum-Value"}, {"atime", "Ais-Atime"},
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kHeaders{
+        {{"name", ""}, {"size", ""}, {"ec", ""}, {"cached", ""}, {"status", ""},
+         {"checksum", "Ais-Checksum-Type"}, {"checksum", "Ais-Checksum-Value"}, {"atime", "Ais-Atime"},
          {"version", "Ais-Version"}, {"custom", "Ais-Custom-Md"}, {"last-modified", "Last-Modified"}, {"etag", "ETag"}, {"location", "Ais-Location"},
          {"copies", "Ais-Mirror-Copies"}, {"chunked", "Ais-Chunks-Count"}, {"chunked", "Ais-Chunks-Max-Chunk-Size"}}};
     std::set<std::string_view> wanted;
@@ -76,7 +90,7 @@ Result<void> keep_properties(http::Headers& headers, std::string_view list) {
         if (property.empty()) continue;
         if (std::ranges::find(kHeaders, property, &std::pair<std::string_view, std::string_view>::first) == kHeaders.end()) {
             return fail(Code::invalid_argument, "'" + std::string(property) + "' is no property of an object; known: name, size, checksum, atime, version, "
-                                                "custom, last-modified, etag, location, copies, chunked, ec");
+                                                "custom, cached, status, last-modified, etag, location, copies, chunked, ec");
         }
         wanted.insert(property);
     }
@@ -118,25 +132,10 @@ Result<CustomMetadata> custom_metadata(const http::Headers& headers) {
         custom.insert(items.items().begin(), items.items().end());
         return custom;
     }
-    std::string_view rest = headers.find("Ais-Custom-Md").value_or("");
-    while (!rest.empty()) {
-        const std::size_t comma = std::min(rest.find(','), rest.size());
-        const std::string_view entry = trimmed(rest.substr(0, comma));
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-        const std::size_t equals = entry.find('=');
-        if (equals == entry.npos) return fail(Code::invalid_argument, "Ais-Custom-Md must be KEY=VALUE, KEY=VALUE; '" + std::string(entry) + "' has no '='");
-        custom.insert_or_assign(std::string(entry.substr(0, equals)), std::string(entry.substr(equals + 1)));
+    for (const auto& [name, value] : headers) {
+        if (http::equal_without_case(name, "Ais-Custom-Md")) MILLRACE_TRY(add_custom(value, custom));
     }
     return custom;
-}
-
-std::string custom_text(const CustomMetadata& custom) {
-    std::string text;
-    for (const auto& [key, value] : custom) {
-        if (!text.empty()) text += ", ";
-        text += key + "=" + value;
-    }
-    return text;
 }
 
 std::string exact_custom_text(const CustomMetadata& custom) {

@@ -36,11 +36,9 @@ struct ExpectedContent {
 // Code::invalid_argument for a kind that is not known, or a value that cannot be of it.
 Result<ExpectedContent> expected_content(const http::Headers& headers);
 
-// Custom metadata of a PUT: "Ais-Custom-Md: k=v, k=v", or, exact for any key and value, "Millrace-Custom-Md" in the form of a
-// query string.
+// Custom metadata of a PUT: "Ais-Custom-Md: k=v, k=v", in one header or in several, or, exact for any key and value, "Millrace-Custom-Md" in
+// the form of a query string.
 Result<CustomMetadata> custom_metadata(const http::Headers& headers);
-// "k=v, k=v", as AIStore shows it: a value with a comma does not come out as it went in.
-std::string custom_text(const CustomMetadata& custom);
 // For Millrace-Custom-Md.
 std::string exact_custom_text(const CustomMetadata& custom);
 

@@ -1,6 +1,32 @@
 #include "worker/object_service.h"
 
+#include "worker/lanes.h"
+#include "worker/remote_syncs.h"
+
 namespace millrace::worker {
+namespace {
+
+// An object goes only if its content is still the one that was copied.
+class SameContent final : public store::ChangeGuard {
+public:
+    SameContent(store::ObjectStore& store, const std::string& bucket, const std::string& name, std::uint64_t version)
+        : store_(store), bucket_(bucket), name_(name), version_(version) {}
+    Result<std::unique_lock<std::mutex>> hold() const override {
+        MILLRACE_TRY_ASSIGN(const store::ObjectInfo now, store_.stat(bucket_, name_));
+        if (now.version == version_) return std::unique_lock(mutex_);
+        return fail(Code::conflict, "object 'ais://" + bucket_ + "/" + name_ + "' was overwritten while it got its new name: what it was has the new one, "
+            "what it is the old one");
+    }
+
+private:
+    store::ObjectStore& store_;
+    const std::string& bucket_;
+    const std::string& name_;
+    const std::uint64_t version_;
+    mutable std::mutex mutex_;
+};
+
+}  // namespace
 
 ObjectService::ObjectService(store::ObjectStore& store, store::Drafts& drafts, const ClusterView& cluster, Fences& fences,
                              InlineTransform& inline_transform, const TargetConfig& config)
@@ -74,6 +100,21 @@ Task<Result<void>> ObjectService::copy(const std::string& bucket, const std::str
     MILLRACE_CO_TRY(store_.check_bucket(bucket));
     const ObjectUri source{bucket, name};
     co_return co_await copies_.run(source, destination, through);
+}
+
+Task<Result<void>> ObjectService::rename(const std::string& bucket, const std::string& name, const std::string& new_name) {
+    MILLRACE_CO_TRY(gate_.may_change(name));
+    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo before, store_.stat(bucket, name));
+    const ObjectUri source{bucket, name};
+    const ObjectUri destination{bucket, new_name};
+    MILLRACE_CO_TRY(co_await copies_.run(source, destination, std::nullopt));
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<TargetId> owner, gate_.elsewhere(new_name));
+    // Durable there before it goes here: a power cut must not take both.
+    http::Client& client = *Lanes::here().client;
+    if (owner) MILLRACE_CO_TRY(co_await call_to_sync(client, cluster_, *owner));
+    const SameContent unchanged(store_, bucket, name, before.version);
+    MILLRACE_CO_TRY(store_.erase_created_before(bucket, name, UINT64_MAX, &unchanged));
+    co_return Result<void>{};
 }
 
 Result<store::ObjectInfo> ObjectService::set_custom(const std::string& bucket, const std::string& name, const CustomMetadata& custom, bool replace) {

@@ -78,6 +78,9 @@ public:
     Result<void> erase(const std::string& bucket, const std::string& name);
     // To another name, perhaps of another target: as it is, or through transforms. The destination appears whole or not at all.
     Task<Result<void>> copy(const std::string& bucket, const std::string& name, const ObjectUri& destination, const std::optional<TransformCall>& through);
+    // Another name in the same bucket, perhaps of another target; an object that has it is replaced. Until the last moment the object has both names.
+    // Code::conflict when it was overwritten meanwhile: then both stay.
+    Task<Result<void>> rename(const std::string& bucket, const std::string& name, const std::string& new_name);
     // Adds to the custom metadata, or replaces all of it. The object as it is afterwards.
     Result<store::ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const CustomMetadata& custom, bool replace);
 

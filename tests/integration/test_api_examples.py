@@ -47,7 +47,7 @@ class Examples(ClusterCase):
                     status, body = self.run_example(example)
                     self.assertEqual(status, 206 if " -r " in example else 200, body)
                     seen |= self.follow_up(example, body)
-            self.assertEqual(seen, {"stored", "copied", "transformed", "appended", "uploaded", "completed"})
+            self.assertEqual(seen, {"stored", "copied", "transformed", "appended", "renamed", "uploaded", "completed"})
 
     def check_deletion(self, example):
         status, body = self.run_example(example)
@@ -73,6 +73,11 @@ class Examples(ClusterCase):
             self.assertEqual(self.cluster.read("music", "song.flac"), 2 * CONTENT)
             self.variables["H"] = ""
             return {"appended"}
+        if "rename-obj" in example:
+            self.assertEqual(self.cluster.read("music", "tune.flac"), 2 * CONTENT)
+            self.assertNotIn("song.flac", self.cluster.list("music"))
+            self.cluster.put("music", "song.flac", CONTENT)  # the rows below need it
+            return {"renamed"}
         if "object_to" in example:
             self.assertEqual(self.cluster.read("music", "copy.flac"), CONTENT)
             return {"copied"}

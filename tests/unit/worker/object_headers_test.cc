@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace millrace::worker {
 namespace {
 
@@ -11,7 +13,7 @@ TEST(ObjectHeaders, CustomMetadataIsReadAsAIStoreWritesIt) {
     const auto custom = custom_metadata({{"Ais-Custom-Md", "a=1,  b = x=y ,c="}});
     ASSERT_TRUE(custom);
     EXPECT_EQ(*custom, (CustomMetadata{{"a", "1"}, {"b ", " x=y"}, {"c", ""}}));
-    EXPECT_EQ(custom_text({{"a", "1"}, {"b", "x=y"}}), "a=1, b=x=y");
+    EXPECT_EQ(custom_metadata({{"ais-custom-md", "a=1"}, {"Ais-Custom-Md", "b=2, c=3"}}), (CustomMetadata{{"a", "1"}, {"b", "2"}, {"c", "3"}}));
     EXPECT_EQ(custom_metadata({}), CustomMetadata());
     EXPECT_EQ(custom_metadata({{"Ais-Custom-Md", "a"}}).error().code, Code::invalid_argument);
     EXPECT_EQ(custom_metadata({{"Ais-Custom-Md", "a=1, , b=2"}}).error().code, Code::invalid_argument);
@@ -23,6 +25,16 @@ TEST(ObjectHeaders, TheExactFormKeepsEveryKeyAndValue) {
     ASSERT_TRUE(back);
     EXPECT_EQ(*back, custom);
     EXPECT_EQ(custom_metadata({{"Millrace-Custom-Md", "a=%"}}).error().code, Code::invalid_argument);
+}
+
+TEST(ObjectHeaders, EachPairOfCustomMetadataIsAHeader) {
+    store::ObjectInfo info;
+    info.custom = {{"a", "1, 2"}, {"b", "x=y"}};
+    std::vector<std::string> pairs;
+    for (const auto& [name, value] : object_headers(info, TargetId("t-1"))) {
+        if (name == "Ais-Custom-Md") pairs.push_back(value);
+    }
+    EXPECT_EQ(pairs, (std::vector<std::string>{"a=1, 2", "b=x=y"}));
 }
 
 TEST(ObjectHeaders, ANameThatAHeaderWouldChangeIsLeftOut) {

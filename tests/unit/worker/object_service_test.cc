@@ -225,6 +225,24 @@ TEST_F(Service, ACopyIsWholeAndKeepsTheMetadata) {
     EXPECT_FALSE(service_->head("photos", ours_[1]));
 }
 
+TEST_F(Service, ARenamedObjectIsUnderItsNewNameOnly) {
+    const std::string text = content(900'000);
+    ASSERT_TRUE(put(text, {.custom = {{"colour", "green"}}}));
+    ASSERT_TRUE(put_as("photos", ours_[1], "in the way"));
+    const auto renamed = [this](const std::string& from, const std::string& to) { return run_blocking(lane_.loop, service_->rename("photos", from, to)); };
+    ASSERT_TRUE(renamed(name(), ours_[1]));
+    EXPECT_EQ(code_of(service_->head("photos", name())), Code::not_found);
+    const auto info = service_->head("photos", ours_[1]);
+    ASSERT_TRUE(info);
+    EXPECT_EQ(info->checksum, xxh64(text));
+    EXPECT_EQ(info->custom.at("colour"), "green");
+    EXPECT_EQ(code_of(renamed(name(), ours_[2])), Code::not_found);
+    EXPECT_EQ(code_of(renamed(ours_[1], ours_[1])), Code::invalid_argument);
+    EXPECT_EQ(code_of(renamed(ours_[1], "../x")), Code::invalid_argument);
+    EXPECT_FALSE(renamed(ours_[1], foreign_[0])) << "its target does not answer";
+    EXPECT_TRUE(service_->head("photos", ours_[1])) << "it keeps its name until it has the other";
+}
+
 TEST_F(Service, PartsBecomeAnObjectWhenTheyAreComplete) {
     const auto id = service_->uploads().begin("photos", name());
     ASSERT_TRUE(id);
