@@ -151,7 +151,9 @@ Task<Result<void>> NodeApi::inline_errors(http::Request& request, http::Response
 Task<Result<void>> NodeApi::ask_proxy(http::Request& request, http::Response& response) {
     const Result<http::Endpoint> proxy = cluster_.proxy();
     if (!proxy) co_return proxy.error();
-    http::Headers headers{{"Location", proxy->text() + request.target}};
+    // Which node was asked: the proxy would speak of itself.
+    const std::string separator = request.target.find('?') == std::string::npos ? "?" : "&";
+    http::Headers headers{{"Location", proxy->text() + request.target + separator + "node=" + percent_encode(cluster_.self().str())}};
     co_return co_await response.send(307, std::move(headers), "");
 }
 

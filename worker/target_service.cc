@@ -20,6 +20,7 @@
 #include "worker/node_api.h"
 #include "worker/object_api.h"
 #include "worker/target_core.h"
+#include "worker/vitals_api.h"
 
 namespace millrace::worker {
 
@@ -46,6 +47,7 @@ struct TargetService::Impl {
     std::unique_ptr<ObjectService> object_service;
     std::unique_ptr<ObjectApi> object_api;
     std::unique_ptr<NodeApi> node_api;
+    std::unique_ptr<VitalsApi> vitals_api;
     std::unique_ptr<CallbackApi> callback_api;
     http::Router router;
     http::Router callback_router;          // all that a container gets to see of this target
@@ -131,11 +133,13 @@ void TargetService::Impl::build() {
     object_service = std::make_unique<ObjectService>(*store, store->drafts(), core->cluster(), core->fences(), *inline_transform, config);
     object_api = std::make_unique<ObjectApi>(*object_service, core->cluster(), *inline_transform, boot_id);
     node_api = std::make_unique<NodeApi>(*store, *buckets, *slice_store, *blocking, *transforms, *inline_transform, core->cluster(), boot_id);
+    vitals_api = std::make_unique<VitalsApi>(store->object_folders(), object_api->counts(), *blocking);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);
     callback_api->add_routes(callback_router);
     object_api->add_routes(router);
     node_api->add_routes(router);
+    vitals_api->add_routes(router);
 }
 
 std::unique_ptr<TargetCore> TargetService::Impl::make_core() {
@@ -178,11 +182,11 @@ runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shar
 Result<void> TargetService::Impl::begin() {
     http::ServerOptions options;
     options.stall_time_max = config.body_idle_max_ms;
+    options.node = "t[" + state->id().str() + "]";
     const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
     server = std::make_unique<http::Server>(client_lanes->executors(), handle, options);
     server->listen_on(listening->socket.release());
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
-    options.node = "t[" + state->id().str() + "]";
     MILLRACE_TRY(keep_port(config.dir + "/port", listening->port));
     auto boot = [this]() -> Task<Result<void>> {
         const runtime::InstanceEnvironment& environment = transforms->environment();
