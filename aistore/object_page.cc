@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "aistore/time_layout.h"
 #include "core/json_members.h"
 #include "core/whole_number.h"
 
@@ -49,16 +50,60 @@ std::size_t page_size(std::int64_t wanted, std::size_t fallback) {
     return std::min<std::size_t>(static_cast<std::size_t>(wanted), kPageMax);
 }
 
-json packed(const scheduler::ListingEntry& entry, const std::set<std::string>& props) {
-    if (entry.folder) return {{"n", entry.name}, {"f", kFolder}};
-    json fields{{"n", entry.name}, {"f", kCached}};
-    if (entry.size > 0 && props.contains("size")) fields["s"] = entry.size;
-    if (props.contains("checksum")) fields["cs"] = entry.checksum;
-    if (props.contains("version")) fields["v"] = std::to_string(entry.version);
-    if (props.contains("atime")) fields["a"] = entry.written_at;
-    if (props.contains("copies")) fields["c"] = 1;
-    if (props.contains("location") || props.contains("target_url") || props.contains("node")) fields["t"] = "t[" + entry.target + "]";
+// As AIStore writes it into one text.
+std::string custom_of(const scheduler::ListingEntry& entry) {
+    std::string text;
+    for (const auto& [key, value] : entry.custom) text += (text.empty() ? "" : " ") + key + ":" + value;
+    return "[" + text + "]";
+}
+
+// Keys of an entry: of one letter in msgpack, whole words in JSON.
+struct Keys {
+    const char *name, *flags, *size, *checksum, *version, *atime, *copies, *location, *custom;
+};
+constexpr Keys kLetterKeys{"n", "f", "s", "cs", "v", "a", "c", "t", "m"};
+constexpr Keys kWordKeys{"name", "flags", "size", "checksum", "version", "atime", "copies", "location", "custom-md"};
+
+json entry_of(const scheduler::ListingEntry& entry, const PageRequest& request, const Keys& keys) {
+    const auto wants = [&request](const char* property) { return request.props.contains(property); };
+    if (entry.folder) return {{keys.name, entry.name}, {keys.flags, kFolder}};
+    json fields{{keys.name, entry.name}, {keys.flags, kCached}};
+    if (entry.size > 0 && wants("size")) fields[keys.size] = entry.size;
+    if (wants("checksum")) fields[keys.checksum] = entry.checksum;
+    if (wants("version")) fields[keys.version] = std::to_string(entry.version);
+    if (wants("atime")) fields[keys.atime] = in_layout(entry.written_at, request.time_layout);
+    if (wants("copies")) fields[keys.copies] = 1;
+    if (wants("custom") && !entry.custom.empty()) fields[keys.custom] = custom_of(entry);
+    if (wants("location") || wants("target_url") || wants("node")) fields[keys.location] = "t[" + entry.target + "]";
     return fields;
+}
+
+json entries_of(const scheduler::Listing& listing, const PageRequest& request, const Keys& keys) {
+    json entries = json::array();
+    for (const scheduler::ListingEntry& entry : listing.entries) entries.push_back(entry_of(entry, request, keys));
+    return entries;
+}
+
+// Go's encoder puts a size into a text here, which another number is not.
+json aistores_page(const scheduler::Listing& listing, const PageRequest& request) {
+    json entries = entries_of(listing, request, kWordKeys);
+    for (json& entry : entries) {
+        if (entry.contains(kWordKeys.size)) entry[kWordKeys.size] = json_text(entry[kWordKeys.size]);
+    }
+    return {{"uuid", request.uuid}, {"entries", std::move(entries)}, {"continuation_token", listing.next}, {"flags", 0}};
+}
+
+json own_page(const scheduler::Listing& listing, const PageRequest& request) {
+    json entries = json::array();
+    for (const scheduler::ListingEntry& entry : listing.entries) {
+        if (entry.folder) {
+            entries.push_back({{"name", entry.name}, {"folder", true}});
+            continue;
+        }
+        entries.push_back({{"name", entry.name}, {"size", entry.size}, {"checksum", entry.checksum}, {"version", entry.version},
+                           {"written_at", entry.written_at}, {"target", entry.target}});
+    }
+    return {{"uuid", request.uuid}, {"entries", std::move(entries)}, {"continuation_token", listing.next}};
 }
 
 }  // namespace
@@ -73,6 +118,7 @@ Result<PageRequest> parse_page_request(const ActionMessage& message, const Query
         request.listing.entries_max = page_size(parse_whole<std::int64_t>(query.get("pagesize")).value_or(0), kPageDefault);
         return request;
     }
+    request.is_aistores = true;
     const Fields fields(message.value);
     MILLRACE_TRY_ASSIGN(request.listing.prefix, fields.text("prefix"));
     MILLRACE_TRY_ASSIGN(request.listing.target, fields.text("target"));
@@ -82,32 +128,25 @@ Result<PageRequest> parse_page_request(const ActionMessage& message, const Query
     MILLRACE_TRY_ASSIGN(request.uuid, fields.text("uuid"));
     MILLRACE_TRY_ASSIGN(const std::string props, fields.text("props"));
     if (!props.empty()) request.props = words(props);
+    MILLRACE_TRY_ASSIGN(request.time_layout, fields.text("time_format"));
+    if (request.time_layout.empty()) request.time_layout = kDefaultLayout;
     MILLRACE_TRY_ASSIGN(const std::int64_t wanted, fields.number("pagesize"));
     request.listing.entries_max = page_size(wanted, kPageMax);
     MILLRACE_TRY_ASSIGN(const std::int64_t flags, fields.number("flags"));
     MILLRACE_TRY(read_flags(flags, request));
+    request.listing.with_custom = request.props.contains("custom");
     return request;
 }
 
 std::string msgpack_page(const scheduler::Listing& listing, const PageRequest& request) {
-    json entries = json::array();
-    for (const scheduler::ListingEntry& entry : listing.entries) entries.push_back(packed(entry, request.props));
+    json entries = entries_of(listing, request, kLetterKeys);
     const std::vector<std::uint8_t> bytes =
         json::to_msgpack({{"UUID", request.uuid}, {"ContinuationToken", listing.next}, {"Entries", std::move(entries)}, {"Flags", 0}});
     return {bytes.begin(), bytes.end()};
 }
 
 std::string json_page(const scheduler::Listing& listing, const PageRequest& request) {
-    json entries = json::array();
-    for (const scheduler::ListingEntry& entry : listing.entries) {
-        if (entry.folder) {
-            entries.push_back({{"name", entry.name}, {"folder", true}});
-            continue;
-        }
-        entries.push_back({{"name", entry.name}, {"size", entry.size}, {"checksum", entry.checksum}, {"version", entry.version},
-                           {"written_at", entry.written_at}, {"target", entry.target}});
-    }
-    return json_text({{"uuid", request.uuid}, {"entries", std::move(entries)}, {"continuation_token", listing.next}});
+    return json_text(request.is_aistores ? aistores_page(listing, request) : own_page(listing, request));
 }
 
 }  // namespace millrace::aistore

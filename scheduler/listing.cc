@@ -14,8 +14,12 @@ namespace {
 using nlohmann::json;
 
 ListingEntry entry_of(const json& row, const std::string& target) {
-    return {text_of(row, "name"), count_of(row, "size"), text_of(row, "checksum"), count_of(row, "version"),
-            text_of(row, "written_at"), target, flag_of(row, "folder")};
+    ListingEntry entry{text_of(row, "name"), count_of(row, "size"), text_of(row, "checksum"), count_of(row, "version"),
+                       text_of(row, "written_at"), target, flag_of(row, "folder")};
+    if (const json& custom = member(row, "custom"); custom.is_object()) {
+        for (const auto& [key, value] : custom.items()) entry.custom.emplace(key, text_of(value));
+    }
+    return entry;
 }
 
 // The catalog has the bucket: a target that does not know it has just come back, and is about to hear of it.
@@ -62,6 +66,7 @@ Task<Result<Listing>> list_once(const TargetDirectory& directory, const ListingR
     query.add("prefix", request.prefix);
     query.add("after", request.after);
     query.add("limit", std::to_string(request.entries_max));
+    if (request.with_custom) query.add("custom", "true");
     if (request.folded) query.add("folded", "true");
     const auto pages = co_await ask_targets(directory, targets, "/v1/worker/objects", query);
     Listing listing;

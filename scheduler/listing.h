@@ -18,6 +18,7 @@ struct ListingRequest {
     std::size_t entries_max = 1;
     bool folded = false;           // names with a slash behind the prefix become one entry per folder, "prefix/folder/"
     std::string target;            // of this target only; empty: of all
+    bool with_custom = false;      // whether entries have their custom metadata
 };
 
 struct ListingEntry {
@@ -28,6 +29,7 @@ struct ListingEntry {
     std::string written_at;
     std::string target;
     bool folder = false;           // has a name only
+    std::map<std::string, std::string> custom{};
 };
 
 struct Listing {

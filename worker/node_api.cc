@@ -22,21 +22,23 @@ std::size_t limit_of(const http::Request& request) {
     return std::clamp<std::size_t>(parse_whole<std::size_t>(request.query.get("limit")).value_or(kRowsDefault), 1, kRowsMax);
 }
 
-json listed(const store::ListedObject& object) {
-    return {{"name", object.name}, {"size", object.info.size}, {"checksum", checksum_text(object.info.checksum)},
-            {"version", object.info.edition}, {"written_at", rfc3339(object.info.written_unix_ns)}};
+json listed(const store::ListedObject& object, bool with_custom) {
+    json row{{"name", object.name}, {"size", object.info.size}, {"checksum", checksum_text(object.info.checksum)},
+             {"version", object.info.edition}, {"written_at", rfc3339(object.info.written_unix_ns)}};
+    if (with_custom && !object.info.custom.empty()) row["custom"] = object.info.custom;
+    return row;
 }
 
-json without_folding(const store::ScanPage& page) {
+json without_folding(const store::ScanPage& page, bool with_custom) {
     json entries = json::array();
-    for (const store::ListedObject& object : page.objects) entries.push_back(listed(object));
+    for (const store::ListedObject& object : page.objects) entries.push_back(listed(object, with_custom));
     return {{"entries", std::move(entries)}, {"at_end", page.at_end}, {"last", page.objects.empty() ? "" : page.objects.back().name}};
 }
 
-json with_folding(const store::FoldedPage& page) {
+json with_folding(const store::FoldedPage& page, bool with_custom) {
     json entries = json::array();
     for (const store::FoldedEntry& entry : page.entries) {
-        entries.push_back(entry.folder ? json{{"name", entry.object.name}, {"folder", true}} : listed(entry.object));
+        entries.push_back(entry.folder ? json{{"name", entry.object.name}, {"folder", true}} : listed(entry.object, with_custom));
     }
     return {{"entries", std::move(entries)}, {"at_end", page.at_end}, {"last", page.last}};
 }
@@ -74,12 +76,13 @@ Task<Result<void>> NodeApi::list(http::Request& request, http::Response& respons
         const std::string bucket = request.query.get("bucket");
         const std::string prefix = request.query.get("prefix");
         const std::string after = request.query.get("after");
+        const bool with_custom = request.query.get("custom") == "true";
         if (request.query.get("folded").empty()) {
             MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(bucket, prefix, after, limit_of(request)));
-            return without_folding(page);
+            return without_folding(page, with_custom);
         }
         MILLRACE_TRY_ASSIGN(const store::FoldedPage page, store::scan_folded(store_, bucket, prefix, after, limit_of(request)));
-        return with_folding(page);
+        return with_folding(page, with_custom);
     };
     const Result<json> page = co_await blocking_.run(std::move(scan));
     if (!page) co_return page.error();

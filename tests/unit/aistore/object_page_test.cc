@@ -22,7 +22,7 @@ scheduler::Listing listing() {
     scheduler::Listing listed;
     listed.entries.push_back({"dir/", 0, "", 0, "", "t1", true});
     listed.entries.push_back({"empty", 0, "c0", 1, "2026-01-01T00:00:00Z", "t1", false});
-    listed.entries.push_back({"ü/x", 5, "c5", 9, "2026-01-02T00:00:00Z", "t2", false});
+    listed.entries.push_back({"ü/x", 5, "c5", 9, "2026-01-02T00:00:00Z", "t2", false, {{"k1", "v1"}, {"k2", "v2"}}});
     listed.next = "ü/x";
     return listed;
 }
@@ -98,7 +98,7 @@ TEST(ObjectPage, MsgpackHasKeysOfOneLetterAndLeavesOutWhatIsZero) {
     EXPECT_EQ(page["Entries"], json::parse(R"([{"n":"dir/","f":256},{"n":"empty","f":64},{"n":"ü/x","f":64,"s":5}])"));
     request.props = {"name", "checksum", "version", "atime", "copies", "location"};
     EXPECT_EQ(decoded(msgpack_page(listing(), request))["Entries"][2],
-              json::parse(R"({"n":"ü/x","f":64,"cs":"c5","v":"9","a":"2026-01-02T00:00:00Z","c":1,"t":"t[t2]"})"));
+              json::parse(R"({"n":"ü/x","f":64,"cs":"c5","v":"9","a":"02 Jan 26 00:00 UTC","c":1,"t":"t[t2]"})"));
 }
 
 TEST(ObjectPage, AnEmptyBucketIsAPageWithoutEntries) {
@@ -107,12 +107,29 @@ TEST(ObjectPage, AnEmptyBucketIsAPageWithoutEntries) {
     EXPECT_EQ(page["ContinuationToken"], "");
 }
 
-TEST(ObjectPage, JsonHasWholeWords) {
-    const json page = json::parse(json_page(listing(), *ask(plain({{"uuid", "list-1"}}))));
-    EXPECT_EQ(page["entries"][0], (json{{"name", "dir/"}, {"folder", true}}));
-    EXPECT_EQ(page["entries"][2], json::parse(R"({"name":"ü/x","size":5,"checksum":"c5","version":9,"written_at":"2026-01-02T00:00:00Z","target":"t2"})"));
+TEST(ObjectPage, JsonHasWholeWordsAndSizesAsText) {
+    const auto request = ask(plain({{"uuid", "list-1"}, {"props", "name,size,atime,custom,version"}, {"time_format", "2006-01-02"}}));
+    ASSERT_TRUE(request && request->listing.with_custom);
+    const json page = json::parse(json_page(listing(), *request));
+    EXPECT_EQ(page["entries"][0], (json{{"name", "dir/"}, {"flags", 256}}));
+    EXPECT_EQ(page["entries"][1], json::parse(R"({"name":"empty","flags":64,"version":"1","atime":"2026-01-01"})"));
+    EXPECT_EQ(page["entries"][2],
+              json::parse(R"({"name":"ü/x","flags":64,"size":"5","version":"9","atime":"2026-01-02","custom-md":"[k1:v1 k2:v2]"})"));
     EXPECT_EQ(page["continuation_token"], "ü/x");
     EXPECT_EQ(page["uuid"], "list-1");
+    EXPECT_EQ(page["flags"], 0);
+}
+
+TEST(ObjectPage, CustomMetadataIsOnlyReadWhereItIsAskedFor) {
+    EXPECT_FALSE(ask(plain())->listing.with_custom);
+    PageRequest request = *ask(plain({{"props", "name,custom"}}));
+    EXPECT_EQ(decoded(msgpack_page(listing(), request))["Entries"][2], json::parse(R"({"n":"ü/x","f":64,"m":"[k1:v1 k2:v2]"})"));
+}
+
+TEST(ObjectPage, ARequestInOurOwnWordsIsAnsweredInThem) {
+    const json page = json::parse(json_page(listing(), *ask(nullptr, "pagesize=3")));
+    EXPECT_EQ(page["entries"][0], (json{{"name", "dir/"}, {"folder", true}}));
+    EXPECT_EQ(page["entries"][2], json::parse(R"({"name":"ü/x","size":5,"checksum":"c5","version":9,"written_at":"2026-01-02T00:00:00Z","target":"t2"})"));
 }
 
 }  // namespace
