@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
@@ -18,10 +19,13 @@ struct ProxyView {
     std::string cluster_id;
     std::string url;  // as the client reached it
     std::uint64_t map_version = 0;
+    std::uint64_t catalog_version = 0;
 };
 std::string cluster_map(const ProxyView& proxy, const std::map<std::string, scheduler::Member>& members);
-std::string cluster_configuration();
-// What a node says of itself. Code::not_found for a node that is no member.
-Result<std::string> node_status(const std::string& node, const ProxyView& proxy, const std::map<std::string, scheduler::Member>& members);
+
+// One node of the map.
+nlohmann::json cluster_node(const std::string& id, bool is_proxy, const std::string& url, bool online);
+// {"node_hostname","node_ip_addr","daemon_port","direct_url"} of "http://HOST:PORT".
+nlohmann::json network(const std::string& url);
 
 }  // namespace millrace::aistore

@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "aistore/api.h"
+#include "aistore/configuration.h"
 #include "aistore/job_view.h"
+#include "aistore/momentary_job.h"
 #include "core/json.h"
 
 namespace millrace::aistore {
@@ -33,18 +35,26 @@ std::vector<const scheduler::Job*> find(const scheduler::ClusterState& state, co
     return found;
 }
 
-struct MovedBucket {
-    Move move;
-    std::string name;
+struct FoundMomentary {
+    MomentaryJob job;
+    std::string bucket;  // the name that it has now
 };
 
-std::optional<MovedBucket> find_move(const scheduler::ClusterState& state, const std::string& id) {
-    const auto move = parse_move_id(id);
-    if (!move) return std::nullopt;
+// One whose bucket was destroyed meanwhile is forgotten with it.
+std::optional<FoundMomentary> find_momentary(const scheduler::ClusterState& state, const std::string& id) {
+    auto job = parse_momentary_id(id);
+    if (!job) return std::nullopt;
+    if (job->bucket_uid.empty()) return FoundMomentary{std::move(*job), ""};
     for (const wire::BucketEntry& bucket : state.catalog.wire().buckets) {
-        if (bucket.uid == move->bucket_uid) return MovedBucket{*move, bucket.name};
+        if (bucket.uid == job->bucket_uid) return FoundMomentary{std::move(*job), bucket.name};
     }
     return std::nullopt;
+}
+
+// Those that AIStore would show as active: also what has just ended.
+JobFilter with_idle_ones(JobFilter filter) {
+    filter.active = false;
+    return filter;
 }
 
 }  // namespace
@@ -60,6 +70,8 @@ void JobApi::add_routes(http::Router& router) {
     router.add("GET", "/v1/cluster?what=status_all", Access::read, bind(&JobApi::list));
     router.add("GET", "/v1/cluster?what=running_all", Access::read, bind(&JobApi::running));
     router.add("PUT", "/v1/cluster", Access::run, bind(&JobApi::command));
+    router.add("GET", "/v1/download", Access::read, bind(&JobApi::other_jobs));
+    router.add("GET", "/v1/sort", Access::read, bind(&JobApi::other_jobs));
 }
 
 // The newest, where a kind is all that is given.
@@ -69,24 +81,34 @@ Task<Result<void>> JobApi::status(http::Request& request, http::Response& respon
     if (filter && filter->id.empty() && filter->kind.empty()) filter = fail(Code::invalid_argument, "give the id of the job, or a kind");
     if (!filter) co_return filter.error();
     const auto jobs = find(state_, *filter);
-    const auto moved = find_move(state_, filter->id);
-    if (jobs.empty() && !moved) co_return unknown_job(*filter);
-    const json document = moved ? move_status(filter->id, moved->move) : job_status(*jobs.front());
+    const auto momentary = find_momentary(state_, filter->id);
+    if (jobs.empty() && !momentary) co_return unknown_job(*filter);
+    const json document = momentary ? momentary_status(filter->id, momentary->job) : job_status(*jobs.front());
     co_return co_await response.send_json(200, json_text(document));
 }
 
+// A list for each target, in which there may be nothing: AIStore's command asks for every kind that there is.
 Task<Result<void>> JobApi::snapshots(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kBodyMax);
     const auto filter = read_filter(body);
     if (!filter) co_return filter.error();
     json by_target = json::object();
-    for (const scheduler::Job* job : find(state_, *filter)) {
-        for (auto& [target, snap] : job_snapshots(*job)) by_target[target].push_back(std::move(snap));
+    for (const std::string& target : state_.targets()) {
+        if (filter->target.empty() || filter->target == target) by_target[target] = json::array();
     }
-    if (const auto moved = find_move(state_, filter->id)) {
-        for (const std::string& target : state_.targets()) by_target[target].push_back(move_snapshot(filter->id, moved->move, moved->name));
+    bool found = filter->id.empty() && (filter->kind.empty() || is_known_kind(filter->kind));
+    for (const scheduler::Job* job : find(state_, with_idle_ones(*filter))) {
+        if (filter->active && scheduler::is_terminal(job->state) && !has_just_ended(*job, unix_now_ns())) continue;
+        found = true;
+        for (auto& [target, snap] : job_snapshots(*job)) {
+            if (filter->target.empty() || filter->target == target) by_target[target].push_back(std::move(snap));
+        }
     }
-    if (by_target.empty()) co_return unknown_job(*filter);
+    if (const auto momentary = find_momentary(state_, filter->id)) {
+        found = true;
+        for (json& snaps : by_target) snaps.push_back(momentary_snapshot(filter->id, momentary->job, momentary->bucket));
+    }
+    if (!found) co_return unknown_job(*filter);
     co_return co_await response.send_json(200, json_text(by_target));
 }
 
@@ -109,33 +131,57 @@ Task<Result<void>> JobApi::running(http::Request& request, http::Response& respo
     co_return co_await response.send_json(200, json_text(rows));
 }
 
-// stop, of one job or of all of a kind: those that have ended stay as they are. Nothing is started this way: jobs come with
-// what they are to do, and what AIStore starts by hand (lru, rebalance, …) is not there to be started.
+// Downloads and dSort, which AIStore's command asks for when it lists all jobs: there are none.
+Task<Result<void>> JobApi::other_jobs(http::Request& request, http::Response& response) {
+    const auto body = co_await request.read_all(kBodyMax);
+    const auto filter = read_filter(body);
+    if (!filter) co_return filter.error();
+    const std::string id = request.query.get("id", filter->id);
+    if (!id.empty()) co_return unknown_job({.id = id});
+    co_return co_await response.send_json(200, "[]");
+}
+
 Task<Result<void>> JobApi::command(http::Request& request, http::Response& response) {
     const auto body = co_await request.read_all(kBodyMax);
     const auto message = body ? parse_action(*body) : Result<ActionMessage>(body.error());
     const auto filter = message ? parse_job_filter(message->value) : Result<JobFilter>(message.error());
-    Result<void> done = filter ? Result<void>() : filter.error();
-    if (done && message->action != "stop") {
-        done = fail(Code::invalid_argument, "the action '" + message->action + "' is not supported: jobs cannot be started or changed this way");
+    if (!filter) co_return filter.error();
+    if (message->action == "set-config" || message->action == "reset-config") {
+        const std::string url = "http://" + std::string(request.headers.find("Host").value_or(""));
+        if (message->action == "set-config") MILLRACE_CO_TRY(check_settings(message->value, cluster_configuration(url, state_.cluster_id)));
+        co_return co_await response.send(200, {}, "");
     }
-    if (done && filter->id.empty() && filter->kind.empty()) done = fail(Code::invalid_argument, "give the id of the job, or a kind");
-    if (done && !filter->id.empty() && find(state_, *filter).empty() && !find_move(state_, filter->id)) done = unknown_job(*filter);
+    if (message->action == "start") co_return co_await start(response, *filter);
+    if (message->action == "stop") co_return co_await stop(response, *filter);
+    const std::string action = message->action.substr(0, 100);
+    co_return fail(Code::invalid_argument, "the action '" + action + "' is not supported on a cluster; aistore/AISTORE.md lists what is");
+}
+
+// Nothing is started this way but what has nothing to do: other jobs come with what they are to work on.
+Task<Result<void>> JobApi::start(http::Response& response, const JobFilter& filter) {
+    if (!has_nothing_to_do(filter.kind)) {
+        co_return fail(Code::invalid_argument, "a job of kind '" + filter.kind.substr(0, 100) + "' is not started this way; copy or transform a bucket or "
+            "a list of objects, see aistore/AISTORE.md");
+    }
+    const std::string id = momentary_id({filter.kind, "", unix_now_ns()});
+    co_return co_await response.send(200, {}, id);
+}
+
+// Of one job, or of all of a kind: those that have ended stay as they are, and one that is not there does not run either.
+Task<Result<void>> JobApi::stop(http::Response& response, const JobFilter& filter) {
+    if (filter.id.empty() && filter.kind.empty()) co_return fail(Code::invalid_argument, "give the id of the job, or a kind");
+    std::vector<std::string> active;
+    for (const scheduler::Job* job : find(state_, filter)) {
+        if (!scheduler::is_terminal(job->state)) active.push_back(job->id);
+    }
     std::size_t stopped = 0;
-    if (done) {
-        std::vector<std::string> active;
-        for (const scheduler::Job* job : find(state_, *filter)) {
-            if (!scheduler::is_terminal(job->state)) active.push_back(job->id);
-        }
-        for (const std::string& job : active) {
-            scheduler::Scheduler::Command cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
-            done = co_await jobs_.command(job, std::move(cancel_it));
-            if (!done && stopped > 0) done = done.error().during(std::to_string(stopped) + " of the jobs were stopped, then");
-            if (!done) break;
-            ++stopped;
-        }
+    for (const std::string& job : active) {
+        scheduler::Scheduler::Command cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
+        const Result<void> done = co_await jobs_.command(job, std::move(cancel_it));
+        if (!done && stopped > 0) co_return done.error().during(std::to_string(stopped) + " of the jobs were stopped, then");
+        if (!done) co_return done.error();
+        ++stopped;
     }
-    if (!done) co_return done.error();
     co_return co_await response.send(200, {}, "");
 }
 

@@ -1,10 +1,10 @@
 #include "aistore/job_view.h"
 
 #include <algorithm>
+#include <array>
 
 #include "aistore/bucket_identity.h"
 #include "core/clock.h"
-#include "core/whole_number.h"
 
 namespace millrace::aistore {
 namespace {
@@ -13,8 +13,6 @@ using nlohmann::json;
 using scheduler::Job;
 using scheduler::JobState;
 
-constexpr std::string_view kMove = "move-";
-constexpr const char* kMoveKind = "move-bck";
 constexpr const char* kNever = "0001-01-01T00:00:00Z";
 
 bool is_aborted(const Job& job) { return job.state == JobState::failed || job.state == JobState::cancelled; }
@@ -43,11 +41,19 @@ json statistics(const SliceCounters& counters) {
 // Joggers in the low ten bits, workers in the next ten.
 std::string packed_workers(std::uint32_t workers) { return std::to_string(1 | std::min(workers, 1023u) << 10); }
 
-json snapshot(const std::string& id, const std::string& kind) {
-    return {{"id", id}, {"kind", kind}, {"bck", bucket_model("")}, {"src-bck", bucket_model("")}, {"dst-bck", bucket_model("")},
-            {"aborted", false}, {"is_idle", true}, {"abort-err", ""}, {"err", ""}, {"glob.id", "1"}, {"ctlmsg", ""}, {"ext", nullptr},
-            {"stats", statistics({})}};
+// The name of {"name":…,"provider":…}, where it has one.
+Result<void> add_bucket(const json& model, std::set<std::string>& buckets) {
+    const Fields fields(model);
+    MILLRACE_TRY_ASSIGN(std::string name, fields.text("name"));
+    if (!name.empty()) buckets.insert(std::move(name));
+    return {};
 }
+
+constexpr std::array<std::string_view, 34> kKinds{
+    "archive", "blob-download", "cleanup-store", "copy-bck", "copy-listrange", "create-inventory", "delete-listrange", "download", "dsort", "ec-encode",
+    "ec-get", "ec-put", "ec-resp", "election", "etl-bck", "etl-inline", "etl-listrange", "evict-listrange", "evict-remote-bck", "get-batch",
+    "index-shard", "list", "load-lom-cache", "lru", "make-n-copies", "move-bck", "prefetch-listrange", "promote", "put-copies", "rebalance", "rechunk",
+    "resilver", "summary-bck", "summary-shard"};
 
 }  // namespace
 
@@ -60,12 +66,29 @@ Result<JobFilter> parse_job_filter(const json& message) {
     MILLRACE_TRY_ASSIGN(std::string node, fields.text("daemonid"));
     if (filter.target.empty()) filter.target = std::move(node);
     MILLRACE_TRY_ASSIGN(filter.active, fields.flag("show_active"));
+    if (const json* bucket = fields.find("bck")) MILLRACE_TRY(add_bucket(*bucket, filter.buckets));
+    if (const json* buckets = fields.find("buckets"); buckets != nullptr && buckets->is_array()) {
+        for (const json& bucket : *buckets) MILLRACE_TRY(add_bucket(bucket, filter.buckets));
+    }
     return filter;
 }
 
 bool matches(const JobFilter& filter, const Job& job) {
-    return (filter.id.empty() || filter.id == job.id) && (filter.kind.empty() || filter.kind == job_kind(job)) &&
+    const bool on_bucket = filter.buckets.empty() || filter.buckets.contains(job.spec.source) || filter.buckets.contains(job.spec.destination);
+    return (filter.id.empty() || filter.id == job.id) && (filter.kind.empty() || filter.kind == job_kind(job)) && on_bucket &&
            (filter.target.empty() || job.slices.contains(filter.target)) && !(filter.active && scheduler::is_terminal(job.state));
+}
+
+bool has_just_ended(const Job& job, std::int64_t now_unix_ns) {
+    return scheduler::is_terminal(job.state) && now_unix_ns - job.finished_unix_ns < std::chrono::nanoseconds(kIdleTime).count();
+}
+
+bool is_known_kind(std::string_view kind) { return std::ranges::find(kKinds, kind) != kKinds.end(); }
+
+json empty_snapshot(const std::string& id, const std::string& kind) {
+    return {{"id", id}, {"kind", kind}, {"bck", bucket_model("")}, {"src-bck", bucket_model("")}, {"dst-bck", bucket_model("")},
+            {"aborted", false}, {"is_idle", true}, {"abort-err", ""}, {"err", ""}, {"glob.id", "1"}, {"ctlmsg", ""}, {"ext", nullptr},
+            {"stats", statistics({})}};
 }
 
 std::string job_kind(const Job& job) {
@@ -84,11 +107,14 @@ json job_status(const Job& job) {
 std::vector<std::pair<std::string, json>> job_snapshots(const Job& job) {
     std::vector<std::pair<std::string, json>> snapshots;
     for (const auto& [target, slice] : job.slices) {
-        json snap = snapshot(job.id, job_kind(job));
+        json snap = empty_snapshot(job.id, job_kind(job));
         snap["start-time"] = rfc3339(job.created_unix_ns);
         snap["end-time"] = end_time(job.finished_unix_ns);
-        snap["bck"] = snap["src-bck"] = bucket_model(job.spec.source);
-        snap["dst-bck"] = bucket_model(job.spec.destination);
+        snap["bck"] = bucket_model(job.spec.source);
+        if (!job.spec.destination.empty()) {
+            snap["src-bck"] = snap["bck"];
+            snap["dst-bck"] = bucket_model(job.spec.destination);
+        }
         snap["aborted"] = is_aborted(job);
         // A slice that is finished may still have to wait for the others: the job counts.
         snap["is_idle"] = scheduler::is_terminal(job.state);
@@ -99,30 +125,6 @@ std::vector<std::pair<std::string, json>> job_snapshots(const Job& job) {
         snapshots.emplace_back(target, std::move(snap));
     }
     return snapshots;
-}
-
-std::string move_id(const std::string& bucket_uid, std::int64_t at_unix_ns) {
-    return std::string(kMove) + bucket_uid + "." + std::to_string(at_unix_ns);
-}
-
-std::optional<Move> parse_move_id(const std::string& id) {
-    const std::size_t dot = id.rfind('.');
-    if (!id.starts_with(kMove) || dot == std::string::npos) return std::nullopt;
-    Move move{id.substr(kMove.size(), dot - kMove.size())};
-    move.at_unix_ns = parse_whole<std::int64_t>(std::string_view(id).substr(dot + 1)).value_or(0);
-    return move.at_unix_ns > 0 ? std::optional(std::move(move)) : std::nullopt;
-}
-
-json move_status(const std::string& id, const Move& move) {
-    return {{"kind", kMoveKind}, {"uuid", id}, {"err", ""}, {"end_time", move.at_unix_ns}, {"aborted", false}};
-}
-
-json move_snapshot(const std::string& id, const Move& move, const std::string& bucket) {
-    json snap = snapshot(id, kMoveKind);
-    snap["start-time"] = rfc3339(move.at_unix_ns);
-    snap["end-time"] = end_time(move.at_unix_ns);
-    snap["bck"] = snap["dst-bck"] = bucket_model(bucket);
-    return snap;
 }
 
 }  // namespace millrace::aistore

@@ -1,13 +1,14 @@
 // Jobs as AIStore's clients read them. Pure.
 //
-// AIStore forgets a job minutes after its end; here it is known until somebody removes it. An id that begins with "move-" is
-// of the renaming of a bucket, which is over when the request is answered: the id says when, and of which bucket.
+// AIStore forgets a job minutes after its end; here it is known until somebody removes it.
 #pragma once
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "aistore/message.h"
+#include "core/clock.h"
 #include "scheduler/job.h"
 
 namespace millrace::aistore {
@@ -17,10 +18,19 @@ struct JobFilter {
     std::string id;
     std::string kind;
     std::string target;
-    bool active = false;  // only those that have not ended
+    std::set<std::string> buckets;  // that it reads from or writes to, one of them
+    bool active = false;            // only those that have not ended
 };
 Result<JobFilter> parse_job_filter(const nlohmann::json& message);
 bool matches(const JobFilter& filter, const scheduler::Job& job);
+
+// A job of AIStore's stays among the active ones, idle, for some seconds after it has done everything, and its clients count on finding it there
+// when they look again. So does one here.
+inline constexpr auto kIdleTime = std::chrono::seconds(15);
+bool has_just_ended(const scheduler::Job& job, std::int64_t now_unix_ns);
+
+// Whether AIStore has jobs of this kind, although there may never be one here.
+bool is_known_kind(std::string_view kind);
 
 // What it does, in AIStore's words; of a job that was submitted otherwise, what it comes closest to.
 std::string job_kind(const scheduler::Job& job);
@@ -28,13 +38,7 @@ nlohmann::json job_status(const scheduler::Job& job);
 // One for each slice: (target, snapshot).
 std::vector<std::pair<std::string, nlohmann::json>> job_snapshots(const scheduler::Job& job);
 
-std::string move_id(const std::string& bucket_uid, std::int64_t at_unix_ns);
-struct Move {
-    std::string bucket_uid;
-    std::int64_t at_unix_ns = 0;
-};
-std::optional<Move> parse_move_id(const std::string& id);
-nlohmann::json move_status(const std::string& id, const Move& move);
-nlohmann::json move_snapshot(const std::string& id, const Move& move, const std::string& bucket);
+// Of a job that has not done anything, and is on no bucket.
+nlohmann::json empty_snapshot(const std::string& id, const std::string& kind);
 
 }  // namespace millrace::aistore

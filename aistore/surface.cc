@@ -7,7 +7,7 @@ namespace {
 
 struct Surface {
     explicit Surface(scheduler::ProxyCore& core)
-        : buckets(core.state(), core.catalog(), core.jobs(), core.targets(), core.large_bodies()), cluster(core.state(), core.control()),
+        : buckets(core.state(), core.catalog(), core.jobs(), core.targets(), core.large_bodies()), cluster(core.state(), core.control(), core.targets()),
           jobs(core.state(), core.jobs()), etls(core.state(), core.catalog(), core.jobs(), core.targets()) {}
 
     BucketApi buckets;

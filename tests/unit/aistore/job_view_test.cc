@@ -107,15 +107,35 @@ TEST(JobView, AFilterMatchesByIdKindTargetAndActivity) {
     EXPECT_FALSE(parse_job_filter({{"show_active", "x"}}));
 }
 
-TEST(JobView, TheIdOfARenamingSaysWhatAndWhen) {
-    const std::string id = move_id("bck-abc", 123);
-    const auto move = parse_move_id(id);
-    ASSERT_TRUE(move);
-    EXPECT_EQ(move->bucket_uid, "bck-abc");
-    EXPECT_EQ(move_status(id, *move)["end_time"], 123);
-    EXPECT_EQ(move_snapshot(id, *move, "one")["kind"], "move-bck");
-    EXPECT_EQ(move_snapshot(id, *move, "one")["is_idle"], true);
-    for (const char* other : {"job-1", "move-x", "move-x.", "move-x.1y", "move-x.0", "job-1.5"}) EXPECT_FALSE(parse_move_id(other)) << other;
+TEST(JobView, AFilterMatchesByBucket) {
+    const Job job = job_in(JobState::running);
+    EXPECT_TRUE(matches(*parse_job_filter({{"kind", "etl-bck"}, {"bck", {{"name", "src"}, {"provider", "ais"}}}}), job));
+    EXPECT_TRUE(matches(*parse_job_filter({{"Bck", {{"name", "dst"}}}}), job));
+    EXPECT_FALSE(matches(*parse_job_filter({{"kind", "etl-bck"}, {"bck", {{"name", "other"}}}}), job)) << "a stop of one bucket's jobs stops no others";
+    EXPECT_TRUE(matches(*parse_job_filter({{"bck", {{"name", ""}}}, {"buckets", {{{"name", "other"}}, {{"name", "src"}}}}}), job));
+    EXPECT_FALSE(parse_job_filter({{"bck", {{"name", 7}}}}));
+}
+
+TEST(JobView, WhatHasEndedIsAmongTheActiveForAWhile) {
+    const Job ended = job_in(JobState::completed);
+    const std::int64_t end = ended.finished_unix_ns;
+    EXPECT_TRUE(has_just_ended(ended, end + 14'000'000'000));
+    EXPECT_FALSE(has_just_ended(ended, end + 15'000'000'000));
+    EXPECT_FALSE(has_just_ended(job_in(JobState::running), end));
+}
+
+TEST(JobView, AJobWithoutADestinationIsAboutOneBucket) {
+    Job job = job_in(JobState::running);
+    job.spec.destination.clear();
+    const json snap = job_snapshots(job)[0].second;
+    EXPECT_EQ(snap["bck"]["name"], "src");
+    EXPECT_EQ(snap["src-bck"]["name"], "");
+    EXPECT_EQ(snap["dst-bck"]["name"], "");
+}
+
+TEST(JobView, KindsThatNeverRunHereAreKnown) {
+    for (const char* kind : {"archive", "lru", "summary-bck", "etl-listrange"}) EXPECT_TRUE(is_known_kind(kind)) << kind;
+    EXPECT_FALSE(is_known_kind("nonsense"));
 }
 
 }  // namespace
