@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from case import ClusterCase, wait_for  # noqa: E402
 
 NO_RECURSION, NO_FOLDERS, NOT_CACHED, DIFF = 1 << 11, 1 << 13, 1 << 9, 1 << 12
+FOLDER = 1 << 8  # of an entry
 
 
 class AisCase(ClusterCase):
@@ -66,7 +67,7 @@ class Buckets(AisCase):
         for size in (1, 3, 0):
             found = self.list("names", size, flags=str(NO_RECURSION))
             self.assertEqual([e["name"] for e in found], sorted(folders + ["a", "d-a", "d0"], key=str.encode))
-            self.assertEqual(sorted(e["name"] for e in found if e.get("folder")), sorted(folders))
+            self.assertEqual(sorted(e["name"] for e in found if e["flags"] & FOLDER), sorted(folders))
             self.assertEqual(self.list("names", size, flags=str(NO_RECURSION | NO_FOLDERS)), found)
             inside = [e["name"] for e in self.list("names", size, flags=str(NO_RECURSION), prefix="d")]
             self.assertEqual(inside, ["d-a", "d/sub/", "d/x", "d0"], "the prefix is a folder's name: what is in it")
@@ -102,7 +103,7 @@ class Buckets(AisCase):
         self.assertEqual(self.ask("GET", "/v1/buckets?provider=aws", {"action": "list", "value": None})[1], "[]")
         self.act("PUT", "names", "create-bck", expected=405)
         self.assertIn("..", self.act("POST", "na..mes", "create-bck", expected=400))
-        self.ask("PUT", "/v1/cluster", {"action": "start", "value": {"Kind": "lru"}}, 400)
+        self.ask("PUT", "/v1/cluster", {"action": "start", "value": {"Kind": "ec-encode"}}, 400)
         self.ask("GET", "/v1/cluster?what=nonsense", expected=400)
         self.ask("GET", "/v1/daemon?what=nonsense", expected=400)
 
