@@ -104,6 +104,7 @@ Task<Result<void>> ObjectService::copy(const std::string& bucket, const std::str
 
 Task<Result<void>> ObjectService::rename(const std::string& bucket, const std::string& name, const std::string& new_name) {
     MILLRACE_CO_TRY(gate_.may_change(name));
+    if (new_name == name) co_return fail(Code::invalid_argument, "'" + name + "' is its name already");  // a copy onto itself would go with it
     MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo before, store_.stat(bucket, name));
     const ObjectUri source{bucket, name};
     const ObjectUri destination{bucket, new_name};
@@ -111,7 +112,11 @@ Task<Result<void>> ObjectService::rename(const std::string& bucket, const std::s
     MILLRACE_CO_TRY_ASSIGN(const std::optional<TargetId> owner, gate_.elsewhere(new_name));
     // Durable there before it goes here: a power cut must not take both.
     http::Client& client = *Lanes::here().client;
-    if (owner) MILLRACE_CO_TRY(co_await call_to_sync(client, cluster_, *owner));
+    if (owner) {
+        MILLRACE_CO_TRY(co_await call_to_sync(client, cluster_, *owner));
+    } else {
+        MILLRACE_CO_TRY(store_.sync());
+    }
     const SameContent unchanged(store_, bucket, name, before.version);
     MILLRACE_CO_TRY(store_.erase_created_before(bucket, name, UINT64_MAX, &unchanged));
     co_return Result<void>{};

@@ -246,6 +246,7 @@ protected:
         auto spec = *filter_spec("a-filter", cmd);
         FilterProgram program;
         program.file = *find_program(spec.argv[0], "/usr/bin:/bin", dir_.path());
+        program.argv = spec.argv;
         program.env = {"PATH=/usr/bin:/bin", "BEFORE_MAIN=" + before_main};
         const auto tried = run_blocking(lane_, try_forking(spec, program, MILLRACE_FORK_LIBRARY, processes_, dir_.path(), lane_.executor()));
         EXPECT_TRUE(children().empty());
