@@ -136,7 +136,7 @@ Task<Result<void>> JobApi::other_jobs(http::Request& request, http::Response& re
     const auto body = co_await request.read_all(kBodyMax);
     const auto filter = read_filter(body);
     if (!filter) co_return filter.error();
-    const std::string id = request.query.get("uuid", request.query.get("id", filter->id));
+    const std::string id = request.query.get("id", request.query.get("uuid", filter->id));  // "uuid": the SDK, of dSort
     if (!id.empty()) co_return unknown_job({.id = id});
     co_return co_await response.send_json(200, "[]");
 }

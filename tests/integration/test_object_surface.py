@@ -112,7 +112,7 @@ class Surface(ClusterCase):
             self.assertEqual(headers["Ais-Version"], "1")
         headers, _ = self.ok("HEAD", "heads", "x", {"props": "size,checksum"})
         self.assertEqual((headers["Content-Length"], len(headers["Ais-Checksum-Value"]), headers["ETag"], headers["Ais-Location"]), ("1048576", 16, None, None))
-        self.assertIn("'status'", json.loads(self.follow("HEAD", "heads", "x", {"props": "status"})[1]["Hdr-Error"])["message"])
+        self.assertIn("'colour'", json.loads(self.follow("HEAD", "heads", "x", {"props": "colour"})[1]["Hdr-Error"])["message"])
         headers, _ = self.ok("HEAD", "heads", "x")
         self.assertEqual([headers[f"Ais-{h}"] for h in ("Name", "Bucket-Name", "Bucket-Provider", "Present", "Mirror-Copies", "Location")],
                          ["x", "heads", "ais", "true", "1", f"t[{self.owner('heads', 'x').name}]"])
