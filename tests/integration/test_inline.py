@@ -1,7 +1,9 @@
 """Inline GETs: right bytes or an error, through redirects and through the proxy, beside jobs."""
+import json
 import pathlib
 import socket
 import sys
+import time
 import unittest
 import urllib.request
 
@@ -34,6 +36,7 @@ class Inline(ClusterCase):
         self.assertEqual(status, 422, body)
         status, _, body = self.cluster.request("GET", self.cluster.object_path("fail", "x", "&etl_name=in-hang"))
         self.assertEqual(status, 422, body)
+        self.assertIn(b"timeout", body)
         status, _, body = self.cluster.request("GET", self.cluster.object_path("fail", "x", "&etl_name=no-such-transform"))
         self.assertEqual(status, 404, body)
         # A result that broke off after it began has no end: the last chunk never comes.
@@ -53,6 +56,16 @@ class Inline(ClusterCase):
             self.assertFalse(received.startswith(b"HTTP/1.1 200") and received.endswith(b"0\r\n\r\n"))
         errors = self.cluster.get("/v1/transforms/in-fail/errors")
         self.assertEqual([(e["object"], e["code"]) for e in errors], [("ais://fail/x", "rejected")])
+
+    def test_a_server_that_asks_for_another_try_for_ever_is_given_up_in_time(self):
+        self.cluster.create_bucket("again")
+        self.cluster.put("again", "x", b"again")
+        server = ["python3", str(SUPPORT / "echo_server.py")]
+        self.cluster.add_transform({"name": "in-again", "command": server, "init_timeout": "30s", "obj_timeout": "5m"})
+        started = time.monotonic()
+        status, _, body = self.cluster.request("GET", self.cluster.object_path("again", "x", "&etl_name=in-again"))
+        self.assertEqual((status, json.loads(body)["code"]), (422, "transient"), body)
+        self.assertLess(time.monotonic() - started, 20, "clients of AIStore wait no longer")
 
     def test_a_large_result_streams(self):
         self.cluster.create_bucket("large")
