@@ -3,7 +3,7 @@
 //
 //   GET  /v1/worker/objects?bucket=&prefix=&after=&limit=     {"entries":[{name,size,checksum,version,written_at}],"at_end":…}
 //        with &custom=true each has its custom metadata, {"custom":{k:v}}, where there is some
-//        with &folded=with_folders or objects_only: what lies deeper is one entry {name:"prefix/folder/",folder:true}, or none
+//        with &folded=true: what lies deeper is one entry {name:"prefix/folder/",folder:true}
 //   GET  /v1/worker/summary?bucket=&prefix=&after=            {objects,bytes,smallest,largest,last,"at_end":…}
 //   GET  /v1/worker/ledger?job=&after=&limit=                 {"rows":[…],"at_end":…}
 //   GET  /v1/worker/verify?job=&after=&contents=             {"problems":[…],checked,kept,last,"at_end":…}: job_verification.h
