@@ -17,7 +17,6 @@ struct PageRequest {
     std::set<std::string> props;  // that AIStore's forms have
     std::string time_layout;      // of times there (time_layout.h)
     bool is_aistores = false;     // it came in AIStore's words: so does the answer
-    bool nothing = false;         // only what is not here was asked for: that is nothing
 };
 
 // From the action {"action":"list","value":{…}}, or, where there is no value, from the query: prefix, pagesize,
