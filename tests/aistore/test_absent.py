@@ -43,20 +43,17 @@ class Absent(SdkCase):
         cloud = cls.client.bucket("absent", provider="aws")
         proxy = f"http://{cls.cluster.proxy.endpoint()}"
         authn = AuthNClient(proxy, token="a.b.c")
-        cluster, group = cls.client.cluster(), bucket.objects(obj_names=["x.tar"])
+        group = bucket.objects(obj_names=["x.tar"])
         inside = BucketModel(name="absent", provider="ais", namespace=Namespace(uuid="", name="space"))
         with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as specification:
             json.dump({"input_bck": {"name": "absent"}, "input_format": {"template": "x"}, "output_format": "y"}, specification)
         cls.addClassCleanup(pathlib.Path(specification.name).unlink)
         cls.calls = {
-            "Cluster": {"get_node_log": lambda: cluster.get_node_log("t1"), "get_cluster_logs": cluster.get_cluster_logs,
-                        "get_node_log_archive": lambda: cluster.get_node_log_archive("t1")},
             "Bucket": {"evict": cloud.evict, "create_inventory": bucket.create_inventory, "destroy_inventory": bucket.destroy_inventory,
                        "show_inventory": bucket.show_inventory, "list_archive": lambda: bucket.list_archive("x.tar")},
             "Object": {"promote": lambda: made.promote("/etc/hostname"), "blob_download": made.blob_download},
             "ObjectGroup": {"evict": cloud.objects(obj_names=["x"]).evict, "prefetch": cloud.objects(obj_names=["x"]).prefetch,
                             "archive": lambda: group.archive("y.tar")},
-            "Job": {"start": lambda: cls.client.job(job_kind="lru").start()},
             "Namespace": {"get_path": lambda: cls.client.bucket("absent", namespace=inside.namespace).head()},
             "Batch": {"get": lambda: list(cls.client.batch(["x.tar"], bucket=bucket).get())},
             "Dsort": {"start": lambda: cls.client.dsort().start(specification.name), "abort": cls.client.dsort("some").abort,
