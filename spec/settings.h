@@ -19,7 +19,7 @@ Result<void> read_image(SpecReader& reader, Container& container);
 Result<void> read_port(SpecReader& reader, const std::string& key, Container& container);
 Result<void> read_absolute_path(SpecReader& reader, const std::string& key, std::string& out);
 
-// What does not go together, once everything is read; the error stands at `key` of the reader.
+// What does not go together, once what it depends on is read; the error stands at `key` of the reader.
 Result<void> check_communication(const SpecReader& reader, const std::string& key, const TransformSpec& spec);
 // AIStore's way to ask for `file_paths`: the variable ETL_DIRECT_FQN.
 void apply_variables(TransformSpec& spec);
