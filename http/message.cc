@@ -157,7 +157,9 @@ Result<Url> Url::parse(std::string_view text) {
 Result<std::optional<ByteRange>> parse_range(std::optional<std::string_view> header, std::uint64_t size) {
     if (!header) return std::optional<ByteRange>{};
     const std::string_view text = trimmed(*header);
-    if (!equal_without_case(text.substr(0, 6), "bytes=")) return range_error(text, size);
+    const std::size_t equals = text.find('=');
+    if (equals == text.npos) return range_error(text, size);
+    if (!equal_without_case(text.substr(0, equals), "bytes")) return std::optional<ByteRange>{};
     const std::string_view spec = trimmed(text.substr(6));
     const std::size_t dash = spec.find('-');
     if (dash == spec.npos) return range_error(text, size);

@@ -58,7 +58,7 @@ struct Url {
     static Result<Url> parse(std::string_view text);
 };
 
-// "bytes=a-b", "bytes=a-" or "bytes=-n" on an object of `size` bytes; nullopt when the header is absent.
+// "bytes=a-b", "bytes=a-" or "bytes=-n" on an object of `size` bytes; nullopt when the header is absent, or counts in another unit.
 // Fails with Code::range when unsatisfiable, malformed or of several ranges.
 struct ByteRange {
     std::uint64_t offset = 0;

@@ -1,9 +1,11 @@
-// What stands in headers and request lines: byte ranges, endpoints, URLs, query strings, percent-encoding, problem documents.
+// What stands in headers and request lines: byte ranges, conditions, dates, endpoints, URLs, query strings, percent-encoding, problem documents.
 #include <cstring>
 
 #include "core/base64.h"
 #include "core/check.h"
 #include "core/uri.h"
+#include "http/conditions.h"
+#include "http/date.h"
 #include "http/message.h"
 #include "http/problem.h"
 #include "tests/fuzz/fuzz.h"
@@ -44,6 +46,24 @@ void try_endpoint(std::string_view bytes) {
     (void)http::Url::parse(bytes);
 }
 
+void try_date(std::string_view bytes) {
+    constexpr std::int64_t kNow = 1'796'000'000;
+    const auto seconds = http::parse_date(bytes, kNow);
+    if (seconds) MILLRACE_CHECK(http::parse_date(http::date_text(*seconds), kNow) == seconds);
+}
+
+// What matches strongly matches weakly, too, so that the same list cannot let a change pass both ways.
+void try_conditions(std::string_view bytes) {
+    using Verdict = http::Conditions::Verdict;
+    const std::string list(bytes);
+    const http::Validators current{"\"a\"", 784'111'777};
+    const auto verdict = [&](const char* header) { return http::Conditions(http::Headers{{header, list}}, 0).judge(&current, false).verdict; };
+    MILLRACE_CHECK(verdict("If-Match") != Verdict::go_on || verdict("If-None-Match") == Verdict::failed);
+    const bool wants_part = http::Conditions(http::Headers{{"If-Range", list}}, 0).wants_part_of(current);
+    MILLRACE_CHECK(!wants_part || verdict("If-Match") == Verdict::go_on);
+    (void)verdict("If-Unmodified-Since");
+}
+
 void try_base64(std::string_view bytes) {
     const auto back = base64_decode(base64_encode(bytes));
     MILLRACE_CHECK(back && *back == bytes);
@@ -54,12 +74,14 @@ void try_base64(std::string_view bytes) {
 }  // namespace
 
 void fuzz(std::string_view bytes) {
-    switch (take_byte(bytes) % 6) {
+    switch (take_byte(bytes) % 8) {
         case 0: return try_range(bytes);
         case 1: return try_query(bytes);
         case 2: return try_percent(bytes);
         case 3: return try_endpoint(bytes);
         case 4: return try_base64(bytes);
+        case 6: return try_date(bytes);
+        case 7: return try_conditions(bytes);
         default: (void)http::error_of_reply(500, bytes);
     }
 }

@@ -76,13 +76,14 @@ TEST(ParseRange, RangesAreCutToTheObject) {
     EXPECT_EQ(range("bytes=0-99999999999999999999999", 10), "0+10");
     EXPECT_EQ(range("bytes=-3", 10), "7+3");
     EXPECT_EQ(range("bytes=-30", 10), "0+10");
-    for (const char* text : {"bytes=10-", "bytes=5-4", "bytes=-0", "bytes=-", "bytes=", "bytes", "items=0-1", "bytes=0-1,3-4", "bytes=a-b",
+    for (const char* text : {"bytes=10-", "bytes=5-4", "bytes=-0", "bytes=-", "bytes=", "bytes", "bytes=0-1,3-4", "bytes=a-b",
                              "bytes=0x1-2", "bytes=+1-2", "bytes=99999999999999999999999-", ""}) {
         EXPECT_EQ(range(text, 10), "range") << text;
     }
     EXPECT_EQ(range("bytes=0-", 0), "range");
     EXPECT_EQ(range("bytes=-1", 0), "range");
     EXPECT_EQ(*parse_range(std::nullopt, 10), std::nullopt);
+    EXPECT_EQ(*parse_range("items=0-1", 10), std::nullopt) << "another unit is to be ignored";
 }
 
 TEST(Status, EveryCodeHasOneAndUnknownRepliesAreClassified) {

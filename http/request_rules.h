@@ -1,0 +1,19 @@
+// What a server refuses before anybody acts on a request: heads of which two readers could think differently, and bodies whose end nobody
+// could be sure of (RFC 9112, 3.2 and 6). Pure. What is no HTTP at all, http/head_decoder.h refuses.
+#pragma once
+#include <optional>
+
+#include "core/result.h"
+#include "http/head_decoder.h"
+
+namespace millrace::http {
+
+struct Refusal {
+    Error error;
+    int status = 400;
+};
+
+// framing: of the body behind the head. nullopt: there is nothing against the request.
+std::optional<Refusal> refusal_of(const Head& head, Framing framing);
+
+}  // namespace millrace::http
