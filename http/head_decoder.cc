@@ -30,6 +30,9 @@ Result<void> check_first_line(std::string_view input, HeadDecoder::Kind kind) {
     return input.size() > kFirstWordBytesMax ? Result<void>(not_http("the first word is too long")) : Result<void>{};
 }
 
+// Of whole lines. The parser would make one of them, and others might not.
+bool has_folded_line(std::string_view lines) { return lines.find("\n ") != lines.npos || lines.find("\n\t") != lines.npos; }
+
 }  // namespace
 
 struct HeadDecoder::Parser {
@@ -113,17 +116,14 @@ Result<std::size_t> HeadDecoder::take(std::string_view input) {
     error_code failure;
     const std::size_t used = parser_->put(input, failure);
     taken_ += used;
+    if (kind_ == Kind::request && has_folded_line(input.substr(0, used))) return not_http("a header goes on in a second line");
     // The parser takes field by field and bounds only what it has not taken yet.
     const std::size_t head_bytes = done() ? taken_ : taken_ + input.size() - used;
     if (failure == beast::http::error::header_limit || head_bytes > kHeadBytesMax) {
         return fail(Code::too_large, "the headers are larger than " + std::to_string(kHeadBytesMax) + " bytes");
     }
     if (failure && failure != beast::http::error::need_more) return not_http(failure.message());
-    if (done()) {
-        head_.keep_alive = parser_->keep_alive();
-        const bool is_unknown_coding = kind_ == Kind::request && framing() != Framing::chunked && head_.headers.find("Transfer-Encoding");
-        if (is_unknown_coding) return not_http("no other transfer coding than chunked is known");
-    }
+    if (done()) head_.keep_alive = parser_->keep_alive();
     return empty + used;
 }
 

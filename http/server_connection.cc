@@ -2,10 +2,13 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
+#include <ctime>
 #include <exception>
 
 #include "core/log.h"
+#include "http/date.h"
 #include "http/problem.h"
+#include "http/request_rules.h"
 
 namespace millrace::http {
 namespace {
@@ -63,6 +66,8 @@ Task<void> ServerConnection::refuse(const Error& error, int status) {
     head.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(status_text(status)).append("\r\n");
     append_field(head, "Content-Type", "application/problem+json");
     append_field(head, "Content-Length", std::to_string(document.size()));
+    append_field(head, "Date", date_text(std::time(nullptr)));
+    if (status == 503) append_field(head, "Retry-After", kRetryAfterSeconds);
     head.append("Connection: close\r\n\r\n");
     const Result<bool> sent = writer_.try_send(document);
     if (sent && *sent) co_await connection_.close_gently();
@@ -90,6 +95,10 @@ Task<void> ServerConnection::answer_requests() {
             co_return;
         }
         if (!*received) co_return;
+        if (const std::optional<Refusal> refusal = refusal_of(head, reader_.framing())) {
+            co_await refuse(refusal->error, refusal->status);
+            co_return;
+        }
 
         is_over_ = nullptr;
         was_over_ = false;
@@ -98,12 +107,6 @@ Task<void> ServerConnection::answer_requests() {
         request.node = options_.node;
         if (const Result<void> taken = request.take_head(head); !taken) {
             co_await refuse(taken.error(), 400);
-            co_return;
-        }
-        if (request.lacks_length()) {
-            const Error error = fail(Code::invalid_argument, "a body that ends with the connection cannot be told from one that broke off; "
-                                                             "send its Content-Length, or in chunks");
-            co_await refuse(error, 411);
             co_return;
         }
         OutgoingResponse response(request, writer_, stopping_);

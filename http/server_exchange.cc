@@ -67,11 +67,6 @@ Result<void> IncomingRequest::take_head(Head& head) {
     return take_target();
 }
 
-bool IncomingRequest::lacks_length() const {
-    const bool has_body = method == "PUT" || method == "POST" || method == "PATCH";
-    return has_body && !keep_alive_ && reader_.framing() == Framing::none && !headers.find("Content-Length");
-}
-
 Result<void> IncomingRequest::take_target() {
     std::string_view rest = target;
     if (rest.starts_with("http://")) {  // as sent to a proxy

@@ -12,6 +12,9 @@
 
 namespace millrace::http {
 
+// Where an answer asks for another try: what makes it necessary is over soon.
+inline constexpr std::string_view kRetryAfterSeconds = "1";
+
 class IncomingRequest final : public Request {
 public:
     // The head's parts are moved in by take_head().
@@ -27,8 +30,6 @@ public:
     bool needs_length() const override { return http_1_0_; }
     using Request::end_with_client;
     void end_with_client(std::function<bool()> is_over) override { is_over_ = std::move(is_over); }
-    // A body that would end with the connection: nobody could say whether it is whole.
-    bool lacks_length() const;
 
     // Reads what the handler left, so that the client comes to read the response; false when that fails, when nothing comes for
     // a while, or when it takes longer.

@@ -1,6 +1,7 @@
-// Heads of requests and replies: it makes no difference in which pieces they arrive.
+// Heads of requests and replies: it makes no difference in which pieces they arrive, and requests that are let in mean one thing only.
 #include "core/check.h"
 #include "http/head_decoder.h"
+#include "http/request_rules.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace millrace;
@@ -53,4 +54,8 @@ void fuzz(std::string_view bytes) {
     MILLRACE_CHECK(whole.taken == pieces.taken && whole.framing == pieces.framing && whole.length == pieces.length);
     MILLRACE_CHECK(whole.head.method == pieces.head.method && whole.head.target == pieces.head.target && whole.head.status == pieces.head.status);
     MILLRACE_CHECK(std::equal(whole.head.headers.begin(), whole.head.headers.end(), pieces.head.headers.begin(), pieces.head.headers.end()));
+    if (kind == HeadDecoder::Kind::reply || http::refusal_of(whole.head, whole.framing)) return;
+    // Of what is let in there is one host, and one way to tell where the body ends.
+    MILLRACE_CHECK(whole.head.http_1_0 || whole.head.headers.find("Host"));
+    MILLRACE_CHECK(whole.framing == http::Framing::chunked ? !whole.head.headers.find("Content-Length") : !whole.head.headers.find("Transfer-Encoding"));
 }

@@ -98,7 +98,7 @@ class Vague(ClusterCase):
         self.cluster.create_bucket("endless")
         target = self.cluster.targets[0]
         for text, status in ((b"PUT /v1/objects/endless/x HTTP/1.0\r\n\r\nhello", b"411"),
-                             (b"PUT /v1/objects/endless/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"400"),
+                             (b"PUT /v1/objects/endless/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"400"),
                              (b"PUT /v1/objects/endless/x HTTP/1.0\r\nContent-Length: 9\r\n\r\nhello", b"400")):
             with connect(target) as plug:
                 plug.sendall(text)

@@ -84,7 +84,8 @@ class Objects(ClusterCase):
         ports = [n.endpoint() for n in self.cluster.nodes] + [control]
         for address in ports:
             host, port = address.split(":")
-            for garbage in (b"\x00\xff" * 5000, b"GET / HTTP/9.9\r\n\r\n", b"PUT /v1/objects/x/y HTTP/1.1\r\nContent-Length: -5\r\n\r\n", b"\x01" * 64):
+            for garbage in (b"\x00\xff" * 5000, b"GET / HTTP/9.9\r\n\r\n",
+                            b"PUT /v1/objects/x/y HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"\x01" * 64):
                 with socket.create_connection((host, int(port)), timeout=30) as plug:
                     try:
                         plug.sendall(garbage)

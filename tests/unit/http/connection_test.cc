@@ -93,9 +93,9 @@ Task<boost::system::error_code> write_once(Connection& connection) {
 Task<boost::system::error_code> shake_hands(Connection& connection) { return connection.open(Transport::Role::server); }
 
 TEST_F(ConnectionTest, AMessageMayComeInAnyPieces) {
-    for (const char c : std::string_view("PUT / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello")) script_.receive(std::string(1, c));
+    for (const char c : std::string_view("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")) script_.receive(std::string(1, c));
     EXPECT_EQ(read_request().value_or("an error"), "PUT hello");
-    script_.receive("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe");
+    script_.receive("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe");
     script_.receive("llo\r");
     script_.receive("\n0\r\n\r\n");
     EXPECT_EQ(read_request().value_or("an error"), "PUT hello");
@@ -112,7 +112,8 @@ TEST_F(ConnectionTest, AMessageMayGoOutInAnyPieces) {
 TEST_F(ConnectionTest, TheEndOfThePeerIsCleanBetweenMessagesOnly) {
     script_.end();
     EXPECT_EQ(read_request().value_or("an error"), "nothing");
-    for (const char* begun : {"PUT", "PUT / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhell", "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"}) {
+    for (const char* begun : {"PUT", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell",
+                              "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"}) {
         script_.receive(begun);
         script_.end();
         const auto read = read_request();
@@ -123,7 +124,7 @@ TEST_F(ConnectionTest, TheEndOfThePeerIsCleanBetweenMessagesOnly) {
 
 TEST_F(ConnectionTest, AnErrorInTheMiddleIsNoEnd) {
     const auto reading = [&](TransportScript::Failure failure) {
-        script_.receive("PUT / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhel");
+        script_.receive("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
         script_.fail_read(failure);
         const auto read = read_request();
         return read ? Error{} : read.error();
@@ -317,7 +318,7 @@ protected:
 };
 
 TEST_F(ListenerTest, ItsConnectionsSpeakOverItsTransport) {
-    script_.receive("GET / HTTP/1.1\r\n\r\n");
+    script_.receive("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     script_.end();
     EXPECT_TRUE(serve_one().ends_with("\r\n\r\nanswered"));
     EXPECT_EQ(script_.role, Transport::Role::server);
@@ -325,7 +326,7 @@ TEST_F(ListenerTest, ItsConnectionsSpeakOverItsTransport) {
 }
 
 TEST_F(ListenerTest, AHandshakeThatFailsIsNotAnswered) {
-    script_.receive("GET / HTTP/1.1\r\n\r\n");
+    script_.receive("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     script_.open_failure = make_error_code(boost::system::errc::protocol_error);
     EXPECT_EQ(serve_one(), "");
     EXPECT_EQ(requests_, 0);

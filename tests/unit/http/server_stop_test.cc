@@ -12,7 +12,7 @@ class ServerStopTest : public HttpTest {};
 TEST_F(ServerStopTest, IdleConnectionsEndAtOnceAndNewOnesAreRefused) {
     serve(echo);
     RawSocket idle = connect();
-    idle.send("PUT / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+    idle.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
     EXPECT_TRUE(idle.read_message().ends_with("x"));
     const Instant before = steady_now();
     server_->stop(seconds(30));
@@ -35,7 +35,7 @@ TEST_F(ServerStopTest, ARequestInProgressIsLetToEnd) {
     server_ = std::make_unique<Server>(std::vector<Executor>{lane_a_.executor()}, handler);
     endpoint_ = {"127.0.0.1", *server_->listen("127.0.0.1", 0), ""};
     RawSocket socket = connect();
-    socket.send("GET /held HTTP/1.1\r\n\r\n");
+    socket.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n");
     began.get_future().get();
     auto stopped = std::async(std::launch::async, [this] { server_->stop(seconds(30)); });
     // The listening socket closes before the wait for requests begins.
@@ -57,7 +57,7 @@ TEST_F(ServerStopTest, AfterTheGraceRequestsAreCutAndHandlersCancelled) {
         ADD_FAILURE() << "a cancelled handler went on";
     });
     RawSocket socket = connect();
-    socket.send("GET / HTTP/1.1\r\n\r\n");
+    socket.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     began.get_future().get();
     server_->stop(milliseconds(50));
     EXPECT_EQ(socket.read_rest(), "");
@@ -73,7 +73,7 @@ TEST_F(ServerStopTest, AStreamThatIsStuckOnTheClientIsCut) {
         seen.set_value(moved.error().code);
     });
     RawSocket socket = connect();
-    socket.send("GET / HTTP/1.1\r\n\r\n");
+    socket.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     socket.read_until("\r\n\r\n");
     server_->stop(milliseconds(50));
     EXPECT_EQ(seen.get_future().get(), Code::unavailable);

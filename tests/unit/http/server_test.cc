@@ -48,8 +48,8 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
         (void)co_await response.send(200, Headers{}, text);
     });
     RawSocket socket = connect();
-    socket.send("PUT /1 HTTP/1.1\r\nContent-Length: 2\r\n\r\nab"
-                "\r\nGET /2 HTTP/1.1\r\n\r\nPUT /3 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n");
+    socket.send("PUT /1 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
+                "\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\nPUT /3 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n");
     EXPECT_TRUE(socket.read_message().ends_with("/1ab"));
     EXPECT_TRUE(socket.read_message().ends_with("/2"));
     EXPECT_TRUE(socket.read_message().ends_with("/3c"));
@@ -62,16 +62,16 @@ TEST_F(ServerTest, AnErrorOnHeadTravelsInAHeader) {
         else (void)co_await response.send_error(error);
     });
     RawSocket socket = connect();
-    socket.send("HEAD /a HTTP/1.1\r\n\r\n");
+    socket.send("HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n");
     const std::string reply = socket.read_until("\r\n\r\n");
     EXPECT_TRUE(reply.starts_with("HTTP/1.1 404 "));
     EXPECT_TRUE(has(reply, "Hdr-Error: {\"type\":\"about:blank\""));
     EXPECT_TRUE(has(reply, "\"message\":\"nothing 'hére'\"}\r\n"));
-    socket.send("HEAD /long HTTP/1.1\r\n\r\n");
+    socket.send("HEAD /long HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_FALSE(has(socket.read_until("\r\n\r\n"), "Hdr-Error"));
-    socket.send("GET /a HTTP/1.1\r\n\r\n");
+    socket.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_FALSE(has(socket.read_message(), "Hdr-Error"));
-    socket.send("GET /other HTTP/1.1\r\n\r\n");
+    socket.send("GET /other HTTP/1.1\r\nHost: x\r\n\r\n");
     const std::string other = socket.read_message();
     EXPECT_TRUE(other.starts_with("HTTP/1.1 422 "));
     EXPECT_TRUE(has(other, "\"status\":422,\"code\":\"not_found\""));
@@ -82,7 +82,7 @@ TEST_F(ServerTest, ABodyThatNobodyWantsIsTakenInAsLongAsItComes) {
     serve(say_hello, {.idle_time_max = std::chrono::milliseconds(800)});
     RawSocket socket = connect();
     constexpr int kPieces = 10;
-    socket.send("PUT /a HTTP/1.1\r\nContent-Length: " + std::to_string(kPieces) + "\r\n\r\n");
+    socket.send("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(kPieces) + "\r\n\r\n");
     const std::string reply = socket.read_message();
     EXPECT_TRUE(reply.ends_with("hello /a"));
     const Instant begun = steady_now();
@@ -90,7 +90,7 @@ TEST_F(ServerTest, ABodyThatNobodyWantsIsTakenInAsLongAsItComes) {
         std::this_thread::sleep_until(begun + i * std::chrono::milliseconds(100));  // the pace of a slow client
         socket.send("x");
     }
-    socket.send("GET /b HTTP/1.1\r\n\r\n");
+    socket.send("GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_TRUE(socket.read_message().ends_with("hello /b"));
 }
 
@@ -106,7 +106,8 @@ TEST_F(ServerTest, HeadGetsTheLengthWithoutTheBody) {
         }
     });
     RawSocket socket = connect();
-    socket.send("HEAD /whole HTTP/1.1\r\n\r\nHEAD /head HTTP/1.1\r\n\r\nHEAD /stream HTTP/1.1\r\n\r\nHEAD /none HTTP/1.1\r\nConnection: close\r\n\r\n");
+    socket.send("HEAD /whole HTTP/1.1\r\nHost: x\r\n\r\nHEAD /head HTTP/1.1\r\nHost: x\r\n\r\nHEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n"
+                "HEAD /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     EXPECT_TRUE(has(socket.read_until("\r\n\r\n"), "Content-Length: 5\r\n"));
     EXPECT_TRUE(has(socket.read_until("\r\n\r\n"), "Content-Length: 1000000\r\n"));
     EXPECT_TRUE(has(socket.read_until("\r\n\r\n"), "Content-Length: 8\r\n"));
@@ -121,10 +122,10 @@ TEST_F(ServerTest, EveryWholeResponseHasALengthExceptWhereNoneIsAllowed) {
     });
     RawSocket socket = connect();
     for (const int status : {200, 301, 307, 500}) {
-        socket.send("GET /" + std::to_string(status) + " HTTP/1.1\r\n\r\n");
+        socket.send("GET /" + std::to_string(status) + " HTTP/1.1\r\nHost: x\r\n\r\n");
         EXPECT_TRUE(has(socket.read_until("\r\n\r\n"), "\r\nContent-Length: 0\r\n"));
     }
-    socket.send("GET /204 HTTP/1.1\r\nConnection: close\r\n\r\n");
+    socket.send("GET /204 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     const std::string reply = socket.read_rest();
     EXPECT_FALSE(has(reply, "Content-Length"));
     EXPECT_TRUE(has(reply, "Location: /x"));
@@ -133,10 +134,10 @@ TEST_F(ServerTest, EveryWholeResponseHasALengthExceptWhereNoneIsAllowed) {
 TEST_F(ServerTest, GarbageIsAnsweredWithAProblemAndTheConnectionEnds) {
     serve(say_hello);
     for (const std::string& garbage : {std::string("\x16\x03\x01\x02\x00\x01\x00\x01", 8), std::string(100, 'A'), std::string("GET / HTTP/9.9\r\n\r\n"),
-                                      std::string("GET /\r\nbroken header\r\n\r\n"), std::string("GET nopath HTTP/1.1\r\n\r\n"),
-                                      std::string("GET /?a=%zz HTTP/1.1\r\n\r\n"), std::string("PUT / HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
-                                      std::string("PUT / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n"),
-                                      std::string("PUT / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n")}) {
+                                      std::string("GET /\r\nbroken header\r\n\r\n"), std::string("GET nopath HTTP/1.1\r\nHost: x\r\n\r\n"),
+                                      std::string("GET /?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n"),
+                                      std::string("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n"),
+                                      std::string("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n")}) {
         RawSocket socket = connect();
         socket.send(garbage);
         const std::string reply = socket.read_rest();
@@ -146,19 +147,86 @@ TEST_F(ServerTest, GarbageIsAnsweredWithAProblemAndTheConnectionEnds) {
     }
 }
 
+// RFC 9112. Each line behind one that is as it should be, so that it is the line that decides.
+TEST_F(ServerTest, HeadsThatTwoReadersCouldReadInTwoWaysAreRefused) {
+    std::atomic<int> handled = 0;
+    serve([&handled](Request&, Response& response) -> Task<void> {
+        ++handled;
+        (void)co_await response.send(200, Headers{}, "");
+    });
+    struct Case {
+        const char* head;
+        int status;
+    };
+    constexpr Case kCases[] = {
+        {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n", 501},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n", 501},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 501},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n0\r\n\r\n", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", 400},
+        {"PUT / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400},
+        {"GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x, y\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: http://x/\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n\tb\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nX:\r\n b\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\n X: a\r\nHost: x\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nX\t: a\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\n: a\r\n\r\n", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\nx", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x1\r\n\r\nx", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1 1\r\n\r\nx", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 2\r\n\r\nxx", 400},
+        {"PUT / HTTP/1.0\r\n\r\n", 411},
+    };
+    for (const auto& [head, status] : kCases) {
+        RawSocket socket = connect();
+        socket.send(head);
+        const std::string reply = socket.read_rest();
+        EXPECT_TRUE(reply.starts_with("HTTP/1.1 " + std::to_string(status) + " ")) << head << " -> " << reply;
+        EXPECT_TRUE(has(reply, "\r\nConnection: close\r\n")) << head;
+        EXPECT_TRUE(has(reply, "\r\nDate: ")) << head;
+        EXPECT_TRUE(has(reply, "\"code\":\"invalid_argument\"")) << head;
+    }
+    EXPECT_EQ(handled, 0);
+    for (const char* head : {"GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.1\r\nHOST: [::1]:80\r\n\r\n",
+                             "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n",
+                             "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+                             "\r\nGET http://other/ HTTP/1.1\r\nHost: x\r\nX: \ta b \r\n\r\n"}) {
+        RawSocket socket = connect();
+        socket.send(head);
+        EXPECT_TRUE(socket.read_message().starts_with("HTTP/1.1 200 ")) << head;
+    }
+}
+
 TEST_F(ServerTest, HeadersThatAreTooLargeAreRefused) {
     serve(say_hello);
     std::string many;
     for (int i = 0; i < 10'000; ++i) many += "X: 12345678\r\n";
     for (const std::string& fields : {"X: " + std::string(70'000, 'x') + "\r\n", many}) {
         RawSocket socket = connect();
-        socket.send("GET / HTTP/1.1\r\n" + fields + "\r\n");
+        socket.send("GET / HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n");
         const std::string reply = socket.read_rest();
         EXPECT_TRUE(reply.starts_with("HTTP/1.1 431 ")) << reply;
     }
     // Piece by piece, as from a slow client; and with nothing to say about an ordinary number of fields.
     RawSocket socket = connect();
-    socket.send("GET / HTTP/1.1\r\n");
+    socket.send("GET / HTTP/1.1\r\nHost: x\r\n");
     for (int i = 0; i < 1000; ++i) socket.send("X: 12345678\r\n");
     socket.send("\r\n");
     EXPECT_TRUE(socket.read_message().starts_with("HTTP/1.1 200 "));
@@ -192,14 +260,14 @@ TEST_F(ServerTest, ContinueIsSaidAtTheFirstReadOnly) {
         (void)co_await response.send(200, Headers{}, *body);
     });
     RawSocket socket = connect();
-    socket.send("PUT /take HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    socket.send("PUT /take HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
     EXPECT_EQ(socket.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     socket.send("body");
     EXPECT_TRUE(socket.read_message().ends_with("body"));
     // A client that does not wait is not answered twice.
-    socket.send("PUT /take HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nmore");
+    socket.send("PUT /take HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nmore");
     EXPECT_TRUE(socket.read_message().starts_with("HTTP/1.1 200 "));
-    socket.send("PUT /refuse HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    socket.send("PUT /refuse HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
     const std::string refused = socket.read_rest();
     EXPECT_TRUE(refused.starts_with("HTTP/1.1 307 ")) << refused;
     EXPECT_TRUE(has(refused, "Connection: close"));
@@ -209,7 +277,7 @@ TEST_F(ServerTest, ABodyThatTheHandlerLeavesIsDiscarded) {
     serve([](Request&, Response& response) -> Task<void> { (void)co_await response.send(403, Headers{}, "no"); });
     RawSocket socket = connect();
     for (int i = 0; i < 2; ++i) {
-        socket.send("PUT / HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n" + std::string(5'000'000, 'x'));
+        socket.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n" + std::string(5'000'000, 'x'));
         EXPECT_TRUE(socket.read_message().starts_with("HTTP/1.1 403 "));
     }
 }
@@ -222,7 +290,7 @@ TEST_F(ServerTest, AShortBodyIsSeenByTheHandler) {
         (void)co_await response.send_error(body.error());
     });
     RawSocket socket = connect();
-    socket.send("PUT / HTTP/1.1\r\nContent-Length: 10\r\n\r\n12345");
+    socket.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345");
     socket.shut_down_sending();
     EXPECT_EQ(seen.get_future().get().code, Code::incomplete_body);
     EXPECT_TRUE(has(socket.read_rest(), "\"code\":\"incomplete_body\""));
@@ -234,7 +302,7 @@ TEST_F(ServerTest, AMalformedChunkedBodyIsSeenByTheHandler) {
         (void)co_await response.send_error(body ? fail(Code::internal, "?") : body.error());
     });
     RawSocket socket = connect();
-    socket.send("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
+    socket.send("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
     const std::string reply = socket.read_rest();
     EXPECT_TRUE(reply.starts_with("HTTP/1.1 400 ")) << reply;
     EXPECT_TRUE(has(reply, "chunk"));
@@ -254,7 +322,7 @@ TEST_F(ServerTest, AnUnfinishedResponseEndsInAReset) {
     });
     for (const char* path : {"/length", "/chunked", "/throw", "/finish", "/nothing"}) {
         RawSocket socket = connect();
-        socket.send("GET " + std::string(path) + " HTTP/1.1\r\n\r\n");
+        socket.send("GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n");
         const std::string reply = socket.read_rest();
         EXPECT_TRUE(socket.ended_by_reset()) << path;
         EXPECT_FALSE(has(reply, "\r\n0\r\n\r\n")) << path;
@@ -275,7 +343,7 @@ TEST_F(ServerTest, MoreThanAnnouncedIsNotSent) {
         EXPECT_EQ(again.error().code, Code::internal);
     });
     RawSocket socket = connect();
-    socket.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
+    socket.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     EXPECT_TRUE(socket.read_rest().ends_with("\r\n\r\n12345"));
 }
 
@@ -289,7 +357,7 @@ TEST_F(ServerTest, AHandlerThatFailsIsAnsweredWith500) {
     });
     RawSocket socket = connect();
     for (const char* path : {"/throw", "/nothing", "/header"}) {
-        socket.send("GET " + std::string(path) + " HTTP/1.1\r\n\r\n");
+        socket.send("GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n");
         const std::string reply = socket.read_message();
         EXPECT_TRUE(reply.starts_with("HTTP/1.1 500 ")) << path << reply;
         EXPECT_FALSE(has(reply, "Injected"));
@@ -314,7 +382,7 @@ TEST_F(ServerTest, SilentPeersAreCutAtTheirDeadline) {
     slow_header.send("GET / HT");
     EXPECT_EQ(slow_header.read_rest(), "");
     RawSocket stalled = connect();
-    stalled.send("PUT / HTTP/1.1\r\nContent-Length: 10\r\n\r\n12345");
+    stalled.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345");
     EXPECT_EQ(seen.get_future().get().code, Code::timed_out);
     stalled.read_rest();
 }
@@ -325,7 +393,7 @@ TEST_F(ServerTest, ABodyThatWouldEndWithTheConnectionIsRefused) {
         const auto body = co_await request.read_all(100);
         (void)co_await response.send(200, Headers{}, *body);
     });
-    for (const std::string head : {"PUT / HTTP/1.0\r\n", "POST / HTTP/1.1\r\nConnection: close\r\n"}) {
+    for (const std::string head : {"PUT / HTTP/1.0\r\n", "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"}) {
         RawSocket socket = connect();
         socket.send(head + "\r\nhello");
         socket.shut_down_sending();
@@ -335,7 +403,7 @@ TEST_F(ServerTest, ABodyThatWouldEndWithTheConnectionIsRefused) {
         EXPECT_TRUE(other.read_message().ends_with("hello")) << head;
     }
     RawSocket empty = connect();
-    empty.send("PUT / HTTP/1.1\r\n\r\n");
+    empty.send("PUT / HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_TRUE(empty.read_message().starts_with("HTTP/1.1 200 "));
 }
 
@@ -355,11 +423,11 @@ TEST_F(ServerTest, WhatIsDoneForItsClientAloneEndsWithIt) {
     };
     serve(handler);
     RawSocket others = connect();
-    others.send("GET /others HTTP/1.1\r\n\r\n");
+    others.send("GET /others HTTP/1.1\r\nHost: x\r\n\r\n");
     began[0].get_future().wait();
     others.close();
     RawSocket alone = connect();
-    alone.send("GET /alone HTTP/1.1\r\n\r\n");
+    alone.send("GET /alone HTTP/1.1\r\nHost: x\r\n\r\n");
     began[1].get_future().wait();
     alone.close();
     EXPECT_EQ(ended[1].get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
@@ -377,7 +445,7 @@ TEST_F(ServerTest, WhatIsOverEndsThoughItsClientWaits) {
     };
     serve(handler);
     RawSocket socket = connect();
-    socket.send("GET / HTTP/1.1\r\n\r\n");
+    socket.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     began.get_future().wait();
     is_over = true;
     EXPECT_EQ(socket.read_rest(), "");
@@ -395,7 +463,7 @@ TEST_F(ServerTest, AHandlerMayTakeLongerThanAnyDeadlineOfTheConnection) {
         },
         options);
     RawSocket socket = connect();
-    socket.send("PUT / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody");
+    socket.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody");
     EXPECT_TRUE(socket.read_message().ends_with("body"));
 }
 
@@ -406,14 +474,15 @@ TEST_F(ServerTest, ConnectionsBeyondTheLimitAreTurnedAway) {
     RawSocket first = connect();
     RawSocket second = connect();
     for (RawSocket* socket : {&first, &second}) {
-        socket->send("GET / HTTP/1.1\r\n\r\n");
+        socket->send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
         EXPECT_TRUE(socket->read_message().starts_with("HTTP/1.1 200 "));
     }
     RawSocket third = connect();
     const std::string reply = third.read_rest();
     EXPECT_TRUE(reply.starts_with("HTTP/1.1 503 ")) << reply;
     EXPECT_TRUE(has(reply, "\"code\":\"overloaded\""));
-    first.send("GET / HTTP/1.1\r\n\r\n");
+    EXPECT_TRUE(has(reply, "Retry-After: 1"));
+    first.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_TRUE(first.read_message().starts_with("HTTP/1.1 200 "));
 }
 
