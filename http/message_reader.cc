@@ -22,6 +22,10 @@ std::optional<std::uint64_t> MessageReader::length() const {
     return length_;
 }
 
+std::optional<std::uint64_t> MessageReader::body_left() const {
+    return length() ? std::optional(left_) : std::nullopt;
+}
+
 bool MessageReader::body_done() const {
     switch (framing_) {
         case Framing::none: return true;

@@ -30,6 +30,8 @@ public:
     // Content-Length, where that is the framing; 0 without a body.
     std::optional<std::uint64_t> length() const;
     bool body_done() const;
+    // What is still to come of a body, as far as that is known.
+    std::optional<std::uint64_t> body_left() const;
     // Bytes that were received and belong to what comes next.
     bool has_input() const { return begin_ < end_; }
 

@@ -3,7 +3,8 @@
 // Lanes: each accepted connection lives on one lane's executor; the handler's tasks for it run there and nowhere else.
 // Limits: header 64 KiB, idle connection 75 s, no progress on a body for 15 minutes, connections_max connections (more are
 // answered 503 and closed). A body is slow where its client is, and often cannot be sent twice; a client that is gone without a word
-// is noticed by TCP. A malformed request gets a problem document with status 400 and the connection is closed.
+// is noticed by TCP. A malformed request gets a problem document with status 400, or 501 for a transfer coding that is not known, and the
+// connection is closed. What a handler leaves of a body is read and dropped up to discard_bytes_max; then the connection ends, in order.
 #pragma once
 #include <functional>
 #include <memory>
@@ -74,6 +75,8 @@ struct ServerOptions {
     Duration idle_time_max = std::chrono::seconds(75);   // until the next request's header is here; or a byte of a body to discard
     Duration stall_time_max = std::chrono::minutes(15);  // without a byte read or written of a body that is waited for
     std::string node;                                    // whose server it is, as AIStore names nodes in errors: p[ID] or t[ID]
+    // Of a body that nobody wants: so much is taken for the sake of clients that look for the answer only when they have sent all.
+    std::uint64_t discard_bytes_max = 64 * 1024 * 1024;
 };
 
 class Server {

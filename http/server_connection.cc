@@ -102,7 +102,7 @@ Task<void> ServerConnection::answer_requests() {
 
         is_over_ = nullptr;
         was_over_ = false;
-        IncomingRequest request(connection_, reader_, is_over_);
+        IncomingRequest request(connection_, reader_, is_over_, options_.discard_bytes_max);
         request.peer = peer_;
         request.node = options_.node;
         if (const Result<void> taken = request.take_head(head); !taken) {

@@ -4,31 +4,20 @@
 #include <ctime>
 #include <vector>
 
+#include "http/date.h"
 #include "http/problem.h"
 #include "http/read_all.h"
 
 namespace millrace::http {
 namespace {
 
-// The Date header's value, made once a second per thread.
-const std::string& date_text() {
+// Made once a second per thread.
+const std::string& date_of_now() {
     thread_local std::time_t made_for = 0;
     thread_local std::string text;
     const std::time_t now = std::time(nullptr);
-    if (now != made_for) {
-        std::tm parts{};
-        ::gmtime_r(&now, &parts);
-        static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-        static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-        char rest[32];
-        std::strftime(rest, sizeof rest, " %Y %H:%M:%S GMT", &parts);
-        char day[16];
-        std::strftime(day, sizeof day, ", %d ", &parts);
-        const auto weekday = static_cast<std::size_t>(parts.tm_wday);
-        text = std::string(kDays[weekday]) + day + kMonths[static_cast<std::size_t>(parts.tm_mon)] + rest;
-        made_for = now;
-    }
+    if (now != made_for) text = date_text(now);
+    made_for = now;
     return text;
 }
 
@@ -117,10 +106,12 @@ Task<Result<std::size_t>> IncomingRequest::read(std::span<std::byte> buffer) {
 Task<bool> IncomingRequest::discard_rest(Duration silence_max, Instant deadline) {
     if (failed_) co_return false;
     std::vector<std::byte> discarded(64 * 1024);
-    while (!reader_.body_done()) {
+    for (std::uint64_t bytes = 0; !reader_.body_done();) {
+        if (bytes > discard_bytes_max_) co_return false;
         connection_.set_deadline(Side::read, std::min(deadline, steady_now() + silence_max));
         const auto count = co_await reader_.read_body(discarded);
         if (!count) co_return false;
+        bytes += *count;
     }
     connection_.set_deadline(Side::read, Instant::max());
     co_return true;
@@ -132,13 +123,16 @@ Result<void> OutgoingResponse::begin(int status, const Headers& headers, std::op
     const auto wanted = headers.find("Connection");
     if (wanted && equal_without_case(*wanted, "close")) keep_alive_ = false;
     if (stopping_ || !request_.client_keeps_alive() || request_.body_withheld() || (!length && !chunked)) keep_alive_ = false;
+    if (request_.rest_is_too_much()) keep_alive_ = false;
 
     const bool bodiless = status_has_no_body(status);
     const Framing body = length ? Framing::length : chunked ? Framing::chunked : Framing::until_close;
     std::string& head = writer_.begin(with_body && !bodiless ? body : Framing::none, length.value_or(0));
     head.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(status_text(status)).append("\r\n");
     MILLRACE_TRY(append_fields(head, headers));
-    if (!headers.find("Date")) append_field(head, "Date", date_text());
+    if (!headers.find("Date")) append_field(head, "Date", date_of_now());
+    const bool asks_again = status == 429 || status == 503;
+    if (asks_again && !headers.find("Retry-After")) append_field(head, "Retry-After", kRetryAfterSeconds);
     if (!bodiless && length) append_field(head, "Content-Length", std::to_string(*length));
     if (!bodiless && chunked) append_field(head, "Transfer-Encoding", "chunked");
     if (!keep_alive_) {

@@ -19,8 +19,8 @@ class IncomingRequest final : public Request {
 public:
     // The head's parts are moved in by take_head().
     // is_over: set by end_with_client().
-    IncomingRequest(Connection& connection, MessageReader& reader, std::function<bool()>& is_over)
-        : connection_(connection), reader_(reader), is_over_(is_over) {}
+    IncomingRequest(Connection& connection, MessageReader& reader, std::function<bool()>& is_over, std::uint64_t discard_bytes_max)
+        : connection_(connection), reader_(reader), is_over_(is_over), discard_bytes_max_(discard_bytes_max) {}
     // Code::invalid_argument for a target or a query that cannot be read.
     Result<void> take_head(Head& head);
 
@@ -31,9 +31,11 @@ public:
     using Request::end_with_client;
     void end_with_client(std::function<bool()> is_over) override { is_over_ = std::move(is_over); }
 
-    // Reads what the handler left, so that the client comes to read the response; false when that fails, when nothing comes for
-    // a while, or when it takes longer.
+    // Reads what the handler left, so that the client comes to read the response; false when that fails, when it is too much, when nothing
+    // comes for a while, or when it takes longer.
     Task<bool> discard_rest(Duration silence_max, Instant deadline);
+    // More is announced than discard_rest() will take.
+    bool rest_is_too_much() const { return reader_.body_left().value_or(0) > discard_bytes_max_; }
     // From now on a read no longer says "100 Continue": the final status is on its way.
     void response_begins() { may_say_continue_ = false; }
 
@@ -50,6 +52,7 @@ private:
     Connection& connection_;
     MessageReader& reader_;
     std::function<bool()>& is_over_;
+    const std::uint64_t discard_bytes_max_;
     bool http_1_0_ = false;
     bool keep_alive_ = false;
     bool expects_continue_ = false;

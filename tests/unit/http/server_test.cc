@@ -282,6 +282,50 @@ TEST_F(ServerTest, ABodyThatTheHandlerLeavesIsDiscarded) {
     }
 }
 
+// The client has the answer while it still sends, and has it to the end, however the connection ends.
+TEST_F(ServerTest, OfABodyThatNobodyWantsNoMoreIsTakenThanSoMuch) {
+    const auto send_elsewhere = [](Request&, Response& response) -> Task<void> {
+        (void)co_await response.send(307, Headers{{"Location", "http://other/"}}, "");
+    };
+    serve(send_elsewhere, {.discard_bytes_max = 100'000});
+    const std::string piece(50'000, 'x');
+    struct Case {
+        const char* framing;
+        bool is_announced;
+    };
+    for (const auto& [framing, is_announced] : {Case{"Content-Length: 1000000000000", true}, Case{"Transfer-Encoding: chunked", false}}) {
+        RawSocket socket = connect();
+        socket.send("PUT / HTTP/1.1\r\nHost: x\r\n" + std::string(framing) + "\r\n\r\n");
+        const std::string reply = socket.read_until("\r\n\r\n");
+        EXPECT_TRUE(reply.starts_with("HTTP/1.1 307 ")) << reply;
+        EXPECT_EQ(reply.find("Connection: close") != std::string::npos, is_announced);
+        for (int i = 0; i < 3; ++i) socket.send(is_announced ? piece : "c350\r\n" + piece + "\r\n");
+        EXPECT_EQ(socket.read_rest(), "");
+        EXPECT_FALSE(socket.ended_by_reset());
+    }
+    RawSocket socket = connect();  // as much as is taken costs nobody the connection
+    for (int i = 0; i < 2; ++i) {
+        socket.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + piece + piece);
+        EXPECT_TRUE(socket.read_message().starts_with("HTTP/1.1 307 "));
+    }
+}
+
+TEST_F(ServerTest, WhoIsToComeAgainIsToldWhen) {
+    serve([](Request& request, Response& response) -> Task<void> {
+        Headers headers;
+        if (request.path == "/later") headers.set("Retry-After", "7");
+        const int status = request.path == "/well" ? 200 : 503;
+        (void)co_await response.send(status, std::move(headers), "");
+    });
+    RawSocket socket = connect();
+    socket.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(has(socket.read_message(), "\r\nRetry-After: 1\r\n"));
+    socket.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_TRUE(has(socket.read_message(), "\r\nRetry-After: 7\r\n"));
+    socket.send("GET /well HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_FALSE(has(socket.read_message(), "Retry-After"));
+}
+
 TEST_F(ServerTest, AShortBodyIsSeenByTheHandler) {
     std::promise<Error> seen;
     serve([&](Request& request, Response& response) -> Task<void> {
