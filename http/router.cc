@@ -73,6 +73,12 @@ Task<void> answer_problem(Response& response, int status, Error error, Headers h
     (void)co_await response.send_error(error, status, std::move(headers));
 }
 
+// RFC 9110, 14.5: what nobody here can put together must not be taken for the whole.
+Error only_a_part() {
+    return fail(Code::invalid_argument, "a PUT with Content-Range would replace all by a part of it, so it is refused: send the whole without "
+                                        "Content-Range, or the parts as an upload in parts");
+}
+
 }  // namespace
 
 void Router::add(std::string_view method, std::string_view pattern, Access access, RouteHandler handler) {
@@ -99,6 +105,10 @@ std::vector<Router::Entry> Router::entries() const {
 }
 
 Task<void> Router::run(const Route& route, Request& request, Response& response, const PathParameters& parameters) {
+    if (request.method == "PUT" && request.headers.find("Content-Range")) {
+        const Error error = only_a_part();
+        co_return (void)co_await response.send_error(error);
+    }
     const Result<void> outcome = co_await route.handler(request, response, parameters);
     if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error());
 }

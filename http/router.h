@@ -29,7 +29,7 @@ public:
         Access access;
     };
     std::vector<Entry> entries() const;
-    // 404 for an unknown path, 405 with Allow for a known path with another method, 400 for a bad escape.
+    // 404 for an unknown path, 405 with Allow for a known path with another method, 400 for a bad escape, and for a PUT of a part only.
     Task<void> handle(Request& request, Response& response) const;
 
 private:
