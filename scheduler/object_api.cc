@@ -24,8 +24,8 @@ http::Headers forwarded(const http::Headers& received) {
 }
 
 // What a HEAD reply says of the body that it does not carry.
-std::uint64_t announced_length(const http::Headers& headers) {
-    return parse_whole<std::uint64_t>(headers.find("Content-Length").value_or("")).value_or(0);
+std::optional<std::uint64_t> announced_length(const http::Headers& headers) {
+    return parse_whole<std::uint64_t>(headers.find("Content-Length").value_or(""));
 }
 
 // A body on its way through this proxy: as long as it moves, it has time.
@@ -91,8 +91,12 @@ Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Respons
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<http::Exchange> exchange, co_await targets_.client().send(owner, onward));
     http::Headers headers = forwarded(exchange->headers);
     Result<void> outcome;
-    if (request.method == "HEAD") {
-        outcome = co_await response.send_head(exchange->status, std::move(headers), announced_length(exchange->headers));
+    const std::optional<std::uint64_t> announced = request.method == "HEAD" ? announced_length(exchange->headers) : std::nullopt;
+    if (announced) {
+        outcome = co_await response.send_head(exchange->status, std::move(headers), *announced);
+    } else if (request.method == "HEAD") {
+        outcome = co_await response.start(exchange->status, std::move(headers), std::nullopt);
+        if (outcome) outcome = co_await response.finish();
     } else {
         outcome = co_await response.start(exchange->status, std::move(headers), exchange->size());
         if (outcome) {

@@ -164,10 +164,11 @@ Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, co
 }  // namespace
 
 Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key,
-                                                  const std::string& label, Part part) {
+                                                  const std::string& label, const ChoosePart& choose) {
     MILLRACE_TRY_ASSIGN(auto record, index.find(key));
     if (!record) return fail(Code::not_found, label + " does not exist");
     const std::uint64_t size = record->info.size;
+    const Part part = choose(record->info);
     if (part.offset > size || part.length.value_or(0) > size - part.offset) {
         return fail(Code::range, label + " has " + std::to_string(size) + " bytes; the range of " +
             std::to_string(part.length.value_or(0)) + " bytes from " + std::to_string(part.offset) + " does not lie inside");

@@ -12,15 +12,9 @@
 
 namespace millrace::store {
 
-// What to read of an object.
-struct Part {
-    std::uint64_t offset = 0;
-    std::optional<std::uint64_t> length;  // without: to the end
-};
-
 // Code::corrupt when record and content do not fit together: the object is damaged, or it was replaced just now.
 // label: what errors call the object.
 Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key,
-                                                  const std::string& label, Part part);
+                                                  const std::string& label, const ChoosePart& choose);
 
 }  // namespace millrace::store

@@ -66,22 +66,17 @@ Result<std::string> LocalStore::key_of(const BucketRef& bucket, const std::strin
 }
 
 Result<std::unique_ptr<ObjectReader>> LocalStore::open(const BucketRef& bucket, const std::string& name) {
-    return open_part(bucket, name, {});
+    return open_part(bucket, name, [](const ObjectInfo&) { return Part{}; });
 }
 
-Result<std::unique_ptr<ObjectReader>> LocalStore::open_range(const std::string& bucket, const std::string& name,
-                                                             std::uint64_t offset, std::uint64_t length) {
-    return open_part(bucket, name, {offset, length});
-}
-
-Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const BucketRef& bucket, const std::string& name, Part part) {
+Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const BucketRef& bucket, const std::string& name, const ChoosePart& choose) {
     MILLRACE_TRY_ASSIGN(const std::string key, key_of(bucket, name));
     const std::string label = object_label(object_key(bucket.name, name));
-    auto reader = open_object(index_, mountpaths_, key, label, part);
+    auto reader = open_object(index_, mountpaths_, key, label, choose);
     if (reader || reader.error().code != Code::corrupt) return reader;
     // Perhaps an overwrite came between reading the record and opening its content: look again while nothing changes.
     const auto locked = names_.lock(key);
-    return open_object(index_, mountpaths_, key, label, part);
+    return open_object(index_, mountpaths_, key, label, choose);
 }
 
 Result<ObjectInfo> LocalStore::stat(const BucketRef& bucket, const std::string& name) {
@@ -99,27 +94,32 @@ Result<std::unique_ptr<ObjectWriter>> LocalStore::begin_write(const BucketRef& b
     return std::make_unique<LocalWriter>(std::move(found), name, std::move(options), mountpaths_, publisher_);
 }
 
-Result<void> LocalStore::erase(const std::string& bucket, const std::string& name) {
-    MILLRACE_TRY(erase_created_before(bucket, name, UINT64_MAX));
+Result<void> LocalStore::erase(const std::string& bucket, const std::string& name, Precondition* condition) {
+    MILLRACE_TRY(erase_if(bucket, name, UINT64_MAX, nullptr, condition));
     return {};
 }
 
 Result<ObjectInfo> LocalStore::erase_created_before(const BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end,
                                                     const ChangeGuard* guard) {
+    return erase_if(bucket, name, created_seq_end, guard, nullptr);
+}
+
+Result<ObjectInfo> LocalStore::erase_if(const BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard,
+                                        Precondition* condition) {
     MILLRACE_TRY(validate_bucket_name(bucket.name));
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
-    auto erased = publisher_.erase(*found, name, created_seq_end, guard);
+    auto erased = publisher_.erase(*found, name, created_seq_end, guard, condition);
     if (!erased && erased.error().code == Code::not_found) return no_object(bucket, name);
     return erased;
 }
 
 Result<ObjectInfo> LocalStore::set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
-                                          bool replace, bool sync) {
+                                          bool replace, bool sync, Precondition* condition) {
     MILLRACE_TRY(validate_bucket_name(bucket));
     MILLRACE_TRY(validate_object_name(name));
     MILLRACE_TRY_ASSIGN(const auto found, buckets_.find(bucket));
-    auto changed = publisher_.set_custom(*found, name, custom, replace, sync);
+    auto changed = publisher_.set_custom(*found, name, custom, replace, sync, condition);
     if (!changed && changed.error().code == Code::not_found) return no_object(bucket, name);
     return changed;
 }

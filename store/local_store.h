@@ -47,16 +47,15 @@ public:
     std::vector<std::string> buckets() const override;
 
     Result<std::unique_ptr<ObjectReader>> open(const BucketRef& bucket, const std::string& name) override;
-    Result<std::unique_ptr<ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset,
-                                                     std::uint64_t length) override;
+    Result<std::unique_ptr<ObjectReader>> open_part(const BucketRef& bucket, const std::string& name, const ChoosePart& choose) override;
     Result<ObjectInfo> stat(const BucketRef& bucket, const std::string& name) override;
     // custom: at most 256 entries and 16 KiB in all, else Code::too_large.
     Result<std::unique_ptr<ObjectWriter>> begin_write(const BucketRef& bucket, const std::string& name, WriteOptions options) override;
-    Result<void> erase(const std::string& bucket, const std::string& name) override;
+    Result<void> erase(const std::string& bucket, const std::string& name, Precondition* condition = nullptr) override;
     Result<ObjectInfo> erase_created_before(const BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end,
         const ChangeGuard* guard = nullptr) override;
     Result<ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
-                                  bool replace, bool sync) override;
+                                  bool replace, bool sync, Precondition* condition = nullptr) override;
 
     // A page never has more than 10,000 objects. A damaged record is Code::corrupt and names its object.
     Result<ScanPage> scan(const BucketRef& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) override;
@@ -79,7 +78,8 @@ private:
     LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, const LocalStoreOptions& options);
     // Validated; Code::not_found when the bucket does not exist.
     Result<std::string> key_of(const BucketRef& bucket, const std::string& name) const;
-    Result<std::unique_ptr<ObjectReader>> open_part(const BucketRef& bucket, const std::string& name, Part part);
+    Result<ObjectInfo> erase_if(const BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard,
+                                Precondition* condition);
 
     const Mountpaths mountpaths_;
     const std::unique_ptr<Sequence> sequence_;

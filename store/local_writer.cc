@@ -94,7 +94,7 @@ Result<ObjectInfo> LocalWriter::publish() {
     info.custom = std::move(options_.custom);
     info.provenance = std::move(options_.provenance);
     info.parts = options_.parts;
-    return publisher_.publish(*bucket_, name_, std::move(content_), std::move(info), options_.sync, options_.guard);
+    return publisher_.publish(*bucket_, name_, std::move(content_), std::move(info), options_.sync, options_.guard, options_.condition);
 }
 
 std::string LocalWriter::label() const { return object_label(object_key(bucket_->key(), name_)); }

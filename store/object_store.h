@@ -5,6 +5,7 @@
 #pragma once
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -97,6 +98,22 @@ public:
     virtual Result<std::unique_lock<std::mutex>> hold() const = 0;
 };
 
+// What has to hold of an object for it to be changed.
+class Precondition {
+public:
+    virtual ~Precondition() = default;
+    // Asked while nobody else can change the object: what it is, or null where there is none. A refusal is the change's own error.
+    virtual Result<void> check(const ObjectInfo* current) = 0;
+};
+
+// What to read of an object.
+struct Part {
+    std::uint64_t offset = 0;
+    std::optional<std::uint64_t> length;  // without: to the end
+};
+// Says it once it is known what the object is. May be asked again, when that has just become something else.
+using ChoosePart = std::function<Part(const ObjectInfo& info)>;
+
 struct WriteOptions {
     std::optional<std::uint64_t> size;               // announced length: a shorter or longer body is Code::incomplete_body
     std::optional<std::uint64_t> expected_checksum;  // another content is Code::checksum_mismatch
@@ -108,6 +125,7 @@ struct WriteOptions {
     // can be. What is written is only checked.
     std::string copy_of;
     const ChangeGuard* guard = nullptr;              // commit() passes on its refusal; lives as long as the writer
+    Precondition* condition = nullptr;               // the same
 };
 
 // Nothing is visible before commit(); destroying a writer without it leaves nothing behind.
@@ -137,19 +155,18 @@ public:
 
     // A damaged object (file gone or of another size) is Code::corrupt and names itself.
     virtual Result<std::unique_ptr<ObjectReader>> open(const BucketRef& bucket, const std::string& name) = 0;
-    // Part of it. The range must lie inside.
-    virtual Result<std::unique_ptr<ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset,
-        std::uint64_t length) = 0;
+    // Part of it. The part must lie inside, else Code::range.
+    virtual Result<std::unique_ptr<ObjectReader>> open_part(const BucketRef& bucket, const std::string& name, const ChoosePart& choose) = 0;
     virtual Result<ObjectInfo> stat(const BucketRef& bucket, const std::string& name) = 0;
     virtual Result<std::unique_ptr<ObjectWriter>> begin_write(const BucketRef& bucket, const std::string& name, WriteOptions options) = 0;
-    virtual Result<void> erase(const std::string& bucket, const std::string& name) = 0;
+    virtual Result<void> erase(const std::string& bucket, const std::string& name, Precondition* condition = nullptr) = 0;
     // The same, but what has this created_seq or a later one stays: Code::not_found. What the object was.
     virtual Result<ObjectInfo> erase_created_before(const BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end,
         const ChangeGuard* guard = nullptr) = 0;
     // Adds to an object's custom metadata, or replaces all of it. Content, version and times stay as they are: a version
     // stands for a content. The object as it is afterwards.
     virtual Result<ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
-        bool replace, bool sync) = 0;
+        bool replace, bool sync, Precondition* condition = nullptr) = 0;
 
     // Objects after a name (exclusive) whose names start with prefix; at most objects_max.
     virtual Result<ScanPage> scan(const BucketRef& bucket, const std::string& prefix, const std::string& after, std::size_t objects_max) = 0;

@@ -19,11 +19,12 @@ Result<std::unique_lock<std::mutex>> hold(const ChangeGuard* guard) {
 }  // namespace
 
 Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync,
-                                      const ChangeGuard* guard) {
+                                      const ChangeGuard* guard, Precondition* condition) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = names_.lock(key);
     MILLRACE_TRY_ASSIGN(const Old old, find_old(key));
+    MILLRACE_TRY(check(condition, old, key));
 
     std::optional<Sequence::Creation> creation;  // until the end: whoever asks for the counter meanwhile does not count it yet
     if (old.record) {
@@ -63,13 +64,15 @@ Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, C
     return std::move(record.info);
 }
 
-Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard) {
+Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard,
+                                    Precondition* condition) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = names_.lock(key);
     MILLRACE_TRY_ASSIGN(Old old, find_old(key));
     if (!old.record && !old.damaged) return fail(Code::not_found, object_label(key) + " does not exist");
     if (old.record && old.record->info.created_seq >= created_seq_end) return fail(Code::not_found, object_label(key) + " is another one");
+    MILLRACE_TRY(check(condition, old, key));
     state::Batch batch;
     ObjectIndex::erase(batch, key);
     const bool has_file = old.record && !old.record->location.empty();
@@ -83,12 +86,13 @@ Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std
 }
 
 Result<ObjectInfo> Publisher::set_custom(Bucket& bucket, const std::string& name, const std::map<std::string, std::string>& custom, bool replace,
-                                         bool sync) {
+                                         bool sync, Precondition* condition) {
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = names_.lock(key);
     MILLRACE_TRY_ASSIGN(auto record, index_.find(key));
     if (!record) return fail(Code::not_found, object_label(key) + " does not exist");
+    if (condition != nullptr) MILLRACE_TRY(condition->check(&record->info));
     std::map<std::string, std::string> changed = custom;
     if (!replace) changed.insert(record->info.custom.begin(), record->info.custom.end());
     MILLRACE_TRY(validate_custom(changed));
@@ -106,6 +110,13 @@ Result<Publisher::Old> Publisher::find_old(const std::string& key) const {
     if (found.error().code != Code::corrupt) return std::move(found).error();
     log::warn("damaged record gets replaced", {{"error", found.error()}});
     return Old{std::nullopt, true};
+}
+
+// Of a damaged one nobody can say whether it is what somebody has in mind.
+Result<void> Publisher::check(Precondition* condition, const Old& old, const std::string& key) {
+    if (condition == nullptr) return {};
+    if (old.damaged) return fail(Code::corrupt, object_label(key) + " is damaged, so no condition can be looked at; repeat the request without one");
+    return condition->check(old.record ? &old.record->info : nullptr);
 }
 
 Result<void> Publisher::place_file(const FileLocation& location, const std::string& key, Content& content, bool sync) {

@@ -32,11 +32,14 @@ public:
 
     // `info` has everything but version, edition, created_seq and time, which are set here. On failure the old object stays, and
     // nothing of the new one; an error after the switch (a lost reply, so to speak) may leave the new one.
-    Result<ObjectInfo> publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync, const ChangeGuard* guard);
+    Result<ObjectInfo> publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync, const ChangeGuard* guard,
+                               Precondition* condition);
     // See ObjectStore::erase_created_before(). Of a damaged object nothing is known: it goes.
-    Result<ObjectInfo> erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard);
+    Result<ObjectInfo> erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard,
+                             Precondition* condition);
     // Changes the record alone.
-    Result<ObjectInfo> set_custom(Bucket& bucket, const std::string& name, const std::map<std::string, std::string>& custom, bool replace, bool sync);
+    Result<ObjectInfo> set_custom(Bucket& bucket, const std::string& name, const std::map<std::string, std::string>& custom, bool replace, bool sync,
+                                  Precondition* condition);
 
 private:
     struct Old {
@@ -45,6 +48,7 @@ private:
     };
 
     Result<Old> find_old(const std::string& key) const;
+    static Result<void> check(Precondition* condition, const Old& old, const std::string& key);
     Result<void> place_file(const FileLocation& location, const std::string& key, Content& content, bool sync);
     Result<void> move_file(const std::string& path, Content& content, bool sync);
     Result<void> switch_record(const std::string& key, const ObjectRecord& record, const Content& content, const Old& old, bool sync);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/clock.h"
 #include "core/whole_number.h"
 #include "worker/action_message.h"
 #include "worker/checked_body.h"
@@ -40,6 +41,14 @@ Result<std::vector<std::uint32_t>> part_numbers(const nlohmann::json& value) {
     return numbers;
 }
 
+ChangeCondition condition_of(const http::Headers& headers) { return ChangeCondition(http::Conditions(headers, unix_now_ns() / 1'000'000'000)); }
+
+// They are about the object, which stays as it is for now.
+Result<void> refuse_conditions(const http::Headers& headers) {
+    if (condition_of(headers).if_any() == nullptr) return {};
+    return fail(Code::invalid_argument, "nothing of the object changes yet, so no condition can be made; make it with the flush or with mpt-complete");
+}
+
 }  // namespace
 
 Task<Result<void>> DraftApi::append(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
@@ -55,9 +64,11 @@ Task<Result<void>> DraftApi::append(http::Request& request, http::Response& resp
     MILLRACE_CO_TRY_ASSIGN(const ExpectedContent expected, expected_content(request.headers));
     CheckedBody body(request, expected.digest);
     if (type == "flush") {
-        MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, co_await uploads_.flush(bucket, name, handle, body, expected.checksum));
-        co_return co_await response.send(200, object_headers(info, self_), "");
+        ChangeCondition condition = condition_of(request.headers);
+        const Result<store::ObjectInfo> info = co_await uploads_.flush(bucket, name, handle, body, expected.checksum, condition.if_any());
+        co_return co_await answer_published(response, info, condition);
     }
+    MILLRACE_CO_TRY(refuse_conditions(request.headers));
     MILLRACE_CO_TRY_ASSIGN(const Appended appended, co_await uploads_.append(bucket, name, handle, body, expected.checksum));
     http::Headers headers{{"Ais-Append-Handle", handle_text(appended)}};
     co_return co_await response.send(200, std::move(headers), "");
@@ -76,16 +87,23 @@ Task<Result<void>> DraftApi::command(const ActionMessage& message, http::Request
     }
     MILLRACE_CO_TRY_ASSIGN(std::vector<std::uint32_t> numbers, part_numbers(message.value));
     const store::DraftName upload{request.query.get("uploadId"), bucket, name};
-    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, co_await uploads_.complete(upload, std::move(numbers)));
-    MILLRACE_CO_TRY(co_await response.send(200, object_headers(info, self_), ""));
-    uploads_.note_answered(upload);
+    ChangeCondition condition = condition_of(request.headers);
+    const Result<store::ObjectInfo> info = co_await uploads_.complete(upload, std::move(numbers), condition.if_any());
+    MILLRACE_CO_TRY(co_await answer_published(response, info, condition));
+    if (info) uploads_.note_answered(upload);
     co_return Result<void>{};
 }
 
+Task<Result<void>> DraftApi::answer_published(http::Response& response, const Result<store::ObjectInfo>& info, const ChangeCondition& condition) const {
+    if (condition.has_refused()) co_return co_await response.send_error(info.error(), 412);
+    if (!info) co_return info.error();
+    co_return co_await response.send(200, object_headers(*info, self_), "");
+}
+
 Task<Result<void>> DraftApi::put_part(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    const std::string text = request.query.get("partNumber");
-    const auto number = parse_whole<std::uint32_t>(text);
-    if (!number) co_return fail(Code::invalid_argument, "partNumber must be a number, not '" + text + "'");
+    MILLRACE_CO_TRY(refuse_conditions(request.headers));
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<std::uint64_t> number, http::query_number(request.query, "partNumber", 1, store::kPieceNumberMax));
+    if (!number) co_return fail(Code::invalid_argument, "a part needs partNumber in the query");
     const store::DraftName upload{request.query.get("uploadId"), bucket, name};
     ObjectUploads::PartOptions options;
     MILLRACE_CO_TRY_ASSIGN(const ExpectedContent expected, expected_content(request.headers));

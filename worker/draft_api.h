@@ -7,6 +7,7 @@
 #include "core/ids.h"
 #include "http/server.h"
 #include "worker/action_message.h"
+#include "worker/change_condition.h"
 #include "worker/object_uploads.h"
 
 namespace millrace::worker {
@@ -27,6 +28,8 @@ public:
     Task<Result<void>> abort(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
 private:
+    Task<Result<void>> answer_published(http::Response& response, const Result<store::ObjectInfo>& info, const ChangeCondition& condition) const;
+
     ObjectUploads& uploads_;
     const TargetId self_;
 };

@@ -6,6 +6,7 @@
 #include "core/uri.h"
 #include "runtime/object_uname.h"
 #include "worker/lanes.h"
+#include "worker/object_headers.h"
 #include "worker/spooling_sink.h"
 
 namespace millrace::worker {
@@ -17,6 +18,37 @@ constexpr std::size_t kBufferedBytesMax = 64 * 1024;
 constexpr std::size_t kErrorsMax = 256;
 // From the proxy, which passes on the request of a client as in http::Request::needs_length().
 constexpr std::string_view kNeedsLengthHeader = "Millrace-Needs-Length";
+
+// Of a result that nothing is known of before it is there.
+http::Headers result_headers() { return {{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "none"}}; }
+
+// Code::invalid_argument for a part of the result that does not begin with its beginning.
+Result<void> check_range(const http::Request& request, const http::Conditions& conditions) {
+    if (request.method != "GET" || !conditions.wants_part_of({})) return {};
+    const auto range = http::parse_range(request.headers.find("Range"), UINT64_MAX);
+    if (range && (!*range || (*range)->offset == 0)) return {};
+    // Not 416: to many a client that goes on with a file that says that the file is whole.
+    return fail(Code::invalid_argument, "a transformed object cannot be read from its middle on, since another run of the transform may make "
+                                        "other bytes; get all of it, without a Range");
+}
+
+// Whether the result, which has neither tag nor date, is wanted at all. Answers where it is not.
+Task<Result<bool>> is_wanted(http::Request& request, http::Response& response) {
+    const http::Conditions conditions(request.headers, unix_now_ns() / 1'000'000'000);
+    const http::Validators nothing;
+    const http::Conditions::Judgement judged = conditions.judge(&nothing, true);
+    if (judged.verdict == http::Conditions::Verdict::failed) {
+        const Error error = unfulfilled(judged.header);
+        MILLRACE_CO_TRY(co_await response.send_error(error, 412));
+        co_return false;
+    }
+    if (judged.verdict == http::Conditions::Verdict::not_modified) {
+        MILLRACE_CO_TRY(co_await response.send(304, result_headers(), ""));
+        co_return false;
+    }
+    MILLRACE_CO_TRY(check_range(request, conditions));
+    co_return true;
+}
 
 // Holds a small result back until it is whole, so that an error can still be told by status; streams a larger one. For a client that
 // would take the end of the connection for the end of the result, it is held back whatever its size.
@@ -33,7 +65,7 @@ public:
                 held_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
                 co_return Result<void>{};
             }
-            MILLRACE_CO_TRY(co_await response_.start(200, headers(), std::nullopt));
+            MILLRACE_CO_TRY(co_await response_.start(200, result_headers(), std::nullopt));
             if (!held_.empty()) MILLRACE_CO_TRY(co_await response_.write(as_bytes(held_)));
         }
         co_return co_await response_.write(bytes);
@@ -42,16 +74,15 @@ public:
     Task<Result<void>> finish() {
         if (spool_) {
             const std::unique_ptr<Source> result = spool_->source();
-            MILLRACE_CO_TRY(co_await response_.start(200, headers(), result->size()));
+            MILLRACE_CO_TRY(co_await response_.start(200, result_headers(), result->size()));
             MILLRACE_CO_TRY(co_await pump(*result, response_));
             co_return co_await response_.finish();
         }
-        if (!response_.started()) co_return co_await response_.send(200, headers(), held_);
+        if (!response_.started()) co_return co_await response_.send(200, result_headers(), held_);
         co_return co_await response_.finish();
     }
 
 private:
-    static http::Headers headers() { return {{"Content-Type", "application/octet-stream"}}; }
     http::Response& response_;
     std::optional<Spool> spool_;
     std::string held_;
@@ -101,28 +132,40 @@ Task<Result<void>> InlineTransform::serve(http::Request& request, http::Response
     co_return co_await response.send_error(outcome.error(), inline_status(outcome.error().code));
 }
 
+Task<Result<void>> InlineTransform::head(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
+    const TransformCall call = transform_call(request.query).value_or(TransformCall{});
+    MILLRACE_CO_TRY(store_.stat(bucket, name));
+    MILLRACE_CO_TRY(chain_of(call));
+    MILLRACE_CO_TRY_ASSIGN(const bool wanted, co_await is_wanted(request, response));
+    if (!wanted) co_return Result<void>{};
+    MILLRACE_CO_TRY(co_await response.start(200, result_headers(), std::nullopt));
+    co_return co_await response.finish();
+}
+
 Task<Result<void>> InlineTransform::answer(http::Request& request, http::Response& response, const TransformCall& call, const std::string& bucket,
                                            const std::string& name) {
+    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
     bool answers_in_line = false;
     if (const auto transforms = chain_of(call)) {
         answers_in_line = transforms->answers_in_line();
         request.end_with_client(transforms->stop_watch());
+        MILLRACE_CO_TRY_ASSIGN(const bool wanted, co_await is_wanted(request, response));
+        if (!wanted) co_return Result<void>{};
         const bool may_redirect = request.query.get("redirect") != "no";  // a client that came through the proxy reaches nobody else
         if (const auto address = may_redirect ? direct_address(*transforms, call, bucket, name) : std::nullopt) {
-            MILLRACE_CO_TRY(store_.stat(bucket, name));
             http::Headers headers{{"Location", *address}};
             co_return co_await response.send(307, std::move(headers), "");
         }
     }
     ReplySink sink(response, spool_, request.needs_length() || request.headers.find(kNeedsLengthHeader));
     if (!answers_in_line) {
-        MILLRACE_CO_TRY(co_await transform(call, bucket, name, sink));
+        MILLRACE_CO_TRY(co_await transform(call, bucket, name, *reader, sink));
         co_return co_await sink.finish();
     }
     // What passes the result on has to be left in order, with waits that must not throw.
     co_await asio::this_coro::throw_if_cancelled(false);
     SpoolingSink spooling(co_await asio::this_coro::executor, spool_, sink);
-    Result<void> outcome = co_await transform(call, bucket, name, spooling);
+    Result<void> outcome = co_await transform(call, bucket, name, *reader, spooling);
     if (outcome) {
         outcome = co_await spooling.finish();
     } else {
@@ -133,14 +176,15 @@ Task<Result<void>> InlineTransform::answer(http::Request& request, http::Respons
     co_return co_await sink.finish();
 }
 
-Task<Result<void>> InlineTransform::transform(const TransformCall& call, const std::string& bucket, const std::string& name, Sink& sink) {
+Task<Result<void>> InlineTransform::transform(const TransformCall& call, const std::string& bucket, const std::string& name,
+                                              store::ObjectReader& reader, Sink& sink) {
     const Instant begun = steady_now();
     Result<void> outcome;
     const Place place(requests_);
     if (place.number > requests_max_) {
         outcome = fail(Code::overloaded, "this target serves " + std::to_string(requests_max_) + " inline requests already; try again");
     } else {
-        outcome = co_await run(call, bucket, name, sink);
+        outcome = co_await run(call, bucket, name, reader, sink);
     }
     seconds_.observe(std::chrono::duration<double>(steady_now() - begun).count());
     (outcome ? served_ : failed_).add();
@@ -149,11 +193,11 @@ Task<Result<void>> InlineTransform::transform(const TransformCall& call, const s
     co_return outcome;
 }
 
-Task<Result<void>> InlineTransform::run(const TransformCall& call, const std::string& bucket, const std::string& name, Sink& sink) {
+Task<Result<void>> InlineTransform::run(const TransformCall& call, const std::string& bucket, const std::string& name, store::ObjectReader& reader,
+                                        Sink& sink) {
     MILLRACE_CO_TRY_ASSIGN(const TransformChain transforms, chain_of(call));
-    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(bucket, name));
     const runtime::ObjectRun run{bucket, name, call.args};
-    const runtime::RunResult ran = co_await transforms.feed(Lanes::here(), run, transforms.timeout(), false, *reader, sink);
+    const runtime::RunResult ran = co_await transforms.feed(Lanes::here(), run, transforms.timeout(), false, reader, sink);
     if (!ran) co_return ran.error().error;
     co_return Result<void>{};
 }

@@ -42,11 +42,14 @@ public:
     InlineTransform(store::ObjectStore& store, const SpoolFolder& spool, const TransformTable& transforms, const TargetConfig& config);
 
     // Answers a GET whose address names a transform with the transformed bytes, or with an error; never with truncated bytes that look
-    // whole. Results up to 64 KiB are sent with their length; larger ones stream.
+    // whole. Results up to 64 KiB are sent with their length; larger ones stream. Two runs need not make the same bytes, so a result has
+    // no entity tag, and is never given from its middle on: who has the beginning of another one would take that for the rest of it.
     Task<Result<void>> serve(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
+    // Answers a HEAD. What is known of the source says nothing of the result, so nothing of it is told.
+    Task<Result<void>> head(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
 
-    // The same into another sink. May have written something when it fails.
-    Task<Result<void>> transform(const TransformCall& call, const std::string& bucket, const std::string& name, Sink& sink);
+    // Into another sink. reader: the object. May have written something when it fails.
+    Task<Result<void>> transform(const TransformCall& call, const std::string& bucket, const std::string& name, store::ObjectReader& reader, Sink& sink);
 
     // The last errors of a transform, newest first.
     std::vector<InlineError> errors(const std::string& transform) const;
@@ -54,7 +57,7 @@ public:
 private:
     Task<Result<void>> answer(http::Request& request, http::Response& response, const TransformCall& call, const std::string& bucket,
                               const std::string& name);
-    Task<Result<void>> run(const TransformCall& call, const std::string& bucket, const std::string& name, Sink& sink);
+    Task<Result<void>> run(const TransformCall& call, const std::string& bucket, const std::string& name, store::ObjectReader& reader, Sink& sink);
     Result<TransformChain> chain_of(const TransformCall& call) const;
     void remember(InlineError error);
 

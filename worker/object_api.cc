@@ -2,8 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/clock.h"
+#include "http/problem.h"
 #include "runtime/object_uname.h"
 #include "worker/action_message.h"
+#include "worker/change_condition.h"
 #include "worker/checked_body.h"
 #include "worker/job_headers.h"
 
@@ -24,10 +27,20 @@ Result<CustomMetadata> custom_of(const nlohmann::json& value) {
     return custom;
 }
 
+Error lacks(const char* word, const char* needed) { return fail(Code::invalid_argument, std::string(word) + " needs " + needed + " in the query"); }
+
 // A part of something must not be taken for the whole of it.
 Result<void> refuse_lost_parts(const Query& query) {
     for (const auto& [word, needed] : {std::pair("partNumber", "uploadId"), std::pair("append_handle", "append_type")}) {
-        if (query.find(word)) return fail(Code::invalid_argument, std::string(word) + " needs " + needed + " in the query");
+        if (query.find(word)) return lacks(word, needed);
+    }
+    return {};
+}
+
+// Nor the object as it is for what transforms make of it.
+Result<void> refuse_lost_transforms(const Query& query) {
+    for (const char* word : {"etl_pipeline", "etl_args"}) {
+        if (!query.get(word).empty() && query.get("etl_name").empty()) return lacks(word, "etl_name");
     }
     return {};
 }
@@ -57,12 +70,13 @@ Result<ObjectUri> copy_destination(const Query& query) {
     return std::move(*destination);
 }
 
+http::Conditions conditions_of(const http::Request& request) { return {request.headers, unix_now_ns() / 1'000'000'000}; }
+
 // What is wanted of an object: conditions, and a part.
 GetOptions get_options(const http::Request& request) {
     GetOptions options;
     options.verify = request.query.get("verify") == "true";
-    if (const auto tags = request.headers.find("If-Match")) options.if_match = std::string(*tags);
-    if (const auto tag = request.headers.find("If-Range")) options.if_range = std::string(*tag);
+    options.conditions = conditions_of(request);
     if (const auto text = request.headers.find("Range")) {
         options.range = [header = std::string(*text)](std::uint64_t size) -> Result<std::optional<ByteSpan>> {
             MILLRACE_TRY_ASSIGN(const std::optional<http::ByteRange> range, http::parse_range(header, size));
@@ -70,6 +84,21 @@ GetOptions get_options(const http::Request& request) {
         };
     }
     return options;
+}
+
+// An error about an object, with what is known of it.
+Task<Result<void>> refuse(http::Response& response, const Error& error, int status, const store::ObjectInfo& info) {
+    http::Headers headers = validator_headers(info);
+    headers.set("Content-Type", "application/problem+json");
+    if (status == 416) headers.set("Content-Range", "bytes */" + std::to_string(info.size));
+    const std::string document = http::problem_json(error, status);
+    co_return co_await response.send(status, std::move(headers), document);
+}
+
+// An error of a change.
+Task<Result<void>> refuse_change(http::Response& response, const Error& error, const ChangeCondition& condition) {
+    if (condition.has_refused()) co_return co_await response.send_error(error, 412);
+    co_return error;
 }
 
 }  // namespace
@@ -136,35 +165,45 @@ Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& respon
     options.expected_checksum = expected.checksum;
     MILLRACE_CO_TRY_ASSIGN(options.custom, custom_metadata(request.headers));
     CheckedBody body(request, expected.digest);
-    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo stored, co_await objects_.put(bucket, name, body, std::move(options)));
-    counts_.stored(stored.size);
-    http::Headers headers = object_headers(stored, cluster_.self());
+    ChangeCondition condition(conditions_of(request));
+    options.condition = condition.if_any();
+    const Result<store::ObjectInfo> stored = co_await objects_.put(bucket, name, body, std::move(options));
+    if (!stored) co_return co_await refuse_change(response, stored.error(), condition);
+    counts_.stored(stored->size);
+    http::Headers headers = object_headers(*stored, cluster_.self());
     headers.set("Millrace-Boot", boot_id_);
     co_return co_await response.send(200, std::move(headers), "");
 }
 
 Task<Result<void>> ObjectApi::copy(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     const auto destination = copy_destination(request.query);
+    MILLRACE_CO_TRY(refuse_lost_transforms(request.query));
     const std::optional<TransformCall> through = transform_call(request.query);
+    ChangeCondition condition(conditions_of(request));
     Result<void> copied;
     if (!destination) {
         copied = destination.error();
     } else {
-        copied = co_await objects_.copy(bucket, name, *destination, through);
+        copied = co_await objects_.copy(bucket, name, *destination, through, condition.if_any());
     }
+    if (condition.has_refused()) co_return co_await response.send_error(copied.error(), 412);
     if (copied) co_return co_await response.send(200, {}, "");
     co_return co_await response.send_error(copied.error(), inline_status(copied.error().code));
 }
 
 Task<Result<void>> ObjectApi::get(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     MILLRACE_CO_TRY(refuse_archive_members(request.query));
+    MILLRACE_CO_TRY(refuse_lost_transforms(request.query));
     if (!transform_call(request.query)) co_return co_await send_content(request, response, bucket, name, false);
     MILLRACE_CO_TRY(objects_.check(bucket, name));
     co_return co_await inline_.serve(request, response, bucket, name);
 }
 
 Task<Result<void>> ObjectApi::head(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
-    co_return co_await send_head(request, response, bucket, name, false);
+    MILLRACE_CO_TRY(refuse_lost_transforms(request.query));
+    if (!transform_call(request.query)) co_return co_await send_head(request, response, bucket, name, false);
+    MILLRACE_CO_TRY(objects_.check(bucket, name));
+    co_return co_await inline_.head(request, response, bucket, name);
 }
 
 Task<Result<void>> ObjectApi::send(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
@@ -175,6 +214,13 @@ Task<Result<void>> ObjectApi::send_head(http::Request& request, http::Response& 
                                         bool whoever_owns) {
     const store::BucketRef meant(bucket, request.headers.find("Millrace-Bucket-Uid").value_or(""));
     MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo info, objects_.head(meant, name, whoever_owns));
+    const http::Validators current = validators_of(info);
+    const http::Conditions::Judgement judged = conditions_of(request).judge(&current, true);
+    if (judged.verdict == http::Conditions::Verdict::not_modified) co_return co_await response.send(304, validator_headers(info), "");
+    if (judged.verdict == http::Conditions::Verdict::failed) {
+        const Error error = unfulfilled(judged.header);
+        co_return co_await refuse(response, error, 412, info);
+    }
     http::Headers headers = object_headers(info, cluster_.self());
     add_place_headers(headers, cluster_.self(), bucket, name);
     MILLRACE_CO_TRY(keep_properties(headers, request.query.get("props")));
@@ -187,14 +233,9 @@ Task<Result<void>> ObjectApi::send_content(http::Request& request, http::Respons
     options.whoever_owns = whoever_owns;
     MILLRACE_CO_TRY_ASSIGN(const Opened opened, co_await objects_.get(bucket, name, options));
     const store::ObjectInfo& info = opened.reader->info();
-    if (opened.what == Opened::What::other) {
-        http::Headers headers{{"ETag", entity_tag(info)}, {"Content-Type", "text/plain"}};
-        co_return co_await response.send(412, std::move(headers), opened.refusal + "\n");
-    }
-    if (opened.what == Opened::What::outside) {
-        http::Headers headers{{"Content-Range", "bytes */" + std::to_string(info.size)}, {"Content-Type", "text/plain"}};
-        co_return co_await response.send(416, std::move(headers), opened.refusal + "\n");
-    }
+    if (opened.what == Opened::What::unchanged) co_return co_await response.send(304, validator_headers(info), "");
+    if (opened.what == Opened::What::other) co_return co_await refuse(response, opened.refusal, 412, info);
+    if (opened.what == Opened::What::outside) co_return co_await refuse(response, opened.refusal, 416, info);
     http::Headers headers = object_headers(info, cluster_.self());
     const bool is_part = opened.what == Opened::What::part;
     const ByteSpan& part = opened.part;
@@ -213,7 +254,9 @@ Task<Result<void>> ObjectApi::send_content(http::Request& request, http::Respons
 Task<Result<void>> ObjectApi::remove(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name) {
     if (request.query.find("uploadId")) co_return co_await drafts_.abort(request, response, bucket, name);
     MILLRACE_CO_TRY(co_await refuse_other_deletions(request));
-    MILLRACE_CO_TRY(objects_.erase(bucket, name));
+    ChangeCondition condition(conditions_of(request));
+    const Result<void> erased = objects_.erase(bucket, name, condition.if_any());
+    if (!erased) co_return co_await refuse_change(response, erased.error(), condition);
     co_return co_await response.send(200, {}, "");
 }
 
@@ -243,8 +286,10 @@ Task<Result<void>> ObjectApi::patch(http::Request& request, http::Response& resp
     MILLRACE_CO_TRY_ASSIGN(const ActionMessage message, co_await read_action(request));
     MILLRACE_CO_TRY_ASSIGN(const CustomMetadata custom, custom_of(message.value));
     const bool replace = request.query.get("set-new-custom") == "true";
-    MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo changed, objects_.set_custom(bucket, name, custom, replace));
-    co_return co_await response.send(200, object_headers(changed, cluster_.self()), "");
+    ChangeCondition condition(conditions_of(request));
+    const Result<store::ObjectInfo> changed = objects_.set_custom(bucket, name, custom, replace, condition.if_any());
+    if (!changed) co_return co_await refuse_change(response, changed.error(), condition);
+    co_return co_await response.send(200, object_headers(*changed, cluster_.self()), "");
 }
 
 }  // namespace millrace::worker

@@ -8,8 +8,8 @@
 
 namespace millrace::worker {
 
-Task<Result<void>> ObjectCopy::run(ObjectUri source, ObjectUri destination, std::optional<TransformCall> through) {
-    const Copying copying{std::move(source), std::move(destination), std::move(through)};
+Task<Result<void>> ObjectCopy::run(ObjectUri source, ObjectUri destination, std::optional<TransformCall> through, store::Precondition* condition) {
+    const Copying copying{std::move(source), std::move(destination), std::move(through), condition};
     const ObjectUri& to = copying.destination;
     MILLRACE_CO_TRY(validate_bucket_name(to.bucket));
     MILLRACE_CO_TRY(validate_object_name(to.object));
@@ -31,16 +31,22 @@ Task<Result<void>> ObjectCopy::run(ObjectUri source, ObjectUri destination, std:
     co_return made;
 }
 
+Result<std::unique_ptr<store::ObjectReader>> ObjectCopy::open(const Copying& copying) const {
+    MILLRACE_TRY_ASSIGN(std::unique_ptr<store::ObjectReader> reader, store_.open(copying.source.bucket, copying.source.object));
+    if (copying.condition != nullptr) MILLRACE_TRY(copying.condition->check(&reader->info()));
+    return reader;
+}
+
 Task<Result<void>> ObjectCopy::feed(const Copying& copying, store::ObjectReader& reader, Sink& sink) {
     const ObjectUri& source = copying.source;
-    if (copying.through) co_return co_await inline_.transform(*copying.through, source.bucket, source.object, sink);
+    if (copying.through) co_return co_await inline_.transform(*copying.through, source.bucket, source.object, reader, sink);
     MILLRACE_CO_TRY(co_await pump(reader, sink));
     co_return Result<void>{};
 }
 
 Task<Result<void>> ObjectCopy::make_here(const Copying& copying) {
     const ObjectUri& to = copying.destination;
-    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(copying.source.bucket, copying.source.object));
+    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, open(copying));
     store::WriteOptions options;
     options.sync = sync_puts_;
     if (!copying.through) {
@@ -57,7 +63,7 @@ Task<Result<void>> ObjectCopy::make_here(const Copying& copying) {
 
 Task<Result<void>> ObjectCopy::make_elsewhere(const Copying& copying, const TargetId& owner) {
     const ObjectUri& to = copying.destination;
-    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, store_.open(copying.source.bucket, copying.source.object));
+    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectReader> reader, open(copying));
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(owner));
     http::Headers headers;
     if (!copying.through) {

@@ -16,14 +16,17 @@ public:
         : store_(store), cluster_(cluster), inline_(inline_transform), sync_puts_(sync_puts) {}
 
     // As it is, or through transforms. Custom metadata goes along with a plain copy. The destination appears whole or not at all.
-    Task<Result<void>> run(ObjectUri source, ObjectUri destination, std::optional<TransformCall> through);
+    // condition: about the source; null: none.
+    Task<Result<void>> run(ObjectUri source, ObjectUri destination, std::optional<TransformCall> through, store::Precondition* condition);
 
 private:
     struct Copying {
         const ObjectUri source;
         const ObjectUri destination;
         const std::optional<TransformCall> through;
+        store::Precondition* const condition;
     };
+    Result<std::unique_ptr<store::ObjectReader>> open(const Copying& copying) const;
     Task<Result<void>> feed(const Copying& copying, store::ObjectReader& reader, Sink& sink);
     Task<Result<void>> make_here(const Copying& copying);
     Task<Result<void>> make_elsewhere(const Copying& copying, const TargetId& owner);

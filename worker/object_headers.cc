@@ -2,25 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <set>
 
 #include "core/hash.h"
 #include "core/uri.h"
 #include "core/whole_number.h"
+#include "http/date.h"
 #include "worker/job_headers.h"
 
 namespace millrace::worker {
 namespace {
 
-std::string http_date(std::int64_t unix_ns) {
-    const std::time_t seconds = unix_ns / 1'000'000'000;
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[64];
-    std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    return text;
-}
+std::int64_t modified_seconds(const store::ObjectInfo& info) { return info.written_unix_ns / 1'000'000'000; }
 
 // What every client reads out of a header as it was put in.
 bool is_plain(std::string_view text) {
@@ -48,12 +41,25 @@ Result<void> add_custom(std::string_view text, CustomMetadata& custom) {
 
 }  // namespace
 
-std::string entity_tag(const store::ObjectInfo& info) { return '"' + checksum_text(info.checksum) + '"'; }
+std::string entity_tag(const store::ObjectInfo& info) { return '"' + std::to_string(info.version) + '-' + checksum_text(info.checksum) + '"'; }
+
+http::Validators validators_of(const store::ObjectInfo& info) { return {entity_tag(info), modified_seconds(info)}; }
+
+http::Headers validator_headers(const store::ObjectInfo& info) {
+    return {{"Accept-Ranges", "bytes"}, {"ETag", entity_tag(info)}, {"Last-Modified", http::date_text(modified_seconds(info))}};
+}
+
+Error unfulfilled(std::string_view header) {
+    return fail(Code::conflict, "the object is not in the state that " + std::string(header) + " demands; look at what it is by now, with a HEAD");
+}
 
 http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self) {
-    http::Headers headers{{"Content-Type", "application/octet-stream"}, {"Accept-Ranges", "bytes"}, {"Ais-Checksum-Type", "xxhash2"},
-                          {"Ais-Checksum-Value", checksum_text(info.checksum)}, {"ETag", entity_tag(info)}, {"Ais-Version", std::to_string(info.edition)},
-                          {"Ais-Atime", std::to_string(info.written_unix_ns)}, {"Last-Modified", http_date(info.written_unix_ns)}};
+    http::Headers headers = validator_headers(info);
+    headers.add("Content-Type", "application/octet-stream");
+    headers.add("Ais-Checksum-Type", "xxhash2");
+    headers.add("Ais-Checksum-Value", checksum_text(info.checksum));
+    headers.add("Ais-Version", std::to_string(info.edition));
+    headers.add("Ais-Atime", std::to_string(info.written_unix_ns));
     for (const auto& [key, value] : info.custom) headers.add("Ais-Custom-Md", key + "=" + value);  // one each: clients in Go read no other form
     if (info.parts) {
         headers.add("Ais-Chunks-Count", std::to_string(info.parts->count));

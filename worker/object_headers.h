@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/ids.h"
+#include "http/conditions.h"
 #include "http/message.h"
 #include "store/object_store.h"
 
@@ -12,8 +13,14 @@ namespace millrace::worker {
 
 using CustomMetadata = std::map<std::string, std::string>;
 
-// Names the content: the same bytes have the same tag, and others another.
+// Names the content, for as long as it stays: made of its version and its checksum, so that neither bytes with the same checksum nor a version
+// that came back with an older folder have the tag of another content. Quoted, and strong.
 std::string entity_tag(const store::ObjectInfo& info);
+http::Validators validators_of(const store::ObjectInfo& info);
+// Of what is known of an object where its content is not sent.
+http::Headers validator_headers(const store::ObjectInfo& info);
+// Of a request whose header (http/conditions.h) demands another state of the object; answered with 412.
+Error unfulfilled(std::string_view header);
 // Of the content: for replies to GET, HEAD and PUT. self: the target that says it.
 http::Headers object_headers(const store::ObjectInfo& info, const TargetId& self);
 // Of the place: HEAD has these too.

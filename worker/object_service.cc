@@ -6,6 +6,8 @@
 namespace millrace::worker {
 namespace {
 
+constexpr store::Part kNothing{0, 0};
+
 // An object goes only if its content is still the one that was copied.
 class SameContent final : public store::ChangeGuard {
 public:
@@ -25,6 +27,31 @@ private:
     const std::uint64_t version_;
     mutable std::mutex mutex_;
 };
+
+// Decides what is sent of it.
+store::Part choose_part(const GetOptions& options, const store::ObjectInfo& info, Opened& opened) {
+    using Verdict = http::Conditions::Verdict;
+    const http::Validators current = validators_of(info);
+    const http::Conditions::Judgement judged = options.conditions.judge(&current, true);
+    if (judged.verdict == Verdict::failed) {
+        opened.what = Opened::What::other;
+        opened.refusal = unfulfilled(judged.header);
+        return kNothing;
+    }
+    opened.what = judged.verdict == Verdict::not_modified ? Opened::What::unchanged : Opened::What::whole;
+    if (opened.what == Opened::What::unchanged) return kNothing;
+    if (!options.range || !options.conditions.wants_part_of(current)) return {};
+    const Result<std::optional<ByteSpan>> part = options.range(info.size);
+    if (!part) {
+        opened.what = Opened::What::outside;
+        opened.refusal = part.error();
+        return kNothing;
+    }
+    if (!*part) return {};
+    opened.what = Opened::What::part;
+    opened.part = **part;
+    return {opened.part.offset, opened.part.length};
+}
 
 }  // namespace
 
@@ -54,33 +81,27 @@ Task<Result<store::ObjectInfo>> ObjectService::put(const std::string& bucket, co
         write.guard = &*pass;
         write.provenance = job->provenance;
     }
+    write.condition = options.condition;
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectWriter> writer, store_.begin_write(destination, name, std::move(write)));
+    if (options.condition != nullptr) MILLRACE_CO_TRY(look_ahead(destination, name, *options.condition));
     MILLRACE_CO_TRY(co_await pump(body, *writer));
     co_return co_await writer->commit();
+}
+
+// So that no body is sent for nothing. What counts is said when it is published.
+Result<void> ObjectService::look_ahead(const store::BucketRef& bucket, const std::string& name, store::Precondition& condition) const {
+    const Result<store::ObjectInfo> current = store_.stat(bucket, name);
+    if (!current && current.error().code != Code::not_found) return current.error();
+    return condition.check(current ? &*current : nullptr);
 }
 
 Task<Result<Opened>> ObjectService::get(const std::string& bucket, const std::string& name, const GetOptions& options) {
     if (!options.whoever_owns) MILLRACE_CO_TRY(gate_.owns(name));
     Opened opened;
-    MILLRACE_CO_TRY_ASSIGN(opened.reader, store_.open(bucket, name));
-    if (options.verify) MILLRACE_CO_TRY(co_await store_.verify(bucket, name));
-    const std::string tag = entity_tag(opened.reader->info());
-    if (options.if_match && *options.if_match != "*" && options.if_match->find(tag) == std::string::npos) {
-        opened.what = Opened::What::other;
-        opened.refusal = "the object was overwritten: its content is another than that of If-Match";
-        co_return opened;
-    }
-    if (!options.range || (options.if_range && *options.if_range != tag)) co_return opened;
-    const Result<std::optional<ByteSpan>> part = options.range(opened.reader->info().size);
-    if (!part) {
-        opened.what = Opened::What::outside;
-        opened.refusal = part.error().context;
-    } else if (*part) {
-        opened.what = Opened::What::part;
-        opened.part = **part;
-        MILLRACE_CO_TRY_ASSIGN(opened.reader, store_.open_range(bucket, name, opened.part.offset, opened.part.length));
-        if (entity_tag(opened.reader->info()) != tag) co_return fail(Code::transient, "the object was overwritten meanwhile; try again");
-    }
+    const store::ChoosePart choose = [&options, &opened](const store::ObjectInfo& info) { return choose_part(options, info, opened); };
+    MILLRACE_CO_TRY_ASSIGN(opened.reader, store_.open_part(bucket, name, choose));
+    const bool is_sent = opened.what == Opened::What::whole || opened.what == Opened::What::part;
+    if (options.verify && is_sent) MILLRACE_CO_TRY(co_await store_.verify(bucket, name));
     co_return opened;
 }
 
@@ -89,17 +110,17 @@ Result<store::ObjectInfo> ObjectService::head(const store::BucketRef& bucket, co
     return store_.stat(bucket, name);
 }
 
-Result<void> ObjectService::erase(const std::string& bucket, const std::string& name) {
+Result<void> ObjectService::erase(const std::string& bucket, const std::string& name, store::Precondition* condition) {
     MILLRACE_TRY(gate_.may_change(name));
-    return store_.erase(bucket, name);
+    return store_.erase(bucket, name, condition);
 }
 
 Task<Result<void>> ObjectService::copy(const std::string& bucket, const std::string& name, const ObjectUri& destination,
-                                       const std::optional<TransformCall>& through) {
+                                       const std::optional<TransformCall>& through, store::Precondition* condition) {
     MILLRACE_CO_TRY(gate_.may_change(name));
     MILLRACE_CO_TRY(store_.check_bucket(bucket));
     const ObjectUri source{bucket, name};
-    co_return co_await copies_.run(source, destination, through);
+    co_return co_await copies_.run(source, destination, through, condition);
 }
 
 Task<Result<void>> ObjectService::rename(const std::string& bucket, const std::string& name, const std::string& new_name) {
@@ -122,9 +143,10 @@ Task<Result<void>> ObjectService::rename(const std::string& bucket, const std::s
     co_return Result<void>{};
 }
 
-Result<store::ObjectInfo> ObjectService::set_custom(const std::string& bucket, const std::string& name, const CustomMetadata& custom, bool replace) {
+Result<store::ObjectInfo> ObjectService::set_custom(const std::string& bucket, const std::string& name, const CustomMetadata& custom, bool replace,
+                                                   store::Precondition* condition) {
     MILLRACE_TRY(gate_.may_change(name));
-    return store_.set_custom(bucket, name, custom, replace, sync_puts_);
+    return store_.set_custom(bucket, name, custom, replace, sync_puts_, condition);
 }
 
 }  // namespace millrace::worker

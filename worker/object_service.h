@@ -26,6 +26,7 @@ struct PutOptions {
     std::optional<std::uint64_t> expected_checksum;  // XXH64; another content is Code::checksum_mismatch
     CustomMetadata custom;
     std::optional<JobPut> job;                       // an output of a job: it has the job's metadata, and is made under its fence
+    store::Precondition* condition = nullptr;        // looked at before the body is read, too
 };
 
 struct ByteSpan {
@@ -34,12 +35,9 @@ struct ByteSpan {
 };
 
 struct GetOptions {
-    // Entity tags (entity_tag()) of which the content must have one; "*": any.
-    std::optional<std::string> if_match;
+    http::Conditions conditions;
     // The part that is wanted of a content of so many bytes, nullopt: all of it. Code::range when it lies outside.
     std::function<Result<std::optional<ByteSpan>>(std::uint64_t size)> range;
-    // A part is of use only of the content with this tag; of another one all is wanted.
-    std::optional<std::string> if_range;
     bool verify = false;       // reads all of it before anything is answered; Code::corrupt
     bool whoever_owns = false; // what is here, though its name may belong elsewhere: for instances, which work on what is here
 };
@@ -49,13 +47,15 @@ struct Opened {
     enum class What {
         whole,
         part,
-        other,    // its content has none of the tags; nothing is to be sent
-        outside,  // it has no such part; nothing is to be sent
+        // Nothing is to be sent:
+        unchanged,  // the client has it
+        other,      // it is not what the conditions demand
+        outside,    // it has no such part
     };
     What what = What::whole;
     std::unique_ptr<store::ObjectReader> reader;  // its info() is always that of the whole object
     ByteSpan part;
-    std::string refusal;  // of `other` and `outside`: why
+    Error refusal;  // of `other` and `outside`: why
 };
 
 class ObjectService {
@@ -75,16 +75,21 @@ public:
     Task<Result<Opened>> get(const std::string& bucket, const std::string& name, const GetOptions& options);
     // whoever_owns: as GetOptions::whoever_owns. With the bucket's uid, only of that very bucket.
     Result<store::ObjectInfo> head(const store::BucketRef& bucket, const std::string& name, bool whoever_owns = false) const;
-    Result<void> erase(const std::string& bucket, const std::string& name);
-    // To another name, perhaps of another target: as it is, or through transforms. The destination appears whole or not at all.
-    Task<Result<void>> copy(const std::string& bucket, const std::string& name, const ObjectUri& destination, const std::optional<TransformCall>& through);
+    Result<void> erase(const std::string& bucket, const std::string& name, store::Precondition* condition = nullptr);
+    // To another name, perhaps of another target: as it is, or through transforms. The destination appears whole or not at all. The condition
+    // is about what is copied.
+    Task<Result<void>> copy(const std::string& bucket, const std::string& name, const ObjectUri& destination, const std::optional<TransformCall>& through,
+                            store::Precondition* condition = nullptr);
     // Another name in the same bucket, perhaps of another target; an object that has it is replaced. Until the last moment the object has both names.
     // Code::conflict when it was overwritten meanwhile: then both stay.
     Task<Result<void>> rename(const std::string& bucket, const std::string& name, const std::string& new_name);
     // Adds to the custom metadata, or replaces all of it. The object as it is afterwards.
-    Result<store::ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const CustomMetadata& custom, bool replace);
+    Result<store::ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const CustomMetadata& custom, bool replace,
+                                         store::Precondition* condition = nullptr);
 
 private:
+    Result<void> look_ahead(const store::BucketRef& bucket, const std::string& name, store::Precondition& condition) const;
+
     store::ObjectStore& store_;
     const ClusterView& cluster_;
     Fences& fences_;

@@ -32,7 +32,8 @@ Task<Result<std::uint64_t>> ObjectUploads::put_part(const store::DraftName& uplo
     co_return co_await write(upload, number, body, std::move(options));
 }
 
-Task<Result<store::ObjectInfo>> ObjectUploads::complete(const store::DraftName& upload, std::vector<std::uint32_t> numbers) {
+Task<Result<store::ObjectInfo>> ObjectUploads::complete(const store::DraftName& upload, std::vector<std::uint32_t> numbers,
+                                                        store::Precondition* condition) {
     MILLRACE_CO_TRY(check(upload.bucket, upload.object));
     const bool is_waited_for = drafts_.is_publishing(upload);
     co_await wait_for_publishing(upload);
@@ -41,6 +42,7 @@ Task<Result<store::ObjectInfo>> ObjectUploads::complete(const store::DraftName& 
     }
     store::WriteOptions options;
     options.parts.emplace();
+    options.condition = condition;
     co_return co_await publish(upload, std::move(numbers), std::move(options));
 }
 
@@ -72,7 +74,7 @@ Task<Result<ObjectUploads::Appended>> ObjectUploads::append(const std::string& b
 }
 
 Task<Result<store::ObjectInfo>> ObjectUploads::flush(const std::string& bucket, const std::string& name, const std::optional<Appended>& to, Source& body,
-                                                     std::optional<std::uint64_t> expected_checksum) {
+                                                     std::optional<std::uint64_t> expected_checksum, store::Precondition* condition) {
     MILLRACE_CO_TRY(check(bucket, name));
     store::DraftName draft{"", bucket, name};
     if (to) {
@@ -88,6 +90,7 @@ Task<Result<store::ObjectInfo>> ObjectUploads::flush(const std::string& bucket, 
     }
     std::vector<std::uint32_t> numbers{kAppendedPiece};
     store::WriteOptions options;
+    options.condition = condition;
     co_return co_await publish(draft, std::move(numbers), std::move(options));
 }
 

@@ -28,7 +28,8 @@ public:
     Task<Result<std::uint64_t>> put_part(const store::DraftName& upload, std::uint32_t number, Source& body, PartOptions options);
     // The object out of these parts, which must be all there are. Until its answer is out it may be asked for again, which answers alike and
     // changes nothing: a client that got no answer in time asks while the first request still works, and hears how that ended.
-    Task<Result<store::ObjectInfo>> complete(const store::DraftName& upload, std::vector<std::uint32_t> numbers);
+    // condition: about the object; null: none. When it refuses, the upload stays.
+    Task<Result<store::ObjectInfo>> complete(const store::DraftName& upload, std::vector<std::uint32_t> numbers, store::Precondition* condition = nullptr);
     // The answer to complete() is out: from now on there is no such upload.
     void note_answered(const store::DraftName& upload) { drafts_.note_answered(upload); }
     // One that is not there (any more) is as good as given up, but of one that is the object by now nothing can be given up: Code::conflict.
@@ -45,7 +46,7 @@ public:
                                   std::optional<std::uint64_t> expected_checksum);
     // The same, and the object has it. May be repeated.
     Task<Result<store::ObjectInfo>> flush(const std::string& bucket, const std::string& name, const std::optional<Appended>& to, Source& body,
-                                          std::optional<std::uint64_t> expected_checksum);
+                                          std::optional<std::uint64_t> expected_checksum, store::Precondition* condition = nullptr);
 
 private:
     Result<void> check(const std::string& bucket, const std::string& name) const;

@@ -132,14 +132,15 @@ Result<void> Objects::sync() {
 }
 
 Result<std::unique_ptr<store::ObjectReader>> Objects::open(const store::BucketRef&, const std::string&) { return not_simulated(); }
-Result<std::unique_ptr<store::ObjectReader>> Objects::open_range(const std::string&, const std::string&, std::uint64_t, std::uint64_t) {
+Result<std::unique_ptr<store::ObjectReader>> Objects::open_part(const store::BucketRef&, const std::string&, const store::ChoosePart&) {
     return not_simulated();
 }
 Result<std::unique_ptr<store::ObjectWriter>> Objects::begin_write(const store::BucketRef&, const std::string&, store::WriteOptions) {
     return not_simulated();
 }
-Result<void> Objects::erase(const std::string&, const std::string&) { return not_simulated(); }
-Result<store::ObjectInfo> Objects::set_custom(const std::string&, const std::string&, const std::map<std::string, std::string>&, bool, bool) {
+Result<void> Objects::erase(const std::string&, const std::string&, store::Precondition*) { return not_simulated(); }
+Result<store::ObjectInfo> Objects::set_custom(const std::string&, const std::string&, const std::map<std::string, std::string>&, bool, bool,
+                                              store::Precondition*) {
     return not_simulated();
 }
 Task<Result<void>> Objects::verify(const std::string&, const std::string&) { co_return not_simulated(); }

@@ -33,13 +33,12 @@ public:
 
     // Nothing that is simulated reads or writes contents.
     Result<std::unique_ptr<store::ObjectReader>> open(const store::BucketRef& bucket, const std::string& name) override;
-    Result<std::unique_ptr<store::ObjectReader>> open_range(const std::string& bucket, const std::string& name, std::uint64_t offset,
-                                                            std::uint64_t length) override;
+    Result<std::unique_ptr<store::ObjectReader>> open_part(const store::BucketRef& bucket, const std::string& name, const store::ChoosePart& choose) override;
     Result<std::unique_ptr<store::ObjectWriter>> begin_write(const store::BucketRef& bucket, const std::string& name,
                                                              store::WriteOptions options) override;
-    Result<void> erase(const std::string& bucket, const std::string& name) override;
+    Result<void> erase(const std::string& bucket, const std::string& name, store::Precondition* condition) override;
     Result<store::ObjectInfo> set_custom(const std::string& bucket, const std::string& name, const std::map<std::string, std::string>& custom,
-                                         bool replace, bool sync) override;
+                                         bool replace, bool sync, store::Precondition* condition) override;
     Task<Result<void>> verify(const std::string& bucket, const std::string& name) override;
 
 private:

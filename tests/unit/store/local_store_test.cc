@@ -128,12 +128,70 @@ TEST_F(LocalStoreTest, ReadsRanges) {
         EXPECT_EQ(code_of(get_range("name", bytes, 1)), Code::range);
         EXPECT_EQ(code_of(get_range("name", bytes + 1, 0)), Code::range);
         EXPECT_EQ(code_of(get_range("name", 1, ~0ull)), Code::range);
-        const auto part = store_->open_range("photos", "name", 5, 10);
+        const auto part = open_range("name", 5, 10);
         EXPECT_EQ((*part)->size(), 10u);
         EXPECT_EQ((*part)->info().size, bytes);
         EXPECT_EQ((*part)->file_path(), "");
         if (const auto whole = (*part)->whole()) EXPECT_EQ(*whole, text.substr(5, 10));
     }
+}
+
+TEST_F(LocalStoreTest, APartIsChosenByWhatTheObjectIs) {
+    for (const std::size_t bytes : {1000ul, 5000ul, 300'000ul}) {
+        ASSERT_TRUE(put("name", content(bytes)));
+        int asked = 0;
+        const auto half = [&asked](const ObjectInfo& info) {
+            ++asked;
+            return Part{info.size / 2, {}};
+        };
+        const auto reader = store_->open_part("photos", "name", half);
+        ASSERT_TRUE(reader) << reader.error().context;
+        EXPECT_EQ(*read(**reader), content(bytes).substr(bytes / 2));
+        EXPECT_EQ(asked, 1) << "its record is read once";
+    }
+}
+
+// Demands that an object has this version, or that there is none.
+class VersionIs final : public Precondition {
+public:
+    explicit VersionIs(std::optional<std::uint64_t> version) : version_(version) {}
+    Result<void> check(const ObjectInfo* current) override {
+        const std::optional<std::uint64_t> found = current != nullptr ? std::optional(current->version) : std::nullopt;
+        if (found != version_) return fail(Code::conflict, "another version");
+        return {};
+    }
+
+private:
+    std::optional<std::uint64_t> version_;
+};
+
+TEST_F(LocalStoreTest, OfTwoChangesThatDemandTheSameOnlyOneIsMade) {
+    for (const std::size_t bytes : {1000ul, 5000ul}) {
+        const std::string name = "of " + std::to_string(bytes);
+        std::optional<std::uint64_t> version;
+        for (int round = 0; round < 2; ++round) {
+            VersionIs condition(version);
+            WriteOptions options;
+            options.condition = &condition;
+            auto first = store_->begin_write("photos", name, options);
+            auto second = store_->begin_write("photos", name, options);
+            ASSERT_TRUE(first && second);
+            ASSERT_TRUE(write(**first, content(bytes, 1)) && write(**second, content(bytes, 2)));
+            const auto made = commit(**second);
+            ASSERT_TRUE(made) << made.error().context;
+            EXPECT_EQ(code_of(commit(**first)), Code::conflict);
+            EXPECT_EQ(*get(name), content(bytes, 2));
+            version = made->version;
+        }
+        VersionIs older(*version - 1);
+        EXPECT_EQ(code_of(store_->erase("photos", name, &older)), Code::conflict);
+        EXPECT_EQ(code_of(store_->set_custom("photos", name, {{"a", "1"}}, false, false, &older)), Code::conflict);
+        VersionIs this_one(version);
+        EXPECT_TRUE(store_->set_custom("photos", name, {{"a", "1"}}, false, false, &this_one));
+        EXPECT_TRUE(store_->erase("photos", name, &this_one));
+    }
+    ASSERT_TRUE(store_->sync());
+    EXPECT_EQ(files_on_disk(), 0u) << "nothing of what was refused stays";
 }
 
 TEST_F(LocalStoreTest, SmallContentLiesInMemory) {

@@ -85,8 +85,11 @@ protected:
         MILLRACE_TRY_ASSIGN(const auto reader, store_->open("photos", name));
         return read(*reader);
     }
+    Result<std::unique_ptr<ObjectReader>> open_range(const std::string& name, std::uint64_t offset, std::uint64_t length) {
+        return store_->open_part("photos", name, [=](const ObjectInfo&) { return Part{offset, length}; });
+    }
     Result<std::string> get_range(const std::string& name, std::uint64_t offset, std::uint64_t length) {
-        MILLRACE_TRY_ASSIGN(const auto reader, store_->open_range("photos", name, offset, length));
+        MILLRACE_TRY_ASSIGN(const auto reader, open_range(name, offset, length));
         return read(*reader);
     }
     Result<void> verify(const std::string& name) { return run_blocking(loop_, store_->verify("photos", name)); }

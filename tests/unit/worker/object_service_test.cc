@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "worker/change_condition.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace millrace::worker {
@@ -167,7 +168,7 @@ TEST_F(Service, APartIsOfTheContentThatWasAskedFor) {
     const auto outside = get(part(900'000, 1));
     ASSERT_TRUE(outside);
     EXPECT_EQ(outside->what, What::outside);
-    EXPECT_EQ(outside->refusal, "there are 900000 bytes");
+    EXPECT_EQ(outside->refusal.context, "there are 900000 bytes");
     EXPECT_EQ(outside->reader->info().size, text.size());
 }
 
@@ -176,17 +177,62 @@ TEST_F(Service, ConditionsAreAboutTheContent) {
     const std::string before = entity_tag(*service_->head("photos", name()));
     ASSERT_TRUE(put("two"));
     const std::string now = entity_tag(*service_->head("photos", name()));
-    GetOptions options = part(0, 2);
-    options.if_match = before;
-    EXPECT_EQ(get(options)->what, What::other);
-    options.if_match = before + ", " + now;
-    EXPECT_EQ(get(options)->what, What::part);
-    options.if_match = "*";
-    EXPECT_EQ(get(options)->what, What::part);
-    options.if_range = before;
-    EXPECT_EQ(get(options)->what, What::whole) << "a part is of no use to who has the rest of another content";
-    options.if_range = now;
-    EXPECT_EQ(get(options)->what, What::part);
+    const auto part_if = [](const char* header, const std::string& tags) {
+        GetOptions options = part(0, 2);
+        options.conditions = http::Conditions(http::Headers{{header, tags}}, 0);
+        return options;
+    };
+    EXPECT_EQ(get(part_if("If-Match", before))->what, What::other);
+    EXPECT_EQ(get(part_if("If-Match", before + ", " + now))->what, What::part);
+    EXPECT_EQ(get(part_if("If-Match", "*"))->what, What::part);
+    EXPECT_EQ(get(part_if("If-None-Match", now))->what, What::unchanged);
+    EXPECT_EQ(get(part_if("If-Range", before))->what, What::whole) << "a part is of no use to who has the rest of another content";
+    EXPECT_EQ(get(part_if("If-Range", now))->what, What::part);
+}
+
+TEST_F(Service, ATagIsOfOneContentForAsLongAsItStays) {
+    const auto tag = [this] { return entity_tag(*service_->head("photos", name())); };
+    ASSERT_TRUE(put("one"));
+    const std::string first = tag();
+    ASSERT_TRUE(service_->set_custom("photos", name(), {{"a", "1"}}, false));
+    EXPECT_EQ(tag(), first) << "the content is the same";
+    ASSERT_TRUE(put("two"));
+    EXPECT_NE(tag(), first);
+    ASSERT_TRUE(put("one"));
+    EXPECT_NE(tag(), first) << "it was another one in between";
+    store::ObjectInfo info{.checksum = 1, .version = 2};
+    EXPECT_EQ(entity_tag(info), "\"2-0000000000000001\"");
+}
+
+TEST_F(Service, AChangeIsMadeOnlyOfWhatIsDemanded) {
+    const auto condition = [](const char* header, const std::string& tags) {
+        return ChangeCondition(http::Conditions(http::Headers{{header, tags}}, 0));
+    };
+    const auto tag = [this] { return entity_tag(*service_->head("photos", name())); };
+    ChangeCondition if_new = condition("If-None-Match", "*");
+    ASSERT_TRUE(put("one", {.condition = if_new.if_any()}));
+    EXPECT_FALSE(if_new.has_refused());
+    EXPECT_EQ(code_of(put("two", {.condition = if_new.if_any()})), Code::conflict);
+    EXPECT_TRUE(if_new.has_refused());
+    ChangeCondition if_other = condition("If-Match", "\"other\"");
+    EXPECT_EQ(code_of(put("two", {.condition = if_other.if_any()})), Code::conflict);
+    EXPECT_EQ(code_of(service_->erase("photos", name(), if_other.if_any())), Code::conflict);
+    EXPECT_EQ(code_of(service_->set_custom("photos", name(), {{"a", "1"}}, true, if_other.if_any())), Code::conflict);
+    EXPECT_EQ(code_of(run_blocking(lane_.loop, service_->copy("photos", name(), {"photos", ours_[1]}, std::nullopt, if_other.if_any()))), Code::conflict);
+    EXPECT_FALSE(service_->head("photos", ours_[1]));
+    const auto appended = append(std::nullopt, " two");
+    ASSERT_TRUE(appended);
+    MemorySource nothing("");
+    const auto flushed = run_blocking(lane_.loop, service_->uploads().flush("photos", name(), *appended, nothing, std::nullopt, if_other.if_any()));
+    EXPECT_EQ(code_of(flushed), Code::conflict);
+    EXPECT_EQ(*read(*get()->reader), "one");
+    ChangeCondition if_this = condition("If-Match", tag());
+    EXPECT_TRUE(run_blocking(lane_.loop, service_->uploads().flush("photos", name(), *appended, nothing, std::nullopt, if_this.if_any())));
+    EXPECT_EQ(*read(*get()->reader), "one two") << "what was appended was still there";
+    ChangeCondition if_that = condition("If-Match", tag());
+    EXPECT_TRUE(service_->erase("photos", name(), if_that.if_any()));
+    EXPECT_EQ(code_of(service_->erase("photos", name(), if_that.if_any())), Code::not_found) << "there is nothing to make conditions about";
+    EXPECT_EQ(code_of(put("x", {.condition = if_that.if_any()}, "nowhere")), Code::not_found);
 }
 
 TEST_F(Service, WhatIsErasedIsGone) {
