@@ -4,7 +4,7 @@
 
 #include "aistore/time_layout.h"
 #include "core/json_members.h"
-#include "core/whole_number.h"
+#include "http/query_number.h"
 
 namespace millrace::aistore {
 namespace {
@@ -43,11 +43,6 @@ Result<void> read_flags(std::int64_t flags, PageRequest& request) {
     if (is_set(kNameOnly)) request.props = {"name"};
     if (is_set(kNameAndSize)) request.props = {"name", "size"};
     return {};
-}
-
-std::size_t page_size(std::int64_t wanted, std::size_t fallback) {
-    if (wanted <= 0) return fallback;
-    return std::min<std::size_t>(static_cast<std::size_t>(wanted), kPageMax);
 }
 
 // As AIStore writes it into one text.
@@ -115,7 +110,8 @@ Result<PageRequest> parse_page_request(const ActionMessage& message, const Query
     if (!message.value.is_object()) {
         request.listing.prefix = query.get("prefix");
         request.listing.after = query.get("continuation_token", query.get("start_after"));
-        request.listing.entries_max = page_size(parse_whole<std::int64_t>(query.get("pagesize")).value_or(0), kPageDefault);
+        MILLRACE_TRY_ASSIGN(const std::optional<std::uint64_t> wanted, http::query_number(query, "pagesize"));
+        request.listing.entries_max = static_cast<std::size_t>(std::min<std::uint64_t>(wanted.value_or(kPageDefault), kPageMax));
         return request;
     }
     request.is_aistores = true;
@@ -131,7 +127,8 @@ Result<PageRequest> parse_page_request(const ActionMessage& message, const Query
     MILLRACE_TRY_ASSIGN(request.time_layout, fields.text("time_format"));
     if (request.time_layout.empty()) request.time_layout = kDefaultLayout;
     MILLRACE_TRY_ASSIGN(const std::int64_t wanted, fields.number("pagesize"));
-    request.listing.entries_max = page_size(wanted, kPageMax);
+    if (wanted < 0) return fail(Code::invalid_argument, "'pagesize' must not be negative; 0 is as many as there may be");
+    request.listing.entries_max = wanted == 0 ? kPageMax : static_cast<std::size_t>(std::min<std::int64_t>(wanted, kPageMax));
     MILLRACE_TRY_ASSIGN(const std::int64_t flags, fields.number("flags"));
     MILLRACE_TRY(read_flags(flags, request));
     request.listing.with_custom = request.props.contains("custom");

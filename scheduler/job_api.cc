@@ -3,7 +3,7 @@
 #include "core/json.h"
 #include "core/json_members.h"
 #include "core/units.h"
-#include "core/whole_number.h"
+#include "http/query_number.h"
 #include "scheduler/job_document.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
@@ -166,10 +166,9 @@ Task<Result<void>> JobApi::remove_old(http::Request& request, http::Response& re
 }
 
 Task<Result<void>> JobApi::errors(http::Request& request, http::Response& response, const std::string& id) {
-    const std::string text = request.query.get("limit");
-    const auto limit = text.empty() ? std::optional(kErrorsPageDefault) : parse_whole<std::size_t>(text);
-    if (!limit) co_return fail(Code::invalid_argument, "limit is a number, not '" + text + "'");
-    const auto page = co_await error_page(state_, targets_, id, request.query.get("cursor"), std::clamp<std::size_t>(*limit, 1, kErrorsPageMax));
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<std::uint64_t> wanted, http::query_number(request.query, "limit"));
+    const auto limit = static_cast<std::size_t>(std::min<std::uint64_t>(wanted.value_or(kErrorsPageDefault), kErrorsPageMax));
+    const auto page = co_await error_page(state_, targets_, id, request.query.get("cursor"), limit);
     if (!page) co_return page.error();
     co_return co_await response.send_json(200, json_text({{"errors", page->rows}, {"cursor", page->cursor}, {"unreachable", page->unreachable},
                                                          {"problems", page->problems}}));

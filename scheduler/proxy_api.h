@@ -37,6 +37,7 @@ private:
     Task<Result<void>> list(http::Response& response);
     Task<Result<void>> show(http::Response& response, const std::string& name);
     Task<Result<void>> control(http::Response& response, Task<Result<void>> change);
+    Task<Result<void>> logs(http::Request& request, http::Response& response, const std::string& name);
     Task<Result<void>> answer(http::Response& response, Task<Result<nlohmann::json>> question);
 
     const ClusterState& state_;

@@ -6,10 +6,11 @@
 #include "core/json.h"
 #include "core/json_members.h"
 #include "core/names.h"
-#include "spec/transform_spec.h"
+#include "http/query_number.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
 #include "scheduler/transform_standing.h"
+#include "spec/transform_spec.h"
 
 namespace millrace::scheduler {
 using http::Access;
@@ -58,7 +59,7 @@ void TransformApi::add_routes(http::Router& router) {
         return control(response, catalog_.enable_transform(name(path), false));
     });
     router.add("GET", "/v1/transforms/{name}/logs", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
-        return answer(response, transform_logs(state_, targets_, name(path), request.query.get("target"), request.query.get("after")));
+        return logs(request, response, name(path));
     });
     router.add("GET", "/v1/transforms/{name}/errors", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         return answer(response, transform_errors(state_, targets_, name(path), request.query.get("target")));
@@ -104,6 +105,11 @@ Task<Result<void>> TransformApi::show(http::Response& response, const std::strin
 Task<Result<void>> TransformApi::control(http::Response& response, Task<Result<void>> change) {
     MILLRACE_CO_TRY(co_await std::move(change));
     co_return co_await response.send(200, {}, "");
+}
+
+Task<Result<void>> TransformApi::logs(http::Request& request, http::Response& response, const std::string& name) {
+    MILLRACE_CO_TRY(http::query_number(request.query, "after", 0));
+    co_return co_await answer(response, transform_logs(state_, targets_, name, request.query.get("target"), request.query.get("after")));
 }
 
 Task<Result<void>> TransformApi::answer(http::Response& response, Task<Result<json>> question) {

@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "core/whole_number.h"
+#include "http/query_number.h"
 #include "worker/action_message.h"
 #include "worker/checked_body.h"
 #include "worker/object_headers.h"
@@ -121,7 +122,7 @@ Task<Result<void>> DraftApi::put_part(http::Request& request, http::Response& re
         }
     }
     CheckedBody body(request, expected.digest);
-    MILLRACE_CO_TRY_ASSIGN(const std::uint64_t length, co_await uploads_.put_part(upload, *number, body, options));
+    MILLRACE_CO_TRY_ASSIGN(const std::uint64_t length, co_await uploads_.put_part(upload, static_cast<std::uint32_t>(*number), body, options));
     http::Headers headers;
     if (is_appended) headers.set("Ais-Append-Handle", handle_text({upload.id, length}));
     co_return co_await response.send(200, std::move(headers), "");

@@ -5,7 +5,7 @@
 
 #include "core/hash.h"
 #include "core/metrics.h"
-#include "core/whole_number.h"
+#include "http/query_number.h"
 #include "store/folded_scan.h"
 
 namespace millrace::worker {
@@ -18,8 +18,9 @@ constexpr std::size_t kRowsDefault = 1000;
 constexpr std::size_t kRowsMax = 10'000;
 constexpr std::size_t kSummarizedMax = 200'000;  // in one request
 
-std::size_t limit_of(const http::Request& request) {
-    return std::clamp<std::size_t>(parse_whole<std::size_t>(request.query.get("limit")).value_or(kRowsDefault), 1, kRowsMax);
+Result<std::size_t> limit_of(const http::Request& request) {
+    MILLRACE_TRY_ASSIGN(const std::optional<std::uint64_t> wanted, http::query_number(request.query, "limit"));
+    return static_cast<std::size_t>(std::min<std::uint64_t>(wanted.value_or(kRowsDefault), kRowsMax));
 }
 
 json listed(const store::ListedObject& object, bool with_custom) {
@@ -77,11 +78,12 @@ Task<Result<void>> NodeApi::list(http::Request& request, http::Response& respons
         const std::string prefix = request.query.get("prefix");
         const std::string after = request.query.get("after");
         const bool with_custom = request.query.get("custom") == "true";
+        MILLRACE_TRY_ASSIGN(const std::size_t limit, limit_of(request));
         if (request.query.get("folded").empty()) {
-            MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(bucket, prefix, after, limit_of(request)));
+            MILLRACE_TRY_ASSIGN(const store::ScanPage page, store_.scan(bucket, prefix, after, limit));
             return without_folding(page, with_custom);
         }
-        MILLRACE_TRY_ASSIGN(const store::FoldedPage page, store::scan_folded(store_, bucket, prefix, after, limit_of(request)));
+        MILLRACE_TRY_ASSIGN(const store::FoldedPage page, store::scan_folded(store_, bucket, prefix, after, limit));
         return with_folding(page, with_custom);
     };
     const Result<json> page = co_await blocking_.run(std::move(scan));
@@ -101,7 +103,8 @@ Task<Result<void>> NodeApi::summary(http::Request& request, http::Response& resp
 
 Task<Result<void>> NodeApi::ledger(http::Request& request, http::Response& response) {
     const JobId job(request.query.get("job"));
-    auto read = [this, &request, &job] { return slices_.ledger(job, request.query.get("after"), limit_of(request), UINT64_MAX); };
+    MILLRACE_CO_TRY_ASSIGN(const std::size_t limit, limit_of(request));
+    auto read = [this, &request, &job, limit] { return slices_.ledger(job, request.query.get("after"), limit, UINT64_MAX); };
     const Result<state::SliceStore::LedgerPage> page = co_await blocking_.run(std::move(read));
     if (!page) co_return page.error();
     json rows = json::array();
@@ -136,7 +139,8 @@ Task<Result<void>> NodeApi::logs(http::Request& request, http::Response& respons
     std::string log = transform ? transform->instance->log_tail() : "";
     const std::uint64_t end = transform ? transform->instance->log_bytes() : 0;
     // Of what the caller has not seen, as much as is kept. A transform that was started anew counts from 0 again.
-    const auto seen = parse_whole<std::uint64_t>(request.query.get("after")).value_or(0);
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<std::uint64_t> after, http::query_number(request.query, "after", 0));
+    const std::uint64_t seen = after.value_or(0);
     const std::uint64_t fresh = seen <= end ? end - seen : end;
     if (fresh < log.size()) log.erase(0, log.size() - static_cast<std::size_t>(fresh));
     co_return co_await response.send_json(200, text_of({{"log", std::move(log)}, {"end", end}}));
