@@ -22,7 +22,7 @@ ClusterState::ClusterState(RestoredCluster restored, Duration silence_max, Insta
 
 Result<void> ClusterState::check_leads() const {
     if (leadership.outdated().empty()) return {};
-    return fail(Code::unavailable, leadership.outdated());
+    return fail(Code::conflict, leadership.outdated());  // it does not pass by itself
 }
 
 Result<void> ClusterState::check_has_targets() const {

@@ -98,7 +98,7 @@ Task<Result<void>> RecordWriter::write_catalog(const DesiredCatalog& changed) {
     MILLRACE_CHECK(changed.wire().version >= state_.catalog.wire().version);
     const std::string record = encode(changed.wire());
     if (record.size() > kCatalogBytesMax) {
-        co_return fail(Code::overloaded, "the catalog of buckets and transforms would be larger than " + std::to_string(kCatalogBytesMax) +
+        co_return fail(Code::conflict, "the catalog of buckets and transforms would be larger than " + std::to_string(kCatalogBytesMax) +
             " bytes, which targets do not take; remove buckets or transforms first");
     }
     state::MetadataCommit commit{.changes = {{kCatalogKey, record}, {kTombstonesKey, encode(Tombstones{changed.destroyed_at()})}}};

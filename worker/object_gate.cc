@@ -19,7 +19,9 @@ Result<void> ObjectGate::owns(const std::string& name) const {
 
 Result<void> ObjectGate::may_change(const std::string& name) const {
     MILLRACE_TRY(owns(name));
-    return cluster_.may_change();
+    const Result<void> allowed = cluster_.may_change();
+    if (!allowed) return fail(Code::conflict, allowed.error().context);
+    return {};
 }
 
 }  // namespace millrace::worker

@@ -18,7 +18,7 @@ public:
     Result<std::optional<TargetId>> elsewhere(const std::string& name) const;
     // Code::unavailable when the name belongs elsewhere: it did not when the request was received, so it may be tried again.
     Result<void> owns(const std::string& name) const;
-    // The same; also while the proxy refuses this target, which then takes no changes.
+    // The same. Code::conflict while the proxy refuses this target, which then takes no changes: that does not pass by itself.
     Result<void> may_change(const std::string& name) const;
 
 private:

@@ -66,8 +66,8 @@ Result<void> ObjectService::check(const std::string& bucket, const std::string& 
 }
 
 Task<Result<store::ObjectInfo>> ObjectService::put(const std::string& bucket, const std::string& name, Source& body, PutOptions options) {
-    MILLRACE_CO_TRY(gate_.may_change(name));
     const std::optional<JobPut>& job = options.job;
+    MILLRACE_CO_TRY(job ? gate_.owns(name) : gate_.may_change(name));  // a job waits, whatever keeps this target from taking its outputs
     const store::BucketRef destination(bucket, job ? std::string_view(job->bucket_uid) : std::string_view());
     store::WriteOptions write;
     write.size = body.size();

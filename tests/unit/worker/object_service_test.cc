@@ -130,9 +130,10 @@ TEST_F(Service, UntilTheTargetsAreKnownNothingIsPlacedByGuess) {
 TEST_F(Service, WhileTheProxyRefusesItItTakesNoChanges) {
     ASSERT_TRUE(put("before"));
     cluster_.set_refused("this is another folder");
-    EXPECT_EQ(code_of(put("x")), Code::unavailable);
-    EXPECT_EQ(code_of(service_->erase("photos", name())), Code::unavailable);
-    EXPECT_EQ(code_of(service_->uploads().begin("photos", name())), Code::unavailable);
+    EXPECT_EQ(code_of(put("x")), Code::conflict) << "not by waiting";
+    EXPECT_EQ(code_of(put("x", {.job = output(make_fence(1, 1))})), Code::unavailable) << "a job waits all the same";
+    EXPECT_EQ(code_of(service_->erase("photos", name())), Code::conflict);
+    EXPECT_EQ(code_of(service_->uploads().begin("photos", name())), Code::conflict);
     EXPECT_TRUE(get());
 }
 
