@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
 #include "core/names.h"
@@ -11,14 +12,27 @@ namespace {
 
 constexpr auto kPassThroughMax = std::chrono::hours(1);  // from one piece of a body to the next
 
-// What a target needs to know of the client's request; the connection's own headers stay behind.
+// Whether the message's Connection names the header: then it is about this connection alone (RFC 9110, 7.6.1).
+bool is_named_by_connection(const http::Headers& received, std::string_view name) {
+    for (const auto& [key, value] : received) {
+        if (!http::equal_without_case(key, "Connection")) continue;
+        for (std::string_view rest = value; !rest.empty();) {
+            const std::size_t end = std::min(rest.find_first_of(", \t"), rest.size());
+            if (http::equal_without_case(rest.substr(0, end), name)) return true;
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+    }
+    return false;
+}
+
+// What a target needs to know of the client's request, and the client of the reply; the connection's own headers stay behind.
 http::Headers forwarded(const http::Headers& received) {
+    static constexpr std::string_view kOwn[] = {"Host", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "Keep-Alive", "Proxy-Connection",
+                                                "TE", "Trailer", "Upgrade"};
     http::Headers kept;
     for (const auto& [name, value] : received) {
-        const bool about_connection = http::equal_without_case(name, "Host") || http::equal_without_case(name, "Connection") ||
-                                      http::equal_without_case(name, "Content-Length") || http::equal_without_case(name, "Transfer-Encoding") ||
-                                      http::equal_without_case(name, "Expect") || http::equal_without_case(name, "Keep-Alive");
-        if (!about_connection) kept.add(name, value);
+        const bool is_own = std::ranges::any_of(kOwn, [&name](std::string_view own) { return http::equal_without_case(name, own); });
+        if (!is_own && !is_named_by_connection(received, name)) kept.add(name, value);
     }
     return kept;
 }
