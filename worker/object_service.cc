@@ -129,7 +129,7 @@ Task<Result<void>> ObjectService::rename(const std::string& bucket, const std::s
     MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo before, store_.stat(bucket, name));
     const ObjectUri source{bucket, name};
     const ObjectUri destination{bucket, new_name};
-    MILLRACE_CO_TRY(co_await copies_.run(source, destination, std::nullopt));
+    MILLRACE_CO_TRY(co_await copies_.run(source, destination, std::nullopt, nullptr));
     MILLRACE_CO_TRY_ASSIGN(const std::optional<TargetId> owner, gate_.elsewhere(new_name));
     // Durable there before it goes here: a power cut must not take both.
     http::Client& client = *Lanes::here().client;
