@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/clock.h"
-#include "http/problem.h"
 #include "runtime/object_uname.h"
 #include "worker/action_message.h"
 #include "worker/change_condition.h"
@@ -89,10 +88,8 @@ GetOptions get_options(const http::Request& request) {
 // An error about an object, with what is known of it.
 Task<Result<void>> refuse(http::Response& response, const Error& error, int status, const store::ObjectInfo& info) {
     http::Headers headers = validator_headers(info);
-    headers.set("Content-Type", "application/problem+json");
     if (status == 416) headers.set("Content-Range", "bytes */" + std::to_string(info.size));
-    const std::string document = http::problem_json(error, status);
-    co_return co_await response.send(status, std::move(headers), document);
+    co_return co_await response.send_error(error, status, std::move(headers));
 }
 
 // An error of a change.
@@ -164,9 +161,9 @@ Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& respon
     MILLRACE_CO_TRY_ASSIGN(const ExpectedContent expected, expected_content(request.headers));
     options.expected_checksum = expected.checksum;
     MILLRACE_CO_TRY_ASSIGN(options.custom, custom_metadata(request.headers));
-    CheckedBody body(request, expected.digest);
     ChangeCondition condition(conditions_of(request));
     options.condition = condition.if_any();
+    CheckedBody body(request, expected.digest);
     const Result<store::ObjectInfo> stored = co_await objects_.put(bucket, name, body, std::move(options));
     if (!stored) co_return co_await refuse_change(response, stored.error(), condition);
     counts_.stored(stored->size);
