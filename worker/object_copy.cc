@@ -16,7 +16,8 @@ Task<Result<void>> ObjectCopy::run(ObjectUri source, ObjectUri destination, std:
     if (to.bucket == copying.source.bucket && to.object == copying.source.object) {
         // As it is it is there already. Transformed, a repeated request would transform its own result.
         if (copying.through) co_return fail(Code::invalid_argument, "an object cannot be transformed onto itself; give another destination");
-        MILLRACE_CO_TRY(store_.stat(to.bucket, to.object));
+        MILLRACE_CO_TRY_ASSIGN(const store::ObjectInfo there, store_.stat(to.bucket, to.object));
+        if (condition != nullptr) MILLRACE_CO_TRY(condition->check(&there));
         co_return Result<void>{};
     }
     MILLRACE_CO_TRY(store_.check_bucket(to.bucket));
