@@ -2,7 +2,7 @@
 
 #include "core/json_members.h"
 #include "core/log_tail.h"
-#include "core/whole_number.h"
+#include "http/query_number.h"
 
 namespace millrace::worker {
 
@@ -29,7 +29,8 @@ Task<Result<void>> VitalsApi::vitals(http::Response& response) {
 
 Task<Result<void>> VitalsApi::log(http::Request& request, http::Response& response) {
     MILLRACE_CO_TRY_ASSIGN(const log::Level least, log::parse_level(request.query.get("level", "info")));
-    const log::Tail tail = log::tail(least, parse_whole<std::uint64_t>(request.query.get("after")).value_or(0));
+    MILLRACE_CO_TRY_ASSIGN(const std::optional<std::uint64_t> after, http::query_number(request.query, "after", 0));
+    const log::Tail tail = log::tail(least, after.value_or(0));
     co_return co_await response.send_json(200, json_text({{"log", tail.text}, {"end", tail.end}}));
 }
 
