@@ -31,11 +31,13 @@ TEST_F(Nodes, NumbersThatAreNoneAreRefusedByName) {
         {false, "GET", "/v1/worker/objects?bucket=music&folded=objects_only&", "limit", "1"},
         {false, "GET", "/v1/worker/ledger?job=" + job + "&", "limit", "1"},
         {false, "GET", "/v1/worker/logs?transform=to-upper&", "after", "7", true},
+        {false, "GET", "/v1/worker/log?", "after", "7", true},
         {false, "PUT", "/v1/objects/music/parts?uploadId=" + upload + "&", "partNumber", "10000"},
     };
     for (const Route& route : routes) {
         const auto answer = [&](const std::string& number) {
-            return send(route.is_proxys ? proxy_->endpoint() : target_->endpoint(), route.method, route.target + route.number + "=" + number, "", {});
+            const std::string& node = route.is_proxys ? proxy_->endpoint() : target_->endpoint();
+            return send(node, route.method, route.target + route.number + "=" + number, route.method == "PUT" ? "part" : "", {});
         };
         for (const char* number : {"-1", "abc", "1x", "1.5", "18446744073709551616", "0"}) {
             if (route.takes_zero && std::string_view(number) == "0") continue;

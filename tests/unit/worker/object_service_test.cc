@@ -221,6 +221,7 @@ TEST_F(Service, AChangeIsMadeOnlyOfWhatIsDemanded) {
     EXPECT_EQ(code_of(service_->set_custom("photos", name(), {{"a", "1"}}, true, if_other.if_any())), Code::conflict);
     EXPECT_EQ(code_of(run_blocking(lane_.loop, service_->copy("photos", name(), {"photos", ours_[1]}, std::nullopt, if_other.if_any()))), Code::conflict);
     EXPECT_FALSE(service_->head("photos", ours_[1]));
+    EXPECT_EQ(code_of(run_blocking(lane_.loop, service_->copy("photos", name(), {"photos", name()}, std::nullopt, if_other.if_any()))), Code::conflict);
     const auto appended = append(std::nullopt, " two");
     ASSERT_TRUE(appended);
     MemorySource nothing("");
