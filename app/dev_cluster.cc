@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "app/signals.h"
 #include "core/descriptor.h"
@@ -44,6 +45,16 @@ Result<int> status_of(Loop& loop, http::Client& client, const std::string& endpo
     return reply->status;
 }
 
+// The process that has locked this file for itself; nullopt: none.
+std::optional<pid_t> holder_of(const std::string& file) {
+    const Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    if (!opened.is_open() || ::fcntl(opened.get(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return std::nullopt;
+    return lock.l_pid;
+}
+
 std::string trimmed(std::string text) {
     while (!text.empty() && text.back() == '\n') text.pop_back();
     return text;
@@ -55,9 +66,9 @@ Result<DevCluster> DevCluster::prepare(const std::string& folder, std::size_t ta
     MILLRACE_TRY(make_folder(folder));
     DevCluster cluster;
     cluster.folder_ = fs::absolute(folder).string();
-    MILLRACE_TRY(cluster.lock_folder());
     std::size_t existing = 0;
     while (fs::exists(cluster.folder_ + "/t" + std::to_string(existing + 1) + ".yaml")) ++existing;
+    MILLRACE_TRY(cluster.take_folder(existing));
     if (existing > 0 && targets > 0 && targets != existing) {
         return fail(Code::conflict, folder + " holds a cluster of " + std::to_string(existing) + " targets, and objects do not move between targets; "
             "leave --targets out, or choose another --dir");
@@ -79,14 +90,30 @@ Result<DevCluster> DevCluster::prepare(const std::string& folder, std::size_t ta
 }
 
 // Held as long as this process lives.
-Result<void> DevCluster::lock_folder() const {
+Result<void> DevCluster::take_folder(std::size_t targets) const {
     const std::string path = folder_ + "/lock";
     Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
     if (!file.is_open()) return errno_error("cannot open " + path, errno);
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-        return fail(Code::conflict, "another millrace dev runs on " + folder_ + "; stop it, or choose another --dir");
+        const std::string holder = trimmed(read_file(path).value_or(""));
+        return fail(Code::conflict, "another millrace dev" + (holder.empty() ? "" : " (pid " + holder + ")") + " runs on " + folder_ +
+            ", and goes on undisturbed; stop it, or choose another --dir");
     }
+    MILLRACE_TRY(check_nodes_rest(targets));
+    const std::string pid = std::to_string(::getpid()) + "\n";
+    if (::ftruncate(file.get(), 0) != 0 || ::write(file.get(), pid.data(), pid.size()) < 0) return errno_error("cannot write " + path, errno);
     (void)file.release();
+    return {};
+}
+
+Result<void> DevCluster::check_nodes_rest(std::size_t targets) const {
+    for (std::size_t i = 0; i <= targets; ++i) {
+        const std::string name = i == 0 ? "proxy" : "t" + std::to_string(i);
+        const auto holder = holder_of(folder_ + "/" + name + "/state/LOCK");
+        if (!holder) continue;
+        const std::string pid = std::to_string(*holder);
+        return fail(Code::conflict, name + " of " + folder_ + " runs already (pid " + pid + "), without a millrace dev; stop it with: kill " + pid);
+    }
     return {};
 }
 

@@ -19,7 +19,7 @@ public:
     };
 
     // Writes the configuration files that are missing. targets 0: as many as the folder has (3 in a new one); another number
-    // than the folder has, and a folder in use, is Code::conflict. port: of the proxy.
+    // than the folder has, and a folder in use, is Code::conflict, and nothing in it was touched. port: of the proxy.
     static Result<DevCluster> prepare(const std::string& folder, std::size_t targets, std::uint16_t port);
 
     // accept_loss: with --accept-loss.
@@ -37,7 +37,10 @@ public:
     const std::string& folder() const { return folder_; }
 
 private:
-    Result<void> lock_folder() const;
+    // For this process alone, unless it is in use.
+    Result<void> take_folder(std::size_t targets) const;
+    // Whether no node of the folder runs, such as one that outlived the process that started it.
+    Result<void> check_nodes_rest(std::size_t targets) const;
     std::string log_file(const Node& node) const { return folder_ + "/" + node.name + ".log"; }
     Result<void> failed_start(const Node& node, const std::string& how) const;
 
