@@ -51,7 +51,8 @@ TEST(ObjectPage, EveryWishIsRead) {
     EXPECT_EQ(page->props, (std::set<std::string>{"name", "checksum"}));
     EXPECT_EQ(ask(plain({{"start_after", "a"}}))->listing.after, "a");
     EXPECT_EQ(ask(plain({{"pagesize", 1'000'000}}))->listing.entries_max, 10'000u);
-    EXPECT_EQ(ask(plain({{"pagesize", -5}}))->listing.entries_max, 10'000u);
+    EXPECT_EQ(ask(plain({{"pagesize", 0}}))->listing.entries_max, 10'000u);
+    EXPECT_EQ(ask(plain({{"pagesize", -5}})).error().code, Code::invalid_argument);
 }
 
 TEST(ObjectPage, WithoutAMessageTheQueryCounts) {
