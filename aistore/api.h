@@ -31,6 +31,7 @@ private:
     Task<Result<void>> head(http::Request& request, http::Response& response, const std::string& bucket);
     Task<Result<void>> info(http::Request& request, http::Response& response, const std::string& bucket, std::string prefix);
     Task<Result<void>> list_objects(http::Request& request, http::Response& response, const std::string& bucket, const ActionMessage& message);
+    Task<Result<void>> shares(http::Request& request, http::Response& response, const std::string& bucket);
     Task<Result<void>> summarize(http::Response& response, std::vector<std::string> buckets, const ActionMessage& message);
     Task<std::uint64_t> measure_disks();
     Task<Result<std::string>> carry_out(http::Request& request, const std::string& bucket);

@@ -59,6 +59,9 @@ void BucketApi::add_routes(http::Router& router) {
     router.add("GET", "/v1/buckets/{bucket}", Access::read, [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
         return read(request, response, bucket(path));
     });
+    router.add("GET", "/v1/buckets/{bucket}?summary", Access::read, [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
+        return shares(request, response, bucket(path));
+    });
     router.add("HEAD", "/v1/buckets/{bucket}", Access::read, [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
         return head(request, response, bucket(path));
     });
@@ -214,6 +217,14 @@ Task<Result<void>> BucketApi::head(http::Request& request, http::Response& respo
     if (!known || entry == nullptr) co_return known ? scheduler::unknown_bucket(bucket) : known.error();
     http::Headers headers{{"Ais-Bucket-Props", json_text(bucket_props(*entry))}};
     co_return co_await response.send(200, std::move(headers), "");
+}
+
+// What it holds, and what share of it each target has: in words of our own.
+Task<Result<void>> BucketApi::shares(http::Request& request, http::Response& response, const std::string& bucket) {
+    MILLRACE_CO_TRY_ASSIGN(const scheduler::BucketSummary sum,
+                           co_await scheduler::summarize_bucket(state_, targets_, bucket, request.query.get("prefix")));
+    co_return co_await response.send_json(200, json_text({{"objects", sum.objects}, {"bytes", sum.bytes}, {"smallest", sum.smallest_bytes},
+                                                         {"largest", sum.largest_bytes}, {"targets", sum.objects_by_target}}));
 }
 
 // As summarize(), in headers, and with the properties.

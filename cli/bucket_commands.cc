@@ -3,6 +3,7 @@
 
 #include "cli/document.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/uris.h"
 #include "cli/verbs.h"
@@ -111,6 +112,11 @@ int run(Context& context, const BucketHead& verb) {
     auto properties = parse_json(reply->headers.find("Ais-Bucket-Props").value_or(""));
     if (!properties) return context.fail("bucket head " + verb.bucket, properties.error());
     if (!properties->is_object()) *properties = json::object();
+    const auto sum = context.session.get(bucket_path(*bucket) + "?summary");
+    if (!sum) return context.fail("bucket head " + verb.bucket + ": counting its objects", sum.error());
+    (*properties)["objects"] = count_of(*sum, "objects");
+    (*properties)["bytes"] = count_of(*sum, "bytes");
+    (*properties)["targets"] = member(*sum, "targets");
     if (context.json) {
         (*properties)["name"] = *bucket;
         print_json(context.console.out, *properties);
@@ -121,6 +127,9 @@ int run(Context& context, const BucketHead& verb) {
         fields.emplace_back(clean_text(key), value.is_string() ? value.get<std::string>() : json_line(value));
     }
     print_fields(context.console.out, fields);
+    std::map<std::string, std::uint64_t> shares;
+    for (const auto& [target, objects] : member(*sum, "targets").items()) shares[target] = objects.is_number_unsigned() ? objects.get<std::uint64_t>() : 0;
+    if (const std::string skewed = skew_of(shares); !skewed.empty()) context.console.out << "note: " << skewed << '\n';
     return kExitDone;
 }
 

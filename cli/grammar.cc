@@ -136,7 +136,9 @@ void Grammar::add_buckets_and_cluster() {
     move.app->add_option("FROM", move.verb->from, "ais://BUCKET")->required();
     move.app->add_option("TO", move.verb->to, "ais://NAME")->required();
     add_bucket_waiting(move.app, move.verb->waiting);
-    auto head = verb<BucketHead>(bucket, "head", "Show a bucket's properties", "  millrace bucket head ais://clips");
+    auto head = verb<BucketHead>(bucket, "head",
+                                 "Show a bucket's properties, and how its objects are shared among the targets (counts them)",
+                                 "  millrace bucket head ais://clips");
     head.app->add_option("BUCKET", head.verb->bucket, "ais://BUCKET")->required();
 
     CLI::App* cluster = noun("cluster", "Look at the cluster, and settle what is wrong with its nodes", "  millrace cluster show");

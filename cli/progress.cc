@@ -152,28 +152,17 @@ std::string outcome_line(const json& job) {
     return text;
 }
 
-namespace {
-
-// Empty while one has no more than half more than its share.
-std::string skew(const json& job) {
+std::string skew_of(const std::map<std::string, std::uint64_t>& objects_of_target) {
     constexpr std::uint64_t kOddsMax = 100;  // objects: so many more are chance
-    const json& slices = member(job, "slices");
+    if (objects_of_target.empty()) return "";
     std::uint64_t total = 0;
-    std::uint64_t most = 0;
-    std::string target;
-    for (const json& slice : slices) {
-        const std::uint64_t objects = count_of(member(slice, "objects"), "total");
-        total += objects;
-        if (objects > most) target = text_of(slice, "target");
-        most = std::max(most, objects);
-    }
-    const std::uint64_t share = slices.empty() ? 0 : total / slices.size();
+    for (const auto& [target, objects] : objects_of_target) total += objects;
+    const auto& [target, most] = *std::ranges::max_element(objects_of_target, {}, &std::pair<const std::string, std::uint64_t>::second);
+    const std::uint64_t share = total / objects_of_target.size();
     if (most <= share + share / 2 + kOddsMax) return "";
     return clean_text(target) + " has " + std::to_string(most) + " of the " + std::to_string(total) +
            " objects, and works longest: names that differ in their extensions only have one place";
 }
-
-}  // namespace
 
 std::vector<std::string> remarks(const json& job) {
     std::vector<std::string> lines;
@@ -191,7 +180,9 @@ std::vector<std::string> remarks(const json& job) {
         lines.push_back(std::to_string(skipped) + " skipped: their results are of the same specification. Whether its program is the same is not"
                         " known; if it has changed: millrace etl restart " + clean_text(text_of(job, "transform")) + " --new-version");
     }
-    if (std::string skewed = skew(job); !skewed.empty()) lines.push_back(std::move(skewed));
+    std::map<std::string, std::uint64_t> shares;
+    for (const json& slice : member(job, "slices")) shares[text_of(slice, "target")] = count_of(member(slice, "objects"), "total");
+    if (std::string skewed = skew_of(shares); !skewed.empty()) lines.push_back(std::move(skewed));
     return lines;
 }
 

@@ -1,6 +1,8 @@
 // A job document in a line for people: how far it is, how it ended, what to do next. Pure; the document is not trusted.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,8 @@ std::string outcome_line(const nlohmann::json& job);
 // What somebody should know who thinks that all is well: names that --ext did not touch, results with nothing in them, a target that has
 // far more than its share of the objects. Sentences; none: all is as expected.
 std::vector<std::string> remarks(const nlohmann::json& job);
+// Which target has far more than its share of the objects, by how many each has, as a sentence; "" while that may be chance.
+std::string skew_of(const std::map<std::string, std::uint64_t>& objects_of_target);
 // That nothing has succeeded so far, while it may still be stopped in time; "" otherwise.
 std::string early_warning(const nlohmann::json& job);
 // The command that resumes or retries the job, "" if there is nothing left to do.

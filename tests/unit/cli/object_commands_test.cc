@@ -338,6 +338,9 @@ TEST(Bucket, VerbsSpeakTheApi) {
         if (seen.method == "HEAD") {
             return answer(response, 200, {{"Ais-Bucket-Props", R"({"provider":"ais","small_object_max":65536})"}}, "");
         }
+        if (seen.target.ends_with("?summary")) {
+            return answer_json(response, json::parse(R"({"objects":500,"bytes":900,"smallest":1,"largest":2,"targets":{"t-1":490,"t-2":10}})"));
+        }
         if (seen.method == "GET") {
             return answer_json(response, json::parse(R"([{"name":"a","provider":"ais"},{"name":"b"}])"));
         }
@@ -359,7 +362,9 @@ TEST(Bucket, VerbsSpeakTheApi) {
     EXPECT_EQ(proxy.run({"bucket", "rm", "ais://b"}).out, "removed ais://b\n");
     EXPECT_EQ(json::parse(proxy.seen().back().body)["action"], "destroy-bck");
     EXPECT_EQ(proxy.run({"bucket", "head", "ais://b"}).out,
-              "name:              b\nprovider:          ais\nsmall_object_max:  65536\n");
+              "name:              b\nbytes:             900\nobjects:           500\nprovider:          ais\nsmall_object_max:  65536\n"
+              "targets:           {\"t-1\":490,\"t-2\":10}\n"
+              "note: t-1 has 490 of the 500 objects, and works longest: names that differ in their extensions only have one place\n");
     EXPECT_EQ(proxy.run({"bucket", "rm", "ais://b/object"}).status, kExitUsage);
 }
 
