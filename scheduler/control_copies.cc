@@ -35,7 +35,7 @@ Task<Result<void>> ControlPlane::accept_self() {
     state_.jobs.overtake(state_.leadership.lives_since_copy(), steady_now());
     MILLRACE_CO_TRY(co_await flush());
     DesiredCatalog changed = state_.catalog;
-    changed.overtake(state_.newest_catalog, state_.leadership.catalog_seen());
+    changed.overtake(state_.newest_catalog, state_.leadership.catalog_seen(), state_.leadership.lives_since_copy());
     MILLRACE_CO_TRY(co_await change_catalog(std::move(changed)));
     MILLRACE_CO_TRY(co_await records_.write_lineage(own));
     state_.leadership.accept(std::move(own));

@@ -44,7 +44,7 @@ void ControlPlane::refuse(const std::string& route, std::string reason, bool wan
 
 Task<void> ControlPlane::receive_hello(std::string route, wire::Hello hello) {
     const std::string target = wire::target_of(route);
-    if (!state_.leadership.hear(hello)) {
+    if (!state_.leadership.hear(hello, state_.catalog.wire().version)) {
         if (accepts_loss_ && co_await accept_self()) co_return;  // it says hello again
         state_.members.part();
         const std::uint64_t newest = std::max(state_.catalog.wire().version, state_.newest_catalog.version);

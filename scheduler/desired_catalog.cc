@@ -127,9 +127,9 @@ bool DesiredCatalog::drop_destroyed(std::uint64_t applied_by_all) {
     }) > 0;
 }
 
-void DesiredCatalog::overtake(const wire::Catalog& of_targets, std::uint64_t version_seen) {
+void DesiredCatalog::overtake(const wire::Catalog& of_targets, std::uint64_t version_seen, std::uint64_t lives) {
     constexpr std::uint64_t kBeyond = 1'000'000;
-    const std::uint64_t version = std::max({catalog_.version, of_targets.version, version_seen}) + kBeyond;
+    const std::uint64_t version = std::max({catalog_.version, of_targets.version, version_seen}) + kBeyond * lives;
     if (of_targets.version > catalog_.version) *this = DesiredCatalog(of_targets, std::move(destroyed_at_));
     catalog_.version = version;
 }

@@ -34,8 +34,9 @@ public:
 
     // Destroyed uids that every member has applied are told no more. False when there is none. Raises no version: who has them keeps them.
     bool drop_destroyed(std::uint64_t applied_by_all);
-    // What targets have of a newer proxy becomes what they should have, under a version beyond both.
-    void overtake(const wire::Catalog& of_targets, std::uint64_t version_seen);
+    // What targets have of a newer proxy becomes what they should have, under a version beyond both, and beyond those of lives that no target
+    // here has heard of: lives since the copy was made, this one included, as Leadership::lives_since_copy().
+    void overtake(const wire::Catalog& of_targets, std::uint64_t version_seen, std::uint64_t lives);
 
 private:
     Result<void> check_free(const std::string& bucket_name) const;

@@ -14,8 +14,9 @@ public:
     Leadership(std::string proxy_id, std::string cluster_id, std::string boot_id, wire::OwnLineage own)
         : proxy_id_(std::move(proxy_id)), cluster_id_(std::move(cluster_id)), boot_id_(std::move(boot_id)), own_(std::move(own)) {}
 
-    // What the target remembers of this proxy, heard. False while the proxy leads nobody.
-    bool hear(const wire::Hello& hello);
+    // What the target remembers of this proxy, heard. False while the proxy leads nobody. own_catalog: the version that this proxy has. It is
+    // written down before any target is told, so one that has a newer one knows a newer proxy, whatever ages were told in time.
+    bool hear(const wire::Hello& hello, std::uint64_t own_catalog);
     // Why it leads nobody, with what to do; empty: it leads.
     const std::string& outdated() const { return outdated_; }
     // The newest version of the catalog that a target said it has.

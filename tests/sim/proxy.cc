@@ -181,6 +181,13 @@ const scheduler::Job* Proxy::find(const std::string& job) const {
 
 bool Proxy::is_changing() const { return is_up() && process_->calls.size() > 0; }
 
+std::string Proxy::catalog_versions() const {
+    if (core() == nullptr) return "the proxy is down";
+    std::string text = "catalog " + std::to_string(core()->state().catalog.wire().version);
+    for (const auto& [target, member] : core()->state().members.members()) text += ", " + target + " has " + std::to_string(member.catalog_version);
+    return text;
+}
+
 bool Proxy::has_bucket(const std::string& bucket) const { return core() != nullptr && core()->state().catalog.bucket(bucket) != nullptr; }
 
 bool Proxy::has_transform(const std::string& transform) const {

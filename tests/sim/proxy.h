@@ -52,6 +52,8 @@ public:
     bool has_bucket(const std::string& bucket) const;
     bool has_transform(const std::string& transform) const;
     std::size_t members_online() const;
+    // Versions of the catalog: its own, and what each target says it has.
+    std::string catalog_versions() const;
 
     DiskFaults faults;
 

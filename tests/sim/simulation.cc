@@ -372,7 +372,7 @@ void Simulation::run_to_rest(const std::string& what) {
                       std::to_string(slice.status.total_objects) + " " + slice.status.reason;
         }
     }
-    throw Broken(what + " the jobs do not come to rest:" + states);
+    throw Broken(what + " the jobs do not come to rest:" + states + "; " + cluster_.proxy.catalog_versions());
 }
 
 bool Simulation::at_rest(const PlannedJob& planned) {

@@ -82,13 +82,18 @@ TEST(DestroyedUids, GoOnceEveryMemberHasAppliedTheirCatalog) {
 TEST(DesiredCatalogOvertakes, TheNewerCatalogOfTargetsComesBackBeyondAllNumbers) {
     DesiredCatalog catalog{wire::Catalog{.version = 3}};
     const wire::Catalog newer{.version = 9, .buckets = {{"kept", "u-1", 1, 1}}, .destroyed_uids = {"u-0"}, .transforms = {}};
-    catalog.overtake(newer, 12);
+    catalog.overtake(newer, 12, 1);
     EXPECT_NE(catalog.bucket("kept"), nullptr);
     EXPECT_GT(catalog.wire().version, 12u);
     const std::uint64_t version = catalog.wire().version;
-    catalog.overtake(wire::Catalog{}, 0);
+    catalog.overtake(wire::Catalog{}, 0, 1);
     EXPECT_NE(catalog.bucket("kept"), nullptr) << "what is newer stays";
     EXPECT_GT(catalog.wire().version, version);
+    DesiredCatalog once{wire::Catalog{.version = 3}};
+    DesiredCatalog twice{wire::Catalog{.version = 3}};
+    once.overtake(wire::Catalog{}, 0, 1);
+    twice.overtake(wire::Catalog{}, 0, 2);
+    EXPECT_GT(twice.wire().version, once.wire().version) << "a life of the same copy that nobody here has heard of";
 }
 
 }  // namespace
