@@ -1,4 +1,5 @@
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <set>
@@ -222,21 +223,23 @@ int run(Context& context, const JobErrors& verb) {
     ErrorPrinter printer(context);
     std::uint64_t left = verb.limit == 0 ? ~std::uint64_t{0} : verb.limit;
     std::set<std::string> unreachable;
+    std::map<std::string, std::string> problems;  // of targets that answered, but could not say
     const PagedList list{job_path(verb.job, "/errors"), "errors", "limit", std::min(left, kErrorsPerPage), "cursor", "cursor"};
     const auto read = read_pages(context.session, list, [&](const json& rows, const json& page) {
         const auto wanted = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(left, rows.size()));
         printer.print({rows.begin(), rows.begin() + wanted});
         left -= static_cast<std::uint64_t>(wanted);
         for (const json& target : items_of(page, "unreachable")) unreachable.insert(text_of(target));
+        for (const auto& [target, why] : member(page, "problems").items()) problems[target] = text_of(why);
         return left > 0 && context.console.out.good();
     });
     if (!read) return context.fail("job errors " + verb.job, read.error());
     printer.end();
-    if (unreachable.empty()) return kExitDone;
     std::string names;
     for (const std::string& target : unreachable) names += " " + target;
-    notice(context.console, "job errors: not complete, these targets are offline:" + names);
-    return kExitFailedObjects;
+    if (!names.empty()) notice(context.console, "job errors: not complete, these targets are offline:" + names);
+    for (const auto& [target, why] : problems) notice(context.console, "job errors: not complete, target " + target + " cannot say: " + why);
+    return unreachable.empty() && problems.empty() ? kExitDone : kExitFailedObjects;
 }
 
 int run(Context& context, const JobReport& verb) {
@@ -252,7 +255,7 @@ int run(Context& context, const JobReport& verb) {
     const bool ended = end && text_of(*end, "kind") == "end";
     if (!ended || !flag_of(*end, "complete")) {
         notice(context.console,
-               std::string("job report: not complete: ") + (ended ? "some targets are offline" : "its end is missing"));
+               std::string("job report: not complete: ") + (ended ? "some targets are offline, or cannot say (millrace job errors tells which)" : "its end is missing"));
         return ended ? kExitFailedObjects : kExitFailed;
     }
     return kExitDone;

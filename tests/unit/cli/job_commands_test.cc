@@ -163,6 +163,14 @@ TEST(JobErrors, PrintsAllPagesOrSoMany) {
                 HasSubstr("ais://a/1  failed  rejected         1  t-1     exit\\x0astatus"));
 }
 
+TEST(JobErrors, ATargetThatCannotSayIsNamedWithItsReason) {
+    FakeNode proxy(script({{"GET /v1/jobs/job-1/errors?limit=1000",
+                            {{200, R"({"errors":[],"cursor":"","unreachable":[],"problems":{"t-3":"a row is damaged"}})"}}}}));
+    const Outcome outcome = proxy.run({"job", "errors", "job-1"});
+    EXPECT_EQ(outcome.status, kExitFailedObjects);
+    EXPECT_THAT(outcome.err, HasSubstr("target t-3 cannot say: a row is damaged"));
+}
+
 TEST(JobErrors, APageThatIsTooLargeComesInParts) {
     const std::string much(kReplyBytesMax + 1, ' ');
     const std::string base = "GET /v1/jobs/job-1/errors?limit=";
