@@ -9,23 +9,17 @@ namespace {
 constexpr store::Part kNothing{0, 0};
 
 // An object goes only if its content is still the one that was copied.
-class SameContent final : public store::ChangeGuard {
+class SameContent final : public store::Precondition {
 public:
-    SameContent(store::ObjectStore& store, const std::string& bucket, const std::string& name, std::uint64_t version)
-        : store_(store), bucket_(bucket), name_(name), version_(version) {}
-    Result<std::unique_lock<std::mutex>> hold() const override {
-        MILLRACE_TRY_ASSIGN(const store::ObjectInfo now, store_.stat(bucket_, name_));
-        if (now.version == version_) return std::unique_lock(mutex_);
-        return fail(Code::conflict, "object 'ais://" + bucket_ + "/" + name_ + "' was overwritten while it got its new name: what it was has the new one, "
-            "what it is the old one");
+    SameContent(std::string label, std::uint64_t version) : label_(std::move(label)), version_(version) {}
+    Result<void> check(const store::ObjectInfo* current) override {
+        if (current != nullptr && current->version == version_) return {};
+        return fail(Code::conflict, label_ + " was overwritten while it got its new name: what it was has the new one, what it is the old one");
     }
 
 private:
-    store::ObjectStore& store_;
-    const std::string& bucket_;
-    const std::string& name_;
+    const std::string label_;
     const std::uint64_t version_;
-    mutable std::mutex mutex_;
 };
 
 // Decides what is sent of it.
@@ -138,9 +132,8 @@ Task<Result<void>> ObjectService::rename(const std::string& bucket, const std::s
     } else {
         MILLRACE_CO_TRY(store_.sync());
     }
-    const SameContent unchanged(store_, bucket, name, before.version);
-    MILLRACE_CO_TRY(store_.erase_created_before(bucket, name, UINT64_MAX, &unchanged));
-    co_return Result<void>{};
+    SameContent unchanged("object 'ais://" + bucket + "/" + name + "'", before.version);
+    co_return store_.erase(bucket, name, &unchanged);
 }
 
 Result<store::ObjectInfo> ObjectService::set_custom(const std::string& bucket, const std::string& name, const CustomMetadata& custom, bool replace,
