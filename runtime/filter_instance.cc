@@ -9,6 +9,7 @@
 #include "runtime/orphans.h"
 #include "runtime/outcome.h"
 #include "runtime/shell_pipeline.h"
+#include "spec/command_line.h"
 
 namespace millrace::runtime {
 namespace {
@@ -157,7 +158,7 @@ Task<Result<void>> FilterInstance::prepare() {
     Result<std::string> tried = std::string();
     if (!found) {
         tried = found.error();
-    } else if (environment_.tries_shells && is_shell_text(spec_.argv)) {
+    } else if (environment_.tries_shells && spec::is_shell_text(spec_.argv)) {
         tried = co_await try_shell(spec_, **found, processes_, environment_.folder, environment_.control);
     }
     const std::lock_guard lock(mutex_);

@@ -1,5 +1,7 @@
 #include "runtime/shell_pipeline.h"
 
+#include "spec/command_line.h"
+
 namespace millrace::runtime {
 namespace {
 
@@ -27,10 +29,8 @@ bool has_pipe(const std::string& text) {
 
 }  // namespace
 
-bool is_shell_text(const std::vector<std::string>& argv) { return argv.size() == 3 && argv[0] == "/bin/sh" && argv[1] == "-c"; }
-
 std::optional<std::vector<std::string>> failing_pipeline(const std::vector<std::string>& argv, const std::string& bash) {
-    if (!is_shell_text(argv) || !has_pipe(argv[2])) return std::nullopt;
+    if (!spec::is_shell_text(argv) || !has_pipe(argv[2])) return std::nullopt;
     // As sh: no braces are expanded, and echo knows backslashes.
     if (!bash.empty()) return std::vector<std::string>{bash, "--posix", "+B", "-O", "xpg_echo", "-o", "pipefail", "-c", argv[2]};
     // A shell ends when it is told to set what it does not know, so a child of it tries.

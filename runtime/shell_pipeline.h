@@ -6,9 +6,6 @@
 
 namespace millrace::runtime {
 
-// Whether the words are a text for /bin/sh, as spec/command_line.h makes them.
-bool is_shell_text(const std::vector<std::string>& argv);
-
 // Instead of a shell's text with a pipe in it: the same text for a shell that fails when any command of a pipe does; nullopt for
 // other words. bash, where bash is its file, as much like sh as it can be; empty: /bin/sh, which then fails so if it knows how to.
 std::optional<std::vector<std::string>> failing_pipeline(const std::vector<std::string>& argv, const std::string& bash);

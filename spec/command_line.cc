@@ -143,6 +143,8 @@ std::string quoted(const std::string& word) {
 
 Result<std::vector<std::string>> split_command(std::string_view text) { return Splitter(text).split(); }
 
+bool is_shell_text(const std::vector<std::string>& argv) { return argv.size() == 3 && argv[0] == "/bin/sh" && argv[1] == "-c"; }
+
 Result<void> check_command(const std::vector<std::string>& argv) {
     if (argv.empty() || argv[0].empty()) return fail(Code::invalid_argument, "the command is empty");
     std::size_t bytes = 0;
@@ -155,7 +157,7 @@ Result<void> check_command(const std::vector<std::string>& argv) {
 }
 
 std::string command_text(const std::vector<std::string>& argv) {
-    if (argv.size() == 3 && argv[0] == "/bin/sh" && argv[1] == "-c") {
+    if (is_shell_text(argv)) {
         const auto split = split_command(argv[2]);
         if (split.has_value() && *split == argv) return argv[2];
     }

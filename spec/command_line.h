@@ -13,6 +13,9 @@ namespace millrace::spec {
 // placeholders {socket} and {port} are ordinary text.
 Result<std::vector<std::string>> split_command(std::string_view text);
 
+// Whether the words are a text for a shell, as split_command makes them.
+bool is_shell_text(const std::vector<std::string>& argv);
+
 // A command that can be started: not empty, no NUL, at most 64 KiB.
 Result<void> check_command(const std::vector<std::string>& argv);
 
