@@ -255,7 +255,8 @@ int run(Context& context, const JobReport& verb) {
     const bool ended = end && text_of(*end, "kind") == "end";
     if (!ended || !flag_of(*end, "complete")) {
         notice(context.console,
-               std::string("job report: not complete: ") + (ended ? "some targets are offline, or cannot say (millrace job errors tells which)" : "its end is missing"));
+               std::string("job report: not complete: ") + (ended ? "some targets are offline, or cannot say (millrace job errors tells which)"
+                                                                : "its end is missing"));
         return ended ? kExitFailedObjects : kExitFailed;
     }
     return kExitDone;
