@@ -55,7 +55,7 @@ class Examples(Folder, ClusterCase):
     def prepare(self):
         for job in self.cluster.get("/v1/jobs"):
             if job["state"] not in Cluster.TERMINAL:
-                self.cluster.command(job["id"], "cancel")
+                self.cluster.end_job(job["id"])
         there = self.buckets()
         for bucket in ("clips", "photos", "backup", "load"):
             if bucket not in there:

@@ -240,6 +240,15 @@ class Cluster:
 
     TERMINAL = ("completed", "completed_with_errors", "failed", "cancelled")
 
+    def end_job(self, job):
+        """Cancels it, unless it ended by itself."""
+        try:
+            self.command(job, "cancel")
+        except Problem as problem:
+            if problem.status != 409:
+                raise
+        self.wait_job(job)
+
     def wait_job(self, job, states=TERMINAL, seconds=60.0):
         """The job document once it is in one of the states. Survives a proxy that is away for a while."""
         def look():
