@@ -104,11 +104,11 @@ class Jobs(ClusterCase):
         self.assertEqual((document["state"], document["objects"]["done"], document["attempts"]), ("completed", 20, 40))
 
     def test_loud_failures_come_in_pages_that_end(self):
-        names = [f"n{i:03d}" for i in range(60)]
+        names = [f"n{i:03d}" for i in range(15)]
         self.fill("loud-src", names)
         self.cluster.add_transform({"name": "loud-one", "cmd": "head -c 1000000 /dev/zero | tr '\\0' '\\1' >&2; exit 3", "stderr_max": "1MiB"})
         job = self.cluster.submit("loud-one", "loud-src", "loud-dst")
-        self.assertEqual(self.cluster.wait_job(job)["objects"]["failed"], 60)
+        self.assertEqual(self.cluster.wait_job(job)["objects"]["failed"], 15)
         status, out, err = self.cluster.run("job", "errors", job, "-o", "json")
         self.assertEqual(status, 0, err)
         self.assertEqual(sorted(row["object"] for row in json.loads(out)), [f"ais://loud-src/{n}" for n in names])
