@@ -255,13 +255,15 @@ Task<Result<void>> JobApi::events(http::Response& response, const std::string& i
         const std::string event = "event: job\ndata: " + job_document(**live, state_.is_online(), Detail::full, unix_now_ns()) + "\n\n";
         MILLRACE_CO_TRY(co_await response.write(as_bytes(event)));
         if (last) break;
+        // Changes are told at most so often, but for the last: its reader waits for nothing else.
         const Instant sent = steady_now();
-        for (bool changed = false; !changed && steady_now() < sent + kEventRefresh;) {
-            co_await control_.wait_for_change(sent + kEventRefresh);
+        for (bool is_due = false; !is_due;) {
+            const Instant now = steady_now();
             live = find(id);
-            changed = !live || (*live)->changes != seen;
+            const bool changed = !live || (*live)->changes != seen;
+            is_due = now >= sent + (changed ? kEventSpacing : kEventRefresh) || (changed && (!live || is_terminal((*live)->job.state)));
+            if (!is_due) co_await control_.wait_for_change(sent + (changed ? kEventSpacing : kEventRefresh));
         }
-        co_await sleep_until(sent + kEventSpacing);
     }
     co_return co_await response.finish();
 }
