@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,23 +42,26 @@ struct KvObstacle {
 class Batch {
 public:
     enum class Kind : std::uint8_t { put, erase, erase_range };
-    // first: the key, or where a range begins; second: the value, or where it ends. Views into the batch.
+    // first: the key, or where a range begins; second: the value, or where it ends, and rest what follows in the value. Views.
     struct Operation {
         Kind kind;
         FamilyIndex family;
         std::string_view first;
         std::string_view second;
+        std::string_view rest;
     };
     class Iterator;
 
     void put(FamilyIndex family, std::string_view key, std::string_view value) { add(Kind::put, family, key, value); }
+    // A value in two parts, of which the second is not copied: it has to stay until the batch was written.
+    void put(FamilyIndex family, std::string_view key, std::string_view value, std::string_view rest) { add(Kind::put, family, key, value, rest); }
     void erase(FamilyIndex family, std::string_view key) { add(Kind::erase, family, key, {}); }
     // Every key in [from, to).
     void erase_range(FamilyIndex family, std::string_view from, std::string_view to) { add(Kind::erase_range, family, from, to); }
     // For a batch that gives space back: it may use what Kv keeps free on a disk that is too full for others.
     void use_reserve() { uses_reserve_ = true; }
     bool uses_reserve() const { return uses_reserve_; }
-    std::size_t bytes() const { return data_.size(); }
+    std::size_t bytes() const { return data_.size() + rest_bytes_; }
     std::size_t size() const { return operations_.size(); }
     bool empty() const { return operations_.empty(); }
     // In the order in which they were added.
@@ -70,14 +74,17 @@ private:
         FamilyIndex family;
         std::size_t first_bytes;
         std::size_t second_bytes;
+        std::string_view rest;
     };
-    void add(Kind kind, FamilyIndex family, std::string_view first, std::string_view second) {
-        operations_.push_back({kind, family, first.size(), second.size()});
+    void add(Kind kind, FamilyIndex family, std::string_view first, std::string_view second, std::string_view rest = {}) {
+        operations_.push_back({kind, family, first.size(), second.size(), rest});
         data_.append(first).append(second);
+        rest_bytes_ += rest.size();
     }
 
     std::vector<Sizes> operations_;
     std::string data_;  // first and second of each operation, one after the other
+    std::size_t rest_bytes_ = 0;
     bool uses_reserve_ = false;
 };
 
@@ -86,7 +93,7 @@ public:
     Iterator(const Sizes* operation, const char* data) : operation_(operation), data_(data) {}
     Operation operator*() const {
         const std::string_view first(data_, operation_->first_bytes);
-        return {operation_->kind, operation_->family, first, {data_ + first.size(), operation_->second_bytes}};
+        return {operation_->kind, operation_->family, first, {data_ + first.size(), operation_->second_bytes}, operation_->rest};
     }
     Iterator& operator++() {
         data_ += operation_->first_bytes + operation_->second_bytes;
@@ -147,6 +154,8 @@ public:
     virtual ~Kv() = default;
 
     virtual Result<std::optional<std::string>> get(FamilyIndex family, std::string_view key) const = 0;
+    // The same for many, in the order of the keys. In one call they cost less.
+    virtual std::vector<Result<std::optional<std::string>>> get_many(FamilyIndex family, std::span<const std::string_view> keys) const = 0;
     // sync: durable against power loss on return, with everything written before it. Code::no_space: nothing was written.
     // Code::io: it may or may not be found after a restart.
     virtual Result<void> write(Batch&& batch, bool sync) = 0;

@@ -9,9 +9,9 @@
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 #include <rocksdb/write_batch.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
@@ -25,6 +25,7 @@
 #include "core/fault.h"
 #include "core/log.h"
 #include "state/blob_collection.h"
+#include "state/disk_room.h"
 #include "state/durable_marks.h"
 #include "state/log_check.h"
 #include "state/marking_file_system.h"
@@ -35,10 +36,6 @@ namespace {
 constexpr std::uint64_t kWalBytesMax = 256ull << 20;
 constexpr std::uint64_t kBlobFileBytes = 64ull << 20;
 constexpr int kOpenFilesMax = 512;
-// Kept free for the log, for flushes, and for batches that give space back.
-constexpr std::uint64_t kReserveBytesMax = 32ull << 20;
-constexpr std::uint64_t kReserveDiskFraction = 16;
-constexpr std::uint64_t kLastReserveFraction = 4;
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view view(const rocksdb::Slice& text) { return {text.data(), text.size()}; }
@@ -89,10 +86,6 @@ public:
     }
 };
 
-Error no_space(const std::string& action, const std::string& folder) {
-    return fail(Code::no_space, action + " in " + folder + ": no space left on its disk; free some, then writes go on by themselves");
-}
-
 Error kv_error(const std::string& action, const std::string& folder, const rocksdb::Status& status) {
     const std::string text = status.ToString();
     const std::string where = action + " in " + folder + ": ";
@@ -136,19 +129,6 @@ rocksdb::DBOptions db_options(const KvOptions& options, const std::shared_ptr<Ba
     return db;
 }
 
-// Asking takes a microsecond: cheap enough before every write.
-Result<void> check_space(const std::string& folder, const std::string& action, bool uses_reserve) {
-    struct statvfs disk {};
-    if (::statvfs(folder.c_str(), &disk) != 0) return errno_error("ask for the free space of " + folder, errno);
-    if ((disk.f_flag & ST_RDONLY) != 0) {
-        return fail(Code::permission, action + " in " + folder + ": its file system is read-only; see what the kernel's log says of its disk");
-    }
-    std::uint64_t reserve = std::min<std::uint64_t>(kReserveBytesMax, disk.f_blocks * disk.f_frsize / kReserveDiskFraction);
-    if (uses_reserve) reserve /= kLastReserveFraction;
-    if (disk.f_bavail * disk.f_frsize < reserve) return no_space(action, folder);
-    return {};
-}
-
 rocksdb::ColumnFamilyOptions family_options(const KvOptions& options, const std::shared_ptr<rocksdb::Cache>& cache, bool blobs) {
     rocksdb::BlockBasedTableOptions table;
     table.block_cache = cache;
@@ -178,6 +158,12 @@ rocksdb::ColumnFamilyOptions family_options(const KvOptions& options, const std:
         family.blob_garbage_collection_force_threshold = 0.5;
     }
     return family;
+}
+
+rocksdb::Status put(rocksdb::WriteBatch& to, rocksdb::ColumnFamilyHandle* family, const Batch::Operation& operation) {
+    const rocksdb::Slice key = slice(operation.first);
+    const std::array value{slice(operation.second), slice(operation.rest)};
+    return to.Put(family, rocksdb::SliceParts(&key, 1), rocksdb::SliceParts(value.data(), static_cast<int>(value.size())));
 }
 
 // --- Cursor ---
@@ -219,6 +205,7 @@ public:
     static Result<std::unique_ptr<Kv>> open(const std::string& folder, const std::vector<FamilyOptions>& families, const KvOptions& options);
 
     Result<std::optional<std::string>> get(FamilyIndex family, std::string_view key) const override;
+    std::vector<Result<std::optional<std::string>>> get_many(FamilyIndex family, std::span<const std::string_view> keys) const override;
     Result<void> write(Batch&& batch, bool sync) override;
     Result<void> sync() override;
     std::optional<KvObstacle> obstacle() override;
@@ -293,6 +280,7 @@ private:
     }
 
     std::string folder_;
+    std::optional<DiskRoom> room_;
     std::vector<std::string> names_;
     std::unique_ptr<DurableMarks> marks_;  // with the next two: outlives the database
     std::shared_ptr<rocksdb::FileSystem> files_;
@@ -317,6 +305,7 @@ Result<std::unique_ptr<Kv>> RocksKv::open(const std::string& folder, const std::
 
     auto kv = std::make_unique<RocksKv>();
     kv->folder_ = folder;
+    kv->room_.emplace(folder);
     MILLRACE_TRY(kv->check_before_opening(options.accept_loss));
     kv->files_ = make_marking_file_system(*kv->marks_);
     kv->environment_ = rocksdb::NewCompositeEnv(kv->files_);
@@ -371,16 +360,40 @@ Result<std::optional<std::string>> RocksKv::get(FamilyIndex family, std::string_
     return std::optional<std::string>(std::move(value));
 }
 
+std::vector<Result<std::optional<std::string>>> RocksKv::get_many(FamilyIndex family, std::span<const std::string_view> keys) const {
+    std::vector<Result<std::optional<std::string>>> results;
+    results.reserve(keys.size());
+    const auto handle = handle_of(family);
+    if (!handle) {
+        results.resize(keys.size(), handle.error());
+        return results;
+    }
+    const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+    std::vector<rocksdb::PinnableSlice> values(keys.size());
+    std::vector<rocksdb::Status> statuses(keys.size());
+    db_->MultiGet({}, *handle, keys.size(), slices.data(), values.data(), statuses.data());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (statuses[i].ok()) {
+            results.push_back(std::optional(values[i].ToString()));
+        } else if (statuses[i].IsNotFound()) {
+            results.push_back(std::optional<std::string>());
+        } else {
+            results.push_back(kv_error("read", folder_, statuses[i]));
+        }
+    }
+    return results;
+}
+
 Result<void> RocksKv::write(Batch&& batch, bool sync) {
     MILLRACE_TRY(MILLRACE_FAULT_POINT("kv.before_write"));
     constexpr std::size_t kOperationOverheadBytes = 16;
-    MILLRACE_TRY(check_space(folder_, "write", batch.uses_reserve()));
+    MILLRACE_TRY(room_->check_for_write(batch.uses_reserve()));
     rocksdb::WriteBatch to(batch.bytes() + kOperationOverheadBytes * (batch.size() + 1));
     for (const Batch::Operation operation : batch) {
         MILLRACE_TRY_ASSIGN(const auto handle, handle_of(operation.family));
         rocksdb::Status added;
         switch (operation.kind) {
-            case Batch::Kind::put: added = to.Put(handle, slice(operation.first), slice(operation.second)); break;
+            case Batch::Kind::put: added = put(to, handle, operation); break;
             case Batch::Kind::erase: added = to.Delete(handle, slice(operation.first)); break;
             case Batch::Kind::erase_range: added = to.DeleteRange(handle, slice(operation.first), slice(operation.second)); break;
         }
@@ -412,7 +425,7 @@ Result<void> RocksKv::sync() {
 std::optional<KvObstacle> RocksKv::obstacle() {
     const std::optional<rocksdb::Status> error = errors_->error();
     if (error && !may_resume(*error)) return KvObstacle{kv_error("write", folder_, *error).context, true};
-    const Result<void> room = check_space(folder_, "write", false);
+    const Result<void> room = room_->check("write", false);
     if (!room) return KvObstacle{room.error().context, room.error().code != Code::no_space};
     if (!error) return std::nullopt;
     const rocksdb::Status resumed = resume(resume_attempts_.load());
@@ -440,7 +453,7 @@ Result<void> check_room(const std::string& folder) {
     std::error_code ignored;
     std::filesystem::path existing = std::filesystem::absolute(folder, ignored);
     while (!std::filesystem::exists(existing, ignored) && existing.has_relative_path()) existing = existing.parent_path();
-    return check_space(existing.string(), "open the store", false);
+    return DiskRoom(existing.string()).check("open the store", false);
 }
 
 }  // namespace millrace::state

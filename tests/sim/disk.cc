@@ -104,7 +104,7 @@ std::uint64_t Disk::fence(const std::string& job, const std::string& slice) cons
 void Disk::read_slices() {
     const std::map<std::string, SliceDisk> before = std::exchange(slices, {});
     for (const state::FamilyIndex family : {state::target_family::slices, state::target_family::ledger}) {
-        for (const auto& [key, value] : folder.families[family]) (void)saw({state::Batch::Kind::put, family, key, value});
+        for (const auto& [key, value] : folder.families[family]) (void)saw({state::Batch::Kind::put, family, key, value, {}});
     }
     for (auto& [job, slice] : slices) {
         const auto known = before.find(job);

@@ -57,6 +57,12 @@ Result<std::optional<std::string>> FolderKv::get(state::FamilyIndex family, std:
     return row == rows->second.end() ? std::optional<std::string>() : std::optional(row->second);
 }
 
+std::vector<Result<std::optional<std::string>>> FolderKv::get_many(state::FamilyIndex family, std::span<const std::string_view> keys) const {
+    std::vector<Result<std::optional<std::string>>> values;
+    for (const std::string_view key : keys) values.push_back(get(family, key));
+    return values;
+}
+
 void FolderKv::apply(const state::Batch& batch) {
     Folder::Undo undo;
     for (const state::Batch::Operation operation : batch) {
@@ -68,9 +74,9 @@ void FolderKv::apply(const state::Batch& batch) {
             rows.erase(first, end);
         } else if (first == end) {
             undo.push_back({{operation.family, std::string(operation.first)}, std::nullopt});
-            rows.emplace_hint(first, operation.first, operation.second);
+            rows.emplace_hint(first, operation.first, std::string(operation.second).append(operation.rest));
         } else {
-            first->second = operation.second;
+            first->second = std::string(operation.second).append(operation.rest);
         }
     }
     folder_->unsynced.push_back(std::move(undo));

@@ -47,6 +47,7 @@ public:
     bool is_broken() const { return is_broken_; }
 
     Result<std::optional<std::string>> get(state::FamilyIndex family, std::string_view key) const override;
+    std::vector<Result<std::optional<std::string>>> get_many(state::FamilyIndex family, std::span<const std::string_view> keys) const override;
     Result<void> write(state::Batch&& batch, bool sync) override;
     Result<void> sync() override;
     std::optional<state::KvObstacle> obstacle() override;
