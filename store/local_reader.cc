@@ -181,4 +181,26 @@ Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, cons
     return std::make_unique<SmallReader>(std::move(record->info), std::move(content), part.offset, length);
 }
 
+std::vector<std::unique_ptr<ObjectReader>> open_small_objects(const ObjectIndex& index, std::span<const std::string> keys) {
+    std::vector<std::unique_ptr<ObjectReader>> readers(keys.size());
+    std::vector<std::string_view> names(keys.begin(), keys.end());
+    auto records = index.find_many(names);
+    std::vector<std::size_t> small;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (records[i] && *records[i] && (*records[i])->location.empty()) small.push_back(i);
+    }
+    names.clear();
+    for (const std::size_t i : small) names.push_back(keys[i]);
+    auto values = index.content_values(names);
+    for (std::size_t i = 0; i < small.size(); ++i) {
+        ObjectInfo& info = (*records[small[i]])->info;
+        auto content = SmallContent::of(std::move(values[i]), info);
+        if (content && xxh64(content->bytes()) == info.checksum) {
+            const std::uint64_t size = info.size;
+            readers[small[i]] = std::make_unique<SmallReader>(std::move(info), std::move(*content), 0, size);
+        }
+    }
+    return readers;
+}
+
 }  // namespace millrace::store

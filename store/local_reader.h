@@ -3,7 +3,9 @@
 // One task at a time; blocks for the time of a read. A reader keeps the version it opened, whatever happens to the name.
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/result.h"
 #include "store/mountpath.h"
@@ -16,5 +18,8 @@ namespace millrace::store {
 // label: what errors call the object.
 Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key,
                                                   const std::string& label, const ChoosePart& choose);
+
+// Those that lie in the database and are whole, in the order of the keys; null for others.
+std::vector<std::unique_ptr<ObjectReader>> open_small_objects(const ObjectIndex& index, std::span<const std::string> keys);
 
 }  // namespace millrace::store

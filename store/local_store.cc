@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/gather.h"
 #include "core/hash.h"
 #include "core/names.h"
 #include "store/local_writer.h"
@@ -67,6 +68,40 @@ Result<std::string> LocalStore::key_of(const BucketRef& bucket, const std::strin
 
 Result<std::unique_ptr<ObjectReader>> LocalStore::open(const BucketRef& bucket, const std::string& name) {
     return open_part(bucket, name, [](const ObjectInfo&) { return Part{}; });
+}
+
+struct LocalStore::Opening {
+    LocalStore& store;
+    BucketRef bucket;
+    std::string name;
+    Result<std::unique_ptr<ObjectReader>> reader{};
+};
+
+Task<Result<std::unique_ptr<ObjectReader>>> LocalStore::open_gathered(BucketRef bucket, std::string name) {
+    Opening opening{*this, bucket, std::move(name)};
+    co_await gather<&LocalStore::open_all>(opening);
+    co_return std::move(opening.reader);
+}
+
+void LocalStore::open_all(std::span<Opening* const> openings) {
+    std::vector<Opening*> group;
+    std::vector<std::string> keys;
+    for (Opening* const opening : openings) {
+        if (&opening->store != &openings.front()->store) {
+            opening->reader = opening->store.open(opening->bucket, opening->name);
+        } else if (auto key = opening->store.key_of(opening->bucket, opening->name)) {
+            group.push_back(opening);
+            keys.push_back(std::move(*key));
+        } else {
+            opening->reader = std::move(key).error();
+        }
+    }
+    LocalStore& store = openings.front()->store;
+    auto readers = open_small_objects(store.index_, keys);
+    // What is not small, what is damaged, and what is not there: one by one.
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        group[i]->reader = readers[i] ? std::move(readers[i]) : store.open(group[i]->bucket, group[i]->name);
+    }
 }
 
 Result<std::unique_ptr<ObjectReader>> LocalStore::open_part(const BucketRef& bucket, const std::string& name, const ChoosePart& choose) {

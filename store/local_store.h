@@ -4,6 +4,7 @@
 // files go away.
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,7 @@ public:
     std::vector<std::string> buckets() const override;
 
     Result<std::unique_ptr<ObjectReader>> open(const BucketRef& bucket, const std::string& name) override;
+    Task<Result<std::unique_ptr<ObjectReader>>> open_gathered(BucketRef bucket, std::string name) override;
     Result<std::unique_ptr<ObjectReader>> open_part(const BucketRef& bucket, const std::string& name, const ChoosePart& choose) override;
     Result<ObjectInfo> stat(const BucketRef& bucket, const std::string& name) override;
     // custom: at most 256 entries and 16 KiB in all, else Code::too_large.
@@ -76,6 +78,9 @@ public:
 
 private:
     LocalStore(state::Kv& kv, Mountpaths mountpaths, std::unique_ptr<Sequence> sequence, const LocalStoreOptions& options);
+    struct Opening;
+    static void open_all(std::span<Opening* const> openings);
+
     // Validated; Code::not_found when the bucket does not exist.
     Result<std::string> key_of(const BucketRef& bucket, const std::string& name) const;
     Result<ObjectInfo> erase_if(const BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard,

@@ -26,10 +26,17 @@ Task<Result<void>> LocalWriter::write(std::span<const std::byte> bytes) {
 
 Task<Result<ObjectInfo>> LocalWriter::commit() {
     if (failure_) co_return *failure_;
-    auto published = publish();
-    content_.file.reset();
-    failure_ = published ? fail(Code::conflict, label() + " was committed already") : published.error();
-    co_return published;
+    Result<void> whole = check_whole();
+    if (!whole) {
+        content_.file.reset();
+        failure_ = whole.error();
+        co_return whole.error();
+    }
+    Publication publication{bucket_, name_, std::move(content_), info(), options_.sync, options_.guard, options_.condition};
+    co_await publisher_.publish(publication);
+    failure_ = publication.failure.value_or(fail(Code::conflict, label() + " was committed already"));
+    if (publication.failure) co_return *publication.failure;
+    co_return std::move(publication.info);
 }
 
 Result<void> LocalWriter::append(std::span<const std::byte> bytes) {
@@ -78,7 +85,7 @@ Result<TempFile> LocalWriter::temp_file() {
     return mountpaths_.create_temp(*content_.mountpath);
 }
 
-Result<ObjectInfo> LocalWriter::publish() {
+Result<void> LocalWriter::check_whole() const {
     if (options_.size && size_ != *options_.size) {
         return fail(Code::incomplete_body, label() + ": " + std::to_string(size_) + " of " + std::to_string(*options_.size) +
             " announced bytes arrived; send it again");
@@ -88,13 +95,17 @@ Result<ObjectInfo> LocalWriter::publish() {
         return fail(Code::checksum_mismatch, label() + ": the content has checksum " + checksum_text(sum) + " instead of " +
             checksum_text(*options_.expected_checksum) + "; send it again");
     }
+    return {};
+}
+
+ObjectInfo LocalWriter::info() {
     ObjectInfo info;
     info.size = size_;
-    info.checksum = sum;
+    info.checksum = checksum_.value();
     info.custom = std::move(options_.custom);
     info.provenance = std::move(options_.provenance);
     info.parts = options_.parts;
-    return publisher_.publish(*bucket_, name_, std::move(content_), std::move(info), options_.sync, options_.guard, options_.condition);
+    return info;
 }
 
 std::string LocalWriter::label() const { return object_label(object_key(bucket_->key(), name_)); }

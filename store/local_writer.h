@@ -26,7 +26,8 @@ private:
     Result<void> to_file(std::span<const std::byte> bytes);
     Result<void> spill();
     Result<TempFile> temp_file();
-    Result<ObjectInfo> publish();
+    Result<void> check_whole() const;
+    ObjectInfo info();
     std::string label() const;
 
     std::shared_ptr<Bucket> bucket_;

@@ -17,6 +17,13 @@ std::string version_text(std::uint64_t version) {
     return bytes;
 }
 
+Result<std::optional<ObjectRecord>> record_of(const Result<std::optional<std::string>>& value, std::string_view key) {
+    if (!value) return value.error();
+    if (!*value) return std::optional<ObjectRecord>();
+    MILLRACE_TRY_ASSIGN(auto record, decode_object(**value, object_label(key)));
+    return std::optional(std::move(record));
+}
+
 }  // namespace
 
 std::string object_key(std::string_view bucket, std::string_view name) {
@@ -32,6 +39,20 @@ std::string object_label(std::string_view object_key) {
     return "object \"ais://" + std::string(object_key.substr(0, nul)) + "/" + std::string(name) + "\"";
 }
 
+Result<SmallContent> SmallContent::of(Value value, const ObjectInfo& info) {
+    if (!value) return std::move(value).error();
+    const auto damaged = [](std::string why) { return fail(Code::corrupt, std::move(why)); };
+    if (!*value) return damaged("its content is gone from the database");
+    std::string& bytes = **value;
+    if (bytes.size() < kVersionBytes || !bytes.starts_with(version_text(info.version))) {
+        return damaged("the content in the database is that of another version");
+    }
+    if (bytes.size() - kVersionBytes != info.size) {
+        return damaged("the content in the database has " + std::to_string(bytes.size() - kVersionBytes) + " bytes instead of " + std::to_string(info.size));
+    }
+    return SmallContent(std::move(bytes));
+}
+
 std::string_view SmallContent::bytes() const { return std::string_view(value_).substr(kVersionBytes); }
 
 void ObjectIndex::put(state::Batch& batch, std::string_view key, const ObjectRecord& record) {
@@ -39,10 +60,7 @@ void ObjectIndex::put(state::Batch& batch, std::string_view key, const ObjectRec
 }
 
 void ObjectIndex::put_content(state::Batch& batch, std::string_view key, std::uint64_t version, std::string_view content) {
-    std::string value;
-    value.reserve(kVersionBytes + content.size());
-    value.append(version_text(version)).append(content);
-    batch.put(kBodies, key, value);
+    batch.put(kBodies, key, version_text(version), content);
 }
 
 void ObjectIndex::erase(state::Batch& batch, std::string_view key) { batch.erase(kObjects, key); }
@@ -55,26 +73,23 @@ void ObjectIndex::erase_bucket(state::Batch& batch, std::string_view bucket) {
     batch.erase_range(kBodies, from, to);
 }
 
-Result<std::optional<ObjectRecord>> ObjectIndex::find(std::string_view key) const {
-    MILLRACE_TRY_ASSIGN(const auto bytes, kv_.get(kObjects, key));
-    if (!bytes) return std::optional<ObjectRecord>();
-    MILLRACE_TRY_ASSIGN(auto record, decode_object(*bytes, object_label(key)));
-    return std::optional(std::move(record));
+Result<std::optional<ObjectRecord>> ObjectIndex::find(std::string_view key) const { return record_of(kv_.get(kObjects, key), key); }
+
+std::vector<Result<std::optional<ObjectRecord>>> ObjectIndex::find_many(std::span<const std::string_view> keys) const {
+    std::vector<Result<std::optional<ObjectRecord>>> records;
+    records.reserve(keys.size());
+    const auto values = kv_.get_many(kObjects, keys);
+    for (std::size_t i = 0; i < keys.size(); ++i) records.push_back(record_of(values[i], keys[i]));
+    return records;
 }
 
 Result<SmallContent> ObjectIndex::content(std::string_view key, const ObjectRecord& record) const {
-    MILLRACE_TRY_ASSIGN(auto value, kv_.get(kBodies, key));
-    const auto damaged = [&](const std::string& why) { return fail(Code::corrupt, object_label(key) + " is damaged: " + why); };
-    if (!value) return damaged("its content is gone from the database");
-    if (value->size() < kVersionBytes || !value->starts_with(version_text(record.info.version))) {
-        return damaged("the content in the database is that of another version");
-    }
-    if (value->size() - kVersionBytes != record.info.size) {
-        return damaged("the content in the database has " + std::to_string(value->size() - kVersionBytes) +
-            " bytes instead of " + std::to_string(record.info.size));
-    }
-    return SmallContent(std::move(*value));
+    auto content = SmallContent::of(kv_.get(kBodies, key), record.info);
+    if (content || content.error().code != Code::corrupt) return content;
+    return fail(Code::corrupt, object_label(key) + " is damaged: " + content.error().context);
 }
+
+std::vector<SmallContent::Value> ObjectIndex::content_values(std::span<const std::string_view> keys) const { return kv_.get_many(kBodies, keys); }
 
 Result<ScanPage> ObjectIndex::scan(std::string_view bucket, std::string_view prefix, std::string_view after,
                                    std::size_t objects_max) const {

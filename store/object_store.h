@@ -16,6 +16,7 @@
 
 #include "core/body.h"
 #include "core/result.h"
+#include "core/task.h"
 
 namespace millrace::store {
 
@@ -94,8 +95,10 @@ public:
 class ChangeGuard {
 public:
     virtual ~ChangeGuard() = default;
-    // Asked right before the change becomes visible; the answer stays true while the lock is held, which is until it is. Any thread.
-    virtual Result<std::unique_lock<std::mutex>> hold() const = 0;
+    // The lock under which the calling thread makes its changes.
+    virtual std::mutex& lock() const = 0;
+    // Asked right before a change becomes visible, with the lock held: the answer stays true as long.
+    virtual Result<void> check() const = 0;
 };
 
 // What has to hold of an object for it to be changed.
@@ -155,6 +158,8 @@ public:
 
     // A damaged object (file gone or of another size) is Code::corrupt and names itself.
     virtual Result<std::unique_ptr<ObjectReader>> open(const BucketRef& bucket, const std::string& name) = 0;
+    // The same. With others that the same loop opens in this turn it costs less.
+    virtual Task<Result<std::unique_ptr<ObjectReader>>> open_gathered(BucketRef bucket, std::string name) { co_return open(bucket, name); }
     // Part of it. The part must lie inside, else Code::range.
     virtual Result<std::unique_ptr<ObjectReader>> open_part(const BucketRef& bucket, const std::string& name, const ChoosePart& choose) = 0;
     virtual Result<ObjectInfo> stat(const BucketRef& bucket, const std::string& name) = 0;

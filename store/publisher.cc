@@ -3,65 +3,134 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <set>
+#include <unordered_set>
 
 #include "core/fault.h"
+#include "core/gather.h"
 #include "core/log.h"
 #include "store/unsynced_files.h"
 
 namespace millrace::store {
 namespace {
 
+constexpr std::size_t kGroupObjectsMax = 64;
+constexpr std::size_t kGroupBytesMax = 1 << 20;
+
 Result<std::unique_lock<std::mutex>> hold(const ChangeGuard* guard) {
     if (guard == nullptr) return std::unique_lock<std::mutex>();
-    return guard->hold();
+    std::unique_lock lock(guard->lock());
+    MILLRACE_TRY(guard->check());
+    return lock;
 }
 
 }  // namespace
 
-Result<ObjectInfo> Publisher::publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync,
-                                      const ChangeGuard* guard, Precondition* condition) {
-    const std::string key = object_key(bucket.key(), name);
-    MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
-    const auto locked = names_.lock(key);
-    MILLRACE_TRY_ASSIGN(const Old old, find_old(key));
-    MILLRACE_TRY(check(condition, old, key));
+struct Publisher::Change {
+    Publication& publication;
+    std::string key;
+    Old old{};
+    std::optional<Sequence::Creation> creation{};  // until the end: whoever asks for the counter meanwhile does not count it yet
+    ObjectRecord record{};
 
-    std::optional<Sequence::Creation> creation;  // until the end: whoever asks for the counter meanwhile does not count it yet
-    if (old.record) {
-        MILLRACE_TRY_ASSIGN(info.version, sequence_.take());
-        info.created_seq = old.record->info.created_seq;
-        info.edition = old.record->info.edition + 1;
-    } else {
-        MILLRACE_TRY_ASSIGN(auto taken, sequence_.take_for_creation());
-        creation.emplace(std::move(taken));
-        info.version = creation->number();
-        info.created_seq = creation->number();
-    }
-    info.written_unix_ns = unix_now_ns();
+    bool has_file() const { return !record.location.empty(); }
+};
 
-    ObjectRecord record{std::move(info), {}};
-    if (content.file) {
-        MILLRACE_TRY_ASSIGN(record.location, bucket.place(*content.mountpath, name));
-        MILLRACE_TRY(place_file(record.location, key, content, sync));
+// Each once, in one order.
+std::vector<std::unique_lock<std::mutex>> Publisher::lock_guards(std::span<const Change> changes) {
+    std::set<std::mutex*> mutexes;
+    for (const Change& change : changes) {
+        if (change.publication.guard != nullptr) mutexes.insert(&change.publication.guard->lock());
     }
-    if (const auto passed = MILLRACE_FAULT_POINT("store.before_index"); !passed) {
-        if (!record.location.empty()) withdraw_file(record.location);
-        return passed.error();
+    std::vector<std::unique_lock<std::mutex>> locks;
+    for (std::mutex* const mutex : mutexes) locks.emplace_back(*mutex);
+    return locks;
+}
+
+struct Publisher::Request {
+    Publisher* publisher;
+    Publication* publication;
+};
+
+Task<void> Publisher::publish(Publication& publication) {
+    Request request{this, &publication};
+    co_await gather<&Publisher::publish_all>(request);
+}
+
+void Publisher::publish_all(std::span<Request* const> requests) {
+    std::vector<Request*> waiting(requests.begin(), requests.end());
+    while (!waiting.empty()) {
+        std::vector<Publication*> group;
+        std::vector<Request*> rest;
+        std::unordered_set<std::string_view> names;
+        std::size_t bytes = 0;
+        const Request first = *waiting.front();
+        for (Request* const request : waiting) {
+            Publication* const publication = request->publication;
+            const bool has_room = group.size() < kGroupObjectsMax && bytes < kGroupBytesMax;
+            const bool is_alike = request->publisher == first.publisher && publication->bucket == first.publication->bucket;
+            if (has_room && is_alike && names.insert(publication->name).second) {
+                group.push_back(publication);
+                bytes += publication->content.bytes.size();
+            } else {
+                rest.push_back(request);
+            }
+        }
+        first.publisher->publish_group(group);
+        waiting = std::move(rest);
     }
-    const auto allowed = hold(guard);
-    if (!allowed) {
-        if (!record.location.empty()) withdraw_file(record.location);
-        return allowed.error();
+}
+
+void Publisher::publish_group(std::span<Publication* const> group) {
+    std::vector<Change> changes;
+    changes.reserve(group.size());
+    std::vector<std::string_view> keys;
+    for (Publication* const publication : group) {
+        changes.push_back({*publication, object_key(publication->bucket->key(), publication->name)});
+        keys.push_back(changes.back().key);
     }
-    if (const auto switched = switch_record(key, record, content, old, sync); !switched) {
-        // Whether the switch will be found in the log after a restart is not known here; the note of the file settles it.
-        if (!record.location.empty()) durability_.remove_later(record.location, key);
-        return switched.error();
+    // For each that has not failed yet. The file of one that fails goes, when it has its place already.
+    const auto for_each = [&](auto step) {
+        for (Change& change : changes) {
+            if (change.publication.failure) continue;
+            const Result<void> done = step(change);
+            if (done) continue;
+            change.publication.failure = done.error();
+            if (change.has_file()) withdraw_file(change.record.location);
+        }
+    };
+
+    const auto bucket_stays = group.front()->bucket->enter();
+    if (!bucket_stays) return for_each([&](Change&) -> Result<void> { return bucket_stays.error(); });
+    const auto names_stay = names_.lock_all(keys);
+    auto found = index_.find_many(keys);
+    for_each([&, next = found.begin()](Change& change) mutable -> Result<void> {
+        MILLRACE_TRY_ASSIGN(change.old, old_of(std::move(*next++)));
+        return number(change);
+    });
+    const Result<void> noted = note_files(changes);
+    for_each([&](Change& change) { return change.has_file() ? noted : Result<void>{}; });
+    for_each([&](Change& change) { return change.has_file() ? move_file(change) : Result<void>{}; });
+    for_each([](Change&) { return MILLRACE_FAULT_POINT("store.before_index"); });
+
+    const auto guards_stay = lock_guards(changes);
+    for_each([](Change& change) { return change.publication.guard == nullptr ? Result<void>{} : change.publication.guard->check(); });
+    state::Batch batch;
+    bool sync = false;
+    for (const Change& change : changes) {
+        if (change.publication.failure) continue;
+        add_switch(batch, change);
+        sync = sync || change.publication.sync;
     }
-    if (!record.location.empty() && !sync && !old.damaged) durability_.settle_later(record.location, key, old.record.has_value());
-    if (old.record && !old.record->location.empty()) durability_.remove_later(old.record->location, key);
-    MILLRACE_TRY(MILLRACE_FAULT_POINT("store.after_index"));
-    return std::move(record.info);
+    if (batch.empty()) return;
+    const Result<void> written = kv_.write(std::move(batch), sync);
+    for (Change& change : changes) {
+        if (change.publication.failure) continue;
+        settle(change, written.has_value());
+        const Result<void> done = written ? MILLRACE_FAULT_POINT("store.after_index") : written;
+        if (!done) change.publication.failure = done.error();
+        change.publication.info = std::move(change.record.info);
+    }
 }
 
 Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard,
@@ -69,7 +138,7 @@ Result<ObjectInfo> Publisher::erase(Bucket& bucket, const std::string& name, std
     const std::string key = object_key(bucket.key(), name);
     MILLRACE_TRY_ASSIGN(const auto bucket_stays, bucket.enter());
     const auto locked = names_.lock(key);
-    MILLRACE_TRY_ASSIGN(Old old, find_old(key));
+    MILLRACE_TRY_ASSIGN(Old old, old_of(index_.find(key)));
     if (!old.record && !old.damaged) return fail(Code::not_found, object_label(key) + " does not exist");
     if (old.record && old.record->info.created_seq >= created_seq_end) return fail(Code::not_found, object_label(key) + " is another one");
     MILLRACE_TRY(check(condition, old, key));
@@ -104,8 +173,7 @@ Result<ObjectInfo> Publisher::set_custom(Bucket& bucket, const std::string& name
 }
 
 // A damaged record does not keep anybody from overwriting or erasing the object.
-Result<Publisher::Old> Publisher::find_old(const std::string& key) const {
-    auto found = index_.find(key);
+Result<Publisher::Old> Publisher::old_of(Result<std::optional<ObjectRecord>> found) {
     if (found) return Old{std::move(*found), false};
     if (found.error().code != Code::corrupt) return std::move(found).error();
     log::warn("damaged record gets replaced", {{"error", found.error()}});
@@ -119,24 +187,48 @@ Result<void> Publisher::check(Precondition* condition, const Old& old, const std
     return condition->check(old.record ? &old.record->info : nullptr);
 }
 
-Result<void> Publisher::place_file(const FileLocation& location, const std::string& key, Content& content, bool sync) {
-    MILLRACE_TRY_ASSIGN(const std::string path, mountpaths_.path_of(location));
-    state::Batch note;
-    Durability::remember(note, location, key);
-    MILLRACE_TRY(kv_.write(std::move(note), false));
-    if (const auto moved = move_file(path, content, sync); !moved) {
-        withdraw_file(location);
-        return moved;
+Result<void> Publisher::number(Change& change) {
+    Publication& publication = change.publication;
+    MILLRACE_TRY(check(publication.condition, change.old, change.key));
+    ObjectInfo& info = publication.info;
+    if (change.old.record) {
+        MILLRACE_TRY_ASSIGN(info.version, sequence_.take());
+        info.created_seq = change.old.record->info.created_seq;
+        info.edition = change.old.record->info.edition + 1;
+    } else {
+        MILLRACE_TRY_ASSIGN(auto taken, sequence_.take_for_creation());
+        change.creation.emplace(std::move(taken));
+        info.version = change.creation->number();
+        info.created_seq = change.creation->number();
     }
-    durability_.file_published();
+    info.written_unix_ns = unix_now_ns();
+    change.record.info = std::move(info);
     return {};
 }
 
-Result<void> Publisher::move_file(const std::string& path, Content& content, bool sync) {
+// Chooses the places of files, and notes them before anything is there.
+Result<void> Publisher::note_files(std::span<Change> changes) {
+    state::Batch notes;
+    for (Change& change : changes) {
+        Publication& publication = change.publication;
+        if (publication.failure || !publication.content.file) continue;
+        MILLRACE_TRY_ASSIGN(FileLocation location, publication.bucket->place(*publication.content.mountpath, publication.name));
+        Durability::remember(notes, location, change.key);
+        change.record.location = std::move(location);
+    }
+    if (notes.empty()) return {};
+    return kv_.write(std::move(notes), false);
+}
+
+Result<void> Publisher::move_file(Change& change) {
+    Content& content = change.publication.content;
+    const bool sync = change.publication.sync;
+    MILLRACE_TRY_ASSIGN(const std::string path, mountpaths_.path_of(change.record.location));
     if (sync) MILLRACE_TRY(content.file->sync());
     MILLRACE_TRY(MILLRACE_FAULT_POINT("store.before_rename"));
     MILLRACE_TRY(content.file->rename_to(path));
     MILLRACE_TRY(MILLRACE_FAULT_POINT("store.after_rename"));
+    durability_.file_published();
     if (!sync) return {};
     // Its folders may be new: shelf, hash folder, generation, bucket, objects.
     constexpr int kFolders = 5;
@@ -148,19 +240,31 @@ Result<void> Publisher::move_file(const std::string& path, Content& content, boo
     return {};
 }
 
-Result<void> Publisher::switch_record(const std::string& key, const ObjectRecord& record, const Content& content, const Old& old,
-                                      bool sync) {
-    state::Batch batch;
-    ObjectIndex::put(batch, key, record);
-    if (record.location.empty()) {
-        ObjectIndex::put_content(batch, key, record.info.version, content.bytes);
+void Publisher::add_switch(state::Batch& batch, const Change& change) const {
+    const ObjectRecord& record = change.record;
+    const Old& old = change.old;
+    ObjectIndex::put(batch, change.key, record);
+    if (!change.has_file()) {
+        ObjectIndex::put_content(batch, change.key, record.info.version, change.publication.content.bytes);
     } else {
         Durability::forget(batch, record.location);
-        if (!sync && !old.damaged) UnsyncedFiles::remember(batch, record.location, key, old.record);
-        else if (old.record || old.damaged) ObjectIndex::erase_content(batch, key);
+        if (!change.publication.sync && !old.damaged) UnsyncedFiles::remember(batch, record.location, change.key, old.record);
+        else if (old.record || old.damaged) ObjectIndex::erase_content(batch, change.key);
     }
-    if (old.record && !old.record->location.empty()) Durability::remember(batch, old.record->location, key);
-    return kv_.write(std::move(batch), sync);
+    if (old.record && !old.record->location.empty()) Durability::remember(batch, old.record->location, change.key);
+}
+
+void Publisher::settle(const Change& change, bool switched) {
+    const Old& old = change.old;
+    if (!switched) {
+        // Whether the switch will be found in the log after a restart is not known here; the note of the file settles it.
+        if (change.has_file()) durability_.remove_later(change.record.location, change.key);
+        return;
+    }
+    if (change.has_file() && !change.publication.sync && !old.damaged) {
+        durability_.settle_later(change.record.location, change.key, old.record.has_value());
+    }
+    if (old.record && !old.record->location.empty()) durability_.remove_later(old.record->location, change.key);
 }
 
 // For a file that certainly no record names.

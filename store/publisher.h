@@ -2,10 +2,14 @@
 //
 // Changes of one name happen one after the other. Any thread.
 #pragma once
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/result.h"
+#include "core/task.h"
 #include "state/kv.h"
 #include "store/bucket_table.h"
 #include "store/durability.h"
@@ -24,16 +28,28 @@ struct Content {
     const Mountpath* mountpath = nullptr;
 };
 
+// An object's new content on its way to its name, and what became of it.
+struct Publication {
+    std::shared_ptr<Bucket> bucket;
+    std::string name;
+    Content content;
+    ObjectInfo info;  // everything but version, edition, created_seq and time, which publish() sets
+    bool sync = false;
+    const ChangeGuard* guard = nullptr;
+    Precondition* condition = nullptr;
+
+    std::optional<Error> failure{};  // then the old object stays, and nothing of the new one; after a lost reply, so to speak, the new one may
+};
+
 class Publisher {
 public:
     Publisher(state::Kv& kv, const Mountpaths& mountpaths, const ObjectIndex& index, Sequence& sequence, Durability& durability,
               NameLocks& names)
         : kv_(kv), mountpaths_(mountpaths), index_(index), sequence_(sequence), durability_(durability), names_(names) {}
 
-    // `info` has everything but version, edition, created_seq and time, which are set here. On failure the old object stays, and
-    // nothing of the new one; an error after the switch (a lost reply, so to speak) may leave the new one.
-    Result<ObjectInfo> publish(Bucket& bucket, const std::string& name, Content content, ObjectInfo info, bool sync, const ChangeGuard* guard,
-                               Precondition* condition);
+    // Sets `info` or `failure`. Together with others that the same loop publishes in this turn: they share what a commit costs beside its
+    // bytes, and nothing else. A cancellation does not end the wait.
+    Task<void> publish(Publication& publication);
     // See ObjectStore::erase_created_before(). Of a damaged object nothing is known: it goes.
     Result<ObjectInfo> erase(Bucket& bucket, const std::string& name, std::uint64_t created_seq_end, const ChangeGuard* guard,
                              Precondition* condition);
@@ -47,11 +63,21 @@ private:
         bool damaged = false;  // there is one, but it cannot be read
     };
 
-    Result<Old> find_old(const std::string& key) const;
+    struct Request;  // what publish() was asked for
+    struct Change;   // a publication that has not failed
+
+    static void publish_all(std::span<Request* const> requests);
+    // Of one bucket, no name twice.
+    void publish_group(std::span<Publication* const> group);
+
+    static std::vector<std::unique_lock<std::mutex>> lock_guards(std::span<const Change> changes);
+    static Result<Old> old_of(Result<std::optional<ObjectRecord>> found);
     static Result<void> check(Precondition* condition, const Old& old, const std::string& key);
-    Result<void> place_file(const FileLocation& location, const std::string& key, Content& content, bool sync);
-    Result<void> move_file(const std::string& path, Content& content, bool sync);
-    Result<void> switch_record(const std::string& key, const ObjectRecord& record, const Content& content, const Old& old, bool sync);
+    Result<void> number(Change& change);
+    Result<void> note_files(std::span<Change> changes);
+    Result<void> move_file(Change& change);
+    void add_switch(state::Batch& batch, const Change& change) const;
+    void settle(const Change& change, bool switched);
     void withdraw_file(const FileLocation& location);
 
     state::Kv& kv_;

@@ -16,12 +16,6 @@ Result<void> Fences::Pass::check() const {
     return fail(Code::stale_epoch, "this output of job " + job_.str() + " is from a run that was stopped or started again");
 }
 
-Result<std::unique_lock<std::mutex>> Fences::Pass::hold() const {
-    std::unique_lock lock(fences_->change_lock());
-    MILLRACE_TRY(check());
-    return lock;
-}
-
 std::mutex& Fences::change_lock() {
     static std::atomic<std::size_t> threads{0};
     thread_local const std::size_t mine = threads++;

@@ -32,13 +32,13 @@ public:
     // What one run of a slice makes its changes with. Outlived by the Fences. Any thread.
     class Pass final : public store::ChangeGuard {
     public:
+        std::mutex& lock() const override { return fences_->change_lock(); }
         // Code::stale_epoch when the run is over.
-        Result<std::unique_lock<std::mutex>> hold() const override;
+        Result<void> check() const override;
 
     private:
         friend class Fences;
         Pass(Fences& fences, JobId job, std::uint64_t fence) : fences_(&fences), job_(std::move(job)), fence_(fence) {}
-        Result<void> check() const;
 
         Fences* fences_;
         JobId job_;

@@ -11,7 +11,7 @@ public:
         co_return store_.scan(ref(), prefix, after, objects_max);
     }
     Task<Result<store::ObjectInfo>> stat(const std::string& name) override { co_return store_.stat(ref(), name); }
-    Task<Result<std::unique_ptr<store::ObjectReader>>> open(const std::string& name) override { co_return store_.open(ref(), name); }
+    Task<Result<std::unique_ptr<store::ObjectReader>>> open(const std::string& name) override { return store_.open_gathered(ref(), name); }
     Task<Result<std::unique_ptr<store::ObjectWriter>>> begin(const std::string& name, store::WriteOptions options) override {
         co_return store_.begin_write(ref(), name, std::move(options));
     }

@@ -27,7 +27,8 @@ Result<void> Objects::publish(const store::BucketRef& bucket, const std::string&
     if (disk_ == nullptr) return dead();
     if (disk_->faults.full) return fail(Code::no_space, "the disk is full");
     MILLRACE_TRY(check_bucket(bucket));
-    MILLRACE_TRY_ASSIGN(const auto held, guard.hold());
+    const std::lock_guard changing(guard.lock());
+    MILLRACE_TRY(guard.check());
     disk_->outputs[{disk_->uid_of(std::string(bucket.name)), name}].newest = output;
     return {};
 }
@@ -104,7 +105,8 @@ Result<store::ObjectInfo> Objects::stat(const store::BucketRef& bucket, const st
 Result<store::ObjectInfo> Objects::erase_created_before(const store::BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end,
                                                         const store::ChangeGuard* guard) {
     MILLRACE_TRY_ASSIGN(store::ObjectInfo info, stat(bucket, name));
-    MILLRACE_TRY_ASSIGN(const auto held, guard->hold());
+    const std::lock_guard changing(guard->lock());
+    MILLRACE_TRY(guard->check());
     if (!disk_->remove(name, created_seq_end)) return fail(Code::not_found, "it is a new one");
     return info;
 }

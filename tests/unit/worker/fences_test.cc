@@ -85,19 +85,23 @@ TEST_F(FencesTest, ANewerRunEndsTheOlderOneOfItsSliceOnly) {
 
 TEST_F(FencesTest, AStopReturnsOnlyWhenWhatItMetHasBeenMade) {
     const auto mine = fences_->begin(job_, here_, make_fence(1, 1));
-    auto held = mine->hold();  // a change that is being made
-    ASSERT_TRUE(held);
+    std::unique_lock changing(mine->lock());  // a change that is being made
+    ASSERT_TRUE(mine->check());
     std::atomic<bool> stopped = false;
     std::thread stopper([&] {
         EXPECT_TRUE(fences_->stop(job_, 1));
         stopped = true;
     });
     std::thread late([&] {
-        while (mine->hold()) std::this_thread::yield();  // until the stop is under way
+        const auto may_change = [&] {
+            const std::lock_guard lock(mine->lock());
+            return mine->check().has_value();
+        };
+        while (may_change()) std::this_thread::yield();  // until the stop is under way
     });
     late.join();
     EXPECT_FALSE(stopped);
-    held->unlock();
+    changing.unlock();
     stopper.join();
 }
 
