@@ -404,7 +404,10 @@ Result<void> RocksKv::write(Batch&& batch, bool sync) {
     const std::uint64_t before = db_->GetLatestSequenceNumber();
     const rocksdb::Status status = run([&] { return db_->Write(options, &to); });
     if (!status.ok()) return kv_error("write", folder_, status);
-    if (sync) durable_up_to(before + to.Count());
+    if (sync) {
+        durable_up_to(before + to.Count());
+        blob_collection_->adjust();
+    }
     return MILLRACE_FAULT_POINT("kv.after_write");
 }
 

@@ -126,6 +126,15 @@ Result<void> Durability::sync() {
     return {};
 }
 
+Result<void> Durability::sync_files() {
+    {
+        const std::lock_guard no_sync_runs(sync_mutex_);
+        const std::lock_guard lock(mutex_);
+        if (!files_to_sync_ && waiting_.empty() && unsettled_.empty()) return {};
+    }
+    return sync();
+}
+
 // As with remove(): what fails stays until the next start.
 void Durability::settle(const std::vector<Unsettled>& durable) {
     if (durable.empty()) return;

@@ -44,6 +44,8 @@ public:
     void settle_later(FileLocation location, std::string object_key, bool replaced);
     // Everything committed so far becomes durable, then files that were waiting for it are removed.
     Result<void> sync();
+    // The same, unless there is nothing but the database to be synced.
+    Result<void> sync_files();
 
 private:
     struct Leftover {

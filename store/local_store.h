@@ -64,6 +64,7 @@ public:
     std::uint64_t next_created_seq() const override { return sequence_->lowest_unfinished(); }
 
     Result<void> sync() override { return durability_.sync(); }
+    Result<void> sync_files() override { return durability_.sync_files(); }
     // Another content than what was written is Code::corrupt.
     Task<Result<void>> verify(const std::string& bucket, const std::string& name) override;
 

@@ -180,6 +180,8 @@ public:
 
     // Everything committed so far becomes durable against power loss, as one group.
     virtual Result<void> sync() = 0;
+    // The same for what lies outside of the store's database: the rest becomes durable with whatever is written to that next, durably.
+    virtual Result<void> sync_files() { return sync(); }
     // Reads the content and compares it with the recorded checksum.
     virtual Task<Result<void>> verify(const std::string& bucket, const std::string& name) = 0;
 };

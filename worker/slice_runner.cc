@@ -370,14 +370,16 @@ Task<void> SliceRunner::run_checkpoint(CheckpointWork work) {
     const OutputBarrier::ByTarget remote = barrier_.begin();
     const JobId job(order_.job);
     const bool writes = spec_.dry_run == wire::DryRun::no;
-    auto sync = [this, writes] { return writes ? environment_.store.sync() : Result<void>{}; };
-    Result<void> outcome = co_await environment_.blocking.run(std::move(sync));
-    if (outcome) outcome = co_await confirm_remote(remote);
+    Result<void> outcome = co_await confirm_remote(remote);
     std::uint64_t bytes = 0;
     if (outcome) {
         const state::SliceCheckpoint record = to_record(work.progress);
         const state::LedgerChanges changes = to_record(work.changes);
-        auto write = [this, &job, &record, &changes] { return environment_.slices.put_checkpoint(job, record, changes); };
+        // Contents in the database become durable with the record: they were written to the same log, before it.
+        auto write = [this, writes, &job, &record, &changes]() -> Result<std::uint64_t> {
+            if (writes) MILLRACE_TRY(environment_.store.sync_files());
+            return environment_.slices.put_checkpoint(job, record, changes);
+        };
         const Result<std::uint64_t> written = co_await environment_.blocking.run(std::move(write));
         if (written) {
             bytes = *written;

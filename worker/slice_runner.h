@@ -2,7 +2,7 @@
 // lanes, everything else on the control loop, where it lives. Its buckets may take their time (bucket_io.h): what they answer is looked at in
 // the light of what has been ordered meanwhile.
 //
-// The checkpoint barrier: outputs written here are synced as a group, every other target that got outputs confirms the same,
+// The checkpoint barrier: every other target that got outputs confirms that they are durable, files written here are synced as a group,
 // and only then one synced batch writes checkpoint, ledger rows and counters. Only then is the progress reported.
 #pragma once
 #include <functional>
