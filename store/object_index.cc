@@ -100,8 +100,9 @@ Result<ScanPage> ObjectIndex::scan(std::string_view bucket, std::string_view pre
     const std::size_t bucket_bytes = bucket.size() + 1;
     ScanPage page;
     for (; cursor.valid() && page.objects.size() < objects_max; cursor.next()) {
-        MILLRACE_TRY_ASSIGN(auto record, decode_object(cursor.value(), object_label(cursor.key())));
-        page.objects.push_back({std::string(cursor.key().substr(bucket_bytes)), std::move(record.info)});
+        auto record = decode_object(cursor.value(), "");
+        if (!record) return decode_object(cursor.value(), object_label(cursor.key())).error();  // now by its name, which costs as much as reading it
+        page.objects.push_back({std::string(cursor.key().substr(bucket_bytes)), std::move(record->info)});
     }
     MILLRACE_TRY(cursor.status());
     page.at_end = !cursor.valid();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/msgpack_reader.h"
 #include "core/names.h"
 #include "state/record.h"
 
@@ -57,16 +58,8 @@ Error damaged(const std::string& what, const std::string& why) {
     return fail(Code::corrupt, "the record of " + what + " is damaged: " + why);
 }
 
-// The length in front of a string or a collection is not believed beyond what a record can hold.
-msgpack::object_handle unpack_map(std::string_view map, std::size_t& consumed) {
-    constexpr std::size_t kDepthMax = 8;
-    const msgpack::unpack_limit limit(0, kCustomEntriesMax, kRecordBytesMax, 0, 0, kDepthMax);
-    return msgpack::unpack(map.data(), map.size(), consumed, nullptr, nullptr, limit);
-}
-
-// What state::encode_record() wrote.
-template <class Disk>
-Result<Disk> decode(std::string_view bytes, const std::string& what) {
+// The map behind the version that state::encode_record() wrote.
+Result<std::string_view> map_of(std::string_view bytes, const std::string& what) {
     if (bytes.empty()) return damaged(what, "it is empty");
     if (bytes.size() > kRecordBytesMax) return damaged(what, "it is too long");
     // Versions count up from 1: any byte far from that was never one.
@@ -77,25 +70,90 @@ Result<Disk> decode(std::string_view bytes, const std::string& what) {
         return fail(Code::unsupported_version, "the record of " + what + " has version " + std::to_string(version) +
             ", newer than this millrace understands (" + std::to_string(state::kRecordVersion) + "); use a newer millrace");
     }
-    bytes.remove_prefix(1);
-    try {
-        std::size_t consumed = 0;
-        const msgpack::object_handle handle = unpack_map(bytes, consumed);
-        if (consumed != bytes.size()) return damaged(what, "bytes follow its end");
-        if (handle.get().type != msgpack::type::MAP) return damaged(what, "it is not a map");
-        return handle.get().as<Disk>();
-    } catch (const std::exception& error) {
-        return damaged(what, error.what());
+    return bytes.substr(1);
+}
+
+Result<void> check_read(const MsgpackReader& reader, const std::string& what) {
+    if (!reader.ok()) return damaged(what, "it ends too early, or a member of it is of another kind");
+    if (!reader.is_complete()) return damaged(what, "bytes follow its end");
+    return {};
+}
+
+Provenance read_provenance(MsgpackReader& reader) {
+    Provenance from;
+    for (std::uint32_t members = reader.map(); members > 0 && reader.ok(); --members) {
+        const std::string_view member = reader.text();
+        if (member == "job") from.job = reader.text();
+        else if (member == "epoch") from.epoch = reader.count();
+        else if (member == "bucket") from.source_bucket = reader.text();
+        else if (member == "name") from.source_name = reader.text();
+        else if (member == "version") from.source_version = reader.count();
+        else if (member == "sum") from.source_checksum = reader.count();
+        else if (member == "transform") from.transform_digest = reader.count();
+        else reader.skip();
     }
+    return from;
+}
+
+Parts read_parts(MsgpackReader& reader) {
+    Parts parts;
+    for (std::uint32_t members = reader.map(); members > 0 && reader.ok(); --members) {
+        const std::string_view member = reader.text();
+        if (member == "count") {
+            const std::uint64_t count = reader.count();
+            if (count > UINT32_MAX) reader.fail();
+            parts.count = static_cast<std::uint32_t>(count);
+        }
+        else if (member == "max") parts.size_max = reader.count();
+        else reader.skip();
+    }
+    return parts;
+}
+
+std::map<std::string, std::string> read_custom(MsgpackReader& reader) {
+    std::map<std::string, std::string> custom;
+    const std::uint32_t entries = reader.map();
+    if (entries > kCustomEntriesMax) reader.fail();
+    for (std::uint32_t i = 0; i < entries && reader.ok(); ++i) {
+        const std::string_view key = reader.text();
+        custom.insert_or_assign(std::string(key), reader.text());
+    }
+    return custom;
+}
+
+// What encode() wrote; an edition of 0: not counted yet when it was.
+ObjectRecord read_object(MsgpackReader& reader) {
+    ObjectRecord record;
+    ObjectInfo& info = record.info;
+    info.version = 0;
+    info.edition = 0;
+    for (std::uint32_t members = reader.map(); members > 0 && reader.ok(); --members) {
+        const std::string_view member = reader.text();
+        if (member == "size") info.size = reader.count();
+        else if (member == "sum") info.checksum = reader.count();
+        else if (member == "version") info.version = reader.count();
+        else if (member == "seq") info.created_seq = reader.count();
+        else if (member == "written") info.written_unix_ns = reader.number();
+        else if (member == "mount") record.location.mountpath = reader.text();
+        else if (member == "file") record.location.file = reader.text();
+        else if (member == "custom") info.custom = read_custom(reader);
+        else if (member == "edition") info.edition = reader.count();
+        else if (member == "from" && !reader.nil()) info.provenance = read_provenance(reader);
+        else if (member == "parts" && !reader.nil()) info.parts = read_parts(reader);
+        else if (member != "from" && member != "parts") reader.skip();
+    }
+    return record;
 }
 
 // The first thing that is wrong with a well-formed record, or "".
-std::string fault_of(const DiskObject& disk) {
-    if (disk.version == 0) return "the object's version is missing";
-    if (disk.seq == 0 || disk.seq > disk.version) return "the object's creation number is not between 1 and its version";
-    if (disk.edition > disk.version) return "it counts more contents than there can have been";
-    if (disk.mount.empty() != disk.file.empty()) return "it names a mountpath without a file, or a file without a mountpath";
-    if (!disk.file.empty() && !is_inner_path(disk.file)) return "its file lies outside of the mountpath";
+std::string fault_of(const ObjectRecord& record) {
+    const ObjectInfo& info = record.info;
+    const FileLocation& location = record.location;
+    if (info.version == 0) return "the object's version is missing";
+    if (info.created_seq == 0 || info.created_seq > info.version) return "the object's creation number is not between 1 and its version";
+    if (info.edition > info.version) return "it counts more contents than there can have been";
+    if (location.mountpath.empty() != location.file.empty()) return "it names a mountpath without a file, or a file without a mountpath";
+    if (!location.file.empty() && !is_inner_path(location.file)) return "its file lies outside of the mountpath";
     return {};
 }
 
@@ -143,40 +201,37 @@ std::string encode(const BucketRecord& record) {
 }
 
 Result<ObjectRecord> decode_object(std::string_view bytes, const std::string& what) {
-    MILLRACE_TRY_ASSIGN(DiskObject disk, decode<DiskObject>(bytes, what));
-    if (const std::string fault = fault_of(disk); !fault.empty()) return damaged(what, fault);
-    ObjectRecord record;
-    record.info.size = disk.size;
-    record.info.checksum = disk.sum;
-    record.info.version = disk.version;
+    MILLRACE_TRY_ASSIGN(const std::string_view map, map_of(bytes, what));
+    MsgpackReader reader(map);
+    ObjectRecord record = read_object(reader);
+    MILLRACE_TRY(check_read(reader, what));
+    if (const std::string fault = fault_of(record); !fault.empty()) return damaged(what, fault);
     // Until contents were counted the version was what clients saw: it goes on from there, so that it never falls.
-    record.info.edition = disk.edition == 0 ? disk.version : disk.edition;
-    record.info.created_seq = disk.seq;
-    record.info.written_unix_ns = disk.written;
-    record.info.custom = std::move(disk.custom);
-    if (disk.from) {
-        record.info.provenance = Provenance{
-            .job = std::move(disk.from->job),
-            .epoch = disk.from->epoch,
-            .source_bucket = std::move(disk.from->bucket),
-            .source_name = std::move(disk.from->name),
-            .source_version = disk.from->version,
-            .source_checksum = disk.from->sum,
-            .transform_digest = disk.from->transform,
-        };
-    }
-    if (disk.parts) record.info.parts = Parts{disk.parts->count, disk.parts->max};
-    record.location = {std::move(disk.mount), std::move(disk.file)};
+    if (record.info.edition == 0) record.info.edition = record.info.version;
     return record;
 }
 
 Result<BucketRecord> decode_bucket(std::string_view bytes, const std::string& what) {
     std::string plain(bytes);
     if (plain.starts_with(kKeyedBucketVersion)) plain.front() = state::kRecordVersion;
-    MILLRACE_TRY_ASSIGN(const DiskBucket disk, decode<DiskBucket>(plain, what));
-    if (disk.generation == 0) return damaged(what, "the bucket's generation is missing");
-    if (!disk.key.empty() && (disk.key.find('/') != disk.key.npos || !is_inner_path(disk.key))) return damaged(what, "its key is not a folder's name");
-    return BucketRecord{disk.small_max, disk.created, disk.generation, disk.uid, disk.key};
+    MILLRACE_TRY_ASSIGN(const std::string_view map, map_of(plain, what));
+    MsgpackReader reader(map);
+    BucketRecord record;
+    for (std::uint32_t members = reader.map(); members > 0 && reader.ok(); --members) {
+        const std::string_view member = reader.text();
+        if (member == "small_max") record.small_object_bytes_max = reader.count();
+        else if (member == "created") record.created_unix_ns = reader.number();
+        else if (member == "generation") record.generation = reader.count();
+        else if (member == "uid") record.uid = reader.text();
+        else if (member == "key") record.key = reader.text();
+        else reader.skip();
+    }
+    MILLRACE_TRY(check_read(reader, what));
+    if (record.generation == 0) return damaged(what, "the bucket's generation is missing");
+    if (!record.key.empty() && (record.key.find('/') != record.key.npos || !is_inner_path(record.key))) {
+        return damaged(what, "its key is not a folder's name");
+    }
+    return record;
 }
 
 namespace {
