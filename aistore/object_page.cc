@@ -1,8 +1,12 @@
 #include "aistore/object_page.h"
 
 #include <algorithm>
+#include <concepts>
+#include <msgpack.hpp>
 
 #include "aistore/time_layout.h"
+#include "core/clock.h"
+#include "core/hash.h"
 #include "core/json_members.h"
 #include "http/query_number.h"
 
@@ -46,10 +50,13 @@ Result<void> read_flags(std::int64_t flags, PageRequest& request) {
 }
 
 // As AIStore writes it into one text.
-std::string custom_of(const scheduler::ListingEntry& entry) {
-    std::string text;
-    for (const auto& [key, value] : entry.custom) text += (text.empty() ? "" : " ") + key + ":" + value;
-    return "[" + text + "]";
+std::string custom_of(const wire::ListedRow& object) {
+    std::string text = "[";
+    wire::for_each_custom(object.custom, [&text](std::string_view key, std::string_view value) {
+        if (text.size() > 1) text += ' ';
+        text.append(key).append(1, ':').append(value);
+    });
+    return text + "]";
 }
 
 // Keys of an entry: of one letter in msgpack, whole words in JSON.
@@ -59,44 +66,87 @@ struct Keys {
 constexpr Keys kLetterKeys{"n", "f", "s", "cs", "v", "a", "c", "t", "m"};
 constexpr Keys kWordKeys{"name", "flags", "size", "checksum", "version", "atime", "copies", "location", "custom-md"};
 
-json entry_of(const scheduler::ListingEntry& entry, const PageRequest& request, const Keys& keys) {
-    const auto wants = [&request](const char* property) { return request.props.contains(property); };
-    if (entry.folder) return {{keys.name, entry.name}, {keys.flags, kFolder}};
-    json fields{{keys.name, entry.name}, {keys.flags, kCached}};
-    if (entry.size > 0 && wants("size")) fields[keys.size] = entry.size;
-    if (wants("checksum")) fields[keys.checksum] = entry.checksum;
-    if (wants("version")) fields[keys.version] = std::to_string(entry.version);
-    if (wants("atime")) fields[keys.atime] = in_layout(entry.written_at, request.time_layout);
-    if (wants("copies")) fields[keys.copies] = 1;
-    if (wants("custom") && !entry.custom.empty()) fields[keys.custom] = custom_of(entry);
-    if (wants("location") || wants("target_url") || wants("node")) fields[keys.location] = "t[" + entry.target + "]";
-    return fields;
+// The properties of an entry that AIStore's forms have, looked up once for all entries.
+struct Wanted {
+    explicit Wanted(const PageRequest& request)
+        : size(request.props.contains("size")), checksum(request.props.contains("checksum")), version(request.props.contains("version")),
+          atime(request.props.contains("atime")), copies(request.props.contains("copies")), custom(request.props.contains("custom")),
+          location(request.props.contains("location") || request.props.contains("target_url") || request.props.contains("node")),
+          time_layout(request.time_layout) {}
+    bool size, checksum, version, atime, copies, custom, location;
+    std::string_view time_layout;
+};
+
+// put(key, value): of each field, a number or a text. Zero values are left out.
+template <class Put>
+void put_fields(const scheduler::ListingEntry& entry, const Wanted& wanted, const Keys& keys, const Put& put) {
+    const wire::ListedRow& object = entry.object;
+    put(keys.name, object.name);
+    put(keys.flags, object.folder ? kFolder : kCached);
+    if (object.folder) return;
+    if (object.size > 0 && wanted.size) put(keys.size, object.size);
+    if (wanted.checksum) put(keys.checksum, checksum_text(object.checksum));
+    if (wanted.version) put(keys.version, std::to_string(object.version));
+    if (wanted.atime) put(keys.atime, in_layout(rfc3339(object.written_unix_ns), wanted.time_layout));
+    if (wanted.copies) put(keys.copies, 1u);
+    if (wanted.custom && !object.custom.empty()) put(keys.custom, custom_of(object));
+    if (wanted.location) put(keys.location, "t[" + std::string(entry.target) + "]");
 }
 
-json entries_of(const scheduler::Listing& listing, const PageRequest& request, const Keys& keys) {
-    json entries = json::array();
-    for (const scheduler::ListingEntry& entry : listing.entries) entries.push_back(entry_of(entry, request, keys));
-    return entries;
-}
+// Into a text, without anything between: a page has thousands of entries.
+class Packer {
+public:
+    void put(std::string_view text) {
+        const auto bytes = static_cast<std::uint32_t>(text.size());
+        packer_.pack_str(bytes).pack_str_body(text.data(), bytes);
+    }
+    void put(std::uint64_t number) { packer_.pack(number); }
+    void put(const std::invocable auto& whatever) { whatever(); }
+    void array(std::size_t items) { packer_.pack_array(static_cast<std::uint32_t>(items)); }
+    // What add puts, as a map of up to 15 pairs.
+    void small_map(const auto& add) {
+        const std::size_t head = stream_.text.size();
+        stream_.text += '\0';
+        unsigned pairs = 0;
+        add([this, &pairs](std::string_view key, const auto& value) {
+            put(key);
+            put(value);
+            ++pairs;
+        });
+        stream_.text[head] = static_cast<char>(0x80 | pairs);
+    }
+    std::string& text() { return stream_.text; }
+
+private:
+    struct Stream {
+        std::string text;
+        void write(const char* bytes, std::size_t count) { text.append(bytes, count); }
+    };
+    Stream stream_;
+    msgpack::packer<Stream> packer_{stream_};
+};
 
 // Go's encoder puts a size into a text here, which another number is not.
 json aistores_page(const scheduler::Listing& listing, const PageRequest& request) {
-    json entries = entries_of(listing, request, kWordKeys);
-    for (json& entry : entries) {
-        if (entry.contains(kWordKeys.size)) entry[kWordKeys.size] = json_text(entry[kWordKeys.size]);
+    const Wanted wanted(request);
+    json entries = json::array();
+    for (const scheduler::ListingEntry& entry : listing.entries) {
+        json& fields = entries.emplace_back(json::object());
+        put_fields(entry, wanted, kWordKeys, [&fields](const char* key, const auto& value) { fields[key] = value; });
+        if (fields.contains(kWordKeys.size)) fields[kWordKeys.size] = json_text(fields[kWordKeys.size]);
     }
     return {{"uuid", request.uuid}, {"entries", std::move(entries)}, {"continuation_token", listing.next}, {"flags", 0}};
 }
 
 json own_page(const scheduler::Listing& listing, const PageRequest& request) {
     json entries = json::array();
-    for (const scheduler::ListingEntry& entry : listing.entries) {
-        if (entry.folder) {
-            entries.push_back({{"name", entry.name}, {"folder", true}});
+    for (const auto& [object, target] : listing.entries) {
+        if (object.folder) {
+            entries.push_back({{"name", object.name}, {"folder", true}});
             continue;
         }
-        entries.push_back({{"name", entry.name}, {"size", entry.size}, {"checksum", entry.checksum}, {"version", entry.version},
-                           {"written_at", entry.written_at}, {"target", entry.target}});
+        entries.push_back({{"name", object.name}, {"size", object.size}, {"checksum", checksum_text(object.checksum)}, {"version", object.version},
+                           {"written_at", rfc3339(object.written_unix_ns)}, {"target", target}});
     }
     return {{"uuid", request.uuid}, {"entries", std::move(entries)}, {"continuation_token", listing.next}};
 }
@@ -136,10 +186,20 @@ Result<PageRequest> parse_page_request(const ActionMessage& message, const Query
 }
 
 std::string msgpack_page(const scheduler::Listing& listing, const PageRequest& request) {
-    json entries = entries_of(listing, request, kLetterKeys);
-    const std::vector<std::uint8_t> bytes =
-        json::to_msgpack({{"UUID", request.uuid}, {"ContinuationToken", listing.next}, {"Entries", std::move(entries)}, {"Flags", 0}});
-    return {bytes.begin(), bytes.end()};
+    const Wanted wanted(request);
+    Packer page;
+    page.small_map([&](const auto& put) {
+        put("ContinuationToken", listing.next);
+        put("Entries", [&] {
+            page.array(listing.entries.size());
+            for (const scheduler::ListingEntry& entry : listing.entries) {
+                page.small_map([&](const auto& put_field) { put_fields(entry, wanted, kLetterKeys, put_field); });
+            }
+        });
+        put("Flags", 0u);
+        put("UUID", request.uuid);
+    });
+    return std::move(page.text());
 }
 
 std::string json_page(const scheduler::Listing& listing, const PageRequest& request) {

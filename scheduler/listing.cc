@@ -1,7 +1,6 @@
 #include "scheduler/listing.h"
 
 #include <algorithm>
-#include <optional>
 #include <nlohmann/json.hpp>
 
 #include "core/json_members.h"
@@ -10,17 +9,6 @@
 
 namespace millrace::scheduler {
 namespace {
-
-using nlohmann::json;
-
-ListingEntry entry_of(const json& row, const std::string& target) {
-    ListingEntry entry{text_of(row, "name"), count_of(row, "size"), text_of(row, "checksum"), count_of(row, "version"),
-                       text_of(row, "written_at"), target, flag_of(row, "folder")};
-    if (const json& custom = member(row, "custom"); custom.is_object()) {
-        for (const auto& [key, value] : custom.items()) entry.custom.emplace(key, text_of(value));
-    }
-    return entry;
-}
 
 // The catalog has the bucket: a target that does not know it has just come back, and is about to hear of it.
 Error not_listed(const Error& error, const std::string& bucket) {
@@ -53,53 +41,34 @@ Task<Result<BucketSummary>> summarize_on(const TargetDirectory& directory, std::
 
 }  // namespace
 
-namespace {
-
-Task<Result<Listing>> list_once(const TargetDirectory& directory, const ListingRequest& request) {
-    std::vector<TargetId> targets = directory.ids();
-    if (!request.target.empty()) {
-        std::erase_if(targets, [&](const TargetId& target) { return target.str() != request.target; });
-        if (targets.empty()) co_return fail(Code::not_found, "target " + request.target + " is not a member of the cluster");
-    }
-    Query query;
-    query.add("bucket", request.bucket);
-    query.add("prefix", request.prefix);
-    query.add("after", request.after);
-    query.add("limit", std::to_string(request.entries_max));
-    if (request.with_custom) query.add("custom", "true");
-    if (request.folded) query.add("folded", "true");
-    const auto pages = co_await ask_targets(directory, targets, "/v1/worker/objects", query);
-    Listing listing;
-    std::optional<std::string> complete_to;  // up to here every target has said what it has
-    for (std::size_t i = 0; i < pages.size(); ++i) {
-        if (!pages[i]) co_return not_listed(pages[i].error(), request.bucket);
-        for (const json& row : items_of(*pages[i], "entries")) listing.entries.push_back(entry_of(row, targets[i].str()));
-        if (flag_of(*pages[i], "at_end", true)) continue;
-        const std::string last = text_of(*pages[i], "last", listing.entries.empty() ? request.after : listing.entries.back().name);
-        if (!complete_to || last < *complete_to) complete_to = last;
-    }
-    // What is cut off here comes on the next page.
-    if (complete_to) std::erase_if(listing.entries, [&](const ListingEntry& entry) { return entry.name > *complete_to; });
-    std::ranges::sort(listing.entries, {}, &ListingEntry::name);
-    const auto doubled = std::ranges::unique(listing.entries, {}, &ListingEntry::name);  // a folder that several targets have
-    listing.entries.erase(doubled.begin(), doubled.end());
-    if (listing.entries.size() > request.entries_max) {
-        listing.entries.resize(request.entries_max);
-        complete_to = listing.entries.back().name;
-    }
-    listing.next = complete_to.value_or("");
-    co_return listing;
-}
-
-}  // namespace
-
 Task<Result<Listing>> list_objects(const ClusterState& state, const TargetDirectory& directory, ListingRequest request) {
     if (state.catalog.bucket(request.bucket) == nullptr) co_return unknown_bucket(request.bucket);
-    for (;;) {
-        MILLRACE_CO_TRY_ASSIGN(Listing listing, co_await list_once(directory, request));
-        if (!listing.entries.empty() || listing.next.empty()) co_return listing;
-        request.after = listing.next;  // much was passed over, and nothing found yet
+    std::vector<std::string> targets;
+    for (const TargetId& target : directory.ids()) {
+        if (request.target.empty() || target.str() == request.target) targets.push_back(target.str());
     }
+    if (targets.empty() && !request.target.empty()) co_return fail(Code::not_found, "target " + request.target + " is not a member of the cluster");
+    PageMerge merge(targets, request.after, request.entries_max, request.folded);
+    for (auto asks = merge.asks(); !asks.empty(); asks = merge.asks()) {
+        std::vector<Task<Result<std::string>>> calls;
+        for (const PageMerge::Ask& ask : asks) {
+            Query query;
+            query.add("bucket", request.bucket);
+            query.add("prefix", request.prefix);
+            query.add("after", ask.after);
+            query.add("limit", std::to_string(ask.rows_max));
+            if (request.with_custom) query.add("custom", "true");
+            if (request.folded) query.add("folded", "true");
+            calls.push_back(read_from_target(directory, targets[ask.target], "/v1/worker/objects", query));
+        }
+        auto pages = co_await run_all(std::move(calls));
+        for (std::size_t i = 0; i < pages.size(); ++i) {
+            if (!pages[i]) co_return not_listed(pages[i].error(), request.bucket);
+            MILLRACE_CO_TRY(merge.add(asks[i], std::move(*pages[i])));
+        }
+        merge.merge();
+    }
+    co_return std::move(merge).take();
 }
 
 Task<Result<BucketSummary>> summarize_bucket(const ClusterState& state, const TargetDirectory& directory, std::string bucket, std::string prefix) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "scheduler/page_merge.h"
 #include "scheduler/target_directory.h"
 
 namespace millrace::scheduler {
@@ -21,21 +22,6 @@ struct ListingRequest {
     bool with_custom = false;      // whether entries have their custom metadata
 };
 
-struct ListingEntry {
-    std::string name;
-    std::uint64_t size = 0;
-    std::string checksum;
-    std::uint64_t version = 0;
-    std::string written_at;
-    std::string target;
-    bool folder = false;           // has a name only
-    std::map<std::string, std::string> custom{};
-};
-
-struct Listing {
-    std::vector<ListingEntry> entries;  // in byte order of their names, each once
-    std::string next;                   // `after` of the next page; empty: this is the last
-};
 // Code::not_found for an unknown bucket or target. A page that has a next one is not empty.
 Task<Result<Listing>> list_objects(const ClusterState& state, const TargetDirectory& directory, ListingRequest request);
 

@@ -10,13 +10,18 @@ namespace millrace::scheduler {
 
 using nlohmann::json;
 
-Task<Result<json>> ask_target(const TargetDirectory& directory, std::string target, std::string path, Query query, Duration patience) {
+Task<Result<std::string>> read_from_target(const TargetDirectory& directory, std::string target, std::string path, Query query, Duration patience) {
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, directory.endpoint_of(target));
     http::ClientRequest request{.method = "GET", .target = path + "?" + query.text()};
     request.deadline = steady_now() + patience;
-    const auto reply = co_await http::fetch_ok(directory.client(), endpoint, request, 64 << 20);
+    auto reply = co_await http::fetch_ok(directory.client(), endpoint, request, 64 << 20);
     if (!reply) co_return reply.error().during("target " + target);
-    json document = json_or_null(reply->body);
+    co_return std::move(reply->body);
+}
+
+Task<Result<json>> ask_target(const TargetDirectory& directory, std::string target, std::string path, Query query, Duration patience) {
+    MILLRACE_CO_TRY_ASSIGN(const std::string answer, co_await read_from_target(directory, target, path, query, patience));
+    json document = json_or_null(answer);
     if (!document.is_object()) co_return fail(Code::unavailable, "target " + target + " answered with something that is not JSON");
     co_return document;
 }

@@ -1,4 +1,4 @@
-// What a proxy asks of targets over HTTP, as JSON. Control loop only.
+// What a proxy asks of targets over HTTP. Control loop only.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <map>
@@ -11,6 +11,9 @@
 namespace millrace::scheduler {
 
 // GET path?query of one target. Code::unavailable when it is offline or does not answer in time.
+Task<Result<std::string>> read_from_target(const TargetDirectory& directory, std::string target, std::string path, Query query,
+                                           Duration patience = std::chrono::seconds(10));
+// The same, where the answer is JSON.
 Task<Result<nlohmann::json>> ask_target(const TargetDirectory& directory, std::string target, std::string path, Query query,
                                         Duration patience = std::chrono::seconds(10));
 

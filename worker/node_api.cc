@@ -7,6 +7,7 @@
 #include "core/metrics.h"
 #include "http/query_number.h"
 #include "store/folded_scan.h"
+#include "wire/listed_page.h"
 
 namespace millrace::worker {
 using http::Access;
@@ -23,25 +24,28 @@ Result<std::size_t> limit_of(const http::Request& request) {
     return static_cast<std::size_t>(std::min<std::uint64_t>(wanted.value_or(kRowsDefault), kRowsMax));
 }
 
-json listed(const store::ListedObject& object, bool with_custom) {
-    json row{{"name", object.name}, {"size", object.info.size}, {"checksum", checksum_text(object.info.checksum)},
-             {"version", object.info.edition}, {"written_at", rfc3339(object.info.written_unix_ns)}};
-    if (with_custom && !object.info.custom.empty()) row["custom"] = object.info.custom;
-    return row;
+void add_to(wire::ListedPageWriter& page, const store::ListedObject& object, bool with_custom) {
+    const store::ObjectInfo& info = object.info;
+    const std::string custom = with_custom && !info.custom.empty() ? wire::packed_custom(info.custom) : "";
+    page.add({object.name, false, info.size, info.checksum, info.edition, info.written_unix_ns, custom});
 }
 
-json without_folding(const store::ScanPage& page, bool with_custom) {
-    json entries = json::array();
-    for (const store::ListedObject& object : page.objects) entries.push_back(listed(object, with_custom));
-    return {{"entries", std::move(entries)}, {"at_end", page.at_end}, {"last", page.objects.empty() ? "" : page.objects.back().name}};
+std::string without_folding(const store::ScanPage& page, bool with_custom) {
+    wire::ListedPageWriter writer;
+    for (const store::ListedObject& object : page.objects) add_to(writer, object, with_custom);
+    return std::move(writer).finish(page.objects.empty() ? "" : page.objects.back().name, page.at_end);
 }
 
-json with_folding(const store::FoldedPage& page, bool with_custom) {
-    json entries = json::array();
+std::string with_folding(const store::FoldedPage& page, bool with_custom) {
+    wire::ListedPageWriter writer;
     for (const store::FoldedEntry& entry : page.entries) {
-        entries.push_back(entry.folder ? json{{"name", entry.object.name}, {"folder", true}} : listed(entry.object, with_custom));
+        if (entry.folder) {
+            writer.add({.name = entry.object.name, .folder = true});
+        } else {
+            add_to(writer, entry.object, with_custom);
+        }
     }
-    return {{"entries", std::move(entries)}, {"at_end", page.at_end}, {"last", page.last}};
+    return std::move(writer).finish(page.last, page.at_end);
 }
 
 // Names and messages come from users and transforms; bytes that are not UTF-8 are replaced rather than refused.
@@ -73,7 +77,7 @@ void NodeApi::add_routes(http::Router& router) {
 }
 
 Task<Result<void>> NodeApi::list(http::Request& request, http::Response& response) {
-    auto scan = [this, &request]() -> Result<json> {
+    auto scan = [this, &request]() -> Result<std::string> {
         const std::string bucket = request.query.get("bucket");
         const std::string prefix = request.query.get("prefix");
         const std::string after = request.query.get("after");
@@ -86,9 +90,10 @@ Task<Result<void>> NodeApi::list(http::Request& request, http::Response& respons
         MILLRACE_TRY_ASSIGN(const store::FoldedPage page, store::scan_folded(store_, bucket, prefix, after, limit));
         return with_folding(page, with_custom);
     };
-    const Result<json> page = co_await blocking_.run(std::move(scan));
+    const Result<std::string> page = co_await blocking_.run(std::move(scan));
     if (!page) co_return page.error();
-    co_return co_await response.send_json(200, text_of(*page));
+    http::Headers headers{{"Content-Type", "application/msgpack"}};
+    co_return co_await response.send(200, std::move(headers), *page);
 }
 
 Task<Result<void>> NodeApi::summary(http::Request& request, http::Response& response) {

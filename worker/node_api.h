@@ -1,9 +1,9 @@
 // HTTP between nodes, and what operators ask of one: listings, the failure ledger, the sync of a checkpoint barrier, logs of
 // transforms, health and metrics. Handlers run on the lane of the connection.
 //
-//   GET  /v1/worker/objects?bucket=&prefix=&after=&limit=     {"entries":[{name,size,checksum,version,written_at}],"at_end":…}
-//        with &custom=true each has its custom metadata, {"custom":{k:v}}, where there is some
-//        with &folded=true: what lies deeper is one entry {name:"prefix/folder/",folder:true}
+//   GET  /v1/worker/objects?bucket=&prefix=&after=&limit=     msgpack: wire/listed_page.h
+//        with &custom=true each has its custom metadata, where there is some
+//        with &folded=true: what lies deeper is one entry "prefix/folder/"
 //   GET  /v1/worker/summary?bucket=&prefix=&after=            {objects,bytes,smallest,largest,last,"at_end":…}
 //   GET  /v1/worker/ledger?job=&after=&limit=                 {"rows":[…],"at_end":…}
 //   GET  /v1/worker/verify?job=&after=&contents=             {"problems":[…],checked,kept,last,"at_end":…}: job_verification.h

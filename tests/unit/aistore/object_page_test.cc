@@ -20,9 +20,12 @@ json plain(json more = json::object()) {
 
 scheduler::Listing listing() {
     scheduler::Listing listed;
-    listed.entries.push_back({"dir/", 0, "", 0, "", "t1", true});
-    listed.entries.push_back({"empty", 0, "c0", 1, "2026-01-01T00:00:00Z", "t1", false});
-    listed.entries.push_back({"ü/x", 5, "c5", 9, "2026-01-02T00:00:00Z", "t2", false, {{"k1", "v1"}, {"k2", "v2"}}});
+    static const std::string custom = wire::packed_custom({{"k1", "v1"}, {"k2", "v2"}});
+    constexpr std::int64_t kNewYear = 1'767'225'600'000'000'000;
+    constexpr std::int64_t kDay = 86'400'000'000'000;
+    listed.entries.push_back({{.name = "dir/", .folder = true}, "t1"});
+    listed.entries.push_back({{.name = "empty", .version = 1, .written_unix_ns = kNewYear}, "t1"});
+    listed.entries.push_back({{.name = "ü/x", .size = 5, .checksum = 0xc5, .version = 9, .written_unix_ns = kNewYear + kDay, .custom = custom}, "t2"});
     listed.next = "ü/x";
     return listed;
 }
@@ -99,7 +102,7 @@ TEST(ObjectPage, MsgpackHasKeysOfOneLetterAndLeavesOutWhatIsZero) {
     EXPECT_EQ(page["Entries"], json::parse(R"([{"n":"dir/","f":256},{"n":"empty","f":64},{"n":"ü/x","f":64,"s":5}])"));
     request.props = {"name", "checksum", "version", "atime", "copies", "location"};
     EXPECT_EQ(decoded(msgpack_page(listing(), request))["Entries"][2],
-              json::parse(R"({"n":"ü/x","f":64,"cs":"c5","v":"9","a":"02 Jan 26 00:00 UTC","c":1,"t":"t[t2]"})"));
+              json::parse(R"({"n":"ü/x","f":64,"cs":"00000000000000c5","v":"9","a":"02 Jan 26 00:00 UTC","c":1,"t":"t[t2]"})"));
 }
 
 TEST(ObjectPage, AnEmptyBucketIsAPageWithoutEntries) {
@@ -130,7 +133,8 @@ TEST(ObjectPage, CustomMetadataIsOnlyReadWhereItIsAskedFor) {
 TEST(ObjectPage, ARequestInOurOwnWordsIsAnsweredInThem) {
     const json page = json::parse(json_page(listing(), *ask(nullptr, "pagesize=3")));
     EXPECT_EQ(page["entries"][0], (json{{"name", "dir/"}, {"folder", true}}));
-    EXPECT_EQ(page["entries"][2], json::parse(R"({"name":"ü/x","size":5,"checksum":"c5","version":9,"written_at":"2026-01-02T00:00:00Z","target":"t2"})"));
+    EXPECT_EQ(page["entries"][2], json::parse(R"({"name":"ü/x","size":5,"checksum":"00000000000000c5","version":9,)"
+                                              R"("written_at":"2026-01-02T00:00:00.000Z","target":"t2"})"));
 }
 
 }  // namespace
