@@ -138,17 +138,32 @@ json aistores_page(const scheduler::Listing& listing, const PageRequest& request
     return {{"uuid", request.uuid}, {"entries", std::move(entries)}, {"continuation_token", listing.next}, {"flags", 0}};
 }
 
-json own_page(const scheduler::Listing& listing, const PageRequest& request) {
-    json entries = json::array();
+// Names have nothing to be escaped in them, mostly.
+void append_quoted(std::string& text, std::string_view name) {
+    const bool is_plain = std::ranges::all_of(name, [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
+    text += is_plain ? '"' + std::string(name) + '"' : json_text(name);
+}
+
+// Written as it goes, without a document in between.
+std::string own_page(const scheduler::Listing& listing, const PageRequest& request) {
+    std::string text = R"({"continuation_token":)" + json_text(listing.next) + R"(,"entries":[)";
     for (const auto& [object, target] : listing.entries) {
+        if (text.back() == '}') text += ',';
+        text += R"({"name":)";
+        append_quoted(text, object.name);
         if (object.folder) {
-            entries.push_back({{"name", object.name}, {"folder", true}});
+            text += R"(,"folder":true})";
             continue;
         }
-        entries.push_back({{"name", object.name}, {"size", object.size}, {"checksum", checksum_text(object.checksum)}, {"version", object.version},
-                           {"written_at", rfc3339(object.written_unix_ns)}, {"target", target}});
+        text.append(R"(,"size":)").append(std::to_string(object.size));
+        text.append(R"(,"checksum":")").append(checksum_text(object.checksum));
+        text.append(R"(","version":)").append(std::to_string(object.version));
+        text.append(R"(,"written_at":")").append(rfc3339(object.written_unix_ns));
+        text.append(R"(","target":)");
+        append_quoted(text, target);
+        text += '}';
     }
-    return {{"uuid", request.uuid}, {"entries", std::move(entries)}, {"continuation_token", listing.next}};
+    return text + R"(],"uuid":)" + json_text(request.uuid) + "}";
 }
 
 }  // namespace
@@ -203,7 +218,7 @@ std::string msgpack_page(const scheduler::Listing& listing, const PageRequest& r
 }
 
 std::string json_page(const scheduler::Listing& listing, const PageRequest& request) {
-    return json_text(request.is_aistores ? aistores_page(listing, request) : own_page(listing, request));
+    return request.is_aistores ? json_text(aistores_page(listing, request)) : own_page(listing, request);
 }
 
 }  // namespace millrace::aistore

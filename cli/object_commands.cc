@@ -31,7 +31,7 @@ int run(Context& context, const List& verb) {
     if (!uri) return context.fail("ls", uri.error());
     std::ostream& out = context.console.out;
     JsonArrayPrinter array(out);
-    const PagedList list{bucket_path(uri->bucket), "entries", "pagesize", 1000, "continuation_token", "continuation_token", uri->object};
+    const PagedList list{bucket_path(uri->bucket), "entries", "pagesize", 10'000, "continuation_token", "continuation_token", uri->object};
     const auto read = read_pages(context.session, list, [&](const json& entries, const json&) {
         for (const json& entry : entries) {
             if (context.json) {

@@ -264,7 +264,7 @@ TEST(Get, AnInterruptLeavesNoFile) {
 }
 
 TEST(Ls, PrintsEveryPage) {
-    const std::string base = "GET /v1/buckets/b?prefix=d%2F&pagesize=1000";
+    const std::string base = "GET /v1/buckets/b?prefix=d%2F&pagesize=10000";
     const std::string first =
         R"({"entries":[{"name":"d/1","size":2048,"written_at":"2026-01-31T23:59:59.123Z"}],"continuation_token":"d/1"})";
     const std::string second = R"({"entries":[{"name":"d/\u001b2","size":1}],"continuation_token":""})";
@@ -278,7 +278,7 @@ TEST(Ls, PrintsEveryPage) {
 }
 
 TEST(Ls, AnEmptyPageIsNotTheLast) {
-    const std::string base = "GET /v1/buckets/b?pagesize=1000";
+    const std::string base = "GET /v1/buckets/b?pagesize=10000";
     FakeNode proxy(script({{base, {{200, R"({"entries":[],"continuation_token":"k"})"}}},
                            {base + "&continuation_token=k", {{200, R"({"entries":[{"name":"x"}],"continuation_token":"l"})"}}},
                            {base + "&continuation_token=l", {{500, ""}}}}));
