@@ -11,8 +11,8 @@ constexpr std::size_t kFeedNames = 256;
 constexpr std::uint32_t kTimeoutsAloneMax = 16;  // so many say that the objects themselves take too long
 }  // namespace
 
-SliceMachine::SliceMachine(SliceOptions options, Progress progress)
-    : options_(options), control_(options.workers_min, options.workers_start, options.workers_max) {
+SliceMachine::SliceMachine(SliceOptions options, Progress progress, Instant begun)
+    : options_(options), control_(options.workers_min, options.workers_start, options.workers_max), last_checkpoint_(begun) {
     load(std::move(progress));
 }
 
@@ -374,8 +374,10 @@ void SliceMachine::enter_phase(Phase phase) {
 
 bool SliceMachine::checkpoint_due(Instant now) const {
     if (in_checkpoint_ || !dirty_ || now < checkpoint_not_before_) return false;
-    const bool at_rest = in_flight_ == 0 && (progress_.phase == Phase::finished || desired_ != Desired::run || !progress_.failure.empty());
-    if (at_rest || failure_cleared_ || !checkpoint_failure_.empty() || ledger_is_behind()) return true;
+    const bool is_to_rest = desired_ != Desired::run && desired_ != Desired::prepare;
+    const bool at_rest = in_flight_ == 0 && (progress_.phase == Phase::finished || is_to_rest || !progress_.failure.empty());
+    const bool is_waited_for = progress_.survey.done && needs_survey();  // to be durable; else what was counted can be counted again
+    if (at_rest || is_waited_for || failure_cleared_ || !checkpoint_failure_.empty() || ledger_is_behind()) return true;
     return settled_since_checkpoint_ >= options_.checkpoint_objects_max || now - last_checkpoint_ >= options_.checkpoint_interval;
 }
 

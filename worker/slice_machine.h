@@ -105,7 +105,8 @@ struct SliceOptions {
 
 class SliceMachine {
 public:
-    SliceMachine(SliceOptions options, Progress progress);
+    // begun: when; the first checkpoint of what goes on is due an interval later.
+    SliceMachine(SliceOptions options, Progress progress, Instant begun = {});
 
     // Commands of the scheduler. fresh: a new order, not one repeated after a restart; it clears a failure.
     void order(Desired desired, std::uint64_t pass, bool fresh);
@@ -239,7 +240,7 @@ private:
     bool dirty_ = false;
     bool failure_cleared_ = false;              // by an order: soon to be durable, or a restart would bring it back
     std::uint64_t settled_since_checkpoint_ = 0;
-    Instant last_checkpoint_{};
+    Instant last_checkpoint_;                   // or when it began
     std::uint32_t checkpoint_failures_ = 0;     // in a row
     std::string checkpoint_failure_;            // of the last; empty: it succeeded
     Instant checkpoint_not_before_{};

@@ -101,7 +101,7 @@ Result<std::unique_ptr<SliceRunner>> SliceRunner::make(const SliceEnvironment& e
 
 SliceRunner::SliceRunner(const SliceEnvironment& environment, state::SliceOrder order, wire::JobSpec spec, Selection selection, Progress progress)
     : environment_(environment), order_(std::move(order)), spec_(std::move(spec)), selection_(std::move(selection)),
-      machine_(make_options(environment, spec_), progress), reporter_(order_.job, order_.incarnation),
+      machine_(make_options(environment, spec_), progress, steady_now()), reporter_(order_.job, order_.incarnation),
       queue_(std::make_shared<RunQueue>(environment.lanes.size(), xxh64(order_.job))),
       tasks_(environment.control.executor()), timer_changed_(environment.control.executor()), durable_(std::move(progress)),
       done_metric_(metrics::counter("millrace_attempts_total", "Attempts at objects of jobs, by result", {{"result", "ok"}})),
