@@ -17,10 +17,17 @@ std::string version_text(std::uint64_t version) {
     return bytes;
 }
 
+// The name is only put together for an error: that costs as much as reading the record.
+Result<ObjectRecord> decode_of(std::string_view key, std::string_view bytes) {
+    auto record = decode_object(bytes, "");
+    if (!record) return decode_object(bytes, object_label(key)).error();
+    return record;
+}
+
 Result<std::optional<ObjectRecord>> record_of(const Result<std::optional<std::string>>& value, std::string_view key) {
     if (!value) return value.error();
     if (!*value) return std::optional<ObjectRecord>();
-    MILLRACE_TRY_ASSIGN(auto record, decode_object(**value, object_label(key)));
+    MILLRACE_TRY_ASSIGN(ObjectRecord record, decode_of(key, **value));
     return std::optional(std::move(record));
 }
 
@@ -100,9 +107,8 @@ Result<ScanPage> ObjectIndex::scan(std::string_view bucket, std::string_view pre
     const std::size_t bucket_bytes = bucket.size() + 1;
     ScanPage page;
     for (; cursor.valid() && page.objects.size() < objects_max; cursor.next()) {
-        auto record = decode_object(cursor.value(), "");
-        if (!record) return decode_object(cursor.value(), object_label(cursor.key())).error();  // now by its name, which costs as much as reading it
-        page.objects.push_back({std::string(cursor.key().substr(bucket_bytes)), std::move(record->info)});
+        MILLRACE_TRY_ASSIGN(ObjectRecord record, decode_of(cursor.key(), cursor.value()));
+        page.objects.push_back({std::string(cursor.key().substr(bucket_bytes)), std::move(record.info)});
     }
     MILLRACE_TRY(cursor.status());
     page.at_end = !cursor.valid();
