@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
+#include <memory>
 
 namespace millrace {
 namespace {
@@ -29,13 +29,16 @@ Task<Result<std::uint64_t>> pump(Source& source, Sink& sink) {
         MILLRACE_CO_TRY(co_await sink.write(as_bytes(*whole)));
         co_return whole->size();
     }
-    std::vector<std::byte> chunk(kBodyChunkBytes);
+    const std::uint64_t size = source.size().value_or(kBodyChunkBytes);
+    const std::size_t chunk_bytes = static_cast<std::size_t>(std::clamp<std::uint64_t>(size, 1, kBodyChunkBytes));
+    const auto chunk = std::make_unique_for_overwrite<std::byte[]>(chunk_bytes);
+    const std::span<std::byte> room(chunk.get(), chunk_bytes);
     std::uint64_t moved = 0;
     std::uint64_t turn_ends = kTurnBytes;
     for (;;) {
-        MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await source.read(chunk));
+        MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await source.read(room));
         if (count == 0) co_return moved;
-        const std::span<const std::byte> bytes(chunk.data(), count);
+        const std::span<const std::byte> bytes = room.first(count);
         MILLRACE_CO_TRY(co_await sink.write(bytes));
         moved += count;
         if (moved < turn_ends) continue;

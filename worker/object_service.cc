@@ -22,6 +22,27 @@ private:
     const std::uint64_t version_;
 };
 
+// Fills what it is given as far as the body goes: a file costs by the write.
+class FullChunks final : public Source {
+public:
+    explicit FullChunks(Source& body) : body_(body) {}
+    std::optional<std::uint64_t> size() const override { return body_.size(); }
+    std::optional<std::string_view> whole() const override { return body_.whole(); }
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        std::size_t filled = 0;
+        while (filled < buffer.size()) {
+            const std::span<std::byte> rest = buffer.subspan(filled);
+            MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await body_.read(rest));
+            if (count == 0) break;
+            filled += count;
+        }
+        co_return filled;
+    }
+
+private:
+    Source& body_;
+};
+
 // Decides what is sent of it.
 store::Part choose_part(const GetOptions& options, const store::ObjectInfo& info, Opened& opened) {
     using Verdict = http::Conditions::Verdict;
@@ -78,7 +99,8 @@ Task<Result<store::ObjectInfo>> ObjectService::put(const std::string& bucket, co
     write.condition = options.condition;
     MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<store::ObjectWriter> writer, store_.begin_write(destination, name, std::move(write)));
     if (options.condition != nullptr) MILLRACE_CO_TRY(look_ahead(destination, name, *options.condition));
-    MILLRACE_CO_TRY(co_await pump(body, *writer));
+    FullChunks chunks(body);
+    MILLRACE_CO_TRY(co_await pump(chunks, *writer));
     co_return co_await writer->commit();
 }
 

@@ -105,6 +105,51 @@ TEST_F(Service, WhatIsPutIsThereWithItsMetadata) {
     }
 }
 
+// As much as there is of a body, at most so much at once; of a length that is announced or not.
+class Dribble final : public Source {
+public:
+    Dribble(std::string bytes, std::size_t piece_bytes, bool announce) : bytes_(std::move(bytes)), piece_bytes_(piece_bytes), announce_(announce) {}
+    std::optional<std::uint64_t> size() const override { return announce_ ? std::optional<std::uint64_t>(bytes_.size()) : std::nullopt; }
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        if (breaks_at && offset_ >= *breaks_at) co_return fail(Code::incomplete_body, "it broke off");
+        const std::size_t count = std::min({piece_bytes_, buffer.size(), bytes_.size() - offset_});
+        std::ranges::copy(as_bytes(std::string_view(bytes_).substr(offset_, count)), buffer.begin());
+        offset_ += count;
+        co_return count;
+    }
+    std::optional<std::size_t> breaks_at;
+
+private:
+    std::string bytes_;
+    std::size_t piece_bytes_;
+    bool announce_;
+    std::size_t offset_ = 0;
+};
+
+TEST_F(Service, ABodyMayComeInAnyPieces) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{store::kSmallMax} + 1, kBodyChunkBytes, 2 * kBodyChunkBytes + 1}) {
+        for (const bool announce : {true, false}) {
+            Dribble body(content(size), 10'007, announce);
+            const auto stored = run_blocking(lane_.loop, service_->put("photos", name(), body, {}));
+            ASSERT_TRUE(stored) << stored.error().context;
+            EXPECT_EQ(stored->size, size);
+            const auto opened = get();
+            ASSERT_TRUE(opened);
+            EXPECT_EQ(read(*opened->reader).value_or("an error"), content(size)) << size;
+        }
+    }
+}
+
+TEST_F(Service, ABodyThatBreaksOffLeavesWhatWasThere) {
+    ASSERT_TRUE(put("before"));
+    Dribble body(content(2 * kBodyChunkBytes), 10'007, true);
+    body.breaks_at = kBodyChunkBytes + 20'000;
+    EXPECT_EQ(code_of(run_blocking(lane_.loop, service_->put("photos", name(), body, {}))), Code::incomplete_body);
+    const auto opened = get();
+    ASSERT_TRUE(opened);
+    EXPECT_EQ(read(*opened->reader).value_or("an error"), "before");
+}
+
 TEST_F(Service, AnotherTargetsNameIsNotAnsweredFor) {
     const std::string& other = foreign_[0];
     EXPECT_EQ(*service_->gate().elsewhere(other), TargetId("t2"));
