@@ -151,7 +151,8 @@ Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, co
             " bytes instead of " + std::to_string(record.info.size));
     }
     if (length <= kFileInMemoryBytesMax) {
-        std::string content(length, '\0');
+        std::string content;
+        content.resize_and_overwrite(length, [](char*, std::size_t size) { return size; });  // no zeros before what is read
         MILLRACE_TRY_ASSIGN(const std::size_t count, read_at(file.get(), std::as_writable_bytes(std::span(content)), offset, *path));
         if (count < length) return cut_short(label, *path, offset + count, record.info.size);
         if (length == record.info.size) MILLRACE_TRY(check_content(label, content, record.info, *path));
