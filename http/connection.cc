@@ -61,6 +61,7 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
     }
 
     const std::unique_ptr<Transport> transport;
+    FileSender* const file_sender = dynamic_cast<FileSender*>(transport.get());
     asio::steady_timer timer;
     std::array<Instant, 2> deadlines{Instant::max(), Instant::max()};
     std::function<Instant()> due;
@@ -78,6 +79,7 @@ Task<error_code> Connection::open(Transport::Role role) { return impl_->transpor
 Task<Connection::Io> Connection::read_some(std::span<std::byte> buffer) { return impl_->transport->read_some(buffer); }
 Task<Connection::Io> Connection::write_some(Parts parts) { return impl_->transport->write_some(parts); }
 Connection::Io Connection::try_write(Parts parts) { return impl_->transport->try_write(parts); }
+FileSender* Connection::file_sender() const { return impl_->file_sender; }
 
 void Connection::set_deadline(Side side, Instant deadline) {
     impl_->deadlines[static_cast<std::size_t>(side)] = deadline;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/result.h"
+#include "http/file_sender.h"
 #include "http/message.h"
 #include "http/transport.h"
 
@@ -30,6 +31,8 @@ public:
     Task<Io> read_some(std::span<std::byte> buffer);
     Task<Io> write_some(Parts parts);
     Io try_write(Parts parts);
+    // The transport, where it can do that; else null.
+    FileSender* file_sender() const;
 
     // The connection is cut when a side's deadline passes; Instant::max() is none. Moving a deadline later is cheap.
     void set_deadline(Side side, Instant deadline);

@@ -91,12 +91,14 @@ Task<Result<void>> MessageWriter::send_rest() {
     co_return sent;
 }
 
+Result<void> MessageWriter::check_length(std::size_t count) const {
+    if (framing_ != Framing::length || count <= length_ - written_) return {};
+    return fail(Code::invalid_argument, "more bytes than the " + std::to_string(length_) + " that were announced as the body's length");
+}
+
 Task<Result<void>> MessageWriter::write(std::span<const std::byte> bytes) {
     if (framing_ == Framing::none || bytes.empty()) co_return Result<void>{};
-    if (framing_ == Framing::length && bytes.size() > length_ - written_) {
-        co_return fail(Code::invalid_argument,
-                       "more bytes than the " + std::to_string(length_) + " that were announced as the body's length");
-    }
+    MILLRACE_CO_TRY(check_length(bytes.size()));
     if (framing_ == Framing::chunked) {
         char size[20];
         const auto end = std::to_chars(size, size + sizeof size, bytes.size(), 16).ptr;
@@ -105,6 +107,27 @@ Task<Result<void>> MessageWriter::write(std::span<const std::byte> bytes) {
     gather(bytes, framing_ == Framing::chunked ? "\r\n" : "");
     written_ += bytes.size();
     co_return co_await send_rest();
+}
+
+Task<Result<void>> MessageWriter::write_part(FilePart part) {
+    MILLRACE_CHECK(takes_parts());
+    FileSender& sender = *connection_.file_sender();
+    MILLRACE_CO_TRY(check_length(part.length));
+    gather({}, {});
+    written_ += part.length;
+    Result<void> sent;
+    while (sent && part.length > 0) {
+        connection_.expect_progress(Side::write);
+        const auto [failure, count] = co_await sender.send_some(parts_[0], part);
+        if (failure) sent = connection_.error("writing", failure);
+        const std::size_t of_head = std::min(count, parts_[0].size());
+        advance(count);
+        part.offset += count - of_head;
+        part.length -= count - of_head;
+    }
+    connection_.rest(Side::write);
+    head_.clear();
+    co_return sent;
 }
 
 Task<Result<void>> MessageWriter::flush() {

@@ -30,6 +30,9 @@ public:
 
     // More bytes than announced are Code::invalid_argument, and not sent.
     Task<Result<void>> write(std::span<const std::byte> bytes);
+    // The same, straight from a file, where takes_parts().
+    bool takes_parts() const { return framing_ == Framing::length && connection_.file_sender() != nullptr; }
+    Task<Result<void>> write_part(FilePart part);
     Task<Result<void>> flush();
     // The same without waiting; what the socket does not take is lost.
     void try_flush();
@@ -40,6 +43,7 @@ public:
     std::uint64_t written() const { return written_; }
 
 private:
+    Result<void> check_length(std::size_t count) const;
     void gather(std::span<const std::byte> bytes, std::string_view suffix);
     void advance(std::size_t count);
 

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/sendfile.h>
 
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -13,6 +14,7 @@
 #include <cerrno>
 
 #include "core/check.h"
+#include "http/file_sender.h"
 
 namespace millrace::http {
 namespace asio = boost::asio;
@@ -41,7 +43,7 @@ std::string address_text(const sockaddr_storage& address) {
     return "unix";
 }
 
-class PlainTransport final : public Transport {
+class PlainTransport final : public Transport, public FileSender {
 public:
     PlainTransport(const Executor& executor, Descriptor descriptor) : socket_(executor) {
         const int family = family_of(descriptor.get());
@@ -92,6 +94,22 @@ public:
         return {error_code(errno, boost::system::system_category()), 0};
     }
 
+    Task<Io> send_some(std::span<const std::byte> before, FilePart part) override {
+        error_code failure;
+        if (!socket_.native_non_blocking()) socket_.native_non_blocking(true, failure);
+        while (!failure) {
+            const ssize_t count = before.empty() ? send_part(part) : ::send(socket(), before.data(), before.size(), MSG_MORE | MSG_NOSIGNAL);
+            if (count > 0) co_return Io(error_code{}, static_cast<std::size_t>(count));
+            if (count == 0) co_return Io(error_code(EIO, boost::system::system_category()), 0);  // the file is shorter than it was
+            if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                std::tie(failure) = co_await socket_.async_wait(asio::socket_base::wait_write, use_tuple);
+            } else if (errno != EINTR) {
+                failure = error_code(errno, boost::system::system_category());
+            }
+        }
+        co_return Io(failure, 0);
+    }
+
     Task<void> end_sending() override {
         error_code ignored;
         socket_.shutdown(asio::socket_base::shutdown_send, ignored);
@@ -140,6 +158,12 @@ public:
     }
 
 private:
+    // SIGPIPE is ignored by whoever sends files: there is no MSG_NOSIGNAL for them.
+    ssize_t send_part(FilePart part) {
+        off_t offset = static_cast<off_t>(part.offset);
+        return ::sendfile(socket(), part.fd, &offset, part.length);
+    }
+
     int socket() const { return socket_.native_handle(); }
 
     mutable asio::generic::stream_protocol::socket socket_;  // Asio's handle is not const

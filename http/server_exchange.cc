@@ -184,14 +184,27 @@ Task<Result<void>> OutgoingResponse::start(int status, Headers headers, std::opt
     co_return sent;
 }
 
-Task<Result<void>> OutgoingResponse::write(std::span<const std::byte> bytes) {
-    if (state_ != State::streaming) {
-        co_return fail(Code::internal, "the response is not being streamed: start() it, write before finish()");
-    }
+Result<void> OutgoingResponse::begin_write() {
+    if (state_ != State::streaming) return fail(Code::internal, "the response is not being streamed: start() it, write before finish()");
     request_.response_begins();
-    Result<void> sent = co_await writer_.write(bytes);
+    return {};
+}
+
+Result<void> OutgoingResponse::end_write(Result<void> sent) {
     if (!sent && sent.error().code != Code::invalid_argument) state_ = State::broken;
-    co_return sent;
+    return sent;
+}
+
+Task<Result<void>> OutgoingResponse::write(std::span<const std::byte> bytes) {
+    MILLRACE_CO_TRY(begin_write());
+    Result<void> sent = co_await writer_.write(bytes);
+    co_return end_write(std::move(sent));
+}
+
+Task<Result<void>> OutgoingResponse::write_part(FilePart part) {
+    MILLRACE_CO_TRY(begin_write());
+    Result<void> sent = co_await writer_.write_part(part);
+    co_return end_write(std::move(sent));
 }
 
 Task<Result<void>> OutgoingResponse::finish() {

@@ -61,7 +61,7 @@ private:
     bool failed_ = false;
 };
 
-class OutgoingResponse final : public Response {
+class OutgoingResponse final : public Response, public PartSink {
 public:
     // stopping: whether the server wants connections to end; read when the head is made.
     OutgoingResponse(IncomingRequest& request, MessageWriter& writer, const bool& stopping)
@@ -71,6 +71,8 @@ public:
     Task<Result<void>> send_head(int status, Headers headers, std::uint64_t content_length) override;
     Task<Result<void>> start(int status, Headers headers, std::optional<std::uint64_t> length) override;
     Task<Result<void>> write(std::span<const std::byte> bytes) override;
+    bool takes_parts() const override { return writer_.takes_parts(); }
+    Task<Result<void>> write_part(FilePart part) override;
     Task<Result<void>> finish() override;
     bool started() const override { return state_ != State::fresh; }
 
@@ -85,6 +87,8 @@ private:
 
     enum class State { fresh, streaming, whole, broken };
     Result<void> begin(int status, const Headers& headers, std::optional<std::uint64_t> length, bool with_body);
+    Result<void> begin_write();
+    Result<void> end_write(Result<void> sent);
     Task<Result<void>> send_whole(int status, const Headers& headers, std::uint64_t length, std::string_view body);
 
     IncomingRequest& request_;

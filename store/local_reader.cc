@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/descriptor.h"
+#include "core/file_parts.h"
 #include "core/hash.h"
 
 namespace millrace::store {
@@ -83,7 +84,7 @@ Error cut_short(const std::string& label, const std::string& path, std::uint64_t
     return fail(Code::corrupt, label + " is damaged: its file " + path + " ends at byte " + std::to_string(bytes) + " of " + std::to_string(size));
 }
 
-class FileReader final : public ObjectReader {
+class FileReader final : public ObjectReader, public PartSource {
 public:
     FileReader(ObjectInfo info, Descriptor file, std::string path, std::string label, std::uint64_t offset, std::uint64_t length)
         : info_(std::move(info)), file_(std::move(file)), path_(std::move(path)), label_(std::move(label)), position_(offset),
@@ -95,6 +96,17 @@ public:
     Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
         const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end_ - position_));
         co_return read_next(buffer.first(wanted));
+    }
+    // What has a sum is read for it, and then costs no more to send from memory; and what is sent is what was summed up.
+    bool gives_parts() const override { return !is_whole(); }
+    Result<FilePart> next_part(std::size_t bytes_max) override {
+        struct stat status {};
+        if (::fstat(file_.get(), &status) != 0) return file_error(label_ + ": stat " + path_, errno);
+        const auto bytes = static_cast<std::uint64_t>(status.st_size);
+        if (bytes < end_) return cut_short(label_, path_, bytes, info_.size);
+        const FilePart part{file_.get(), position_, static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, end_ - position_))};
+        position_ += part.length;
+        return part;
     }
     Task<Result<void>> verify() override {
         std::vector<std::byte> chunk(is_whole() && position_ < end_ ? kBodyChunkBytes : 0);

@@ -1,6 +1,9 @@
 // Client and server together: bodies that stream, in both directions at once.
+#include <sys/mman.h>
+
 #include <future>
 
+#include "core/file_parts.h"
 #include "fixture.h"
 
 namespace millrace::http {
@@ -102,6 +105,78 @@ TEST_F(ExchangeTest, StreamedRequestsKeepTheirConnection) {
             peer = seen;
         });
     }
+}
+
+// A file with the pattern, which says it is larger than it is by so much.
+class PatternFile final : public Source, public PartSource {
+public:
+    explicit PatternFile(std::uint64_t size, std::uint64_t missing = 0) : file_(::memfd_create("pattern", MFD_CLOEXEC)), size_(size) {
+        std::vector<std::byte> bytes(size - missing);
+        for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = PatternSource::at(i);
+        EXPECT_EQ(::write(file_.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+    }
+    std::optional<std::uint64_t> size() const override { return size_; }
+    Task<Result<std::size_t>> read(std::span<std::byte> buffer) override {
+        MILLRACE_CO_TRY_ASSIGN(const FilePart part, next_part(buffer.size()));
+        const ssize_t count = ::pread(file_.get(), buffer.data(), part.length, static_cast<off_t>(part.offset));
+        EXPECT_EQ(count, static_cast<ssize_t>(part.length));
+        co_return part.length;
+    }
+    bool gives_parts() const override { return true; }
+    Result<FilePart> next_part(std::size_t bytes_max) override {
+        const FilePart part{file_.get(), at_, static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, size_ - at_))};
+        at_ += part.length;
+        return part;
+    }
+
+private:
+    Descriptor file_;
+    std::uint64_t size_;
+    std::uint64_t at_ = 0;
+};
+
+TEST_F(ExchangeTest, WhatLiesInAFileGoesOutFromThereWhereTheLengthIsKnown) {
+    serve([](Request& request, Response& response) -> Task<void> {
+        PatternFile file(20 << 20);
+        const std::optional<std::uint64_t> length = request.path == "/known" ? file.size() : std::nullopt;
+        EXPECT_TRUE(co_await response.start(200, Headers{}, length));
+        auto* const files = dynamic_cast<PartSink*>(&response);
+        EXPECT_EQ(files != nullptr && files->takes_parts(), request.path == "/known" && request.method == "GET");
+        EXPECT_TRUE(co_await pump(file, response));
+        EXPECT_TRUE(co_await response.finish());
+    });
+    for (const char* path : {"/known", "/unknown", "/known"}) {
+        run([&]() -> Task<void> {
+            const ClientRequest request{.target = path};
+            const auto exchange = co_await client_->send(endpoint_, request);
+            EXPECT_TRUE(exchange) << exchange.error().context;
+            if (!exchange) co_return;
+            EXPECT_EQ((co_await read_pattern(**exchange)).value_or(0), 20u << 20) << path;
+        });
+        EXPECT_TRUE(fetch({.method = "HEAD", .target = path})) << path;
+    }
+}
+
+TEST_F(ExchangeTest, AFileThatIsShorterThanItWasIsNotTakenForWhole) {
+    serve([](Request&, Response& response) -> Task<void> {
+        PatternFile file(1'000'000, 1);
+        EXPECT_TRUE(co_await response.start(200, Headers{}, file.size()));
+        EXPECT_FALSE(co_await pump(file, response));
+        EXPECT_FALSE(co_await response.finish());
+    });
+    const auto reply = fetch({});
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().code, Code::incomplete_body);
+}
+
+TEST_F(ExchangeTest, MoreOfAFileThanWasAnnouncedIsNotSent) {
+    serve([](Request&, Response& response) -> Task<void> {
+        PatternFile file(1000);
+        EXPECT_TRUE(co_await response.start(200, Headers{}, 999));
+        const auto moved = co_await pump(file, response);
+        EXPECT_EQ(moved ? Code::internal : moved.error().code, Code::invalid_argument);
+    });
+    EXPECT_FALSE(fetch({}));
 }
 
 TEST_F(ExchangeTest, AFailingSourceFailsTheExchangeWithItsErrorAndTheServerSeesIt) {

@@ -1,5 +1,6 @@
 #include <fstream>
 
+#include "core/file_parts.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace millrace::store {
@@ -106,6 +107,29 @@ TEST_F(LocalStoreDamage, EndOfADamagedContentIsNotHandedOut) {
     ASSERT_TRUE(whole);
     EXPECT_TRUE(run_blocking(loop_, (*whole)->read(buffer)));
     EXPECT_TRUE(run_blocking(loop_, (*whole)->verify()));
+}
+
+// What has no sum of its own may go out from where it lies, and is as long as it was.
+TEST_F(LocalStoreDamage, OnlyPartsOfAFileAreToldOf) {
+    ASSERT_TRUE(put("large", content(900'000)));
+    const auto whole = store_->open("photos", "large");
+    ASSERT_TRUE(whole);
+    EXPECT_FALSE(dynamic_cast<PartSource&>(**whole).gives_parts());
+
+    const auto part = store_->open_part("photos", "large", [](const ObjectInfo&) { return Part{1000, 800'000}; });
+    ASSERT_TRUE(part);
+    auto& file = dynamic_cast<PartSource&>(**part);
+    ASSERT_TRUE(file.gives_parts());
+    const auto first = file.next_part(500'000);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->offset, 1000u);
+    EXPECT_EQ(first->length, 500'000u);
+    std::filesystem::resize_file(file_of("large"), 800'999);
+    EXPECT_EQ(code_of(file.next_part(500'000)), Code::corrupt);
+    EXPECT_TRUE(mentions(file.next_part(500'000), file_of("large")));
+    std::filesystem::resize_file(file_of("large"), 900'000);
+    EXPECT_EQ(file.next_part(500'000).value_or(FilePart{}).length, 300'000u);
+    EXPECT_EQ(file.next_part(500'000).value_or(FilePart{9, 9, 9}).length, 0u);
 }
 
 TEST_F(LocalStoreDamage, MissingSmallContentIsDamage) {
