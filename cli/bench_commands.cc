@@ -73,6 +73,7 @@ struct Bench {
     Place place;
     OwnerMap owners;
     std::uint64_t seed;
+    std::string put_prefix;  // of what is stored
 
     // To the owner at once, as a client that knows the cluster does.
     Task<Result<OpenExchange>> open(const std::string& name, Call call) {
@@ -90,10 +91,17 @@ struct Bench {
         std::snprintf(digits, sizeof digits, "%09llu", static_cast<unsigned long long>(number));
         Call call{.method = "PUT"};
         call.body = [block, size]() -> Result<std::unique_ptr<Source>> { return std::make_unique<BlockSource>(block, size); };
-        const std::string name = place.prefix + digits;
+        const std::string name = put_prefix + digits;
         MILLRACE_CO_TRY_ASSIGN(OpenExchange opened, co_await open(name, std::move(call)));
         MILLRACE_CO_TRY(co_await opened.exchange->read_all(kReplyBytesMax));
         co_return size;
+    }
+
+    // Which of the two follows from the number.
+    Task<Result<std::uint64_t>> mixed(const SizeMix& sizes, std::string_view block, const std::vector<std::string>& names, std::uint32_t put_share,
+                                      std::uint64_t number) {
+        if (xxh64(std::to_string(number), ~seed) % 100 < put_share) return put(sizes, block, number);
+        return get(names, "", number);
     }
 
     Task<Result<std::uint64_t>> get(const std::vector<std::string>& names, const std::string& query, std::uint64_t number) {
@@ -224,11 +232,18 @@ int run(Context& context, const BenchLoad& verb) {
     auto owners = OwnerMap::from(*cluster);
     if (!owners) return context.fail(what, owners.error());
 
-    Bench bench{context.session, *place, std::move(*owners), verb.seed};
+    Bench bench{context.session, *place, std::move(*owners), verb.seed, place->prefix};
     LoadResult result;
     if (verb.operation == "put") {
         const std::string block = random_block(verb.seed);
         result = run_load(context.session, *options, [&](std::uint64_t number) { return bench.put(*sizes, block, number); });
+    } else if (verb.operation == "mixed") {
+        const auto names = names_of(context.session, *place);
+        if (!names) return context.fail(what, names.error());
+        bench.put_prefix += "mixed-" + std::to_string(verb.seed) + "/";  // beside what is fetched
+        const std::string block = random_block(verb.seed);
+        result = run_load(context.session, *options,
+                          [&](std::uint64_t number) { return bench.mixed(*sizes, block, *names, verb.put_share, number); });
     } else {
         const auto names = names_of(context.session, *place);
         if (!names) return context.fail(what, names.error());

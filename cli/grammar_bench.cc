@@ -30,6 +30,15 @@ void Grammar::add_bench() {
     get.app->add_option("BUCKET", get.verb->bucket, "ais://BUCKET[/PREFIX]")->required();
     add_load(get.app, *get.verb);
 
+    auto mixed = verb<BenchLoad>(bench, "mixed", "Fetch objects at random, and store new ones meanwhile",
+                                 "  millrace bench mixed ais://load --size 4KiB:50,64KiB:50 --put-share 30 --duration 30s", {.operation = "mixed"});
+    mixed.app->add_option("BUCKET", mixed.verb->bucket, "ais://BUCKET[/PREFIX]")->required();
+    mixed.app->add_option("--size", mixed.verb->size, "Of what is stored: SIZE, or shares of several: SIZE:SHARE,…; default: 4KiB")->type_name("SIZE");
+    mixed.app->add_option("--put-share", mixed.verb->put_share, "How many of a hundred operations store an object; default: 30")
+        ->type_name("N")
+        ->check(CLI::Range(0, 100));
+    add_load(mixed.app, *mixed.verb);
+
     auto inline_get = verb<BenchLoad>(bench, "inline", "Fetch objects at random through a transform",
                                       "  millrace bench inline ais://load --etl squeeze --rate 200", {.operation = "inline"});
     inline_get.app->add_option("BUCKET", inline_get.verb->bucket, "ais://BUCKET[/PREFIX]")->required();

@@ -161,7 +161,7 @@ struct JobRemove {
 };
 
 struct BenchLoad {
-    std::string operation;     // "put", "get" or "inline"
+    std::string operation;     // "put", "get", "mixed" or "inline"
     std::string bucket;
     std::string size = "4KiB";
     std::string transform;
@@ -171,6 +171,7 @@ struct BenchLoad {
     std::uint32_t concurrency = 16;
     double rate = 0;
     std::uint64_t seed = 1;
+    std::uint32_t put_share = 30;  // of "mixed", in percent
 };
 struct BenchJob {
     std::string source;

@@ -72,6 +72,20 @@ TEST(Bench, PutsAsManyAsWereAskedForUnderNamesThatCount) {
     EXPECT_EQ(puts, (std::set<std::string>{"/v1/objects/b/in/000000000", "/v1/objects/b/in/000000001", "/v1/objects/b/in/000000002"}));
 }
 
+TEST(Bench, AMixFetchesAndStoresBesideWhatItFetches) {
+    Cluster cluster({{"GET /v1/buckets/b?pagesize=10000", {200, R"({"entries": [{"name": "x"}], "continuation_token": ""})"}}});
+    const Outcome outcome = cluster->run({"bench", "mixed", "ais://b", "--put-share", "30", "--count", "200", "--size", "10", "--json"});
+    ASSERT_EQ(outcome.status, kExitDone) << outcome.err;
+    int puts = 0;
+    int gets = 0;
+    for (const Seen& seen : cluster->seen()) {
+        if (seen.method == "PUT" && seen.target.starts_with("/v1/objects/b/mixed-1/")) ++puts;
+        if (seen.method == "GET" && seen.target == "/v1/objects/b/x") ++gets;
+    }
+    EXPECT_EQ(puts + gets, 200);
+    EXPECT_NEAR(puts, 60, 25);
+}
+
 TEST(Bench, CountsWhatFailsAndNamesTheFirst) {
     Cluster cluster({{"GET /v1/buckets/b?pagesize=10000", {200, R"({"entries": [{"name": "x"}], "continuation_token": ""})"}},
                      {"GET /v1/objects/b/x?etl_name=squeeze", {422, R"({"code": "rejected", "detail": "no squeezing today"})"}}});
