@@ -18,6 +18,8 @@ namespace {
 
 // A file up to this size is read when it is opened: sent as one piece, it costs its receiver and us fewer wake-ups.
 constexpr std::uint64_t kFileInMemoryBytesMax = 128 * 1024;
+// What a core's own cache holds costs less to copy than its pages to splice.
+constexpr std::uint64_t kFromFileBytesMin = 4 * 1024 * 1024;
 
 Error other_content(const std::string& label, std::uint64_t found, const ObjectInfo& info, const std::string& path) {
     const std::string where = path.empty() ? "" : " (file " + path + ")";
@@ -98,7 +100,7 @@ public:
         co_return read_next(buffer.first(wanted));
     }
     // What has a sum is read for it, and then costs no more to send from memory; and what is sent is what was summed up.
-    bool gives_parts() const override { return !is_whole(); }
+    bool gives_parts() const override { return !is_whole() && length_ >= kFromFileBytesMin; }
     Result<FilePart> next_part(std::size_t bytes_max) override {
         struct stat status {};
         if (::fstat(file_.get(), &status) != 0) return file_error(label_ + ": stat " + path_, errno);

@@ -110,26 +110,31 @@ TEST_F(LocalStoreDamage, EndOfADamagedContentIsNotHandedOut) {
 }
 
 // What has no sum of its own may go out from where it lies, and is as long as it was.
-TEST_F(LocalStoreDamage, OnlyPartsOfAFileAreToldOf) {
-    ASSERT_TRUE(put("large", content(900'000)));
+TEST_F(LocalStoreDamage, OnlyLargePartsOfAFileAreToldOf) {
+    static constexpr std::uint64_t kMiB = 1 << 20;
+    ASSERT_TRUE(put("large", content(6 * kMiB)));
     const auto whole = store_->open("photos", "large");
     ASSERT_TRUE(whole);
     EXPECT_FALSE(dynamic_cast<PartSource&>(**whole).gives_parts());
+    const auto small = store_->open_part("photos", "large", [](const ObjectInfo&) { return Part{1000, kMiB}; });
+    ASSERT_TRUE(small);
+    EXPECT_FALSE(dynamic_cast<PartSource&>(**small).gives_parts());
 
-    const auto part = store_->open_part("photos", "large", [](const ObjectInfo&) { return Part{1000, 800'000}; });
+    const auto part = store_->open_part("photos", "large", [](const ObjectInfo&) { return Part{1000, 5 * kMiB}; });
     ASSERT_TRUE(part);
     auto& file = dynamic_cast<PartSource&>(**part);
     ASSERT_TRUE(file.gives_parts());
-    const auto first = file.next_part(500'000);
+    const auto first = file.next_part(3 * kMiB);
     ASSERT_TRUE(first);
     EXPECT_EQ(first->offset, 1000u);
-    EXPECT_EQ(first->length, 500'000u);
-    std::filesystem::resize_file(file_of("large"), 800'999);
-    EXPECT_EQ(code_of(file.next_part(500'000)), Code::corrupt);
-    EXPECT_TRUE(mentions(file.next_part(500'000), file_of("large")));
-    std::filesystem::resize_file(file_of("large"), 900'000);
-    EXPECT_EQ(file.next_part(500'000).value_or(FilePart{}).length, 300'000u);
-    EXPECT_EQ(file.next_part(500'000).value_or(FilePart{9, 9, 9}).length, 0u);
+    EXPECT_EQ(first->length, 3 * kMiB);
+    const std::string path = file_of("large");
+    std::filesystem::resize_file(path, 5 * kMiB + 999);
+    EXPECT_EQ(code_of(file.next_part(3 * kMiB)), Code::corrupt);
+    EXPECT_TRUE(mentions(file.next_part(3 * kMiB), path));
+    std::filesystem::resize_file(path, 6 * kMiB);
+    EXPECT_EQ(file.next_part(3 * kMiB).value_or(FilePart{}).length, 2 * kMiB);
+    EXPECT_EQ(file.next_part(3 * kMiB).value_or(FilePart{9, 9, 9}).length, 0u);
 }
 
 TEST_F(LocalStoreDamage, MissingSmallContentIsDamage) {
