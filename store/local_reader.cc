@@ -166,7 +166,8 @@ Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, co
     }
     if (length <= kFileInMemoryBytesMax) {
         std::string content;
-        content.resize_and_overwrite(length, [](char*, std::size_t size) { return size; });  // no zeros before what is read
+        // No zeros before what is read. Of its own length: what libstdc++ 12 hands in is more when the string has to grow a little.
+        content.resize_and_overwrite(length, [length](char*, std::size_t) { return length; });
         MILLRACE_TRY_ASSIGN(const std::size_t count, read_at(file.get(), std::as_writable_bytes(std::span(content)), offset, *path));
         if (count < length) return cut_short(label, *path, offset + count, record.info.size);
         if (length == record.info.size) MILLRACE_TRY(check_content(label, content, record.info, *path));

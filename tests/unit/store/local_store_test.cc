@@ -124,6 +124,7 @@ TEST_F(LocalStoreTest, ReadsRanges) {
         EXPECT_EQ(*get_range("name", 0, bytes), text);
         EXPECT_EQ(*get_range("name", 1, 998), text.substr(1, 998));
         EXPECT_EQ(*get_range("name", bytes - 1, 1), text.substr(bytes - 1));
+        for (std::size_t length = 0; length <= 70; ++length) EXPECT_EQ(*get_range("name", 3, length), text.substr(3, length));
         EXPECT_EQ(*get_range("name", bytes, 0), "");
         EXPECT_EQ(code_of(get_range("name", bytes, 1)), Code::range);
         EXPECT_EQ(code_of(get_range("name", bytes + 1, 0)), Code::range);
