@@ -15,7 +15,7 @@ LocalWriter::LocalWriter(std::shared_ptr<Bucket> bucket, std::string name, Write
 }
 
 Task<Result<void>> LocalWriter::write(std::span<const std::byte> bytes) {
-    if (failure_) co_return *failure_;
+    MILLRACE_CO_TRY(check_usable());
     auto appended = append(bytes);
     if (!appended) {
         failure_ = appended.error();
@@ -25,7 +25,7 @@ Task<Result<void>> LocalWriter::write(std::span<const std::byte> bytes) {
 }
 
 Task<Result<ObjectInfo>> LocalWriter::commit() {
-    if (failure_) co_return *failure_;
+    MILLRACE_CO_TRY(check_usable());
     Result<void> whole = check_whole();
     if (!whole) {
         content_.file.reset();
@@ -33,9 +33,9 @@ Task<Result<ObjectInfo>> LocalWriter::commit() {
         co_return whole.error();
     }
     Publication publication{bucket_, name_, std::move(content_), info(), options_.sync, options_.guard, options_.condition};
+    committed_ = true;
     co_await publisher_.publish(publication);
-    failure_ = publication.failure.value_or(fail(Code::conflict, label() + " was committed already"));
-    if (publication.failure) co_return *publication.failure;
+    if (publication.failure) co_return failure_.emplace(std::move(*publication.failure));
     co_return std::move(publication.info);
 }
 
@@ -83,6 +83,12 @@ Result<TempFile> LocalWriter::temp_file() {
         if (shared) return shared;  // else it is written, for whatever reason that was
     }
     return mountpaths_.create_temp(*content_.mountpath);
+}
+
+Result<void> LocalWriter::check_usable() const {
+    if (failure_) return *failure_;
+    if (committed_) return fail(Code::conflict, label() + " was committed already");
+    return {};
 }
 
 Result<void> LocalWriter::check_whole() const {

@@ -26,6 +26,7 @@ private:
     Result<void> to_file(std::span<const std::byte> bytes);
     Result<void> spill();
     Result<TempFile> temp_file();
+    Result<void> check_usable() const;
     Result<void> check_whole() const;
     ObjectInfo info();
     std::string label() const;
@@ -40,6 +41,7 @@ private:
     bool shares_file_ = false;      // the file has all that is going to be written
     Checksum checksum_;
     std::uint64_t size_ = 0;
+    bool committed_ = false;
     std::optional<Error> failure_;  // why nothing more can be done with this writer
 };
 

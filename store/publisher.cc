@@ -108,6 +108,7 @@ void Publisher::publish_group(std::span<Publication* const> group) {
         MILLRACE_TRY_ASSIGN(change.old, old_of(std::move(*next++)));
         return number(change);
     });
+    for_each([](Change& change) { return choose_place(change); });
     const Result<void> noted = note_files(changes);
     for_each([&](Change& change) { return change.has_file() ? noted : Result<void>{}; });
     for_each([&](Change& change) { return change.has_file() ? move_file(change) : Result<void>{}; });
@@ -206,15 +207,19 @@ Result<void> Publisher::number(Change& change) {
     return {};
 }
 
-// Chooses the places of files, and notes them before anything is there.
-Result<void> Publisher::note_files(std::span<Change> changes) {
+Result<void> Publisher::choose_place(Change& change) {
+    const Publication& publication = change.publication;
+    if (publication.content.file) {
+        MILLRACE_TRY_ASSIGN(change.record.location, publication.bucket->place(*publication.content.mountpath, publication.name));
+    }
+    return {};
+}
+
+// Before anything is there.
+Result<void> Publisher::note_files(std::span<const Change> changes) {
     state::Batch notes;
-    for (Change& change : changes) {
-        Publication& publication = change.publication;
-        if (publication.failure || !publication.content.file) continue;
-        MILLRACE_TRY_ASSIGN(FileLocation location, publication.bucket->place(*publication.content.mountpath, publication.name));
-        Durability::remember(notes, location, change.key);
-        change.record.location = std::move(location);
+    for (const Change& change : changes) {
+        if (!change.publication.failure && change.has_file()) Durability::remember(notes, change.record.location, change.key);
     }
     if (notes.empty()) return {};
     return kv_.write(std::move(notes), false);

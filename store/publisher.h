@@ -74,7 +74,8 @@ private:
     static Result<Old> old_of(Result<std::optional<ObjectRecord>> found);
     static Result<void> check(Precondition* condition, const Old& old, const std::string& key);
     Result<void> number(Change& change);
-    Result<void> note_files(std::span<Change> changes);
+    static Result<void> choose_place(Change& change);
+    Result<void> note_files(std::span<const Change> changes);
     Result<void> move_file(Change& change);
     void add_switch(state::Batch& batch, const Change& change) const;
     void settle(const Change& change, bool switched);
