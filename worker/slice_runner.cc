@@ -246,7 +246,7 @@ void SliceRunner::look_at_place() {
     const PlaceClaim now{admitted_, wants_to_run(), is_stalled()};
     if (now == told_) return;
     told_ = now;
-    if (environment_.places_change) environment_.places_change();
+    if (environment_.place_changes) environment_.place_changes(*this);
 }
 
 Result<void> SliceRunner::buckets_ready() const {

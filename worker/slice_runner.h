@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/config.h"
@@ -29,6 +30,8 @@
 
 namespace millrace::worker {
 
+class SliceRunner;
+
 // What every slice of a target works with.
 struct SliceEnvironment {
     Loop& control;
@@ -44,7 +47,7 @@ struct SliceEnvironment {
     const TargetConfig& config;
     RemoteSyncs::Call sync_target;
     std::function<void(const wire::SliceStatus&)> report{};
-    std::function<void()> places_change{};  // one is wanted, or not any more
+    std::function<void(SliceRunner&)> place_changes{};  // one is wanted, or not any more
     std::shared_ptr<RemoteSyncs> syncs{};   // of all slices
 };
 
@@ -66,6 +69,8 @@ public:
     void admit(bool admitted);
     bool admitted() const { return admitted_; }
     bool wants_to_run() const;
+    // Smaller is earlier. Does not change.
+    std::tuple<std::uint64_t, std::uint64_t, std::string> arrival() const { return {order_.arrival, order_.created_seq_end, order_.job}; }
     // Met an obstacle, or has no transform now; see worker/places.h.
     bool is_stalled() const { return waits_for_transform_ || machine_.met_obstacle(); }
 
@@ -129,7 +134,7 @@ private:
     bool stopping_ = false;
     bool admitted_ = false;
     bool waits_for_transform_ = false;
-    PlaceClaim told_;                   // at the last places_change
+    PlaceClaim told_;                   // at the last place_changes
     Progress durable_;                  // the last checkpoint
     OutputBarrier barrier_;             // of outputs on other targets, since the last checkpoint
     std::uint64_t checkpoint_bytes_ = 0;

@@ -1,7 +1,6 @@
 #include "worker/slice_table.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "core/log.h"
 #include "state/record.h"
@@ -24,7 +23,7 @@ state::SlicePins to_record(const wire::Pins& pins) {
 SliceTable::SliceTable(SliceEnvironment environment, std::function<void(const wire::Message&)> send)
     : environment_(std::move(environment)), send_(std::move(send)) {
     environment_.report = [this](const wire::SliceStatus& status) { send_(status); };
-    environment_.places_change = [this] { share_places(); };
+    environment_.place_changes = [this](SliceRunner& runner) { look_at_claim(runner); };
     environment_.syncs = std::make_shared<RemoteSyncs>(environment_.control.executor(), environment_.sync_target);
 }
 
@@ -143,7 +142,9 @@ Task<Result<void>> SliceTable::adopt(wire::Directive directive) {
 
 Task<void> SliceTable::forget(const JobId& job) {
     if (auto node = runners_.extract(job)) {
+        line_.erase(node.mapped()->arrival());
         co_await node.mapped()->stop();
+        line_.erase(node.mapped()->arrival());  // what ends may look like one that wants to run
         log::info("slice forgotten", {{"job", job}});
     }
     damaged_.erase(job);
@@ -191,6 +192,15 @@ void SliceTable::kick_all() {
     for (const auto& [job, runner] : runners_) runner->kick();
 }
 
+void SliceTable::look_at_claim(SliceRunner& runner) {
+    if (runner.admitted() || runner.wants_to_run()) {
+        line_.emplace(runner.arrival(), &runner);
+    } else {
+        line_.erase(runner.arrival());
+    }
+    share_places();
+}
+
 // A slice that gets or loses its place may change the claims of others.
 void SliceTable::share_places() {
     if (!released_) return;
@@ -202,12 +212,7 @@ void SliceTable::share_places() {
 
 void SliceTable::share_places_once() {
     std::vector<SliceRunner*> line;
-    for (const auto& [job, runner] : runners_) line.push_back(runner.get());
-    const auto arrival = [](const SliceRunner* runner) {
-        const state::SliceOrder& order = runner->order();
-        return std::tuple(order.arrival, order.created_seq_end, order.job);
-    };
-    std::ranges::sort(line, {}, arrival);
+    for (const auto& [arrival, runner] : line_) line.push_back(runner);
     std::vector<PlaceClaim> claims;
     for (const SliceRunner* runner : line) claims.push_back({runner->admitted(), runner->wants_to_run(), runner->is_stalled()});
     const std::vector<bool> shared = worker::share_places(claims, environment_.config.running_slices_max);
@@ -219,7 +224,7 @@ void SliceTable::share_places_once() {
 }
 
 std::uint32_t SliceTable::running() const {
-    return static_cast<std::uint32_t>(std::ranges::count_if(runners_, [](const auto& item) { return item.second->wants_to_run(); }));
+    return static_cast<std::uint32_t>(std::ranges::count_if(line_, [](const auto& item) { return item.second->wants_to_run(); }));
 }
 
 void SliceTable::begin_stop() {
@@ -229,6 +234,7 @@ void SliceTable::begin_stop() {
 Task<void> SliceTable::stop() {
     begin_stop();
     for (const auto& [job, runner] : runners_) co_await runner->stop();
+    line_.clear();
     runners_.clear();
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "wire/codec.h"
 #include "worker/list_assembly.h"
@@ -37,6 +38,7 @@ public:
 private:
     Task<Result<void>> adopt(wire::Directive directive);
     Task<void> forget(const JobId& job);
+    void look_at_claim(SliceRunner& runner);
     void share_places();
     void share_places_once();
     void drop_old_fences();
@@ -44,6 +46,7 @@ private:
     SliceEnvironment environment_;
     std::function<void(const wire::Message&)> send_;
     std::map<JobId, std::unique_ptr<SliceRunner>> runners_;
+    std::map<decltype(std::declval<SliceRunner>().arrival()), SliceRunner*> line_;  // those that have a place, or want one
     std::map<JobId, Error> damaged_;  // slices whose records cannot be read
     std::set<JobId> forgetting_;
     std::set<JobId> adopting_;
