@@ -131,6 +131,7 @@ void Simulation::submit_all() {
     for (PlannedJob& planned : jobs_) {
         if (!planned.id.empty()) continue;
         cluster_.proxy.submit(planned.request, planned.key, [this, &planned](const Result<std::string>& job) {
+            if (!job) planned.why_not = job.error().context;
             if (!job || !planned.id.empty()) return;
             planned.id = *job;
             world().trace("user: submitted " + planned.id);
@@ -363,6 +364,7 @@ void Simulation::run_to_rest(const std::string& what) {
     }
     std::string states;
     for (const PlannedJob& planned : jobs_) {
+        if (planned.id.empty()) states += " " + planned.key + " is not accepted: " + planned.why_not;
         const scheduler::Job* job = cluster_.proxy.find(planned.id);
         if (job == nullptr) continue;
         states += " " + job->id + " " + std::string(scheduler::job_state_name(job->state)) + " revision " + std::to_string(job->revision);
@@ -391,8 +393,9 @@ bool Simulation::at_rest(const PlannedJob& planned) {
     });
 }
 
-// A user who wants a job to end resumes it.
+// A user who wants a job to end submits it with all it needs, and resumes it.
 void Simulation::nudge(const PlannedJob& planned) {
+    if (planned.id.empty()) return have_transform();
     const scheduler::Job* job = cluster_.proxy.find(planned.id);
     if (job == nullptr || !planned.wanted || cluster_.proxy.is_changing()) return;
     if (job->state == JobState::paused || job->state == JobState::cancelled) return start_again(job->id, scheduler::Again::resume);
@@ -407,10 +410,15 @@ void Simulation::nudge(const PlannedJob& planned) {
     start_again(job->id, scheduler::Again::resume);
 }
 
+// A proxy may have died between the removal of one program and the next.
+void Simulation::have_transform() {
+    if (!cluster_.proxy.has_transform("transform")) cluster_.proxy.replace_transform("transform");
+}
+
 void Simulation::start_again(const std::string& job, scheduler::Again how) {
     const std::string destination = cluster_.proxy.find(job)->spec.destination;
     if (!destination.empty() && !cluster_.proxy.has_bucket(destination)) create_bucket(destination);
-    if (!cluster_.proxy.has_transform("transform")) cluster_.proxy.replace_transform("transform");
+    have_transform();
     const std::string what = how == scheduler::Again::resume ? "resume " : "retry ";
     cluster_.proxy.act(what + job, [id = job, how](scheduler::ProxyCore& core) -> Task<Result<void>> {
         const std::string asked = id;

@@ -39,8 +39,9 @@ private:
     struct PlannedJob {
         scheduler::JobRequest request;
         std::string key;
-        std::string id{};    // once it was accepted
-        bool wanted = true;  // the user wants it to end well
+        std::string id{};       // once it was accepted
+        std::string why_not{};  // it was not, when it was last submitted
+        bool wanted = true;     // the user wants it to end well
     };
 
     Simulation(Random random, std::uint64_t seed);
@@ -70,6 +71,7 @@ private:
     void run_to_rest(const std::string& what);
     bool at_rest(const PlannedJob& planned);
     void nudge(const PlannedJob& planned);
+    void have_transform();
     void check_classes(const PlannedJob& planned);
     void retry_all();
     // With what is there now, when that is another than before.
