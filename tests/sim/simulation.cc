@@ -393,13 +393,13 @@ bool Simulation::at_rest(const PlannedJob& planned) {
     });
 }
 
-// A user who wants a job to end submits it with all it needs, and resumes it.
+// A user who wants a job to end submits it with all it needs, and resumes it where that is of use.
 void Simulation::nudge(const PlannedJob& planned) {
     if (planned.id.empty()) return have_transform();
     const scheduler::Job* job = cluster_.proxy.find(planned.id);
     if (job == nullptr || !planned.wanted || cluster_.proxy.is_changing()) return;
     if (job->state == JobState::paused || job->state == JobState::cancelled) return start_again(job->id, scheduler::Again::resume);
-    if (job->state != JobState::failed || !mended_) return;
+    if (job->state != JobState::failed || !mended_ || is_hopeless(*job)) return;
     if (job->reason.find("would both become") != std::string::npos) {
         for (const std::string& name : names_) {
             if (name.ends_with(".opus")) cluster_.remove_source(name);
