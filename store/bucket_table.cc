@@ -124,6 +124,7 @@ Result<void> BucketTable::rename(const std::vector<BucketRenaming>& renamings) {
         const std::string from = known == names.end() ? renaming.from : known->second;
         const auto bucket = buckets.find(from);
         if (from == renaming.to || bucket == buckets.end()) continue;
+        if (known == names.end() && !bucket->second->record().uid.empty()) continue;  // another has the name
         batch.erase(kBuckets, from);
         moving.push_back({renaming.uid, renaming.to, std::move(bucket->second)});
         names[renaming.uid] = renaming.to;

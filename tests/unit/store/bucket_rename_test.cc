@@ -100,6 +100,13 @@ TEST_F(BucketRename, WhoNamesAUidNeverGetsAnotherBucketOfThatName) {
     EXPECT_EQ(count("music"), 1u);
 }
 
+TEST_F(BucketRename, AnotherBucketThatHasTheOldNameKeepsIt) {
+    ASSERT_TRUE(store_->create_bucket("music", kSmallMax, "uid-2"));
+    ASSERT_TRUE(store_->rename_buckets({{"uid-1", "music", "songs"}})) << "what does not exist is passed over";
+    EXPECT_TRUE(store_->has_bucket(BucketRef("music", "uid-2")));
+    EXPECT_FALSE(store_->has_bucket("songs"));
+}
+
 TEST_F(BucketRename, ABucketFromBeforeUidsIsToldItsOwn) {
     store_->identify_bucket("photos", "uid-p");
     store_->identify_bucket("photos", "uid-another");
