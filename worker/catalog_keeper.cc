@@ -68,8 +68,9 @@ Task<void> CatalogKeeper::apply(wire::Catalog wanted) {
 Task<Result<void>> CatalogKeeper::carry_out(CatalogPlan& plan) {
     auto clear_it_away = [this, &plan] { clear_away(plan); };
     co_await blocking_.run(std::move(clear_it_away));
+    const std::vector<wire::BucketEntry> buckets = plan.creations();
     if (plan.knows_otherwise()) MILLRACE_CO_TRY(state_.set_catalogs(plan.known(), state_.wanted()));
-    auto create_it = [this, &plan] { create(plan); };
+    auto create_it = [this, &plan, &buckets] { create(plan, buckets); };
     co_await blocking_.run(std::move(create_it));
     plan.finish();
     co_return state_.set_catalogs(plan.known(), plan.problems().empty() ? wire::Catalog{} : plan.wanted());
@@ -96,8 +97,8 @@ void CatalogKeeper::clear_away(CatalogPlan& plan) {
     plan.renamed(renamings, outcome);
 }
 
-void CatalogKeeper::create(CatalogPlan& plan) {
-    for (const wire::BucketEntry& bucket : plan.creations()) {
+void CatalogKeeper::create(CatalogPlan& plan, const std::vector<wire::BucketEntry>& buckets) {
+    for (const wire::BucketEntry& bucket : buckets) {
         const bool is_here = store_.has_bucket(bucket.name);
         const Result<void> outcome = is_here ? Result<void>() : store_.create_bucket(bucket.name, bucket.small_object_bytes_max, bucket.uid);
         if (!is_here && outcome) log::info("bucket created", {{"bucket", bucket.name}});

@@ -36,7 +36,7 @@ private:
     Task<void> apply(wire::Catalog wanted);
     Task<Result<void>> carry_out(CatalogPlan& plan);
     void clear_away(CatalogPlan& plan);
-    void create(CatalogPlan& plan);
+    void create(CatalogPlan& plan, const std::vector<wire::BucketEntry>& buckets);
 
     BlockingPool& blocking_;
     store::ObjectStore& store_;

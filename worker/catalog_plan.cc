@@ -65,7 +65,11 @@ std::vector<wire::BucketEntry> CatalogPlan::creations() {
             problems_.push_back({bucket.name, valid.error().context});
         } else if (named != known_.buckets.end() && named->uid != bucket.uid) {
             problems_.push_back({bucket.name, "another bucket still has the name here"});
-        } else if (same == known_.buckets.end() || same->name == bucket.name) {  // else its renaming is the problem
+        } else if (same == known_.buckets.end()) {
+            buckets.push_back(bucket);
+            known_.buckets.push_back(bucket);
+            knows_otherwise_ = true;
+        } else if (same->name == bucket.name) {  // else its renaming is the problem
             buckets.push_back(bucket);
         }
     }
@@ -77,12 +81,7 @@ void CatalogPlan::created(const wire::BucketEntry& bucket, const Result<void>& o
         problems_.push_back({bucket.name, outcome.error().context});
         return;
     }
-    const auto same = std::ranges::find(known_.buckets, bucket.uid, &wire::BucketEntry::uid);
-    if (same == known_.buckets.end()) {
-        known_.buckets.push_back(bucket);
-    } else {
-        *same = bucket;
-    }
+    *std::ranges::find(known_.buckets, bucket.uid, &wire::BucketEntry::uid) = bucket;
 }
 
 void CatalogPlan::finish() {

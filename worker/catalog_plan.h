@@ -23,11 +23,11 @@ public:
     // 2. All at once, so that names can be exchanged.
     std::vector<store::BucketRenaming> renamings() const;
     void renamed(const std::vector<store::BucketRenaming>& renamings, const Result<void>& outcome);
-    // Whether known() is to be written down before the third step: a crash in between must not take a bucket that comes for one of its name
-    // that went.
-    bool knows_otherwise() const { return knows_otherwise_; }
-    // 3. Those that should be here, or are.
+    // 3. Those that should be here, or are. Known from then on: one may come to be here although its creation says otherwise.
     std::vector<wire::BucketEntry> creations();
+    // Whether known() is to be written down before they are created: a crash in between must not take a bucket that comes for one of its name
+    // that went, nor leave one that nobody knows, which a later catalog renames or destroys.
+    bool knows_otherwise() const { return knows_otherwise_; }
     void created(const wire::BucketEntry& bucket, const Result<void>& outcome);
     // After the third step: the rest of the catalog is known, too.
     void finish();

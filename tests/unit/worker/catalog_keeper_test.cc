@@ -107,8 +107,9 @@ class CatalogTries : public testing::Test {
 protected:
     ~CatalogTries() override { stop(); }
 
-    void start() {
-        state_ = std::make_unique<TargetState>(*TargetState::open(kv_, "t1"));
+    void start() { start(kv_); }
+    void start(sim::FolderKv& kv) {
+        state_ = std::make_unique<TargetState>(*TargetState::open(kv, "t1"));
         keeper_ = std::make_unique<CatalogKeeper>(control_, blocking_, objects_, *state_,
                                                   CatalogKeeper::Handlers{[](const auto&) {}, [this] { ++applied_; }});
         world_.act([this] { keeper_->start(); });
@@ -172,6 +173,27 @@ TEST_F(CatalogTries, OfThoseThatComeMeanwhileTheNewestIsNext) {
     EXPECT_LE(applied_, 2);
     EXPECT_EQ(state_->catalog().version, 4u);
     EXPECT_EQ(objects_.bucket_of_uid("u1"), "v4");
+}
+
+TEST_F(CatalogTries, ABucketThatCameToBeRightBeforeACrashIsRenamedAndDestroyedAllTheSame) {
+    start();
+    take({.version = 1, .buckets = {bucket("music", "u1"), bucket("films", "u2")}});
+    run_for(milliseconds(15));  // in the middle of the creations
+    kv_.die();
+    run_for(milliseconds(100));
+    ASSERT_EQ(objects_.bucket_of_uid("u1"), "music");
+    ASSERT_EQ(objects_.bucket_of_uid("u2"), "films");
+    stop();
+    sim::FolderKv reopened{disk_.folder, disk_.faults, world_.random(), {}};
+    start(reopened);
+    take({.version = 2, .buckets = {bucket("songs", "u1"), bucket("music", "u3"), bucket("films", "u4")}, .destroyed_uids = {"u2"}});
+    run_for(milliseconds(100));
+    EXPECT_TRUE(keeper_->problems().empty());
+    EXPECT_EQ(objects_.bucket_of_uid("u1"), "songs");
+    EXPECT_EQ(objects_.bucket_of_uid("u2"), std::nullopt);
+    EXPECT_EQ(objects_.bucket_of_uid("u3"), "music");
+    EXPECT_EQ(objects_.bucket_of_uid("u4"), "films");
+    stop();
 }
 
 }  // namespace

@@ -68,6 +68,20 @@ TEST(CatalogPlan, ABucketThatNobodyKnowsMakesWayForOneOfItsName) {
     EXPECT_THAT(names_of(plan.creations()), ElementsAre("a"));
 }
 
+TEST(CatalogPlan, ABucketIsKnownBeforeItIsCreated) {
+    CatalogPlan plan({.version = 1, .buckets = {bucket("a", "u1")}}, {.version = 2, .buckets = {bucket("a", "u1"), bucket("b", "u2")}});
+    EXPECT_THAT(plan.renamings(), IsEmpty());
+    EXPECT_FALSE(plan.knows_otherwise());
+    EXPECT_THAT(names_of(plan.creations()), ElementsAre("a", "b"));
+    EXPECT_TRUE(plan.knows_otherwise());
+    EXPECT_THAT(names_of(plan.known().buckets), ElementsAre("a", "b"));
+    EXPECT_EQ(plan.known().version, 1u) << "the catalog is not applied yet";
+
+    CatalogPlan again(plan.known(), plan.wanted());
+    EXPECT_THAT(names_of(again.creations()), ElementsAre("a", "b"));
+    EXPECT_FALSE(again.knows_otherwise());
+}
+
 TEST(CatalogPlan, AnEntryThatCannotBeHoldsUpNoOther) {
     CatalogPlan plan({}, {.version = 2, .buckets = {{"bad", "u1", kSmallObjectBytesMax + 1, 1}, bucket("good", "u2"), bucket("full", "u3")},
                           .transforms = {{"to-wav", "{}", true}, {"NO", "{}", true}}});
@@ -76,7 +90,7 @@ TEST(CatalogPlan, AnEntryThatCannotBeHoldsUpNoOther) {
     plan.created(bucket("full", "u3"), fail(Code::no_space, "the disk is full"));
     plan.finish();
     EXPECT_EQ(plan.known().version, 2u);
-    EXPECT_THAT(names_of(plan.known().buckets), ElementsAre("good"));
+    EXPECT_THAT(names_of(plan.known().buckets), ElementsAre("good", "full")) << "the disk may have it all the same";
     EXPECT_EQ(plan.known().transforms.size(), 1u);
     std::vector<std::string> named;
     for (const wire::CatalogProblem& problem : plan.problems()) named.push_back(problem.name);
