@@ -160,7 +160,10 @@ Task<Result<void>> ControlPlane::flush() {
     for (Effect& effect : effects) {
         auto* const message = std::get_if<SendMessage>(&effect);
         if (message == nullptr || !records_.may_tell(message->message)) continue;
-        if (auto* directive = std::get_if<wire::Directive>(&message->message)) directive->age = records_.durable_age();
+        if (auto* directive = std::get_if<wire::Directive>(&message->message)) {
+            directive->age = records_.durable_age();
+            directive->boot_id = state_.boot_id;
+        }
         send(message->target, message->message);
     }
     if (had_work) pulse();

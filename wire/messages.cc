@@ -142,6 +142,7 @@ Result<void> Directive::validate() const {
         return bad("directive with impossible pins");
     }
     if (parts == 0 || parts > kPartsMax || part >= parts) return bad("directive with an impossible part of a list");
+    if (boot_id.size() > kIdBytesMax) return bad("directive with an impossible boot id");
     if (has_spec) return parts > 1 ? spec.validate_part() : spec.validate();
     return {};
 }

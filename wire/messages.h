@@ -223,7 +223,8 @@ struct Directive {
     std::uint32_t parts = 1;
     Pins pins;                   // of this epoch
     std::uint64_t age = 0;       // of the proxy's folder, as in Heartbeat: a copy from before this directive is noticed
-    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, has_spec, spec, part, parts, pins, age)
+    std::string boot_id;         // of the proxy's process, whose folder it is; empty: not told, by a Millrace from before
+    MSGPACK_DEFINE_MAP(job, revision, desired, epoch, pass, has_spec, spec, part, parts, pins, age, boot_id)
     Result<void> validate() const;
 };
 

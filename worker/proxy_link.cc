@@ -142,7 +142,7 @@ void ProxyLink::receive(wire::Message message) {
             if constexpr (std::is_same_v<Body, wire::Welcome>) {
                 receive_welcome(body);
             } else if constexpr (std::is_same_v<Body, wire::Heartbeat>) {
-                receive_heartbeat(body);
+                if (is_of_our_proxy(body.boot_id)) state_.proxy_grew_older(body.age);
             } else if (!welcomed_) {
                 return;  // it is repeated
             } else if constexpr (std::is_same_v<Body, wire::Catalog>) {
@@ -152,8 +152,7 @@ void ProxyLink::receive(wire::Message message) {
                 map_version_ = body.version;
                 handlers_.map(body);
             } else if constexpr (std::is_same_v<Body, wire::Directive>) {
-                state_.proxy_grew_older(body.age);
-                tasks_.spawn(handlers_.directive(std::move(body)));
+                receive_directive(std::move(body));
             } else if constexpr (std::is_same_v<Body, wire::StatusAck>) {
                 handlers_.status_ack(body);
             }
@@ -161,12 +160,16 @@ void ProxyLink::receive(wire::Message message) {
         message);
 }
 
-void ProxyLink::receive_heartbeat(const wire::Heartbeat& heartbeat) {
-    if (heartbeat.boot_id != proxy_boot_id_) {
-        welcomed_ = false;  // another process, or one that does not know this target: it must hear hello
-    } else {
-        state_.proxy_grew_older(heartbeat.age);
-    }
+bool ProxyLink::is_of_our_proxy(const std::string& boot_id) {
+    if (boot_id == proxy_boot_id_) return true;
+    welcomed_ = false;
+    return false;
+}
+
+void ProxyLink::receive_directive(wire::Directive directive) {
+    if (!directive.boot_id.empty() && !is_of_our_proxy(directive.boot_id)) return;  // it is repeated
+    state_.proxy_grew_older(directive.age);
+    tasks_.spawn(handlers_.directive(std::move(directive)));
 }
 
 void ProxyLink::receive_welcome(const wire::Welcome& welcome) {

@@ -52,7 +52,10 @@ private:
     void connect(const std::string& address);
     void say(const wire::Message& message);
     void receive(wire::Message message);
-    void receive_heartbeat(const wire::Heartbeat& heartbeat);
+    // Whether it comes from the process that welcomed this target. Another one must hear hello: what it says of its folder's age is not said of
+    // the start that is remembered.
+    bool is_of_our_proxy(const std::string& boot_id);
+    void receive_directive(wire::Directive directive);
     void receive_welcome(const wire::Welcome& welcome);
     void refused(const wire::Welcome& welcome);
     void receive_catalog(const wire::Catalog& catalog);

@@ -196,6 +196,17 @@ TEST_F(Proxy, AnOrderIsRepeatedUntilItIsAcknowledged) {
     EXPECT_GT(told<wire::Directive>("t2"), others);
 }
 
+TEST_F(Proxy, AnOrderNamesTheProcessThatItComesFrom) {
+    set_up();
+    submit_copy();
+    run_for(seconds(5));
+    ASSERT_GE(told<wire::Directive>("t1"), 1u);
+    for (const Said& each : said_) {
+        const auto* directive = std::get_if<wire::Directive>(&each.message);
+        if (directive != nullptr) EXPECT_EQ(directive->boot_id, core_->state().boot_id);
+    }
+}
+
 TEST_F(Proxy, WhatCannotBeWrittenDownIsNotTold) {
     set_up();
     metadata_.refuses = true;

@@ -112,6 +112,21 @@ TEST_F(Conversation, AWelcomeThatComesLateOfAProcessThatIsOverIsPassedOver) {
     EXPECT_EQ(state_->proxy().boot_id, "b-proxy-3");
 }
 
+TEST_F(Conversation, AnOrderOfAProcessThatDidNotWelcomeItCountsForNothingAndMakesItSayHello) {
+    hear(welcome(1));
+    hear(wire::Directive{.job = "job-1", .revision = 1, .age = 15, .boot_id = "b-proxy-1"});
+    hear(wire::Directive{.job = "job-2", .revision = 1, .age = 16});  // of a Millrace from before
+    EXPECT_EQ(state_->proxy().age, 16u);
+    const std::size_t hellos = count_said<wire::Hello>();
+    hear(wire::Directive{.job = "job-3", .revision = 1, .age = 25, .boot_id = "b-proxy-2"});
+    run_for(seconds(1));
+    EXPECT_EQ(directives_, (std::vector<std::string>{"job-1", "job-2"}));
+    EXPECT_EQ(state_->proxy().age, 16u) << "of the start that is remembered";
+    EXPECT_GT(count_said<wire::Hello>(), hellos);
+    hear(welcome(2));
+    EXPECT_EQ(joined_, 2) << "it is no older copy";
+}
+
 TEST_F(Conversation, AWelcomeCountsOnlyWhenItWasWrittenDown) {
     faults_.full = true;
     hear(welcome(1));
