@@ -14,7 +14,7 @@
 namespace millrace::store {
 namespace {
 
-constexpr std::size_t kGroupObjectsMax = 64;
+constexpr std::size_t kGroupObjectsMax = 48;  // each with a lock: the thread sanitizer follows 64 of a thread
 constexpr std::size_t kGroupBytesMax = 1 << 20;
 
 Result<std::unique_lock<std::mutex>> hold(const ChangeGuard* guard) {
