@@ -6,7 +6,6 @@ Listens on the Unix socket MILLRACE_SOCKET, else on the loopback port PORT. GET 
 /ws with a WebSocket unless WS_REFUSE=STATUS is set. One thread per connection; an object's bytes (or its file's) decide:
     die             the process kills itself with SIGABRT
     hang            no answer, ever, after "hanging" on stderr
-    early CODE      on the first two connections: reads one more object, and closes with CODE; later an answer, "again"
     close CODE TEXT a close frame instead of an answer, then the connection ends; 1000 without CODE
     cut             half of a binary frame, then the connection ends
     garbage         a frame with reserved bits
@@ -124,11 +123,6 @@ class Handler(socketserver.StreamRequestHandler):
             sys.stderr.write("hanging\n")
             sys.stderr.flush()
             time.sleep(1000)
-        elif word == "early":
-            if self.number < 2:
-                self.read_object()
-                self.answer(control, b"close " + rest.encode())
-            self.frame(BINARY, b"again")
         elif word == "close":
             code, _, text = rest.partition(" ")
             self.frame(CLOSE, struct.pack(">H", int(code or 1000)) + text.encode())

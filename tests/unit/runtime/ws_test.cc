@@ -290,16 +290,6 @@ TEST_F(WsTest, FarewellSaysWhatBecomesOfTheObject) {
     EXPECT_EQ(instance_->status().restarts, 0u);
 }
 
-TEST_F(WsTest, OneObjectIsBlamedForAFarewellAndTheOthersGoByAnotherConnection) {
-    serve();
-    const std::string large(100'000, 'x');
-    const std::vector<Outcome> outcomes = run_all({"early 1009", "early 1009", large, "b"});
-    EXPECT_EQ(outcomes[0].output, "again");
-    EXPECT_EQ(outcomes[1].code(), Code::rejected) << "the largest of those that were on its connection";
-    EXPECT_EQ(outcomes[2].code(), Code::rejected) << "the same of the other";
-    EXPECT_EQ(outcomes[3].output, "B");
-}
-
 TEST_F(WsTest, ServerThatEndsConnectionsInOrderIsAskedAgain) {
     serve();
     const std::vector<Outcome> outcomes = run_all({"close", "close", "a", "b"});
