@@ -28,38 +28,21 @@ sys.path.insert(0, str(TREE / "tests/support"))
 import cluster as rig  # noqa: E402
 import data_path  # noqa: E402
 import listing  # noqa: E402
+from cpu_time import cpu_seconds_of_families  # noqa: E402
 from warm_memory import warm  # noqa: E402
 
 WARM_BYTES = 2 << 30
 
 
-def cpu_seconds(cluster):
-    """Of proxy and target, of what they started, and of what has ended of that."""
-    parents, ticks = {}, {}
-    for folder in pathlib.Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue  # it has ended meanwhile
-        parents[int(folder.name)] = int(fields[1])
-        ticks[int(folder.name)] = sum(int(field) for field in fields[11:15])
-    nodes = {node.process.pid for node in cluster.nodes}
-
-    def is_ours(pid):
-        while pid not in nodes and pid in parents:
-            pid = parents[pid]
-        return pid in nodes
-    return sum(count for pid, count in ticks.items() if is_ours(pid)) / os.sysconf("SC_CLK_TCK")
-
-
 class Side:
-    """One build: its binary and a cluster of it."""
+    """One build: a cluster of it. Loads come from the newest of the binaries, so that they are the same for all."""
 
-    def __init__(self, binary, cluster, work):
-        self.binary, self.cluster, self.work = binary, cluster, work
+    def __init__(self, cluster, work, newest):
+        self.cluster, self.work, self.newest = cluster, work, newest
+        self.echo_server = pathlib.Path(newest).parent / "bench/echo_server"
         self.prepared = set()
+        cluster.create_bucket("data")
+        cluster.prepared = set()
 
     def run(self, *arguments):
         status, out, errors = self.cluster.run(*arguments, timeout=3600)
@@ -83,11 +66,11 @@ class Side:
     def measured_job(self, number, bucket, count, **job):
         warm(WARM_BYTES)
         body = {"source": f"ais://{bucket}", "destination": f"ais://out-{bucket}-{number + 1}-{job.get('transform', 'copy')}", **job}
-        cpu = cpu_seconds(self.cluster)
+        cpu = cpu_seconds_of_families(self.cluster.nodes)
         document = self.cluster.wait_job(self.cluster.call("POST", "/v1/jobs", body)["id"], seconds=1800)
         assert document["state"] == "completed" and document["objects"]["done"] == count, document
         begun, ended = (datetime.datetime.fromisoformat(document[moment]) for moment in ("created_at", "finished_at"))
-        return {"per_second": count / (ended - begun).total_seconds(), "cpu_us": (cpu_seconds(self.cluster) - cpu) / count * 1e6}
+        return {"per_second": count / (ended - begun).total_seconds(), "cpu_us": (cpu_seconds_of_families(self.cluster.nodes) - cpu) / count * 1e6}
 
 
 # ---- rows: what one round of one side measured
@@ -128,7 +111,6 @@ def framed_stream(side, number, scale):
 
 
 def http_echo(side, number, scale):
-    """The server is that of the newer build's folder."""
     count = int(30_000 * scale)
     side.transform("http-echo", command=[str(side.echo_server)])
     return side.measured_job(number, side.fill("4KiB", count), count, transform="http-echo")
@@ -148,12 +130,12 @@ def small_jobs(side, number, scale):
         return json.loads(body)
 
     job = {"operation": "copy", "source": f"ais://{bucket}", "destination": "ais://one"}
-    cpu, begun = cpu_seconds(side.cluster), time.perf_counter()
+    cpu, begun = cpu_seconds_of_families(side.cluster.nodes), time.perf_counter()
     for _ in range(count):
         path = "/v1/jobs/" + call("POST", "/v1/jobs", job)["id"]
         while call("GET", path)["state"] != "completed":
             time.sleep(0.0005)
-    return {"per_second": count / (time.perf_counter() - begun), "cpu_us": (cpu_seconds(side.cluster) - cpu) / count * 1e6}
+    return {"per_second": count / (time.perf_counter() - begun), "cpu_us": (cpu_seconds_of_families(side.cluster.nodes) - cpu) / count * 1e6}
 
 
 def job_run(side, number, scale):
@@ -251,10 +233,7 @@ def main():
         for index, binary in enumerate(binaries):
             folder = work / str(index)
             folder.mkdir()
-            sides.append(Side(binary, stack.enter_context(rig.Cluster(binary, targets=1)), folder))
-            sides[-1].newest, sides[-1].echo_server = binaries[1], pathlib.Path(binaries[1]).parent / "bench/echo_server"
-            sides[-1].cluster.create_bucket("data")
-            sides[-1].cluster.prepared = set()
+            sides.append(Side(stack.enter_context(rig.Cluster(binary, targets=1)), folder, binaries[-1]))
         for row in rows:
             if row != "listing":
                 report(row, compare(row, sides, options.rounds, scale))

@@ -20,6 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/support"))
 import cluster as rig  # noqa: E402
+from cpu_time import cpu_seconds  # noqa: E402
 from warm_memory import warm  # noqa: E402
 
 MIB = 2**20
@@ -34,11 +35,6 @@ ROWS = {  # what is done, the size of an object or sizes, how many times, and ho
     "put-1MiB": ("put", "1MiB", 500, None),
     "mix-4-64KiB": ("mixed", MIX, 15000, None),
 }
-
-
-def cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def fetch(connection, request, length):
@@ -94,10 +90,9 @@ def measure(client, cluster, row, number):
     kind, size, count, part = ROWS[row]
     if kind != "get":
         warm(2048 * MIB)
-    pid = cluster.targets[0].process.pid
-    cpu, begun = cpu_seconds(pid), time.perf_counter()
+    cpu, begun = cpu_seconds(cluster.targets), time.perf_counter()
     moved = gets(cluster, size, count, part) if kind == "get" else loads(client, cluster, kind, size, count, number)
-    seconds, cpu = time.perf_counter() - begun, cpu_seconds(pid) - cpu
+    seconds, cpu = time.perf_counter() - begun, cpu_seconds(cluster.targets) - cpu
     return {"cpu_us_per_object": cpu / count * 1e6, "cpu_us_per_mib": cpu / moved * MIB * 1e6, "objects_per_second": count / seconds}
 
 

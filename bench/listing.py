@@ -9,7 +9,6 @@ and of all targets, in microseconds per name, is worth more than the rate where 
 import argparse
 import http.client
 import json
-import os
 import pathlib
 import statistics
 import subprocess
@@ -19,18 +18,11 @@ import time
 TREE = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TREE / "tests/support"))
 import cluster as rig  # noqa: E402
+from cpu_time import cpu_seconds  # noqa: E402
 
 BUCKET = "names"
 TOKEN = b"ContinuationToken"
 NAME = b"\xa1n"  # the key of each entry's name
-
-
-def cpu_seconds(nodes):
-    total = 0
-    for node in nodes:
-        fields = pathlib.Path(f"/proc/{node.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
 
 
 def token_of(page):
