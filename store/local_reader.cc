@@ -197,24 +197,31 @@ Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, cons
     return std::make_unique<SmallReader>(std::move(record->info), std::move(content), part.offset, length);
 }
 
-std::vector<std::unique_ptr<ObjectReader>> open_small_objects(const ObjectIndex& index, std::span<const std::string> keys) {
+std::vector<std::unique_ptr<ObjectReader>> open_objects(const ObjectIndex& index, const Mountpaths& mountpaths, std::span<const std::string> keys,
+                                                        const std::function<std::string(std::size_t)>& label) {
     std::vector<std::unique_ptr<ObjectReader>> readers(keys.size());
-    std::vector<std::string_view> names(keys.begin(), keys.end());
-    auto records = index.find_many(names);
+    auto records = index.find_many(std::vector<std::string_view>(keys.begin(), keys.end()));
     std::vector<std::size_t> small;
+    std::vector<std::string_view> small_keys;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-        if (records[i] && *records[i] && (*records[i])->location.empty()) small.push_back(i);
+        if (!records[i] || !*records[i]) continue;
+        ObjectRecord& record = **records[i];
+        if (record.location.empty()) {
+            small.push_back(i);
+            small_keys.push_back(keys[i]);
+            continue;
+        }
+        const std::uint64_t size = record.info.size;
+        auto file = open_file(mountpaths, label(i), std::move(record), 0, size);
+        if (file) readers[i] = std::move(*file);
     }
-    names.clear();
-    for (const std::size_t i : small) names.push_back(keys[i]);
-    auto values = index.content_values(names);
+    auto values = index.content_values(small_keys);
     for (std::size_t i = 0; i < small.size(); ++i) {
         ObjectInfo& info = (*records[small[i]])->info;
         auto content = SmallContent::of(std::move(values[i]), info);
-        if (content && xxh64(content->bytes()) == info.checksum) {
-            const std::uint64_t size = info.size;
-            readers[small[i]] = std::make_unique<SmallReader>(std::move(info), std::move(*content), 0, size);
-        }
+        if (!content || xxh64(content->bytes()) != info.checksum) continue;
+        const std::uint64_t size = info.size;
+        readers[small[i]] = std::make_unique<SmallReader>(std::move(info), std::move(*content), 0, size);
     }
     return readers;
 }

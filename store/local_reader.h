@@ -2,6 +2,7 @@
 //
 // One task at a time; blocks for the time of a read. A reader keeps the version it opened, whatever happens to the name.
 #pragma once
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,7 +20,9 @@ namespace millrace::store {
 Result<std::unique_ptr<ObjectReader>> open_object(const ObjectIndex& index, const Mountpaths& mountpaths, const std::string& key,
                                                   const std::string& label, const ChoosePart& choose);
 
-// Those that lie in the database and are whole, in the order of the keys; null for others.
-std::vector<std::unique_ptr<ObjectReader>> open_small_objects(const ObjectIndex& index, std::span<const std::string> keys);
+// Many at once, which costs each less, in the order of the keys; null for what is not there, or seems damaged: open_object() says why.
+// label: what errors call the one at a place.
+std::vector<std::unique_ptr<ObjectReader>> open_objects(const ObjectIndex& index, const Mountpaths& mountpaths, std::span<const std::string> keys,
+                                                        const std::function<std::string(std::size_t)>& label);
 
 }  // namespace millrace::store

@@ -97,8 +97,8 @@ void LocalStore::open_all(std::span<Opening* const> openings) {
         }
     }
     LocalStore& store = openings.front()->store;
-    auto readers = open_small_objects(store.index_, keys);
-    // What is not small, what is damaged, and what is not there: one by one.
+    const auto label = [&group](std::size_t i) { return object_label(object_key(group[i]->bucket.name, group[i]->name)); };
+    auto readers = open_objects(store.index_, store.mountpaths_, keys, label);
     for (std::size_t i = 0; i < group.size(); ++i) {
         group[i]->reader = readers[i] ? std::move(readers[i]) : store.open(group[i]->bucket, group[i]->name);
     }

@@ -1,3 +1,5 @@
+#include <map>
+
 #include "tests/unit/store/store_fixture.h"
 
 namespace millrace::store {
@@ -106,6 +108,50 @@ TEST_F(PublishGroup, AFileThatCannotBeMovedFailsAlone) {
     EXPECT_EQ(get("small").value_or(""), content(100, 1));
     EXPECT_EQ(files_on_disk(), 0u);
     EXPECT_EQ(notes(), 0u);
+}
+
+// Objects that are opened in one turn of their loop.
+class OpenGroup : public StoreFixture {
+protected:
+    using Readers = std::map<std::string, Result<std::unique_ptr<ObjectReader>>>;
+
+    Readers open_all(const std::vector<std::string>& names) {
+        Readers readers;
+        run_blocking(loop_, open_in_one_turn(loop_.executor(), *store_, names, readers));
+        return readers;
+    }
+
+private:
+    static Task<void> open_in_one_turn(Executor loop, LocalStore& store, const std::vector<std::string>& names, Readers& readers) {
+        TaskGroup tasks(loop);
+        for (const std::string& name : names) tasks.spawn(open_one(store, name, readers));
+        co_await tasks.join();
+    }
+    static Task<void> open_one(LocalStore& store, const std::string& name, Readers& readers) {
+        auto reader = co_await store.open_gathered("photos", name);
+        readers.emplace(name, std::move(reader));
+    }
+};
+
+TEST_F(OpenGroup, EachIsWhatItIsByItself) {
+    ASSERT_TRUE(put("small", content(100, 1)));
+    ASSERT_TRUE(put("file", content(9000, 2)));
+    ASSERT_TRUE(put("large", content(300'000, 3)));
+    ASSERT_TRUE(put("lost", content(9000, 4)));
+    std::filesystem::remove(file_of("lost"));
+    Readers readers = open_all({"small", "file", "large", "lost", "missing", "not/../valid"});
+    for (const auto& [name, text] : {std::pair("small", content(100, 1)), {"file", content(9000, 2)}, {"large", content(300'000, 3)}}) {
+        ASSERT_TRUE(readers.at(name)) << name;
+        EXPECT_EQ((*readers.at(name))->file_path(), file_of(name));
+        EXPECT_EQ(read(**readers.at(name)).value_or(""), text) << name;
+    }
+    for (const std::string name : {"lost", "missing", "not/../valid"}) {
+        const auto alone = store_->open("photos", name);
+        ASSERT_FALSE(alone);
+        ASSERT_FALSE(readers.at(name));
+        EXPECT_EQ(readers.at(name).error().code, alone.error().code) << name;
+        EXPECT_EQ(readers.at(name).error().context, alone.error().context);
+    }
 }
 
 }  // namespace
