@@ -21,8 +21,8 @@ struct PagedList {
 // Takes the rows of one page, and the page; false: wants no more.
 using TakePage = std::function<bool(const nlohmann::json& rows, const nlohmann::json& page)>;
 
-// Blocking; the next page is fetched while one is taken. A page that is too large to be read is asked for again with fewer rows. Fails
-// where a page does, or is none.
+// Blocking; the next page is fetched while one is taken, so `take` leaves the session alone. A page that is too large to be read is
+// asked for again with fewer rows. Fails where a page does, or is none.
 Result<void> read_pages(Session& session, const PagedList& list, const TakePage& take);
 
 }  // namespace millrace::cli

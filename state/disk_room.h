@@ -17,7 +17,7 @@ public:
 
     // Code::no_space, Code::permission for a read-only disk. uses_reserve: for a batch that gives space back.
     Result<void> check(const std::string& action, bool uses_reserve) const;
-    // The same for a write. Where there was plenty of room a moment ago, there is enough: asking would cost each write as much as its log.
+    // The same for a write. Where there was plenty of room a moment ago, there is enough: asking is one more system call.
     Result<void> check_for_write(bool uses_reserve);
 
 private:

@@ -70,7 +70,8 @@ public:
     bool admitted() const { return admitted_; }
     bool wants_to_run() const;
     // Smaller is earlier. Does not change.
-    std::tuple<std::uint64_t, std::uint64_t, std::string> arrival() const { return {order_.arrival, order_.created_seq_end, order_.job}; }
+    using Arrival = std::tuple<std::uint64_t, std::uint64_t, std::string>;
+    Arrival arrival() const { return {order_.arrival, order_.created_seq_end, order_.job}; }
     // Met an obstacle, or has no transform now; see worker/places.h.
     bool is_stalled() const { return waits_for_transform_ || machine_.met_obstacle(); }
 

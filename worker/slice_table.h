@@ -5,7 +5,6 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <utility>
 
 #include "wire/codec.h"
 #include "worker/list_assembly.h"
@@ -46,7 +45,7 @@ private:
     SliceEnvironment environment_;
     std::function<void(const wire::Message&)> send_;
     std::map<JobId, std::unique_ptr<SliceRunner>> runners_;
-    std::map<decltype(std::declval<SliceRunner>().arrival()), SliceRunner*> line_;  // those that have a place, or want one
+    std::map<SliceRunner::Arrival, SliceRunner*> line_;  // those that have a place, or want one
     std::map<JobId, Error> damaged_;  // slices whose records cannot be read
     std::set<JobId> forgetting_;
     std::set<JobId> adopting_;
