@@ -16,8 +16,8 @@ Verdict judge_transform(const Failure& failure, const Attempt& attempt) {
             if (attempt.number < attempt.attempts_max) return Verdict::retry;
             return attempt.may_have_waited ? Verdict::isolate : Verdict::fail;
         case Code::cancelled: return Verdict::wait;
-        // Said twice, it is meant.
-        case Code::rejected: return failure.may_be_chance && attempt.number == 1 && attempt.attempts_max > 1 ? Verdict::retry : Verdict::fail;
+        // Said alone, or every time, it is meant.
+        case Code::rejected: return failure.may_be_chance && attempt.number < attempt.attempts_max ? Verdict::retry : Verdict::fail;
         default: return Verdict::fail;
     }
 }

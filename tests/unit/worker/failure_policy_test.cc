@@ -8,10 +8,11 @@
 namespace millrace::worker {
 namespace {
 
-TEST(FailurePolicy, ARejectionThatMayBeChanceIsTriedOnceMore) {
+TEST(FailurePolicy, ARejectionThatMayBeChanceIsTriedAgain) {
     const Failure chance{.blame = Blame::transform, .error = fail(Code::rejected, "x"), .may_be_chance = true};
     EXPECT_EQ(judge(chance, {.number = 1}), Verdict::retry);
-    EXPECT_EQ(judge(chance, {.number = 2, .attempts_max = 5}), Verdict::fail);
+    EXPECT_EQ(judge(chance, {.number = 2, .attempts_max = 3}), Verdict::retry);
+    EXPECT_EQ(judge(chance, {.number = 3, .attempts_max = 3}), Verdict::fail);
     EXPECT_EQ(judge(chance, {.number = 1, .attempts_max = 1}), Verdict::fail);
 }
 
