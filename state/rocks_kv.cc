@@ -156,6 +156,11 @@ rocksdb::ColumnFamilyOptions family_options(const KvOptions& options, const std:
         family.blob_compression_type = rocksdb::kNoCompression;
         family.enable_blob_garbage_collection = false;  // until BlobCollection finds it worth while
         family.blob_garbage_collection_force_threshold = 0.5;
+        // Compaction sees keys only, a few bytes each once compressed: a full write buffer leaves some thousand of them. With tables and
+        // levels of the usual size these would be merged with millions of others again and again.
+        family.level0_file_num_compaction_trigger = 8;
+        family.target_file_size_base = 1ull << 20;
+        family.max_bytes_for_level_base = 4ull << 20;
     }
     return family;
 }
