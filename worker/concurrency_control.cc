@@ -7,44 +7,72 @@
 namespace millrace::worker {
 namespace {
 constexpr auto kMeasureMin = milliseconds(200);
+constexpr auto kFirstMeasuresMin = milliseconds(50);  // while doubling: jobs of fast objects are short
 constexpr auto kCalm = milliseconds(1000);
-constexpr double kWorthIt = 1.03;  // a climb must bring at least this much
+constexpr double kDoublingPays = 1.05;
+constexpr double kStepPays = 1.03;
+constexpr double kFading = 0.998;  // of the best rate, with every measurement
 }  // namespace
 
 ConcurrencyControl::ConcurrencyControl(std::uint32_t floor, std::uint32_t start, std::uint32_t ceiling)
-    : floor_(std::max(1u, floor)), ceiling_(std::max(floor_, ceiling)), limit_(std::clamp(start, floor_, ceiling_)) {}
+    : floor_(std::max(1u, floor)), ceiling_(std::max(floor_, ceiling)), limit_(std::clamp(start, floor_, ceiling_)), last_limit_(limit_), best_limit_(limit_) {}
 
 void ConcurrencyControl::succeeded(Instant now) {
     if (measure_start_ == Instant{}) measure_start_ = now;
     ++completed_;
-    if (now - measure_start_ >= kMeasureMin && completed_ >= 2ull * limit_) decide(now);
+    const auto measure_min = phase_ == Phase::doubling ? kFirstMeasuresMin : kMeasureMin;
+    if (now - measure_start_ >= measure_min && completed_ >= 2ull * limit_) decide(now);
 }
 
-// Hill climbing on throughput: one step per measurement, the direction turns when a step did not pay.
+// Hill climbing on throughput: one step per measurement, the direction turns when a step did not pay. Falling is compared with the
+// best rate, not with the last: many steps that each cost next to nothing would end at the floor.
 void ConcurrencyControl::decide(Instant now) {
     const double rate = static_cast<double>(completed_) / std::chrono::duration<double>(now - measure_start_).count();
-    if (step_ > 0 && rate < last_rate_ * kWorthIt) {
-        step_ = -1;
-    } else if (step_ < 0 && rate < last_rate_ / kWorthIt) {
-        step_ = 1;
-    } else if (step_ < 0 && limit_ == floor_) {
-        step_ = 1;
+    best_rate_ *= kFading;
+    if (rate > best_rate_) {
+        best_rate_ = rate;
+        best_limit_ = limit_;
     }
-    const std::uint32_t size = std::max(1u, limit_ / 8);
-    limit_ = step_ > 0 ? std::min(ceiling_, limit_ + size) : std::max(floor_, limit_ - std::min(limit_, size));
+    if (phase_ == Phase::doubling && rate < last_rate_ * kDoublingPays) {
+        if (doubted_) {
+            phase_ = Phase::climbing;
+            limit_ = last_limit_;
+        }
+        doubted_ = !doubted_;
+    } else if (phase_ == Phase::falling && rate < best_rate_ / kStepPays) {
+        phase_ = Phase::climbing;
+        limit_ = best_limit_;
+        last_rate_ = 0;
+    } else {
+        if (phase_ == Phase::climbing && rate < last_rate_ * kStepPays) phase_ = Phase::falling;
+        if (phase_ == Phase::falling && limit_ == floor_) phase_ = Phase::climbing;
+        doubted_ = false;
+        last_limit_ = limit_;
+        last_rate_ = rate;
+        take_step();
+    }
     MILLRACE_CHECK(limit_ >= floor_ && limit_ <= ceiling_);
-    last_rate_ = rate;
     completed_ = 0;
     measure_start_ = now;
+}
+
+void ConcurrencyControl::take_step() {
+    const std::uint32_t size = phase_ == Phase::doubling ? limit_ : std::max(1u, limit_ / 8);
+    if (phase_ == Phase::falling) {
+        limit_ = std::max(floor_, limit_ - std::min(limit_, size));
+    } else {
+        limit_ = std::min(ceiling_, limit_ + size);
+    }
 }
 
 void ConcurrencyControl::overloaded(Instant now) {
     if (now < calm_until_) return;
     limit_ = std::max(floor_, limit_ / 2);
     calm_until_ = now + kCalm;
-    completed_ = 0;
+    phase_ = Phase::climbing;
     last_rate_ = 0;
-    step_ = 1;
+    best_rate_ = 0;
+    completed_ = 0;
     measure_start_ = now;
 }
 

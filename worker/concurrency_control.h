@@ -1,4 +1,4 @@
-// How many objects run at once: climbs while that brings throughput, falls back when it does not, halves on overload.
+// How many objects run at once: doubles while that pays, then climbs and falls by small steps, and halves on overload.
 // Pure: handed the time.
 #pragma once
 #include <cstdint>
@@ -18,13 +18,20 @@ public:
     void overloaded(Instant now);
 
 private:
+    enum class Phase { doubling, climbing, falling };
+
     void decide(Instant now);
+    void take_step();
 
     std::uint32_t floor_;
     std::uint32_t ceiling_;
     std::uint32_t limit_;
-    int step_ = 1;                 // direction of the last change
-    double last_rate_ = 0;         // objects per second before it
+    Phase phase_ = Phase::doubling;
+    bool doubted_ = false;         // the last doubling did not seem to pay: measured once more
+    std::uint32_t last_limit_;     // before the last change
+    double last_rate_ = 0;         // objects per second with it
+    std::uint32_t best_limit_;     // lately
+    double best_rate_ = 0;
     std::uint64_t completed_ = 0;  // since measure_start_
     Instant measure_start_{};
     Instant calm_until_{};         // no second halving before

@@ -19,8 +19,7 @@ constexpr auto kTransformPoll = milliseconds(200);
 constexpr auto kSurveyPause = milliseconds(200);
 constexpr std::uint32_t kWorkersMax = 32;
 constexpr std::uint32_t kRunAheadMax = 64;
-constexpr std::uint32_t kCopiesMin = 32;
-constexpr std::uint32_t kCopiesMax = 64;
+constexpr std::uint32_t kCopies = 64;
 
 struct Concurrency {
     std::uint32_t floor = 1;
@@ -30,7 +29,7 @@ struct Concurrency {
 // What the specification of the (first) transform says, where it is known. Without one an object takes microseconds of its lane,
 // unless it goes to another target.
 Concurrency concurrency_of(const Transforms& transforms, const wire::JobSpec& spec, std::size_t lanes) {
-    if (spec.operation != wire::Operation::transform) return {kCopiesMin, kCopiesMax};
+    if (spec.operation != wire::Operation::transform) return {kCopies, kCopies};
     Concurrency bounds;
     const auto said = transforms.spec_of(spec.transform);
     if (!said) return bounds;

@@ -66,6 +66,27 @@ TEST(ConcurrencyControl, DoesNotRunAwayWhenMoreBringsNothing) {
     EXPECT_GE(control.limit(), 2u);
 }
 
+TEST(ConcurrencyControl, DoublesAtFirst) {
+    ConcurrencyControl control(1, 4, 64);
+    Transform transform(64);
+    transform.run(control, milliseconds(1000));
+    EXPECT_EQ(control.limit(), 64u);
+}
+
+// Each doubling brings a tenth, each small step next to nothing: what saves a little for every object that runs beside another.
+TEST(ConcurrencyControl, StaysWhereManySmallStepsPay) {
+    ConcurrencyControl control(1, 4, 64);
+    Instant now = kStart;
+    std::uint32_t least = 64;
+    for (int i = 0; i < 200'000; ++i) {
+        const double rate = 5000 * std::pow(1.1, std::log2(control.limit()));
+        now += std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1.0 / rate));
+        control.succeeded(now);
+        if (i > 10'000) least = std::min(least, control.limit());
+    }
+    EXPECT_GE(least, 40u);
+}
+
 TEST(ConcurrencyControl, HalvesOnOverloadButNotTwiceAtOnce) {
     ConcurrencyControl control(1, 16, 32);
     control.overloaded(kStart);
