@@ -40,6 +40,14 @@ private:
     void shutdown() noexcept override { waiting_.clear(); }
 
     void carry_out_all() {
+        if (requests_.size() > seen_ && looks_ < kLooksMax) {
+            seen_ = requests_.size();
+            ++looks_;
+            boost::asio::post(executor_, [this] { carry_out_all(); });
+            return;
+        }
+        seen_ = 0;
+        looks_ = 0;
         const std::vector<Request*> requests = std::exchange(requests_, {});
         std::vector<Done> waiting = std::exchange(waiting_, {});
         carry_out(requests);
@@ -49,6 +57,9 @@ private:
     const boost::asio::io_context::executor_type executor_;
     std::vector<Request*> requests_;  // bounded by the tasks of the loop
     std::vector<Done> waiting_;       // as many
+    std::size_t seen_ = 0;
+    int looks_ = 0;
+    static constexpr int kLooksMax = 4;
 };
 
 // Returns when the request was carried out; a cancellation does not end the wait. Beside a Loop it is carried out at once, alone.
