@@ -1,5 +1,5 @@
-// Carries out together what several tasks of a loop ask for during one of its turns, where that costs less than one by one. Nothing
-// waits for company: a single request is carried out at the end of the turn.
+// Carries out together what several tasks of a loop ask for at nearly the same time, where that costs less than one by one. Requests wait
+// for others while each turn of the loop brings some, a few turns at most: the loop polls, it never sleeps meanwhile.
 #pragma once
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
@@ -32,7 +32,7 @@ public:
     void add(Request& request, Done done) {
         requests_.push_back(&request);
         waiting_.push_back(std::move(done));
-        if (requests_.size() == 1) boost::asio::post(executor_, [this] { carry_out_all(); });
+        if (requests_.size() == 1) after_this_turn();
     }
 
 private:
@@ -40,26 +40,29 @@ private:
     void shutdown() noexcept override { waiting_.clear(); }
 
     void carry_out_all() {
-        if (requests_.size() > seen_ && looks_ < kLooksMax) {
+        if (requests_.size() > seen_ && turns_ < kTurnsMax) {
             seen_ = requests_.size();
-            ++looks_;
-            boost::asio::post(executor_, [this] { carry_out_all(); });
-            return;
+            ++turns_;
+            return after_this_turn();
         }
         seen_ = 0;
-        looks_ = 0;
+        turns_ = 0;
         const std::vector<Request*> requests = std::exchange(requests_, {});
         std::vector<Done> waiting = std::exchange(waiting_, {});
         carry_out(requests);
         for (Done& done : waiting) std::move(done)();
     }
 
+    void after_this_turn() {
+        boost::asio::post(executor_, [this] { carry_out_all(); });
+    }
+
     const boost::asio::io_context::executor_type executor_;
     std::vector<Request*> requests_;  // bounded by the tasks of the loop
     std::vector<Done> waiting_;       // as many
-    std::size_t seen_ = 0;
-    int looks_ = 0;
-    static constexpr int kLooksMax = 4;
+    std::size_t seen_ = 0;            // requests at the last look
+    int turns_ = 0;                   // waited
+    static constexpr int kTurnsMax = 4;
 };
 
 // Returns when the request was carried out; a cancellation does not end the wait. Beside a Loop it is carried out at once, alone.
