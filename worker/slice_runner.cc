@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
+#include <limits>
 #include <ranges>
 #include <thread>
 
@@ -24,6 +25,7 @@ constexpr std::uint32_t kCopies = 64;
 struct Concurrency {
     std::uint32_t floor = 1;
     std::uint32_t ceiling = kWorkersMax;
+    std::uint32_t room = std::numeric_limits<std::uint32_t>::max();  // more only wait for each other
 };
 
 // What the specification of the (first) transform says, where it is known. Without one an object takes microseconds of its lane,
@@ -34,11 +36,11 @@ Concurrency concurrency_of(const Transforms& transforms, const wire::JobSpec& sp
     const auto said = transforms.spec_of(spec.transform);
     if (!said) return bounds;
     bounds.floor = said->concurrency_min;
-    if (said->concurrency_max > 0) {
-        bounds.ceiling = said->concurrency_max;
-    } else if (said->communication == spec::Communication::stream) {
-        bounds.ceiling = static_cast<std::uint32_t>(lanes) * runtime::stream_objects_max(*said);  // what its connections have room for
+    if (said->communication == spec::Communication::stream) {
+        bounds.room = static_cast<std::uint32_t>(lanes) * runtime::stream_objects_max(*said);
+        bounds.ceiling = bounds.room;
     }
+    if (said->concurrency_max > 0) bounds.ceiling = said->concurrency_max;
     bounds.ceiling = std::max(bounds.floor, bounds.ceiling);
     return bounds;
 }
@@ -68,8 +70,9 @@ SliceOptions make_options(const SliceEnvironment& environment, const wire::JobSp
     if (spec.on_error == wire::OnError::abort_after_count) options.failures_max = spec.on_error_limit;
     const std::uint32_t processors = std::max(1u, std::thread::hardware_concurrency());
     const Concurrency transform = concurrency_of(environment.transforms, spec, environment.lanes.size());
-    options.workers_max = spec.num_workers > 0 ? spec.num_workers : transform.ceiling;
-    options.workers_min = spec.num_workers > 0 ? spec.num_workers : std::min(transform.floor, options.workers_max);
+    const std::uint32_t asked = std::min(spec.num_workers, transform.room);
+    options.workers_max = asked > 0 ? asked : transform.ceiling;
+    options.workers_min = asked > 0 ? asked : std::min(transform.floor, options.workers_max);
     options.run_ahead_max = kRunAheadMax;
     options.workers_start = std::clamp(2 * processors, options.workers_min, options.workers_max);
     return options;
