@@ -9,8 +9,8 @@ namespace {
 constexpr auto kMeasureMin = milliseconds(200);
 constexpr auto kFirstMeasuresMin = milliseconds(50);  // while doubling: jobs of fast objects are short
 constexpr auto kCalm = milliseconds(1000);
-constexpr double kDoublingPays = 1.05;
-constexpr double kStepPays = 1.03;
+constexpr double kMorePays = 1.05;
+constexpr double kLessCosts = 1.03;
 constexpr double kFading = 0.998;  // of the best rate, with every measurement
 }  // namespace
 
@@ -33,18 +33,18 @@ void ConcurrencyControl::decide(Instant now) {
         best_rate_ = rate;
         best_limit_ = limit_;
     }
-    if (phase_ == Phase::doubling && rate < last_rate_ * kDoublingPays) {
+    if (phase_ == Phase::doubling && rate < last_rate_ * kMorePays) {
         if (doubted_) {
             phase_ = Phase::climbing;
             limit_ = last_limit_;
         }
         doubted_ = !doubted_;
-    } else if (phase_ == Phase::falling && rate < best_rate_ / kStepPays) {
+    } else if (phase_ == Phase::falling && rate < best_rate_ / kLessCosts) {
         phase_ = Phase::climbing;
         limit_ = best_limit_;
         last_rate_ = 0;
     } else {
-        if (phase_ == Phase::climbing && rate < last_rate_ * kStepPays) phase_ = Phase::falling;
+        if (phase_ == Phase::climbing && rate < last_rate_ * kMorePays) phase_ = Phase::falling;
         if (phase_ == Phase::falling && limit_ == floor_) phase_ = Phase::climbing;
         doubted_ = false;
         last_limit_ = limit_;
@@ -56,12 +56,12 @@ void ConcurrencyControl::decide(Instant now) {
     measure_start_ = now;
 }
 
+// Up by much, since what a small step brings does not show among the noise; down by little.
 void ConcurrencyControl::take_step() {
-    const std::uint32_t size = phase_ == Phase::doubling ? limit_ : std::max(1u, limit_ / 8);
-    if (phase_ == Phase::falling) {
-        limit_ = std::max(floor_, limit_ - std::min(limit_, size));
-    } else {
-        limit_ = std::min(ceiling_, limit_ + size);
+    switch (phase_) {
+        case Phase::doubling: limit_ = std::min(ceiling_, 2 * limit_); break;
+        case Phase::climbing: limit_ = std::min(ceiling_, limit_ + std::max(1u, limit_ / 2)); break;
+        case Phase::falling: limit_ = std::max(floor_, limit_ - std::max(1u, limit_ / 8)); break;
     }
 }
 

@@ -1,4 +1,4 @@
-// How many objects run at once: doubles while that pays, then climbs and falls by small steps, and halves on overload.
+// How many objects run at once: doubles while that pays, then falls by small steps and climbs again, and halves on overload.
 // Pure: handed the time.
 #pragma once
 #include <cstdint>
