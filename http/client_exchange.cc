@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "core/check.h"
+#include "http/head_rules.h"
 #include "http/read_all.h"
 
 namespace millrace::http {
@@ -207,7 +208,10 @@ Task<Result<void>> ClientExchange::read_reply_head(bool to_head_request) {
     MessageReader& reader = sending_->channel->reader;
     for (bool first = true;; first = false) {
         Head head;
-        const Result<bool> received = co_await reader.read_head(head, to_head_request);
+        Result<bool> received = co_await reader.read_head(head, to_head_request);
+        if (received && *received) {
+            if (const Result<void> sound = check_reply(head); !sound) received = sound.error();
+        }
         if (!received || !*received) {
             const Error closed = fail(Code::incomplete_body, "the connection was closed before the reply");
             const Error error = received ? closed : received.error();

@@ -8,7 +8,7 @@
 #include "core/log.h"
 #include "http/date.h"
 #include "http/problem.h"
-#include "http/request_rules.h"
+#include "http/head_rules.h"
 
 namespace millrace::http {
 namespace {

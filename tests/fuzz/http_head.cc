@@ -1,7 +1,7 @@
 // Heads of requests and replies: it makes no difference in which pieces they arrive, and requests that are let in mean one thing only.
 #include "core/check.h"
 #include "http/head_decoder.h"
-#include "http/request_rules.h"
+#include "http/head_rules.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace millrace;

@@ -101,6 +101,17 @@ TEST_F(ClientTest, AConnectionLostBeforeTheReplyIsUnavailable) {
 TEST_F(ClientTest, AReplyThatIsNotHttpIsTransient) {
     EXPECT_EQ(fetch_scripted(answer("SSH-2.0 hello\r\n\r\n")).error().code, Code::transient);
     EXPECT_EQ(fetch_scripted(answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")).error().code, Code::transient);
+    for (const std::string status : {"000", "001", "099"}) {
+        EXPECT_EQ(fetch_scripted(answer("HTTP/1.1 " + status + " X\r\nContent-Length: 2\r\n\r\nok")).error().code, Code::transient) << status;
+    }
+}
+
+TEST_F(ClientTest, AReplyInACodingThatWasNotAskedForIsRefused) {
+    for (const std::string coding : {"gzip, chunked", "gzip", "chunked, chunked"}) {
+        const auto reply = fetch_scripted(answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: " + coding + "\r\n\r\n2\r\nok\r\n0\r\n\r\n"));
+        ASSERT_FALSE(reply) << coding;
+        EXPECT_EQ(reply.error().code, Code::transient) << coding;
+    }
 }
 
 TEST_F(ClientTest, TheDeadlineEndsTheWaitForTheHeaderAndForTheBody) {

@@ -192,6 +192,8 @@ TEST_F(ServerTest, HeadsThatTwoReadersCouldReadInTwoWaysAreRefused) {
         {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
         {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", 400},
         {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 2\r\n\r\nxx", 400},
+        {"GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\nRange: bytes=2-3\r\n\r\n", 400},
+        {"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nIf-Unmodified-Since: a\r\nIf-Unmodified-Since: b\r\n\r\n", 400},
         {"PUT / HTTP/1.0\r\n\r\n", 411},
     };
     for (const auto& [head, status] : kCases) {

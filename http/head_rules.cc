@@ -1,4 +1,4 @@
-#include "http/request_rules.h"
+#include "http/head_rules.h"
 
 #include <algorithm>
 
@@ -43,6 +43,14 @@ std::optional<Refusal> wrong_coding(const Head& head) {
     return std::nullopt;
 }
 
+// Fields of one value that decide what is done: of two, nobody could say which was meant (RFC 9110, 5.3).
+std::optional<Refusal> doubled_field(const Head& head) {
+    for (const std::string_view name : {"Range", "If-Range", "If-Modified-Since", "If-Unmodified-Since", "Content-Range"}) {
+        if (lines_of(head.headers, name) > 1) return refusal(400, "the request has more than one " + std::string(name) + "; send one");
+    }
+    return std::nullopt;
+}
+
 // A body that would end with the connection: nobody could say whether it is whole.
 std::optional<Refusal> endless_body(const Head& head, Framing framing) {
     const bool has_body = head.method == "PUT" || head.method == "POST" || head.method == "PATCH";
@@ -55,8 +63,18 @@ std::optional<Refusal> endless_body(const Head& head, Framing framing) {
 std::optional<Refusal> refusal_of(const Head& head, Framing framing) {
     std::optional<Refusal> found = wrong_host(head);
     if (!found) found = wrong_coding(head);
+    if (!found) found = doubled_field(head);
     if (!found) found = endless_body(head, framing);
     return found;
+}
+
+Result<void> check_reply(const Head& head) {
+    constexpr int kStatusMin = 100;
+    if (head.status < kStatusMin) return fail(Code::invalid_argument, "not an HTTP/1.1 reply: its status is " + std::to_string(head.status));
+    if (!is_chunked_alone(head.headers)) {
+        return fail(Code::invalid_argument, "its body has another Transfer-Encoding than chunked, which is not known here and was not asked for");
+    }
+    return {};
 }
 
 }  // namespace millrace::http
