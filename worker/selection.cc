@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/names.h"
+
 namespace millrace::worker {
 namespace {
 constexpr std::size_t kSurveyPage = 10'000;
@@ -61,6 +63,7 @@ Task<Result<std::string>> Selection::find_rival_in_any_case(const std::string& n
 
 Task<Result<void>> Selection::check_collision(const std::string& name) const {
     for (const RivalNames& names : rename_.rivals(name)) {
+        if (!validate_object_name(names.name())) continue;  // too long, say: no object has it
         MILLRACE_CO_TRY_ASSIGN(const std::string rival, co_await find_rival(name, names));
         if (rival.empty()) continue;
         co_return fail(Code::already_exists, "'" + name + "' and '" + rival + "' would both become '" + rename_.apply(name) +
