@@ -34,17 +34,24 @@ Result<void> refuse_what_is_missing(const Fields& fields) {
     return {};
 }
 
-// A list, a template, or a prefix: the first that is given, as in AIStore.
+// A list, a template, or a prefix: the first that is given, as in AIStore. Where none is given that means all, but not where somebody's
+// list came out empty, nor for what cannot be undone.
 Result<void> select(const Fields& fields, json& native) {
     MILLRACE_TRY_ASSIGN(const std::string name_template, fields.text("template"));
     MILLRACE_TRY_ASSIGN(std::string prefix, fields.text("prefix"));
     while (prefix.ends_with('*')) prefix.pop_back();
-    if (const json* names = fields.find("objnames"); names != nullptr && !names->empty()) {
+    const json* names = fields.find("objnames");
+    const bool has_list = names != nullptr && !names->is_null();
+    if (has_list && !names->empty()) {
         native["objects"] = *names;
     } else if (!name_template.empty()) {
         native["template"] = name_template;
     } else if (!prefix.empty()) {
         native["prefix"] = prefix;
+    } else if (has_list) {
+        return fail(Code::invalid_argument, "'objnames' is empty: name the objects, or leave it out and give a 'template' or a 'prefix'");
+    } else if (native["operation"] == "delete" && fields.find("template") == nullptr && fields.find("prefix") == nullptr) {
+        return fail(Code::invalid_argument, "nothing says which objects to delete: give 'objnames', a 'template' or a 'prefix'");
     }
     return {};
 }

@@ -1,6 +1,7 @@
 #include "cli/arguments.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "cli/grammar.h"
 #include "core/config.h"
@@ -87,6 +88,17 @@ UsageError parse_failure(const CLI::ParseError& error, const CLI::App* command, 
     return {error.what(), help};
 }
 
+// Of a variable of the shell that is not set, mostly. It would mean all objects, no transform, any job: what is not wanted is left out.
+std::optional<UsageError> empty_value(const CLI::App* command) {
+    for (const CLI::Option* option : command->get_options()) {
+        if (option->get_expected_min() == 0 || option->check_lname("args")) continue;  // flags; and no arguments are arguments
+        if (!contains(option->results(), "")) continue;
+        const std::string help = "see: " + full_name(command) + " --help";
+        return UsageError{option->get_name() + " is empty (a variable of the shell that is not set?); give a value, or leave it out", help};
+    }
+    return std::nullopt;
+}
+
 // A bare --dry-run must not swallow the word behind it.
 void settle_dry_run(std::vector<std::string>& args) {
     for (std::string& arg : args) {
@@ -115,6 +127,9 @@ std::expected<Invocation, UsageError> parse_arguments(std::vector<std::string> a
         grammar.invocation.verb = Help{grammar.app.help(), kExitDone};
     } catch (const CLI::ParseError& error) {
         return std::unexpected(parse_failure(error, at.command, args));
+    }
+    if (!wants_help) {
+        if (auto empty = empty_value(at.command)) return std::unexpected(std::move(*empty));
     }
     if (std::holds_alternative<std::monostate>(grammar.invocation.verb)) {
         grammar.invocation.verb = Help{grammar.app.help(), kExitUsage};

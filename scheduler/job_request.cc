@@ -67,13 +67,26 @@ Result<void> check_keys(const json& body) {
     return {};
 }
 
+// An empty one would mean all objects, where somebody meant to say which: a variable that was not set, a list that came out empty.
+Result<void> refuse_empty_selection(const json& body) {
+    for (const char* key : {"prefix", "template", "objects"}) {
+        const auto value = body.find(key);
+        if (value == body.end()) continue;
+        if (value->is_null() || (value->is_string() && value->get_ref<const std::string&>().empty())) {
+            return bad(key, "is empty; leave it out to take all objects");
+        }
+    }
+    return {};
+}
+
 Result<void> read_selection(const json& body, JobRequest& request) {
     wire::JobSpec& spec = request.spec;
+    MILLRACE_TRY(refuse_empty_selection(body));
     MILLRACE_TRY_ASSIGN(spec.prefix, text(body, "prefix"));
     MILLRACE_TRY_ASSIGN(spec.name_template, text(body, "template"));
     if (!spec.name_template.empty()) MILLRACE_TRY(NameTemplate::parse(spec.name_template));
     const auto objects = body.find("objects");
-    if (objects != body.end() && !objects->is_null()) {
+    if (objects != body.end()) {
         if (!objects->is_array()) return bad("objects", "must be an array of object names");
         if (objects->size() > kListedObjectsMax) return bad("objects", "has more than 1,000,000 names; use a prefix or a template");
         spec.has_list = true;

@@ -38,6 +38,12 @@ Result<void> refuse_lost_parts(const Query& query) {
 
 // Nor the object as it is for what transforms make of it.
 Result<void> refuse_lost_transforms(const Query& query) {
+    if (const auto name = query.find("etl_name"); name && name->empty()) {
+        return fail(Code::invalid_argument, "etl_name is empty: name a transform, or leave it out to get the object as it is");
+    }
+    if (const std::string rest = ',' + query.get("etl_pipeline") + ','; rest != ",," && rest.find(",,") != rest.npos) {
+        return fail(Code::invalid_argument, "etl_pipeline has an empty name: name each transform, or leave it out");
+    }
     for (const char* word : {"etl_pipeline", "etl_args"}) {
         if (!query.get(word).empty() && query.get("etl_name").empty()) return lacks(word, "etl_name");
     }
@@ -156,6 +162,9 @@ Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& respon
     if (request.query.find("uploadId")) co_return co_await drafts_.put_part(request, response, bucket, name);
     if (request.query.find("append_type")) co_return co_await drafts_.append(request, response, bucket, name);
     MILLRACE_CO_TRY(refuse_lost_parts(request.query));
+    if (request.query.find("etl_name")) {
+        co_return fail(Code::invalid_argument, "an object is stored as it is sent: transforms run on GET, in copies (object_to) and in jobs");
+    }
     PutOptions options;
     MILLRACE_CO_TRY_ASSIGN(options.job, read_job_headers(request.headers));
     MILLRACE_CO_TRY_ASSIGN(const ExpectedContent expected, expected_content(request.headers));

@@ -20,6 +20,17 @@ class Inline(ClusterCase):
         with urllib.request.urlopen(f"http://{self.cluster.proxy.endpoint()}/v1/objects/in/a%20b.txt?etl_name=in-upper", timeout=30) as reply:
             self.assertEqual((reply.status, reply.read()), (200, b"HELLO"))
 
+    def test_a_transform_that_is_not_named_is_not_none(self):
+        self.cluster.create_bucket("unnamed")
+        self.cluster.put("unnamed", "x", b"0123")
+        self.cluster.add_filter("in-letters", "tr 0-9 a-j")
+        for query in ("etl_name=", "etl_name=in-letters&etl_pipeline=in-letters,", "etl_name=in-letters&etl_pipeline=,in-letters"):
+            status, _, body = self.cluster.request("GET", self.cluster.object_path("unnamed", "x", "&" + query))
+            self.assertEqual(status, 400, (query, body))
+        status, _, body = self.cluster.request("PUT", self.cluster.object_path("unnamed", "y", "&etl_name=in-letters"), b"0123")
+        self.assertEqual(status, 400, body)
+        self.assertEqual(self.cluster.list("unnamed"), ["x"])
+
     def test_arguments_reach_the_transform(self):
         self.cluster.create_bucket("args")
         self.cluster.put("args", "x", b"")

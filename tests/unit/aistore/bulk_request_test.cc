@@ -91,6 +91,15 @@ TEST(BulkRequest, DeletingGoesNowhere) {
     EXPECT_EQ(request->spec.operation, wire::Operation::remove);
     EXPECT_EQ(request->spec.destination, "");
     EXPECT_EQ(request->objects.size(), 2u);
+    EXPECT_TRUE(request_of("delete-listrange", {{"template", ""}}, "")) << "all, as somebody said";
+}
+
+TEST(BulkRequest, AListThatCameOutEmptyIsNotAll) {
+    const json nowhere = {{"name", "dst"}, {"provider", "ais"}};
+    EXPECT_FALSE(request_of("delete-listrange", {{"objnames", json::array()}}, ""));
+    EXPECT_FALSE(request_of("delete-listrange", json::object(), ""));
+    EXPECT_FALSE(request_of("copy-listrange", {{"objnames", json::array()}, {"tobck", nowhere}}));
+    EXPECT_TRUE(request_of("copy-listrange", {{"objnames", nullptr}, {"template", "a{0..9}"}, {"tobck", nowhere}}));
 }
 
 TEST(BulkRequest, NumbersOfWorkersAreBounded) {

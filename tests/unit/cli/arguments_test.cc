@@ -85,6 +85,18 @@ TEST(Arguments, JobSubmitTakesAllItsFlags) {
     EXPECT_EQ(submit.waiting.timeout, "1m");
 }
 
+// What a shell makes of a variable that is not set.
+TEST(Arguments, WhatIsEmptyIsRefused) {
+    using Words = std::vector<std::string>;
+    for (const Words& words : {Words{"rm", "-r", "ais://e", "--template", ""}, Words{"rm", "-r", "ais://e", "--list-file", ""},
+                               Words{"rm", "-r", "ais://e", "--prefix", ""}, Words{"job", "wait", ""},
+                               Words{"job", "show", ""}, Words{"etl", "show", ""}, Words{"get", "ais://a/x", "--etl", ""},
+                               Words{"get", "ais://a/x", "-o", ""}, Words{"ls", "ais://a", "--endpoint", ""}}) {
+        EXPECT_THAT(refused(words).message, HasSubstr("is empty")) << ::testing::PrintToString(words);
+    }
+    EXPECT_EQ(parsed<JobSubmit>({"job", "submit", "t", "ais://a", "ais://b", "--args", ""}).arguments, "");
+}
+
 TEST(Arguments, ABareDryRunMeansRunAndTakesNoWord) {
     const auto bare = parsed<JobSubmit>({"job", "submit", "--dry-run", "squeeze", "ais://a", "ais://b"});
     EXPECT_EQ(bare.dry_run, "run");

@@ -95,6 +95,14 @@ TEST(JobRequest, ADeleteHasASourceAndASelection) {
     expect_refused(with(kDelete, "transform", "to-wav"), "transform");
 }
 
+TEST(JobRequest, AnEmptySelectionIsNotAll) {
+    for (const json& base : {json(kDelete), json(kCopy), json(kTransform)}) {
+        expect_refused(with(base, "prefix", ""), "prefix");
+        expect_refused(with(base, "template", ""), "template");
+        expect_refused(with(base, "objects", nullptr), "objects");
+    }
+}
+
 TEST(JobRequest, KindIsTheSubmittersOwn) {
     EXPECT_EQ(parse(with(kDelete, "kind", "evict-listrange"))->spec.kind, "evict-listrange");
     EXPECT_EQ(json::parse(parse(with(kCopy, "kind", "copy-bck"))->json)["kind"], "copy-bck");
