@@ -6,17 +6,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "app/signals.h"
 #include "core/descriptor.h"
 #include "core/file.h"
-#include "core/loop.h"
-#include "http/client.h"
 
 extern char** environ;
 
@@ -24,6 +25,8 @@ namespace millrace::app {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr auto kSilenceMax = std::chrono::seconds(5);
 
 std::string ending_text(int status) {
     if (WIFSIGNALED(status)) return std::string("killed by ") + strsignal(WTERMSIG(status));
@@ -65,6 +68,7 @@ std::string trimmed(std::string text) {
 Result<DevCluster> DevCluster::prepare(const std::string& folder, std::size_t targets, std::uint16_t port) {
     MILLRACE_TRY(make_folder(folder));
     DevCluster cluster;
+    cluster.executable_ = fs::read_symlink("/proc/self/exe").string();
     cluster.folder_ = fs::absolute(folder).string();
     std::size_t existing = 0;
     while (fs::exists(cluster.folder_ + "/t" + std::to_string(existing + 1) + ".yaml")) ++existing;
@@ -127,10 +131,9 @@ Result<void> DevCluster::start_all(bool accept_loss) {
 }
 
 Result<void> DevCluster::start(Node& node, bool accept_loss) {
-    const std::string self = fs::read_symlink("/proc/self/exe").string();
     const std::string verb = node.name == "proxy" ? "proxy" : "target";
     const std::string log = log_file(node);
-    std::string arguments[] = {self, verb, "--config", node.config, "--accept-loss"};
+    std::string arguments[] = {executable_, verb, "--config", node.config, "--accept-loss"};
     char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), arguments[3].data(), accept_loss ? arguments[4].data() : nullptr, nullptr};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -144,7 +147,7 @@ Result<void> DevCluster::start(Node& node, bool accept_loss) {
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setpgroup(&attributes, 0);  // Ctrl-C reaches this process only, which stops them in order
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    const int failure = posix_spawn(&node.pid, self.c_str(), &actions, &attributes, argv, environ);
+    const int failure = posix_spawn(&node.pid, executable_.c_str(), &actions, &attributes, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (failure != 0) {
@@ -161,25 +164,26 @@ Result<void> DevCluster::failed_start(const Node& node, const std::string& how) 
 Result<std::string> DevCluster::wait_ready(Duration patience) {
     Loop loop("dev");
     auto client = std::make_unique<http::Client>(loop.executor());
-    const Instant deadline = steady_now() + patience;
-    Result<std::string> outcome = fail(Code::timed_out, "the cluster was not ready in time; see the logs in " + folder_);
-    while (steady_now() < deadline) {
+    const Instant begun = steady_now();
+    bool said = false;
+    Result<std::string> outcome = std::string();
+    for (;;) {
         const auto ended = reap();
         if (!ended.empty()) {
             outcome = failed_start(*ended.front().first, ended.front().second).error();
             break;
         }
-        std::size_t ready = 0;
-        for (const Node& node : nodes_) {
-            const auto endpoint = read_file(folder_ + "/" + node.name + "/endpoint");
-            if (!endpoint) break;
-            const auto status = status_of(loop, *client, trimmed(*endpoint));
-            if (!status || *status != 200) break;
-            ++ready;
-        }
-        if (ready == nodes_.size()) {
+        const auto waited_for = std::ranges::find_if_not(nodes_, [&](const Node& node) { return is_ready(loop, *client, node); });
+        if (waited_for == nodes_.end()) {
             outcome = trimmed(read_file(folder_ + "/proxy/endpoint").value_or(""));
             break;
+        }
+        if (steady_now() - begun > patience) {
+            outcome = not_ready(*waited_for);
+            break;
+        }
+        if (steady_now() - begun > kSilenceMax && !std::exchange(said, true)) {
+            std::fprintf(stderr, "millrace dev: waiting for %s; its log: %s\n", waited_for->name.c_str(), log_file(*waited_for).c_str());
         }
         if (const int signal = wait_for_signal(milliseconds(50), false); signal != 0) {
             outcome = fail(Code::cancelled, "interrupted");
@@ -192,6 +196,17 @@ Result<std::string> DevCluster::wait_ready(Duration patience) {
     };
     run_blocking(loop, close());
     return outcome;
+}
+
+bool DevCluster::is_ready(Loop& loop, http::Client& client, const Node& node) const {
+    const auto endpoint = read_file(folder_ + "/" + node.name + "/endpoint");
+    if (!endpoint) return false;
+    const auto status = status_of(loop, client, trimmed(*endpoint));
+    return status && *status == 200;
+}
+
+Error DevCluster::not_ready(const Node& node) const {
+    return fail(Code::timed_out, node.name + " was not ready in time; the end of " + log_file(node) + ":\n" + last_lines(log_file(node), 600));
 }
 
 std::vector<std::pair<DevCluster::Node*, std::string>> DevCluster::reap() {

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/loop.h"
 #include "core/result.h"
+#include "http/client.h"
 
 namespace millrace::app {
 
@@ -44,6 +46,11 @@ private:
     std::string log_file(const Node& node) const { return folder_ + "/" + node.name + ".log"; }
     Result<void> failed_start(const Node& node, const std::string& how) const;
 
+    // Whether it answers, and every target has joined.
+    bool is_ready(Loop& loop, http::Client& client, const Node& node) const;
+    Error not_ready(const Node& node) const;
+
+    std::string executable_;   // as it was found at the start: another may take its place meanwhile
     std::string folder_;
     std::vector<Node> nodes_;  // the proxy first
 };

@@ -81,8 +81,9 @@ int run_dev(int argc, char** argv) {
     Result<void> started = cluster->start_all(accept_loss);
     Result<std::string> endpoint = started ? cluster->wait_ready(kStartPatience) : Result<std::string>(started.error());
     if (!endpoint) {
+        const int status = endpoint.error().code == Code::cancelled ? 130 : complain(endpoint.error(), 1);
         cluster->stop(kStopPatience);
-        return endpoint.error().code == Code::cancelled ? 130 : complain(endpoint.error(), 1);
+        return status;
     }
     say_ready(*cluster, *endpoint);
     watch(*cluster, supervise);

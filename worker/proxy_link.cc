@@ -24,7 +24,8 @@ constexpr std::uint64_t kTransformReportBeats = 8;
 ProxyLink::ProxyLink(Loop& control, const TargetConfig& config, TargetState& state, std::string boot_id, std::string endpoint,
                      wire::ConnectToProxy connect_to_proxy, Handlers handlers)
     : control_(control), config_(config), state_(state), boot_id_(std::move(boot_id)), endpoint_(std::move(endpoint)),
-      connect_to_proxy_(std::move(connect_to_proxy)), handlers_(std::move(handlers)), tasks_(control.executor()), beat_now_(control.executor()) {}
+      connect_to_proxy_(std::move(connect_to_proxy)), handlers_(std::move(handlers)), tasks_(control.executor()), beat_now_(control.executor()),
+      hello_pause_(kFirstHelloPause) {}
 
 ProxyLink::~ProxyLink() { MILLRACE_CHECK(tasks_.size() == 0); }
 
@@ -53,7 +54,9 @@ Result<void> ProxyLink::start() {
 // one that swallows everything.
 void ProxyLink::follow_address() {
     const Result<std::string> address = resolve();
+    if (!address && !std::exchange(waits_for_address_, true)) log::warn("no address of a proxy yet", {{"error", address.error()}});
     if (!address) return;
+    waits_for_address_ = false;
     const Instant now = steady_now();
     const bool may_be_dead = now - std::max(last_heard_, connected_at_) > kConnectionSilence;
     if (*address != address_ || may_be_dead) connect(*address);

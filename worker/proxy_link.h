@@ -79,7 +79,8 @@ private:
     std::string proxy_boot_id_;
     Instant last_heard_{};
     Instant connected_at_{};
-    Duration hello_pause_{};
+    Duration hello_pause_;
+    bool waits_for_address_ = false;
     std::uint64_t map_version_ = 0;
     std::uint64_t heartbeats_ = 0;
     Instant next_age_flush_{};

@@ -2,7 +2,9 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -53,6 +55,46 @@ class Dev(unittest.TestCase):
     def test_a_second_start_touches_nothing(self):
         dev, _ = self.start()
         self.assert_refused(f"(pid {dev.pid})", "goes on undisturbed")
+
+    def test_a_port_in_use_is_said_at_once(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.command[-1] = str(taken.getsockname()[1])
+            dev = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(dev.stderr.close)
+            self.assertIn("proxy ended", dev.stderr.readline())
+            self.assertEqual(dev.wait(60), 1)
+
+    def test_a_target_without_the_address_of_a_proxy_says_so_and_ends(self):
+        self.folder.mkdir()
+        config = self.folder / "t.yaml"
+        config.write_text(f"dir: {self.folder}/t\nproxy: file:{self.folder}/none\n")
+        target = subprocess.Popen([BINARY, "target", "--config", str(config)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(target.stdout.close)
+        self.addCleanup(target.kill)
+        for line in target.stdout:
+            if "no address of a proxy yet" in line:
+                break
+        else:
+            self.fail("it said nothing")
+        target.terminate()
+        self.assertEqual(target.wait(30), 0)
+
+    def test_an_executable_that_was_replaced_is_started_again(self):
+        copy = self.folder.with_name("copy")
+        shutil.copy(BINARY, copy)
+        self.command[0] = str(copy)
+        self.command.append("--supervise")
+        dev, (proxy, target) = self.start()
+        shutil.copy(BINARY, self.folder.with_name("new"))
+        self.folder.with_name("new").rename(copy)
+        os.kill(target, signal.SIGKILL)
+
+        def is_back():
+            children = set(map(int, pathlib.Path(f"/proc/{dev.pid}/task/{dev.pid}/children").read_text().split()))
+            return len(children) == 2 and proxy in children and target not in children
+
+        wait_for("the target to be back", is_back)
 
     def test_nodes_that_outlive_it_are_not_disturbed_either(self):
         dev, nodes = self.start()
