@@ -190,6 +190,11 @@ News absorb(Job& job, const std::string& target, const wire::SliceStatus& status
     return may_move(job, failures_changed, knew_total != status.total_known) ? News::decisive : News::progress;
 }
 
+void direct_anew(Job& job) {
+    const bool ended_well = job.state == JobState::completed || job.state == JobState::completed_with_errors;
+    direct(job, job.state, ended_well ? Desired::stop : job.desired);
+}
+
 void lose_slice(Job& job, const std::string& target, const std::string& why) {
     const auto found = job.slices.find(target);
     if (found == job.slices.end()) return;
@@ -205,8 +210,7 @@ void lose_slice(Job& job, const std::string& target, const std::string& why) {
     slice.status = {};
     slice.failures_forgiven = 0;
     ++job.epoch;
-    const bool ended_well = job.state == JobState::completed || job.state == JobState::completed_with_errors;
-    direct(job, job.state, ended_well ? Desired::stop : job.desired);
+    direct_anew(job);
 }
 
 bool settle_loss(Job& job, const std::string& target, bool has_order, std::int64_t now_unix_ns) {
@@ -237,10 +241,9 @@ void overtake(Job& job, std::uint64_t lives) {
 
 bool overtake_unknown(Job& job, std::uint64_t revision_heard) {
     if (revision_heard <= job.revision || revision_heard >= kRevisionsMax) return false;
-    const bool ended_well = job.state == JobState::completed || job.state == JobState::completed_with_errors;
     job.revision = revision_heard;
     job.epoch = revision_heard + 1;  // none is greater than its revision
-    direct(job, job.state, ended_well ? Desired::stop : job.desired);
+    direct_anew(job);
     return true;
 }
 

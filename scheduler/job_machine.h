@@ -40,6 +40,8 @@ void overtake(Job& job, std::uint64_t lives);
 // A target acts on a directive that this proxy does not know: the copy that it runs from was made just before. What the job is to do is told
 // once more, under numbers beyond that one's. False when there is no such directive.
 bool overtake_unknown(Job& job, std::uint64_t revision_heard);
+// What the job is to do is told once more, under a number that no target has heard of.
+void direct_anew(Job& job);
 // Not a start anew: the target has removed the job since the copy that the proxy runs from.
 bool fail_removed(Job& job, const std::string& target, std::int64_t now_unix_ns);
 // Moves the job on when its slices allow it. Looks at all of them.

@@ -110,8 +110,15 @@ void Scheduler::take_needs_spec(LiveJob& live, const std::string& target, const 
     if (slice == live.job.slices.end()) return;
     const bool told_already = live.needs_spec.contains(target);
     const bool was_there = slice->second.heard || live.job.overtaken;
-    const bool answers_the_newest = ack.revision == live.job.revision && live.untold.contains(target);
-    if (!told_already && was_there && !answers_the_newest) return tell(live, target, now);  // late, or doubled: what it says now counts
+    if (!told_already && was_there) {
+        if (ack.revision < live.job.revision) return;  // late
+        // It may be late or doubled, too: the answer to a revision that nobody can have heard of before counts.
+        if (const auto question = live.questions.find(target); question == live.questions.end() || question->second != live.job.revision) {
+            direct_anew(live.job);
+            live.questions[target] = live.job.revision;
+            return changed(live, now);
+        }
+    }
     const bool ended_well = live.job.state == JobState::completed || live.job.state == JobState::completed_with_errors;
     if (!told_already && !slice->second.loss.empty() && ended_well) {
         live.untold.erase(target);  // nothing is to be done there any more

@@ -41,6 +41,7 @@ struct LiveJob {
     ListedObjects objects;                              // of a list selection
     std::uint64_t told_revision = 0;                    // the newest that targets are being told of
     std::map<std::string, Instant> untold;              // targets that have not acknowledged it: when it was last sent to each
+    std::map<std::string, std::uint64_t> questions;    // targets that seem to have lost the job: the revision that was made to ask them
     std::map<std::string, std::uint32_t> needs_spec;    // targets that do not have the specification yet: the part that comes next
     std::map<std::string, ProgressRate> rates;
     std::uint64_t changes = 0;                          // counts visible changes, for watchers

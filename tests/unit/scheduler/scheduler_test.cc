@@ -370,7 +370,22 @@ TEST_F(Scheduling, ATargetThatKnewAJobAndAsksForItHasRemovedIt) {
     for (const char* target : {"t1", "t2"}) report(target, SliceState::ready);
     (void)directives();
     scheduler_.receive("t1", wire::DirectiveAck{"job-1", job().revision, true}, now_, kNow);
+    EXPECT_EQ(job().state, JobState::running) << "it may be late: it is asked";
+    scheduler_.receive("t1", wire::DirectiveAck{"job-1", directives().at("t1").revision, true}, now_, kNow);
     EXPECT_EQ(job().state, JobState::failed) << "it is not run once more from the beginning";
+}
+
+TEST_F(Scheduling, AskingForAJobTwiceIsNotHavingLostIt) {
+    submit();
+    for (const char* target : {"t1", "t2"}) acknowledge(target);
+    report("t1", SliceState::preparing);
+    const std::uint64_t first = job().revision;
+    for (int doubled = 0; doubled < 3; ++doubled) scheduler_.receive("t1", wire::DirectiveAck{"job-1", first, true}, now_, kNow);
+    EXPECT_EQ(job().state, JobState::preparing);
+    for (const char* target : {"t1", "t2"}) acknowledge(target);
+    scheduler_.target_joined("t1", now_, kNow);  // it is told again
+    for (int doubled = 0; doubled < 3; ++doubled) scheduler_.receive("t1", wire::DirectiveAck{"job-1", first, true}, now_, kNow);
+    EXPECT_EQ(job().state, JobState::preparing);
 }
 
 TEST_F(Scheduling, AskingForAJobThatHasBeenCarriedOutSinceIsLate) {
