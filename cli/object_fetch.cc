@@ -10,8 +10,9 @@ constexpr milliseconds kFetchFirstPause{250};
 constexpr milliseconds kPauseMax{4000};
 constexpr int kVainTriesMax = 10;  // half a minute
 
-Error broke_off(std::uint64_t moved, const std::string& why) {
-    return fail(Code::incomplete_body, "the object broke off after " + std::to_string(moved) + " bytes: " + why);
+Error broke_off(std::uint64_t moved, const std::string& why, bool is_result) {
+    return fail(Code::incomplete_body, std::string(is_result ? "the result" : "the object") + " broke off after " + std::to_string(moved) + " bytes: " + why +
+        (is_result ? "; if its transform failed, 'millrace etl errors' says how" : ""));
 }
 
 }  // namespace
@@ -50,7 +51,7 @@ Task<std::expected<void, ObjectFetch::Failure>> ObjectFetch::fetch_rest() {
     }
     auto open = co_await session_.open(std::move(call));
     // Before anything has come, the first answer counts, whatever it is.
-    if (!open) co_return std::unexpected(Failure{moved_ == 0 ? open.error() : broke_off(moved_, open.error().context), moved_ == 0});
+    if (!open) co_return std::unexpected(Failure{moved_ == 0 ? open.error() : broke_off(moved_, open.error().context, !may_continue_), moved_ == 0});
     if (const auto begun = check_begin(*open->exchange); !begun) co_return begun;
     if (const auto accepted = co_await check_status(*open->exchange); !accepted) {
         co_return std::unexpected(Failure{accepted.error(), moved_ == 0 || !retryable(accepted.error().code)});
@@ -76,7 +77,7 @@ Task<std::expected<void, ObjectFetch::Failure>> ObjectFetch::read_rest(http::Exc
     std::vector<std::byte> chunk(kBodyChunkBytes);
     for (;;) {
         const auto count = co_await exchange.read(chunk);
-        if (!count) co_return std::unexpected(Failure{broke_off(moved_, count.error().context), false});
+        if (!count) co_return std::unexpected(Failure{broke_off(moved_, count.error().context, !may_continue_), false});
         if (*count == 0) break;
         const auto bytes = std::span<const std::byte>(chunk).first(*count);
         checksum_.update(bytes);
