@@ -23,8 +23,15 @@ store::ObjectInfo info_of(const Source& source) {
 Objects::Objects(Disk& disk, FolderKv& kv, Random& random, std::uint32_t scan_fails_permille)
     : disk_(&disk), kv_(kv), random_(random), scan_fails_permille_(scan_fails_permille) {}
 
-Result<void> Objects::publish(const store::BucketRef& bucket, const std::string& name, const Output& output, const store::ChangeGuard& guard) {
+// Objects are in the same database as orders: after an error that is final it takes neither.
+Result<void> Objects::may_write() const {
     if (disk_ == nullptr) return dead();
+    if (kv_.is_broken()) return fail(Code::io, "the database takes no more writes until this node is restarted");
+    return {};
+}
+
+Result<void> Objects::publish(const store::BucketRef& bucket, const std::string& name, const Output& output, const store::ChangeGuard& guard) {
+    MILLRACE_TRY(may_write());
     if (disk_->faults.full) return fail(Code::no_space, "the disk is full");
     MILLRACE_TRY(check_bucket(bucket));
     const std::lock_guard changing(guard.lock());
@@ -34,7 +41,7 @@ Result<void> Objects::publish(const store::BucketRef& bucket, const std::string&
 }
 
 Result<void> Objects::may_change_buckets() const {
-    if (disk_ == nullptr) return dead();
+    MILLRACE_TRY(may_write());
     if (disk_->faults.full) return fail(Code::no_space, "the disk is full");
     if (random_.chance(disk_->faults.bucket_fails_permille)) return fail(Code::io, "the disk has a bad day");
     return {};
@@ -104,6 +111,7 @@ Result<store::ObjectInfo> Objects::stat(const store::BucketRef& bucket, const st
 
 Result<store::ObjectInfo> Objects::erase_created_before(const store::BucketRef& bucket, const std::string& name, std::uint64_t created_seq_end,
                                                         const store::ChangeGuard* guard) {
+    MILLRACE_TRY(may_write());
     MILLRACE_TRY_ASSIGN(store::ObjectInfo info, stat(bucket, name));
     const std::lock_guard changing(guard->lock());
     MILLRACE_TRY(guard->check());

@@ -42,6 +42,7 @@ public:
     Task<Result<void>> verify(const std::string& bucket, const std::string& name) override;
 
 private:
+    Result<void> may_write() const;
     Result<void> may_change_buckets() const;
 
     Disk* disk_;
