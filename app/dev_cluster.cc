@@ -157,8 +157,8 @@ Result<void> DevCluster::start(Node& node, bool accept_loss) {
     return {};
 }
 
-Result<void> DevCluster::failed_start(const Node& node, const std::string& how) const {
-    return fail(Code::unavailable, node.name + " ended (" + how + "); the end of " + log_file(node) + ":\n" + last_lines(log_file(node), 600));
+Error DevCluster::failed_start(const Node& node, Code code, const std::string& how) const {
+    return fail(code, node.name + " " + how + "; the end of " + log_file(node) + ":\n" + last_lines(log_file(node), 600));
 }
 
 Result<std::string> DevCluster::wait_ready(Duration patience) {
@@ -170,7 +170,7 @@ Result<std::string> DevCluster::wait_ready(Duration patience) {
     for (;;) {
         const auto ended = reap();
         if (!ended.empty()) {
-            outcome = failed_start(*ended.front().first, ended.front().second).error();
+            outcome = failed_start(*ended.front().first, Code::unavailable, "ended (" + ended.front().second + ")");
             break;
         }
         const auto waited_for = std::ranges::find_if_not(nodes_, [&](const Node& node) { return is_ready(loop, *client, node); });
@@ -179,7 +179,7 @@ Result<std::string> DevCluster::wait_ready(Duration patience) {
             break;
         }
         if (steady_now() - begun > patience) {
-            outcome = not_ready(*waited_for);
+            outcome = failed_start(*waited_for, Code::timed_out, "was not ready in time");
             break;
         }
         if (steady_now() - begun > kSilenceMax && !std::exchange(said, true)) {
@@ -203,10 +203,6 @@ bool DevCluster::is_ready(Loop& loop, http::Client& client, const Node& node) co
     if (!endpoint) return false;
     const auto status = status_of(loop, client, trimmed(*endpoint));
     return status && *status == 200;
-}
-
-Error DevCluster::not_ready(const Node& node) const {
-    return fail(Code::timed_out, node.name + " was not ready in time; the end of " + log_file(node) + ":\n" + last_lines(log_file(node), 600));
 }
 
 std::vector<std::pair<DevCluster::Node*, std::string>> DevCluster::reap() {

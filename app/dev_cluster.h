@@ -44,11 +44,10 @@ private:
     // Whether no node of the folder runs, such as one that outlived the process that started it.
     Result<void> check_nodes_rest(std::size_t targets) const;
     std::string log_file(const Node& node) const { return folder_ + "/" + node.name + ".log"; }
-    Result<void> failed_start(const Node& node, const std::string& how) const;
-
+    // With the end of the node's log.
+    Error failed_start(const Node& node, Code code, const std::string& how) const;
     // Whether it answers, and every target has joined.
     bool is_ready(Loop& loop, http::Client& client, const Node& node) const;
-    Error not_ready(const Node& node) const;
 
     std::string executable_;   // as it was found at the start: another may take its place meanwhile
     std::string folder_;

@@ -9,8 +9,8 @@ namespace {
 constexpr auto kMeasureMin = milliseconds(200);
 constexpr auto kFirstMeasuresMin = milliseconds(50);  // while doubling: jobs of fast objects are short
 constexpr auto kCalm = milliseconds(1000);
-constexpr double kMorePays = 1.05;
-constexpr double kLessCosts = 1.03;
+constexpr double kMorePays = 1.05;   // of the rate before: a step up that brings less is taken back
+constexpr double kLessCosts = 1.03;  // of the best rate: more than that is lost, and the way down ends
 constexpr double kFading = 0.998;  // of the best rate, with every measurement
 }  // namespace
 
