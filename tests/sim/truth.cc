@@ -62,12 +62,12 @@ void Truth::forgotten(const std::string& job, const std::string& target) {
 
 void Truth::removed(const std::string& name) {
     for (const auto& [slice, names] : selections_) {
-        if (names.contains(name)) removed_.emplace(slice.first, name);
+        if (names.contains(name)) removed_[slice.first].insert(name);
     }
 }
 
 void Truth::done(const std::string& job, const std::string& name, const DoneAs& as) {
-    DoneAs& known = done_[{job, name}];
+    DoneAs& known = done_[job][name];
     known.version = known.bucket_uid == as.bucket_uid ? std::max(known.version, as.version) : as.version;
     known.bucket_uid = as.bucket_uid;
 }
@@ -115,19 +115,25 @@ const std::string& Truth::owner(const std::string& name, const Disks& disks) con
     return known = Placement(0, std::move(targets)).owner(name)->str();
 }
 
-void Truth::check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const {
-    const std::string destination = slice.spec.rename().apply(name);
+bool Truth::was_removed(const std::string& job, const std::string& name) const {
+    const auto of_job = removed_.find(job);
+    return of_job != removed_.end() && of_job->second.contains(name);
+}
+
+// Of all that is checked this is asked most, by far: words are made only for what does not hold.
+void Truth::check_output(const std::string& job, const std::string& name, const std::string& destination, const Disks& disks) const {
+    const auto broken = [&](const std::string& what) { return Broken(job + " " + name + ": " + what); };
+    const auto of_job = done_.find(job);
+    if (of_job == done_.end() || !of_job->second.contains(name)) throw broken("is settled as if done, but never was");
+    const DoneAs& done = of_job->second.at(name);
+    if (destroyed_.contains(done.bucket_uid)) return;
     const Disk& disk = *disks.at(owner(destination, disks));
-    const std::string where = job + " " + name;
-    const auto settled_as = done_.find({job, name});
-    require(settled_as != done_.end(), where, "is settled as if done, but never was");
-    if (destroyed_.contains(settled_as->second.bucket_uid)) return;
-    const auto found = disk.outputs.find({settled_as->second.bucket_uid, destination});
-    require(found != disk.outputs.end() && found->second.durable.has_value(), where, "is done, but its output is not durable");
-    for (const Output& output : {*found->second.durable, *found->second.newest}) {
-        require(output.job == job, where, "its output is that of " + output.job);
-        require(output.content == transformed(name, output.version), where, "its output is " + output.content);
-        require(output.version >= settled_as->second.version, where, "an older version replaced its output: " + output.content);
+    const auto found = disk.outputs.find({done.bucket_uid, destination});
+    if (found == disk.outputs.end() || !found->second.durable) throw broken("is done, but its output is not durable");
+    for (const auto& output : {&*found->second.durable, &*found->second.newest}) {
+        if (output->job != job) throw broken("its output is that of " + output->job);
+        if (output->content != transformed(name, output->version)) throw broken("its output is " + output->content);
+        if (output->version < done.version) throw broken("an older version replaced its output: " + output->content);
     }
 }
 
@@ -183,7 +189,7 @@ void Truth::check_slice(const std::string& job, const std::string& target, const
     if (!slice.checkpoint) return;
     const Progress& progress = *slice.checkpoint;
     // A removed object is never fed again after a restart, so its name waits beside the window until the watermark passes.
-    const auto holds_a_place = [&](const std::string& name) { return !removed_.contains({job, name}); };
+    const auto holds_a_place = [&](const std::string& name) { return !was_removed(job, name); };
     const auto places = static_cast<std::size_t>(std::ranges::count_if(progress.settled_ahead, holds_a_place));
     require(places <= window_objects_max, where, "more settled ahead than the window holds");
     require(std::ranges::is_sorted(progress.settled_ahead), where, "settled_ahead is not sorted");
@@ -192,16 +198,17 @@ void Truth::check_slice(const std::string& job, const std::string& target, const
     std::uint64_t settled_well = 0;
     std::uint64_t gone = 0;
     const auto& selection = selections_.at({job, target});
+    const RenameRule renamed = slice.spec.rename();
     for (const auto& [name, version] : selection) {
         if (!is_settled(progress, name) || slice.ledger.contains(name)) continue;
         ++settled_well;
         if (slice.spec.operation == wire::Operation::remove) {
             check_removed(job, name, slice, *disks.at(target));
             ++gone;
-        } else if (removed_.contains({job, name})) {
+        } else if (was_removed(job, name)) {
             ++gone;
         } else {
-            check_output(job, name, slice, disks);
+            check_output(job, name, renamed.apply(name), disks);
         }
     }
     check_totals(where, slice, settled_well, gone, selection.size());

@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "scheduler/job.h"
@@ -30,7 +31,6 @@ struct DoneAs {
     std::string bucket_uid;
 };
 
-using JobAndName = std::pair<std::string, std::string>;
 using Disks = std::map<std::string, const Disk*>;  // by target
 
 // What the transform makes of a version of an object.
@@ -77,11 +77,11 @@ public:
     static bool may_run(const SliceDisk& slice, const std::string& name);
 
 private:
-    struct Tally;
     void forget_stops();
 
     const std::string& owner(const std::string& name, const Disks& disks) const;
-    void check_output(const std::string& job, const std::string& name, const SliceDisk& slice, const Disks& disks) const;
+    void check_output(const std::string& job, const std::string& name, const std::string& destination, const Disks& disks) const;
+    bool was_removed(const std::string& job, const std::string& name) const;
     static void check_removed(const std::string& job, const std::string& name, const SliceDisk& slice, const Disk& disk);
     void check_ledger(const std::string& where, const SliceDisk& slice) const;
     void check_totals(const std::string& where, const SliceDisk& slice, std::uint64_t settled_well, std::uint64_t gone,
@@ -90,9 +90,9 @@ private:
     mutable std::unordered_map<std::string, std::string> owners_;  // by name
     std::map<std::string, Behaviour> behaviours_;
     std::map<std::pair<std::string, std::string>, std::map<std::string, std::uint64_t>> selections_;  // by job and target
-    std::set<JobAndName> removed_;                                                                   // since they were selected
+    std::map<std::string, std::unordered_set<std::string>> removed_;                                 // since they were selected, by job
     std::map<std::pair<std::string, std::string>, std::set<std::string>> removals_;  // of each job that removes, by job and target
-    std::map<JobAndName, DoneAs> done_;
+    std::map<std::string, std::unordered_map<std::string, DoneAs>> done_;                            // by job, then by name
     std::map<std::string, std::vector<scheduler::PinnedEpoch>> pins_;  // by job
     std::set<std::string> destroyed_;                                  // uids of buckets
     std::map<std::pair<std::string, std::string>, std::uint64_t> stopped_;             // by job and target
