@@ -448,12 +448,12 @@ void Simulation::check_classes(const PlannedJob& planned) {
         const bool failed = row != slice.ledger.end() && !row->second.quarantined;
         const bool quarantined = row != slice.ledger.end() && row->second.quarantined;
         const std::string where = job->id + " " + name;
-        if (job->spec.operation != wire::Operation::transform) {
-            if (row != slice.ledger.end() && nature != Nature::transient) throw Broken(where + " failed: " + row->second.error.context);
-            continue;
-        }
         // A disk that is full again and again, just when it is this object's turn, looks like an object that never fits.
         const bool is_unlucky = failed && times_full_ > 1 && row->second.error.code == Code::no_space;
+        if (job->spec.operation != wire::Operation::transform) {
+            if (row != slice.ledger.end() && nature != Nature::transient && !is_unlucky) throw Broken(where + " failed: " + row->second.error.context);
+            continue;
+        }
         if (nature == Nature::fine && (failed || quarantined) && !is_unlucky) throw Broken(where + " failed: " + row->second.error.context);
         if (nature == Nature::rejected && !failed) throw Broken(where + " was rejected, but did not fail");
         if (nature == Nature::never_fits && !failed) throw Broken(where + " fits nowhere, but did not fail");
