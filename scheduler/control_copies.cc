@@ -20,8 +20,7 @@ Task<Result<std::string>> ControlPlane::accept_node(std::string node) {
     const std::string why = "target " + node + " was accepted with another folder than the one that was known (" + rfc3339(unix_now_ns()) + ")";
     log::warn("target accepted", {{"target", node}});
     state_.jobs.target_accepted(node, why, steady_now());
-    Result<void> written = co_await flush();  // the jobs first: a target that joins finds them as they should be
-    if (written) written = co_await records_.write_members();
+    const Result<void> written = co_await write_members();
     if (!written) {
         co_return written.error().during("target " + node + " is accepted, but that could not be written down: should the proxy end before its disk "
             "takes writes again, the target has to be accepted once more");

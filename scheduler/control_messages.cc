@@ -63,11 +63,13 @@ Task<void> ControlPlane::receive_hello(std::string route, wire::Hello hello) {
         if (hello.accepts_loss && is_loss && co_await accept_node(target)) co_return;
         co_return refuse(route, joined.error().context, false);
     }
-    if (!known) {
-        const Result<void> written = co_await records_.write_members();
+    // What a target is told of itself is written down before, an acceptance too: a proxy that comes back without it would take what the target has
+    // lost for what it never had.
+    if (!known || is_new_branch) {
+        const Result<void> written = co_await write_members();
         if (!written) {
-            log::error("a new member could not be written down; it is not welcomed until it can", {{"target", target}, {"error", written.error()}});
-            state_.members.forget(target);
+            log::error("a new or accepted member could not be written down; it is not welcomed until it can", {{"target", target}, {"error", written.error()}});
+            if (!known) state_.members.forget(target);
             co_return;
         }
     }

@@ -128,7 +128,7 @@ Task<void> ControlPlane::tick() {
 // What is remembered of members and for how long things are kept. It is written down before long; until then less is remembered, and no harm done.
 Task<void> ControlPlane::housekeep(Instant now) {
     next_housekeeping_ = now + kHousekeepingPause;
-    const Result<void> members = co_await records_.write_members();
+    const Result<void> members = co_await write_members();
     if (!members) log::error("members could not be written down", {{"error", members.error()}});
     DesiredCatalog without = state_.catalog;
     if (without.drop_destroyed(state_.applied_by_all())) {
@@ -168,6 +168,11 @@ Task<Result<void>> ControlPlane::flush() {
     }
     if (had_work) pulse();
     co_return written;
+}
+
+Task<Result<void>> ControlPlane::write_members() {
+    MILLRACE_CO_TRY(co_await flush());
+    co_return co_await records_.write_members();
 }
 
 Task<Result<void>> ControlPlane::change_catalog(DesiredCatalog changed) {

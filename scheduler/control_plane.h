@@ -87,6 +87,8 @@ private:
     Task<void> welcome(std::string route, wire::Hello hello, bool is_new_process);
     void refuse(const std::string& route, std::string reason, bool wants_catalog);
 
+    // The jobs before them: a target that was accepted finds them as they should be.
+    Task<Result<void>> write_members();
     Task<Result<std::string>> accept_node(std::string node);
     Task<Result<void>> accept_self();
 

@@ -58,10 +58,17 @@ protected:
     void hear(const std::string& target, const wire::Message& message) {
         world_.act([&] { hear_(route(target), message); });
     }
+    void say_hello(const std::string& target, const std::string& boot, const std::string& store) {
+        hear(target, wire::Hello{.target_id = target, .boot_id = boot, .endpoint = "http://" + target, .cluster_id = core_->state().cluster_id,
+                                 .lineage = {store, {}, 1, 1, boot}});
+    }
     void join(const std::string& target) {
-        hear(target, wire::Hello{.target_id = target, .boot_id = "b-" + target, .endpoint = "http://" + target, .cluster_id = core_->state().cluster_id,
-                                 .lineage = {"store-" + target, {}, 1, 1, "b-" + target}});
+        say_hello(target, "b-" + target, "store-" + target);
         online_.push_back(target);
+    }
+    void accept(const std::string& target) {
+        const auto begin = [](ProxyCore& core, std::string node) -> Task<void> { (void)co_await core.control().accept(std::move(node)); };
+        world_.act([&] { boost::asio::co_spawn(world_.executor(), begin(*core_, target), boost::asio::detached); });
     }
     // The target lives, and has applied this catalog, but for these entries.
     void applied(const std::string& target, std::vector<wire::CatalogProblem> problems = {}) {
@@ -135,6 +142,27 @@ TEST_F(Proxy, ATargetIsWelcomedAndIsAMember) {
     ASSERT_EQ(told<wire::Welcome>("t1"), 1u);
     EXPECT_EQ(std::get<wire::Welcome>(said_.back().message).refused, "");
     EXPECT_TRUE(core_->state().members.is_online("t1"));
+}
+
+TEST_F(Proxy, ATargetDoesNotHearOfItsAcceptanceBeforeThatIsWrittenDown) {
+    set_up();
+    hear("t1", wire::Goodbye{.boot_id = "b-t1"});
+    const auto last_answer = [this] {
+        say_hello("t1", "b-new", "an-empty-folder");
+        const auto is_answer = [](const Said& said) { return said.route == route("t1") && std::holds_alternative<wire::Welcome>(said.message); };
+        const auto last = std::find_if(said_.rbegin(), said_.rend(), is_answer);
+        return std::get<wire::Welcome>(last->message);
+    };
+    EXPECT_THAT(last_answer().refused, HasSubstr("millrace cluster accept t1"));
+    metadata_.refuses = true;
+    accept("t1");
+    const std::size_t answers = told<wire::Welcome>("t1");
+    EXPECT_THAT(last_answer().refused, HasSubstr("millrace cluster accept t1"));
+    EXPECT_EQ(told<wire::Welcome>("t1"), answers) << "nothing is said while nothing can be written";
+    metadata_.refuses = false;
+    const wire::Welcome welcome = last_answer();
+    EXPECT_EQ(welcome.refused, "");
+    EXPECT_NE(welcome.new_branch, "");
 }
 
 TEST_F(Proxy, ATargetThatSaysNothingIsOffline) {
