@@ -96,7 +96,7 @@ Result<DevCluster> DevCluster::prepare(const std::string& folder, std::size_t ta
 // Held as long as this process lives.
 Result<void> DevCluster::take_folder(std::size_t targets) const {
     const std::string path = folder_ + "/lock";
-    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!file.is_open()) return errno_error("cannot open " + path, errno);
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
         const std::string holder = trimmed(read_file(path).value_or(""));
@@ -138,7 +138,7 @@ Result<void> DevCluster::start(Node& node, bool accept_loss) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);

@@ -15,7 +15,8 @@ namespace millrace {
 
 Result<void> make_folder(const std::string& path) {
     std::error_code error;
-    std::filesystem::create_directories(path, error);
+    const bool is_new = std::filesystem::create_directories(path, error);
+    if (is_new && !error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
     if (error) return errno_error("cannot create folder " + path, error.value());
     if (::access(path.c_str(), W_OK | X_OK) != 0) {
         return errno_error("cannot write to folder " + path + " (choose another 'dir', or make this one writable)", errno);
@@ -25,7 +26,7 @@ Result<void> make_folder(const std::string& path) {
 
 Result<void> write_file(const std::string& path, std::string_view content) {
     const std::string temporary = path + ".new";
-    Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!file.is_open()) return errno_error("cannot write " + path, errno);
     const ssize_t written = ::write(file.get(), content.data(), content.size());
     const int failure = written < 0 ? errno : static_cast<std::size_t>(written) < content.size() ? ENOSPC : 0;

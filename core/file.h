@@ -6,9 +6,9 @@
 
 namespace millrace {
 
-// With its parents; success when it is there and can be written to.
+// With its parents, for its own user only if it is new; success when it is there and can be written to.
 Result<void> make_folder(const std::string& path);
-// Atomically: to a temporary file, then renamed.
+// For its own user only. Atomically: to a temporary file, then renamed.
 Result<void> write_file(const std::string& path, std::string_view content);
 // At most bytes_max.
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max = 16 << 20);

@@ -31,6 +31,7 @@ struct MillraceLimit {
 struct MillraceChildSetup {
     pid_t parent;        // whose death is the child's
     const char* folder;  // working folder
+    mode_t umask;        // not ours: what we write is for us alone
     int fds[3];          // become 0, 1 and 2; each is 3 or more
     struct MillraceLimit limits[7];
     size_t limit_count;
@@ -41,6 +42,7 @@ static MILLRACE_CHILD_CODE enum MillraceStep millrace_set_up_child(const struct 
     if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) return millrace_step_parent;
     if (syscall(SYS_getppid) != setup->parent) return millrace_step_parent;  // it died before the line above
     syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    syscall(SYS_umask, setup->umask);
     if (syscall(SYS_chdir, setup->folder) < 0) return millrace_step_folder;
     for (int fd = 0; fd < 3; ++fd) {
         if (syscall(SYS_dup3, setup->fds[fd], fd, 0) < 0) return millrace_step_descriptor;

@@ -11,7 +11,7 @@
 #define MILLRACE_FORK_VARIABLE "MILLRACE_FORK_PARENT"
 
 enum {
-    millrace_fork_version = 1,
+    millrace_fork_version = 2,
     millrace_fork_bytes_max = 64 * 1024,  // of a request; an object with longer names or arguments is spawned
     millrace_fork_fds = 4,                // stdin, stdout, stderr, the pipe for the reply
     millrace_fork_idle_seconds = 60,      // a program that waits for so long ends

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/private_files.h"
 #include "runtime/child_setup.h"
 #include "runtime/orphans.h"
 
@@ -182,6 +183,7 @@ Result<Child> spawn(const SpawnRequest& request) {
 
 void set_limits(MillraceChildSetup& setup, const Limits& limits, Mark mark) {
     setup.parent = ::getpid();
+    setup.umask = callers_umask();
     setup.limit_count = 0;
     add_limit(setup, RLIMIT_CORE, 0);
     if (limits.memory_bytes != 0) add_limit(setup, RLIMIT_AS, limits.memory_bytes);

@@ -65,7 +65,7 @@ std::optional<Slot> parse(std::string_view text) {
 
 Result<std::unique_ptr<DurableMarks>> DurableMarks::open(const std::string& folder) {
     const std::string path = folder + std::string(kFileName);
-    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!file.is_open()) return errno_error("open " + path, errno);
     std::unique_ptr<DurableMarks> marks(new DurableMarks(folder, path, std::move(file)));
     marks->load();

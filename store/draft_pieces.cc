@@ -57,7 +57,7 @@ Result<void> Drafts::Writer::open() {
     MILLRACE_TRY(make_folders(folder_));
     offset_ = options_.extend_at.value_or(0);
     MILLRACE_TRY(cut(offset_));
-    file_ = Descriptor(::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+    file_ = Descriptor(::open(path_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     if (!file_.is_open()) return file_error("open " + path_, errno);
     if (::ftruncate(file_.get(), static_cast<off_t>(offset_)) != 0) return file_error("cut " + path_, errno);
     if (::lseek(file_.get(), 0, SEEK_END) < 0) return file_error("write to " + path_, errno);

@@ -62,7 +62,7 @@ Result<void> replace_file(const std::string& path, const std::string& content) {
 }
 
 Result<TempFile> TempFile::create(std::string path) {
-    Descriptor file(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644));
+    Descriptor file(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
     if (!file.is_open()) return file_error("create " + path, errno);
     return TempFile(std::move(path), std::move(file));
 }

@@ -14,6 +14,7 @@
 #include "core/hash.h"
 #include "core/ids.h"
 #include "core/log.h"
+#include "core/private_files.h"
 #include "state/families.h"
 
 namespace millrace::store {
@@ -109,9 +110,10 @@ Result<Mountpath> open_one(const std::string& given, const std::string& store, c
                                   std::string(kIdentityHead) + identity->store_id + " " + identity->id + "\n"));
     }
     mountpath.id = identity->id;
-    MILLRACE_TRY(make_folders(mountpath.objects_folder()));
-    MILLRACE_TRY(make_folders(mountpath.drafts_folder()));
-    MILLRACE_TRY(make_folders(mountpath.temp_folder()));
+    for (const std::string& folder : {mountpath.objects_folder(), mountpath.drafts_folder(), mountpath.temp_folder()}) {
+        MILLRACE_TRY(make_folders(folder));
+        MILLRACE_TRY(make_private(folder));
+    }
     MILLRACE_TRY(empty_folder(mountpath.temp_folder()));
     struct stat status {};
     if (::stat(mountpath.folder.c_str(), &status) != 0) return file_error("stat " + mountpath.folder, errno);

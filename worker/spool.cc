@@ -83,7 +83,7 @@ Task<Result<std::unique_ptr<SpooledFile>>> SpooledFile::make(const SpoolFolder& 
     made->folder_ = own_folder;
     if (::chmod(own_folder.c_str(), 0711) != 0) co_return errno_error("cannot set the mode of " + own_folder, errno);
     made->path_ = own_folder + '/' + object_name.substr(object_name.rfind('/') + 1);
-    const Descriptor file(::open(made->path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    const Descriptor file(::open(made->path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!file.is_open()) co_return errno_error("cannot make " + made->path_, errno);
     class FileSink final : public Sink {
     public:
