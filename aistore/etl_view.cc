@@ -30,7 +30,7 @@ json etl_row(const std::string& name, const scheduler::Standing& standing) {
 
 Result<json> etl_init_message(const std::string& name, const std::string& spec_json) {
     MILLRACE_TRY_ASSIGN(const spec::ParsedSpec parsed, spec::parse_spec(spec_json, name));
-    const spec::TransformSpec& spec = parsed.spec;
+    const spec::TransformSpec spec = spec::without_secrets(parsed.spec);
     json message{{"name", spec.name}, {"communication", spec::communication_name(spec.communication)},
                  {"init_timeout", duration_text(spec.init_timeout_ms)}, {"obj_timeout", duration_text(spec.obj_timeout_ms)},
                  {"support_direct_put", spec.direct_put}};

@@ -96,7 +96,8 @@ Task<Result<void>> TransformApi::show(http::Response& response, const std::strin
     if (entry == nullptr) co_return unknown_transform(name);
     Standing sum = standing(state_, *entry);
     const auto parsed = spec::parse_spec(entry->spec_json, name);
-    const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", json_or_null(entry->spec_json)},
+    const json shown = parsed ? json_or_null(spec::to_json(spec::without_secrets(parsed->spec))) : json();
+    const json document{{"name", name}, {"kind", kind_of(*entry)}, {"state", sum.state}, {"spec", shown},
                         {"digest", parsed ? checksum_text(spec::digest(parsed->spec, entry->image)) : ""}, {"image", entry->image},
                         {"targets", std::move(sum.per_target)}};
     co_return co_await response.send_json(200, json_text(document));

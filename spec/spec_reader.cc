@@ -6,6 +6,7 @@
 #include "core/units.h"
 #include "core/whole_number.h"
 #include "spec/command_line.h"
+#include "spec/transform_spec.h"
 
 namespace millrace::spec {
 namespace {
@@ -20,6 +21,10 @@ Result<void> check_variable(const std::string& name, const std::string& value) {
     if (name.empty() || name.size() > kVariableNameBytesMax || std::ranges::any_of(name, is_bad)) {
         return fail(Code::invalid_argument, quoted_for_message(name) +
             " cannot be the name of an environment variable: 1 to 256 bytes, no '=', no control characters");
+    }
+    if (value == kHiddenValue) {
+        return fail(Code::invalid_argument, "the value of " + quoted_for_message(name) + " is " + kHiddenValue + ", which stands for one that is not shown: "
+            "put the value there");
     }
     if (value.find('\0') != value.npos) return fail(Code::invalid_argument, "the value of " + quoted_for_message(name) + " has a NUL byte");
     return {};

@@ -105,6 +105,11 @@ std::string to_json(const TransformSpec& spec) {
     return dump(json);
 }
 
+TransformSpec without_secrets(TransformSpec spec) {
+    for (auto& [name, value] : spec.env) value = kHiddenValue;
+    return spec;
+}
+
 Result<std::string> with_version(const std::string& spec_json, const std::string& version) {
     MILLRACE_TRY_ASSIGN(ParsedSpec parsed, parse_spec(spec_json, "specification"));
     std::string& now = parsed.spec.version;

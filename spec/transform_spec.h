@@ -83,6 +83,10 @@ std::string_view communication_name(Communication communication);  // "hpush://"
 
 // One line of JSON that parse_spec reads back to an equal spec; the form that is stored and sent.
 std::string to_json(const TransformSpec& spec);
+// In place of the value of a variable, which may be a secret. No specification has it for a value.
+inline const std::string kHiddenValue = "***";
+// What is shown of a specification.
+TransformSpec without_secrets(TransformSpec spec);
 // Identifies what the transform computes: name, version, image, command, environment, folder, user and limits. How objects reach it
 // (communication, listen, direct put, file paths) and how long it may take do not change results, so they are left out: a job
 // goes on with what it finished before such a change.

@@ -188,8 +188,10 @@ class Specifications(Folder, ClusterCase):
         self.assertIn("\\ud83d\\ude00", (self.work / "spec.json").read_text())
         self.expect("millrace etl init -f spec.json && millrace etl show smile-one -o json > shown.json")
         shown = json.loads((self.work / "shown.json").read_text())["spec"]
-        self.assertEqual((shown["cmd"], shown["env"]), (spec["cmd"], spec["env"]))
+        self.assertEqual((shown["cmd"], shown["env"]), (spec["cmd"], {"SMILE": "***"}), "values may be secrets")
         (self.work / "again.json").write_text(json.dumps(shown, indent="\t"))
+        self.assertIn("stands for one that is not shown", self.expect("millrace etl init -f again.json --name smile-two", status=1).stderr)
+        (self.work / "again.json").write_text(json.dumps({**shown, "env": spec["env"]}, indent="\t"))
         self.expect("millrace etl init -f again.json --name smile-two")
         for name in ("smile-one", "smile-two"):
             self.assertEqual(self.expect(f"millrace get ais://smiles/x --etl {name} -o -").stdout, "\U0001F600 \\ud83d\U0001D11E\u00e9")

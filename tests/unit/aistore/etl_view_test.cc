@@ -41,7 +41,7 @@ TEST(EtlView, AContainerComesBackAsItsInitMessage) {
     const auto message = etl_init_message("hello-1", spec::to_json(parsed->spec));
     ASSERT_TRUE(message);
     EXPECT_EQ(*message, json::parse(R"({"name":"hello-1","communication":"hpull://","init_timeout":"5m","obj_timeout":"45s",
-        "support_direct_put":true,"runtime":{"image":"some/image:1","command":["run","it"],"env":[{"name":"KEY","value":"v"}]}})"));
+        "support_direct_put":true,"runtime":{"image":"some/image:1","command":["run","it"],"env":[{"name":"KEY","value":"***"}]}})"));
 }
 
 TEST(EtlView, AFilterHasNoRuntime) {

@@ -66,6 +66,7 @@ TEST(SpecErrors, NameOriginLineAndField) {
         {"cmd: gzip\nenv:\n  - {name: A, valueFrom: {x: y}}", "spec.yaml line 4, 'env[0].valueFrom': ", "not supported"},
         {"cmd: gzip\nenv:\n  - {name: A, valu: b}", "spec.yaml line 4, 'env[0].valu': ", "is not known"},
         {"cmd: gzip\nenv:\n  - {name: A}\n  - {name: A}", "spec.yaml line 5, 'env[1].name': ", "given twice"},
+        {"cmd: gzip\nenv: {A: \"***\"}", "spec.yaml line 3, 'env': ", "stands for one that is not shown"},
         {"cmd: gzip\nenv: {A=B: c}", "spec.yaml line 3, 'env': ", "cannot be the name"},
         {"cmd: gzip\nenv: {A: }", "spec.yaml line 3, 'env.A': ", "has no value"},
         {"cmd: gzip\nworkdir: tmp", "spec.yaml line 3, 'workdir': ", "must be an absolute path"},
