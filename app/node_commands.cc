@@ -11,6 +11,7 @@
 #include "aistore/surface.h"
 #include "app/signals.h"
 #include "core/log.h"
+#include "core/private_files.h"
 #include "scheduler/proxy_service.h"
 #include "state/kv.h"
 #include "worker/target_service.h"
@@ -35,6 +36,7 @@ struct NodeArguments {
     bool print_config = false;
     bool no_fork_server = false;
     bool accept_loss = false;
+    bool insecure = false;
     int exit_status = -1;  // >= 0: nothing to run
 };
 
@@ -53,6 +55,7 @@ NodeArguments parse(const char* name, const char* about, int argc, char** argv) 
     }
     app.add_flag("--accept-loss", arguments.accept_loss,
                  "start although the store's log is damaged, once: what was written after the damage is lost; it is kept aside, and the log says what");
+    app.add_flag("--insecure", arguments.insecure, "listen beyond this machine although nobody is asked who they are (insecure: true)");
     app.add_flag("--print-config", arguments.print_config, "print every key with its value, and exit");
     try {
         app.parse(argc, argv);
@@ -88,12 +91,17 @@ int end_failed(const char* name, Service& service, const std::string& failure) {
 }
 
 template <class Config, class Start>
-int serve(const char* name, const NodeArguments& arguments, const Result<Config>& config, Start start) {
+int serve(const char* name, const NodeArguments& arguments, Result<Config> config, Start start) {
     if (!config) return complain("configuration", config.error(), kExitUsage);
+    if (arguments.insecure) config->insecure = true;
     if (arguments.print_config) {
         std::fputs(dump(*config).c_str(), stdout);
         return 0;
     }
+    if (const auto allowed = check_exposure(config->host, config->insecure); !allowed) {
+        return complain(std::string(name) + " does not start", allowed.error(), kExitUsage);
+    }
+    keep_files_private();
     block_stop_signals();
     const Result<log::Level> level = log::parse_level(config->log_level);
     if (auto started = log::start(name, level.value_or(log::Level::info), config->log_file); !started) {
@@ -102,6 +110,9 @@ int serve(const char* name, const NodeArguments& arguments, const Result<Config>
     auto service = start_when_there_is_room(name, *config, start);
     if (!service && service.error().code == Code::cancelled) return 0;
     if (!service) return complain(std::string(name) + " cannot start", service.error(), kExitFailed);
+    if (const std::string exposed = exposure(config->host); !exposed.empty()) {
+        std::fprintf(stderr, "millrace: insecure: this %s %s\n", name, exposed.c_str());
+    }
     std::printf("millrace %s ready at %s\n", name, (*service)->endpoint().c_str());
     std::fflush(stdout);
     while (wait_for_signal(kLook, false) == 0) {

@@ -9,6 +9,17 @@
 #include "core/uri.h"
 
 namespace millrace::cli {
+namespace {
+
+void print_remarks(std::ostream& out, const char* kind, const nlohmann::json& remarks) {
+    if (!remarks.is_array() || remarks.empty()) return;
+    out << '\n';
+    for (const nlohmann::json& remark : remarks) {
+        if (remark.is_string()) out << kind << ": " << clean_text(remark.get<std::string>()) << '\n';
+    }
+}
+
+}  // namespace
 
 int run(Context& context, const ClusterShow&) {
     const auto cluster = context.session.get("/v1/cluster");
@@ -37,11 +48,8 @@ int run(Context& context, const ClusterShow&) {
     for (const nlohmann::json& stranger : member(*cluster, "refused")) {
         out << "\nrefused: " << text_of(stranger, "id") << " at " << text_of(stranger, "endpoint") << '\n';
     }
-    const nlohmann::json& problems = member(*cluster, "problems");
-    if (problems.is_array() && !problems.empty()) out << '\n';
-    for (const nlohmann::json& problem : problems) {
-        if (problem.is_string()) out << "problem: " << clean_text(problem.get<std::string>()) << '\n';
-    }
+    print_remarks(out, "problem", member(*cluster, "problems"));
+    print_remarks(out, "insecure", member(*cluster, "insecure"));
     return kExitDone;
 }
 

@@ -25,6 +25,8 @@ void fields(Config& self, Visit&& visit) {
     visit("dir", self.dir);
     visit("host", self.host);
     visit("advertise", self.advertise);
+    visit("hosts", self.hosts);
+    visit("insecure", self.insecure);
     visit("port", self.port);
     visit("control_port", self.control_port);
     visit("log_level", self.log_level);
@@ -43,6 +45,8 @@ void fields(Config& self, Visit&& visit) {
     visit("id", self.id);
     visit("host", self.host);
     visit("advertise", self.advertise);
+    visit("hosts", self.hosts);
+    visit("insecure", self.insecure);
     visit("port", self.port);
     visit("proxy", self.proxy);
     visit("log_level", self.log_level);
@@ -210,6 +214,23 @@ bool is_every_address(const std::string& host) {
     in_addr narrow{};
     if (::inet_pton(AF_INET, host.c_str(), &narrow) == 1) return narrow.s_addr == 0;
     return host.empty() || host == "*" || (::inet_pton(AF_INET6, host.c_str(), &wide) == 1 && IN6_IS_ADDR_UNSPECIFIED(&wide));
+}
+
+bool is_loopback(const std::string& host) {
+    in6_addr wide{};
+    in_addr narrow{};
+    if (::inet_pton(AF_INET, host.c_str(), &narrow) == 1) return ntohl(narrow.s_addr) >> 24 == IN_LOOPBACKNET;
+    return host == "localhost" || (::inet_pton(AF_INET6, host.c_str(), &wide) == 1 && IN6_IS_ADDR_LOOPBACK(&wide));
+}
+
+std::string exposure(const std::string& host) {
+    return is_loopback(host) ? "" : "listens on " + host + ": whoever reaches that can run commands here, and is not asked who they are";
+}
+
+Result<void> check_exposure(const std::string& host, bool insecure) {
+    if (insecure || is_loopback(host)) return {};
+    return fail(Code::permission, "it " + exposure(host) +
+        "; set 'host: 127.0.0.1', or, where the network itself keeps strangers out, 'insecure: true' or --insecure");
 }
 
 ReachableAt reachable_at(const std::string& host, const std::string& advertise, std::uint16_t port) {

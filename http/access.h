@@ -1,4 +1,4 @@
-// Who a route is for. Nobody is asked for a proof yet, a cluster belongs inside a private network; but no route comes to be without it.
+// Who a route is for. Nobody is asked for a proof yet (app/node_commands.cc keeps nodes to their machine); but no route comes to be without it.
 #pragma once
 
 namespace millrace::http {

@@ -3,15 +3,10 @@
 #pragma once
 #include <optional>
 
-#include "core/result.h"
 #include "http/head_decoder.h"
+#include "http/refusal.h"
 
 namespace millrace::http {
-
-struct Refusal {
-    Error error;
-    int status = 400;
-};
 
 // framing: of the body behind the head. nullopt: there is nothing against the request.
 std::optional<Refusal> refusal_of(const Head& head, Framing framing);

@@ -104,7 +104,10 @@ std::vector<Router::Entry> Router::entries() const {
     return all;
 }
 
-Task<void> Router::run(const Route& route, Request& request, Response& response, const PathParameters& parameters) {
+Task<void> Router::run(const Route& route, Request& request, Response& response, const PathParameters& parameters) const {
+    if (gate_) {
+        if (const auto refused = gate_(request, route.entry, parameters)) co_return (void)co_await response.send_error(refused->error, refused->status);
+    }
     if (request.method == "PUT" && request.headers.find("Content-Range")) {
         const Error error = only_a_part();
         co_return (void)co_await response.send_error(error);

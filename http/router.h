@@ -1,11 +1,14 @@
 // Which handler answers which method and path. Built before serving, then read-only: any thread.
 #pragma once
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "http/access.h"
+#include "http/refusal.h"
 #include "http/server.h"
 
 namespace millrace::http {
@@ -29,12 +32,15 @@ public:
         Access access;
     };
     std::vector<Entry> entries() const;
+    // Asked before any handler; once, before serving. It may refuse what it is shown.
+    using Gate = std::function<std::optional<Refusal>(const Request&, const Entry&, const PathParameters&)>;
+    void set_gate(Gate gate) { gate_ = std::move(gate); }
     // 404 for an unknown path, 405 with Allow for a known path with another method, 400 for a bad escape, and for a PUT of a part only.
     Task<void> handle(Request& request, Response& response) const;
 
 private:
     struct Route;
-    static Task<void> run(const Route& route, Request& request, Response& response, const PathParameters& parameters);
+    Task<void> run(const Route& route, Request& request, Response& response, const PathParameters& parameters) const;
 
     struct Route {
         Entry entry;
@@ -44,6 +50,7 @@ private:
         RouteHandler handler;
     };
     std::vector<Route> routes_;
+    Gate gate_;
 };
 
 }  // namespace millrace::http

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "core/config.h"
 #include "core/metrics.h"
 #include "core/json_members.h"
 #include "scheduler/proxy_api.h"
@@ -36,8 +37,19 @@ Task<Result<void>> ClusterApi::show(http::Response& response) {
     const double uptime = std::chrono::duration<double>(steady_now() - started_).count();
     const json document{{"proxy_id", state_.proxy_id}, {"version", state_.members.version()}, {"term", term_}, {"sealed", state_.sealed()},
                         {"uptime_seconds", uptime}, {"targets", std::move(targets)}, {"refused", std::move(refused)},
-                        {"problems", state_.problems()}};
+                        {"problems", state_.problems()}, {"insecure", insecure()}};
     co_return co_await response.send_json(200, json_text(document));
+}
+
+std::vector<std::string> ClusterApi::insecure() const {
+    std::vector<std::string> all;
+    if (!exposed_.empty()) all.push_back("the proxy " + exposed_);
+    for (const auto& [target, member] : state_.members.members()) {
+        const auto place = http::Endpoint::parse(member.endpoint);
+        if (!place || is_loopback(place->host)) continue;
+        all.push_back("target " + target + " is at " + member.endpoint + ": whoever reaches that can use it, and is not asked who they are");
+    }
+    return all;
 }
 
 Task<Result<void>> ClusterApi::accept(http::Response& response, const std::string& node) {
@@ -53,6 +65,7 @@ Task<Result<void>> ClusterApi::health(http::Response& response) {
     json document{{"ready", reason.empty()}};
     if (!reason.empty()) document["reason"] = reason;
     if (auto problems = state_.problems(); !problems.empty()) document["problems"] = std::move(problems);
+    if (auto exposed = insecure(); !exposed.empty()) document["insecure"] = std::move(exposed);
     co_return co_await response.send_json(reason.empty() ? 200 : 503, json_text(document));
 }
 

@@ -74,8 +74,9 @@ private:
 
 class ClusterApi {
 public:
-    ClusterApi(const ClusterState& state, ControlPlane& control, std::uint64_t term)
-        : state_(state), control_(control), term_(term), started_(steady_now()) {}
+    // exposed: what is wrong with where this proxy listens, or nothing.
+    ClusterApi(const ClusterState& state, ControlPlane& control, std::uint64_t term, std::string exposed)
+        : state_(state), control_(control), term_(term), exposed_(std::move(exposed)), started_(steady_now()) {}
     void add_routes(http::Router& router);
 
 private:
@@ -83,10 +84,13 @@ private:
     Task<Result<void>> accept(http::Response& response, const std::string& node);
     Task<Result<void>> health(http::Response& response);
     Task<Result<void>> metrics(http::Response& response);
+    // Nodes that anybody on the network may use, in words.
+    std::vector<std::string> insecure() const;
 
     const ClusterState& state_;
     ControlPlane& control_;
     const std::uint64_t term_;
+    const std::string exposed_;
     const Instant started_;
 };
 

@@ -5,7 +5,9 @@
 #include "core/file.h"
 #include "core/kept_port.h"
 #include "core/log.h"
+#include "core/private_files.h"
 #include "core/whole_number.h"
+#include "http/page_guard.h"
 #include "scheduler/proxy_api.h"
 #include "state/families.h"
 #include "state/format.h"
@@ -63,12 +65,14 @@ Result<std::unique_ptr<ProxyService>> ProxyService::start(const ProxyConfig& con
 ProxyService::ProxyService(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ProxyService::~ProxyService() { stop(); }
 const std::string& ProxyService::endpoint() const { return impl_->endpoint; }
+std::vector<http::Router::Entry> ProxyService::routes() const { return impl_->router.entries(); }
 std::optional<std::string> ProxyService::failure() const { return impl_->store_watch.failure(); }
 void ProxyService::stop() { impl_->stop(); }
 
 Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool accept_loss) {
     MILLRACE_TRY(make_folder(config.dir));
     MILLRACE_TRY(make_folder(config.dir + "/state"));
+    MILLRACE_TRY(make_private(config.dir + "/state"));
     state::KvOptions options;
     options.block_cache_bytes = 8 << 20;
     options.accept_loss = accept_loss;
@@ -81,12 +85,15 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     objects = std::make_unique<ObjectApi>(state, core->targets());
     transforms = std::make_unique<TransformApi>(state, core->catalog(), core->targets());
     jobs = std::make_unique<JobApi>(state, core->jobs(), core->control(), core->targets(), core->large_bodies());
-    cluster = std::make_unique<ClusterApi>(state, core->control(), core->term());
+    cluster = std::make_unique<ClusterApi>(state, core->control(), core->term(), exposure(config.host));
     objects->add_routes(router);
     transforms->add_routes(router);
     jobs->add_routes(router);
     cluster->add_routes(router);
     for (const Surface& surface : added) surfaces.push_back(surface(*core, router));
+    router.set_gate([guard = http::guard_of_node(config.host, config.advertise, config.hosts)](const auto& request, const auto& route, const auto&) {
+        return guard.refuse(request, route.access);
+    });
     return {};
 }
 

@@ -24,6 +24,8 @@ public:
 
     // "http://host:port", also written to <dir>/endpoint.
     const std::string& endpoint() const;
+    // All that it answers over HTTP.
+    std::vector<http::Router::Entry> routes() const;
     // Why it cannot go on and is to be stopped: its store takes no more writes. Any thread.
     std::optional<std::string> failure() const;
     void stop();

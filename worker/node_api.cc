@@ -54,9 +54,9 @@ std::string text_of(const json& document) { return document.dump(-1, ' ', false,
 }  // namespace
 
 NodeApi::NodeApi(store::ObjectStore& store, Buckets& buckets, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
-                 const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id)
+                 const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id, std::string exposed)
     : store_(store), slices_(slices), blocking_(blocking), transforms_(transforms), inline_(inline_transform), cluster_(cluster),
-      verification_(store, buckets, slices, blocking, cluster), boot_id_(std::move(boot_id)) {}
+      verification_(store, buckets, slices, blocking, cluster), boot_id_(std::move(boot_id)), exposed_(std::move(exposed)) {}
 
 void NodeApi::add_routes(http::Router& router) {
     const auto bind = [this](Task<Result<void>> (NodeApi::*handler)(http::Request&, http::Response&)) {
@@ -180,7 +180,8 @@ Task<Result<void>> NodeApi::health(http::Request&, http::Response& response) {
         const std::lock_guard lock(mutex_);
         reason = !obstacle_.empty() ? obstacle_ : not_ready_;
     }
-    const json document = reason.empty() ? json{{"ready", true}} : json{{"ready", false}, {"reason", reason}};
+    json document = reason.empty() ? json{{"ready", true}} : json{{"ready", false}, {"reason", reason}};
+    if (!exposed_.empty()) document["insecure"] = json::array({"this target " + exposed_});
     co_return co_await response.send_json(reason.empty() ? 200 : 503, text_of(document));
 }
 

@@ -28,7 +28,8 @@ namespace millrace::worker {
 class NodeApi {
 public:
     NodeApi(store::ObjectStore& store, Buckets& buckets, state::SliceStore& slices, BlockingPool& blocking, const TransformTable& transforms,
-            const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id);
+            const InlineTransform& inline_transform, const ClusterView& cluster, std::string boot_id,
+            std::string exposed);  // what is wrong with where this target listens, or nothing
 
     void add_routes(http::Router& router);
     // Any thread: whether /health answers 200, and why not.
@@ -56,6 +57,7 @@ private:
     const ClusterView& cluster_;
     JobVerification verification_;
     const std::string boot_id_;
+    const std::string exposed_;
     std::mutex mutex_;
     std::string not_ready_ = "not joined to a proxy";  // empty: ready; guarded by mutex_
     std::string obstacle_;                             // guarded by mutex_

@@ -8,8 +8,10 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/private_files.h"
 #include "core/short_waits.h"
 #include "http/listener.h"
+#include "http/page_guard.h"
 #include "state/families.h"
 #include "state/format.h"
 #include "state/store_watch.h"
@@ -81,12 +83,14 @@ Result<std::unique_ptr<TargetService>> TargetService::start(const TargetConfig& 
 TargetService::TargetService(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TargetService::~TargetService() { stop(); }
 const std::string& TargetService::endpoint() const { return impl_->endpoint; }
+std::vector<http::Router::Entry> TargetService::routes() const { return impl_->router.entries(); }
 std::optional<std::string> TargetService::failure() const { return impl_->store_watch.failure(); }
 void TargetService::stop() { impl_->stop(); }
 
 Result<void> TargetService::Impl::open(bool accept_loss) {
     MILLRACE_TRY(make_folder(config.dir));
     MILLRACE_TRY(make_folder(config.dir + "/state"));
+    MILLRACE_TRY(make_private(config.dir + "/state"));
     state::KvOptions options;
     options.block_cache_bytes = config.block_cache_bytes;
     options.accept_loss = accept_loss;
@@ -132,7 +136,8 @@ void TargetService::Impl::build() {
     inline_transform = std::make_unique<InlineTransform>(*store, *spool, *transforms, config);
     object_service = std::make_unique<ObjectService>(*store, store->drafts(), core->cluster(), core->fences(), *inline_transform, config);
     object_api = std::make_unique<ObjectApi>(*object_service, core->cluster(), *inline_transform, boot_id);
-    node_api = std::make_unique<NodeApi>(*store, *buckets, *slice_store, *blocking, *transforms, *inline_transform, core->cluster(), boot_id);
+    node_api = std::make_unique<NodeApi>(*store, *buckets, *slice_store, *blocking, *transforms, *inline_transform, core->cluster(), boot_id,
+                                         exposure(config.host));
     vitals_api = std::make_unique<VitalsApi>(store->object_folders(), object_api->counts(), *blocking);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);
@@ -140,6 +145,9 @@ void TargetService::Impl::build() {
     object_api->add_routes(router);
     node_api->add_routes(router);
     vitals_api->add_routes(router);
+    router.set_gate([guard = http::guard_of_node(config.host, config.advertise, config.hosts)](const auto& request, const auto& route, const auto&) {
+        return guard.refuse(request, route.access);
+    });
 }
 
 std::unique_ptr<TargetCore> TargetService::Impl::make_core() {

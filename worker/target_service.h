@@ -9,9 +9,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/config.h"
 #include "core/result.h"
+#include "http/router.h"
 
 namespace millrace::worker {
 
@@ -23,6 +25,8 @@ public:
 
     // "http://host:port", also written to <dir>/endpoint.
     const std::string& endpoint() const;
+    // All that it answers over HTTP.
+    std::vector<http::Router::Entry> routes() const;
     // Why it cannot go on and is to be stopped: its store takes no more writes. Any thread.
     std::optional<std::string> failure() const;
     // Says goodbye and stops everything in reverse order. Blocks for up to a few seconds.

@@ -62,7 +62,7 @@ class Examples(ClusterCase):
             return {"uploaded"}
         if "mpt-complete" in example:
             self.assertEqual(self.cluster.read("music", "song.flac"), 2 * CONTENT)
-            status, answer = self.run_example("""curl -L -d '{"action":"mpt-upload"}' $U""")  # for the row that gives one up
+            status, answer = self.run_example("""curl -L --json '{"action":"mpt-upload"}' $U""")  # for the row that gives one up
             self.assertEqual(status, 200, answer)
             self.variables["ID"] = answer.decode()
             return {"completed"}

@@ -51,12 +51,28 @@ TEST_F(Config, FileReplacesDefaults) {
     EXPECT_EQ(config->window_objects_max, 1024u) << "a default";
 }
 
+TEST(Exposure, IsAllButTheLoopback) {
+    for (const char* host : {"127.0.0.1", "127.8.9.10", "::1", "localhost"}) {
+        EXPECT_TRUE(is_loopback(host)) << host;
+        EXPECT_EQ(exposure(host), "") << host;
+        EXPECT_TRUE(check_exposure(host, false)) << host;
+    }
+    for (const char* host : {"0.0.0.0", "::", "*", "", "10.0.0.1", "128.0.0.1", "::ffff:127.0.0.1", "fe80::1", "store1.example", "127.0.0.1.example"}) {
+        EXPECT_FALSE(is_loopback(host)) << host;
+        EXPECT_TRUE(check_exposure(host, true)) << host;
+        const auto refused = check_exposure(host, false);
+        ASSERT_FALSE(refused) << host;
+        EXPECT_EQ(refused.error().code, Code::permission);
+        EXPECT_NE(refused.error().context.find("--insecure"), std::string::npos) << refused.error().context;
+    }
+}
+
 TEST_F(Config, EveryAddressIsNoneThatOthersReachItBy) {
     const std::string base = "dir: /data\nproxy: tcp://p:7000\n";
     for (const std::string host : {"0.0.0.0", "\"::\"", "\"0:0::0\""}) {
         EXPECT_NE(refusal(base + "host: " + host + "\n").find("add 'advertise: HOST'"), std::string::npos) << host;
         EXPECT_FALSE(load_proxy_config(file("dir: /data\nhost: " + host + "\n")));
-        EXPECT_TRUE(load_proxy_config(file("dir: /data\nhost: " + host + "\nadvertise: store1\n")));
+        EXPECT_TRUE(load_proxy_config(file("dir: /data\nhost: " + host + "\nadvertise: store1\ninsecure: true\nhosts: [a, b]\n")));
     }
     for (const std::string advertise : {"0.0.0.0", "0.0.0.0:80", "http://store1", "\"store1:\"", "store1:99999", "\"[::]:80\""}) {
         EXPECT_NE(refusal(base + "advertise: " + advertise + "\n").find("is not the HOST or HOST:PORT"), std::string::npos) << advertise;

@@ -5,20 +5,11 @@
 #include <algorithm>
 #include <vector>
 
-#include <algorithm>
-
 #include "core/loop.h"
+#include "tests/unit/http/bare_request.h"
 
 namespace millrace::http {
 namespace {
-
-class BareRequest final : public Request {
-public:
-    bool needs_length() const override { return false; }
-    void end_with_client(std::function<bool()>) override {}
-    std::optional<std::uint64_t> size() const override { return 0; }
-    Task<Result<std::size_t>> read(std::span<std::byte>) override { co_return 0; }
-};
 
 class RecordedResponse final : public Response {
 public:
@@ -142,6 +133,23 @@ TEST_F(RouterTest, AnErrorOfAHandlerIsTheAnswerUnlessThereIsOneAlready) {
     EXPECT_THAT(get("/not-begun"), testing::HasSubstr("it is gone"));
     EXPECT_EQ(ask("GET", "/begun").status, 200);
     EXPECT_EQ(get("/begun"), "half");
+}
+
+TEST_F(RouterTest, WhatTheGateRefusesReachesNoHandler) {
+    bool ran = false;
+    router_.add("GET", "/v1/jobs/{id}", Access::read, [&ran](Request&, Response& response, const PathParameters&) -> Task<Result<void>> {
+        ran = true;
+        co_return co_await response.send(200, Headers{}, "");
+    });
+    router_.set_gate([](const Request&, const Router::Entry& route, const PathParameters& path) -> std::optional<Refusal> {
+        if (path.find("id")->second != "other") return std::nullopt;
+        return Refusal{fail(Code::permission, "not for you: " + route.pattern), 415};
+    });
+    EXPECT_EQ(ask("GET", "/v1/jobs/other").status, 415);
+    EXPECT_THAT(get("/v1/jobs/other"), testing::HasSubstr("not for you: /v1/jobs/{id}"));
+    EXPECT_FALSE(ran);
+    EXPECT_EQ(ask("GET", "/v1/jobs/mine").status, 200);
+    EXPECT_EQ(ask("GET", "/v1/none").status, 404);
 }
 
 TEST_F(RouterTest, SaysOfEveryRouteWhoItIsFor) {
