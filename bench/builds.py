@@ -6,8 +6,8 @@
 
 A cluster of one target for each, at the same time on the same disk; rounds are interleaved, and the first, which warms up, is not counted. Each
 row has medians, the least and the most, and how many times as fast the new build is. CPU is that of proxy, target and what they started, in
-microseconds per object: worth more than the rate where other work shares the machine. Listings have three targets (bench/listing.py), bytes over HTTP their own
-rows (bench/data_path.py). Writes builds.json into --out.
+microseconds per object: worth more than the rate where other work shares the machine; node CPU is without what they started. Listings have three
+targets (bench/listing.py), bytes over HTTP their own rows (bench/data_path.py). Writes builds.json into --out.
 """
 import argparse
 import contextlib
@@ -27,7 +27,7 @@ sys.path.insert(0, str(TREE / "tests/support"))
 import cluster as rig  # noqa: E402
 import data_path  # noqa: E402
 import listing  # noqa: E402
-from cpu_time import cpu_seconds_of_families  # noqa: E402
+from cpu_time import cpu_seconds, cpu_seconds_of_families  # noqa: E402
 from warm_memory import warm  # noqa: E402
 
 WARM_BYTES = 2 << 30
@@ -65,11 +65,12 @@ class Side:
     def measured_job(self, number, bucket, count, **job):
         warm(WARM_BYTES)
         body = {"source": f"ais://{bucket}", "destination": f"ais://out-{bucket}-{number + 1}-{job.get('transform', 'copy')}", **job}
-        cpu = cpu_seconds_of_families(self.cluster.nodes)
+        cpu, own = cpu_seconds_of_families(self.cluster.nodes), cpu_seconds(self.cluster.nodes)
         document = self.cluster.wait_job(self.cluster.call("POST", "/v1/jobs", body)["id"], seconds=1800)
         assert document["state"] == "completed" and document["objects"]["done"] == count, document
         begun, ended = (datetime.datetime.fromisoformat(document[moment]) for moment in ("created_at", "finished_at"))
-        return {"per_second": count / (ended - begun).total_seconds(), "cpu_us": (cpu_seconds_of_families(self.cluster.nodes) - cpu) / count * 1e6}
+        return {"per_second": count / (ended - begun).total_seconds(), "cpu_us": (cpu_seconds_of_families(self.cluster.nodes) - cpu) / count * 1e6,
+                "node_cpu_us": (cpu_seconds(self.cluster.nodes) - own) / count * 1e6}
 
 
 # ---- rows: what one round of one side measured
@@ -82,7 +83,7 @@ def copy(size, count):
 
 
 def filter_md5(side, number, scale):
-    """With what the filter itself takes, which is most of it."""
+    """CPU with what the filter itself takes, which is most of it; that of the nodes is without."""
     count = int(4000 * scale)
     side.transform("bench-md5", cmd="md5sum")
     return side.measured_job(number, side.fill("16KiB", count), count, transform="bench-md5")
@@ -194,8 +195,10 @@ def summary(row, measured):
     spread = [[round(min(f["per_second"] for f in rounds), 1), round(max(f["per_second"] for f in rounds), 1)] for rounds in measured]
     result = {"row": row, "per_second": [round(old["per_second"], 1), round(new["per_second"], 1)], "spread": spread,
               "times_as_fast": round(new["per_second"] / old["per_second"], 2)}
-    if "cpu_us" in old:
-        result.update(cpu_us=[round(old["cpu_us"], 1), round(new["cpu_us"], 1)], cpu=round(new["cpu_us"] / max(old["cpu_us"], 0.001), 2))
+    for figure in ("cpu_us", "node_cpu_us"):
+        if figure in old:
+            result[figure] = [round(old[figure], 1), round(new[figure], 1)]
+            result[figure.removesuffix("_us")] = round(new[figure] / max(old[figure], 0.001), 2)
     return result
 
 

@@ -123,7 +123,11 @@ Result<ContainerRequest> ContainerServer::request(const ImageInfo& image, const 
     if (!spec_.env.contains("HOME")) request.env.emplace_back("HOME", "/tmp");
     for (const auto& variable : spec_.env) request.env.push_back(variable);
     if (spec_.file_paths) {
-        for (const std::string& folder : environment_.object_folders) request.binds.push_back({folder, folder, true});
+        // It runs as nobody: the folders themselves can be entered from now on, by whoever gets to them, and files are opened as they are handed out.
+        for (const std::string& folder : environment_.object_folders) {
+            if (::chmod(folder.c_str(), 0711) != 0) return errno_error("cannot open " + folder + " to the container", errno);
+            request.binds.push_back({folder, folder, true});
+        }
     }
     if (spec_.communication == spec::Communication::stream) {
         MILLRACE_TRY(add_socket_folder(request, place));

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -50,8 +49,6 @@ Result<SpoolFolder> SpoolFolder::open(const std::string& path) {
     std::filesystem::remove_all(path, error);
     if (error) return errno_error("cannot empty " + path, error.value());
     MILLRACE_TRY(make_folder(path));
-    // Containers of another user look through it to the file whose path they were given.
-    if (::chmod(path.c_str(), 0711) != 0) return errno_error("cannot set the mode of " + path, errno);
     return SpoolFolder(path);
 }
 
@@ -81,7 +78,6 @@ Task<Result<std::unique_ptr<SpooledFile>>> SpooledFile::make(const SpoolFolder& 
     std::string own_folder = folder.path() + "/XXXXXX";
     if (::mkdtemp(own_folder.data()) == nullptr) co_return errno_error("cannot make a folder in " + folder.path(), errno);
     made->folder_ = own_folder;
-    if (::chmod(own_folder.c_str(), 0711) != 0) co_return errno_error("cannot set the mode of " + own_folder, errno);
     made->path_ = own_folder + '/' + object_name.substr(object_name.rfind('/') + 1);
     const Descriptor file(::open(made->path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (!file.is_open()) co_return errno_error("cannot make " + made->path_, errno);

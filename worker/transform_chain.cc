@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/hash.h"
+#include "worker/handed_out.h"
 
 namespace millrace::worker {
 namespace {
@@ -148,6 +149,10 @@ Task<runtime::RunResult> TransformChain::feed_stages(Lane& lane, runtime::Object
             if (!made) co_return copy_failed(made.error());
             copy = std::move(*made);
             run.file_path = copy->path();
+        }
+        if (transforms_.front()->instance->spec().kind == spec::Kind::oci) {
+            const Result<void> open = hand_out(run.file_path);
+            if (!open) co_return copy_failed(open.error());
         }
     }
     std::unique_ptr<Spool> between;

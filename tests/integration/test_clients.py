@@ -54,7 +54,7 @@ class HungUp(ClusterCase):
                 plug.close()
             while len(plugs) < 4:
                 plugs.append(connect(self.cluster.targets[0]))
-                plugs[-1].sendall(f"GET /v1/objects/{self.bucket}/x?{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                plugs[-1].sendall(f"GET /v1/objects/{self.bucket}/x?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             return self.inline("hung-quick") == 503
 
         wait_for("all places to be taken", all_are_taken)
@@ -98,7 +98,7 @@ class Vague(ClusterCase):
         self.cluster.create_bucket("endless")
         target = self.cluster.targets[0]
         for text, status in ((b"PUT /v1/objects/endless/x HTTP/1.0\r\n\r\nhello", b"411"),
-                             (b"PUT /v1/objects/endless/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"400"),
+                             (b"PUT /v1/objects/endless/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"400"),
                              (b"PUT /v1/objects/endless/x HTTP/1.0\r\nContent-Length: 9\r\n\r\nhello", b"400")):
             with connect(target) as plug:
                 plug.sendall(text)
@@ -170,7 +170,7 @@ class Redirected(ClusterCase):
         other = next(target for target in self.cluster.targets if target.endpoint() not in owner)
         for node in (self.cluster.proxy, other):
             for length in (b"Content-Length: 5000000", b"Content-Length: 5000000000", b"Transfer-Encoding: chunked"):
-                head = b"PUT /v1/objects/far/x HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n"
+                head = b"PUT /v1/objects/far/x HTTP/1.1\r\nHost: localhost\r\n" + length + b"\r\n"
                 for expect in (b"", b"Expect: 100-continue\r\n"):
                     answer = self.ask_for_redirect(node, head + expect + b"\r\n")
                     self.assertTrue(answer.startswith("HTTP/1.1 307 "), answer)

@@ -190,7 +190,7 @@ class Specifications(Folder, ClusterCase):
         shown = json.loads((self.work / "shown.json").read_text())["spec"]
         self.assertEqual((shown["cmd"], shown["env"]), (spec["cmd"], {"SMILE": "***"}), "values may be secrets")
         (self.work / "again.json").write_text(json.dumps(shown, indent="\t"))
-        self.assertIn("stands for one that is not shown", self.expect("millrace etl init -f again.json --name smile-two", status=1).stderr)
+        self.assertIn("stands for one that is not shown", self.expect("millrace etl init -f again.json --name smile-two", status=2).stderr)
         (self.work / "again.json").write_text(json.dumps({**shown, "env": spec["env"]}, indent="\t"))
         self.expect("millrace etl init -f again.json --name smile-two")
         for name in ("smile-one", "smile-two"):

@@ -99,7 +99,7 @@ class HostileInput(ClusterCase):
 
     def message(self, method, path, query="", headers=(), body=b""):
         target = path + ("?" + query if query else "")
-        head = [f"{method} {target} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", "Connection: close", *headers]
+        head = [f"{method} {target} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", "Connection: close", *headers]
         return "\r\n".join(head).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
     def filled(self, pattern):
@@ -155,15 +155,15 @@ class HostileInput(ClusterCase):
                   b"-1\r\n", b"0x1\r\na\r\n", b"\r\n\r\n"]
         for body in bodies:
             for node in self.cluster.nodes:
-                head = b"PUT /v1/objects/src/chunked HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+                head = b"PUT /v1/objects/src/chunked HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
                 self.exchange(node, head + body)
         for length in (b"18446744073709551615", b"99999999999999999999", b"-1", b"1, 2", b"0x10"):
             for node in self.cluster.nodes:
-                self.exchange(node, b"PUT /v1/objects/src/long HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " + length + b"\r\n\r\nx")
+                self.exchange(node, b"PUT /v1/objects/src/long HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " + length + b"\r\n\r\nx")
         for line in (b"GET " + b"/" * 60_000, b"GET /" + b"%2f" * 20_000, b"G" * 70_000, b"\x00\x01\x02", b"GET http://" + b"a" * 60_000,
                      b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"):
             for node in self.cluster.nodes:
-                self.exchange(node, line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                self.exchange(node, line + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         self.check_health("framing")
 
     def test_a_template_with_many_ways_ends(self):

@@ -54,7 +54,7 @@ class Inline(ClusterCase):
         for node in self.cluster.targets:
             host, port = node.endpoint().split(":")
             with socket.create_connection((host, int(port)), timeout=30) as plug:
-                plug.sendall(b"GET /v1/objects/fail/x?etl_name=in-fail-late HTTP/1.1\r\nHost: x\r\n\r\n")
+                plug.sendall(b"GET /v1/objects/fail/x?etl_name=in-fail-late HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 received = b""
                 plug.settimeout(30)
                 try:

@@ -351,7 +351,7 @@ class Surface(ClusterCase):
         for name, query in (("x", f"uploadId={upload}&partNumber=1"), ("y", f"append_type=append&append_handle={handle}")):
             host, port = self.owner("broken", name).endpoint().split(":")
             with socket.create_connection((host, int(port)), timeout=30) as plug:
-                plug.sendall(f"PUT /v1/objects/broken/{name}?{query} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n".encode() + b"only this")
+                plug.sendall(f"PUT /v1/objects/broken/{name}?{query} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n".encode() + b"only this")
                 plug.shutdown(socket.SHUT_WR)
                 plug.recv(4096)
         self.refused(400, "POST", "broken", "x", {"uploadId": upload}, self.action("mpt-complete", [{"part-number": 1}]))

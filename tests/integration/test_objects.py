@@ -74,7 +74,7 @@ class Objects(ClusterCase):
             for node in self.cluster.targets:
                 host, port = node.endpoint().split(":")
                 with socket.create_connection((host, int(port)), timeout=30) as plug:
-                    plug.sendall(f"PUT /v1/objects/short/{node.name} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode() + b"only this")
+                    plug.sendall(f"PUT /v1/objects/short/{node.name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode() + b"only this")
                     plug.shutdown(socket.SHUT_WR)
                     plug.recv(4096)
         self.assertEqual(self.cluster.list("short"), [])
@@ -85,7 +85,7 @@ class Objects(ClusterCase):
         for address in ports:
             host, port = address.split(":")
             for garbage in (b"\x00\xff" * 5000, b"GET / HTTP/9.9\r\n\r\n",
-                            b"PUT /v1/objects/x/y HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"\x01" * 64):
+                            b"PUT /v1/objects/x/y HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n", b"\x01" * 64):
                 with socket.create_connection((host, int(port)), timeout=30) as plug:
                     try:
                         plug.sendall(garbage)

@@ -94,7 +94,7 @@ class Over(ClusterCase):
         host, port = owner.endpoint().split(":")
         for transform in ("inline-filter", "inline-server"):
             with self.subTest(transform), socket.create_connection((host, int(port)), timeout=60) as reader:
-                reader.sendall(f"GET /v1/objects/inline-src/x?etl_name={transform} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                reader.sendall(f"GET /v1/objects/inline-src/x?etl_name={transform} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 self.assertTrue(reader.recv(1000).startswith(b"HTTP/1.1 200"))
                 self.cluster.call("POST", f"/v1/transforms/{transform}/stop")
                 standing = self.cluster.get(f"/v1/transforms/{transform}")["targets"]
