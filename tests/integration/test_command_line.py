@@ -196,7 +196,7 @@ class Specifications(Folder, ClusterCase):
         for name in ("smile-one", "smile-two"):
             self.assertEqual(self.expect(f"millrace get ais://smiles/x --etl {name} -o -").stdout, "\U0001F600 \\ud83d\U0001D11E\u00e9")
         self.expect("millrace etl rm -f spec.json")
-        self.assertEqual(self.cluster.add_transform({**shown, "name": "smile-six"})["name"], "smile-six")
+        self.assertEqual(self.cluster.add_transform({**shown, "env": spec["env"], "name": "smile-six"})["name"], "smile-six")
 
 
 class OddFiles(Folder, ClusterCase):
