@@ -9,9 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "http/access.h"
-#include "http/refusal.h"
-#include "http/server.h"
+#include "http/router.h"
 
 namespace millrace::http {
 
@@ -30,7 +28,7 @@ private:
     std::vector<std::string> names_;
 };
 
-// Of a node with this configuration: what it listens on and is announced as, the machine's name, and the names that were added.
-PageGuard guard_of_node(const std::string& host, const std::string& advertise, const std::vector<std::string>& added);
+// Of a node with this configuration: its names are what it listens on and is announced as, the machine's name, and those that were added.
+Router::Gate gate_of_node(const std::string& host, const std::string& advertise, const std::vector<std::string>& added);
 
 }  // namespace millrace::http

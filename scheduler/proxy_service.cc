@@ -91,9 +91,7 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     jobs->add_routes(router);
     cluster->add_routes(router);
     for (const Surface& surface : added) surfaces.push_back(surface(*core, router));
-    router.set_gate([guard = http::guard_of_node(config.host, config.advertise, config.hosts)](const auto& request, const auto& route, const auto&) {
-        return guard.refuse(request, route.access);
-    });
+    router.set_gate(http::gate_of_node(config.host, config.advertise, config.hosts));
     return {};
 }
 

@@ -145,9 +145,7 @@ void TargetService::Impl::build() {
     object_api->add_routes(router);
     node_api->add_routes(router);
     vitals_api->add_routes(router);
-    router.set_gate([guard = http::guard_of_node(config.host, config.advertise, config.hosts)](const auto& request, const auto& route, const auto&) {
-        return guard.refuse(request, route.access);
-    });
+    router.set_gate(http::gate_of_node(config.host, config.advertise, config.hosts));
 }
 
 std::unique_ptr<TargetCore> TargetService::Impl::make_core() {
