@@ -152,7 +152,7 @@ Task<runtime::RunResult> TransformChain::feed_stages(Lane& lane, runtime::Object
         }
         if (transforms_.front()->instance->spec().kind == spec::Kind::oci) {
             const Result<void> open = hand_out(run.file_path);
-            if (!open) co_return copy_failed(open.error());
+            if (!open) co_return run_failed(Blame::sink, open.error());  // the object itself was read
         }
     }
     std::unique_ptr<Spool> between;
