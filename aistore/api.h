@@ -35,7 +35,7 @@ private:
     Task<Result<void>> summarize(http::Response& response, std::vector<std::string> buckets, const ActionMessage& message);
     Task<std::uint64_t> measure_disks();
     Task<Result<std::string>> carry_out(http::Request& request, const std::string& bucket);
-    Task<Result<std::string>> submit(ActionMessage message, const std::string& bucket, const std::string& bucket_to);
+    Task<Result<std::string>> submit(http::Request& request, ActionMessage message, const std::string& bucket, const std::string& bucket_to);
 
     const scheduler::ClusterState& state_;
     scheduler::CatalogService& catalog_;
@@ -81,7 +81,7 @@ private:
     Task<Result<void>> other_jobs(http::Request& request, http::Response& response);
     Task<Result<void>> command(http::Request& request, http::Response& response);
     Task<Result<void>> start(http::Response& response, const JobFilter& filter);
-    Task<Result<void>> stop(http::Response& response, const JobFilter& filter);
+    Task<Result<void>> stop(http::Request& request, http::Response& response, const JobFilter& filter);
 
     const scheduler::ClusterState& state_;
     scheduler::JobService& jobs_;
@@ -103,7 +103,7 @@ private:
     Task<Result<void>> logs(http::Response& response, const std::string& name, std::string target);
     Task<Result<void>> standing(http::Response& response, const std::string& name, bool health);
     Task<Result<void>> enable(http::Response& response, const std::string& name, bool enabled);
-    Task<Result<void>> remove(http::Response& response, const std::string& name);
+    Task<Result<void>> remove(http::Request& request, http::Response& response, const std::string& name);
 
     const scheduler::ClusterState& state_;
     scheduler::CatalogService& catalog_;

@@ -10,6 +10,7 @@
 #include "core/names.h"
 #include "scheduler/large_body.h"
 #include "scheduler/listing.h"
+#include "scheduler/permissions.h"
 #include "scheduler/target_calls.h"
 
 namespace millrace::aistore {
@@ -48,8 +49,8 @@ void BucketApi::add_routes(http::Router& router) {
     const auto do_action = [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
         return act(request, response, bucket(path));
     };
-    router.add("POST", "/v1/buckets/{bucket}", Access::write, do_action);
-    router.add("DELETE", "/v1/buckets/{bucket}", Access::write, do_action);
+    router.add("POST", "/v1/buckets/{bucket}", Access::by_body, do_action);
+    router.add("DELETE", "/v1/buckets/{bucket}", Access::by_body, do_action);
     router.add("PATCH", "/v1/buckets/{bucket}", Access::write, [this, bucket](http::Request& request, http::Response& response, const Parameters& path) {
         return set_props(request, response, bucket(path));
     });
@@ -89,6 +90,10 @@ Task<Result<std::string>> BucketApi::carry_out(http::Request& request, const std
     MILLRACE_CO_TRY(check_provider(request.query, bucket));
     const std::string bucket_to = request.query.get("bck_to");
     const bool destroys = request.method == "DELETE";
+    const auth::Caller& caller = auth::caller_of(request);
+    const bool makes_a_job = is_bulk_action(message.action) && destroys == (message.action == "delete-listrange");
+    if (!makes_a_job) MILLRACE_CO_TRY(caller.check(auth::Right::write, bucket));
+    request.deed = message.action.substr(0, 100);
     if (message.action == "create-bck" && !destroys) {
         MILLRACE_CO_TRY_ASSIGN(const std::uint64_t small_max, small_object_max(message));
         MILLRACE_CO_TRY(check_new_props(message.value));
@@ -102,15 +107,18 @@ Task<Result<std::string>> BucketApi::carry_out(http::Request& request, const std
     }
     if (message.action == "move-bck" && !destroys) {
         MILLRACE_CO_TRY_ASSIGN(const std::string renamed, bucket_of_path(bucket_to));
+        MILLRACE_CO_TRY(caller.check(auth::Right::write, renamed));
         MILLRACE_CO_TRY(co_await catalog_.rename_bucket(bucket, renamed));
         const wire::BucketEntry* entry = state_.catalog.bucket(renamed);
         co_return momentary_id({message.action, entry == nullptr ? "" : entry->uid, unix_now_ns()});
     }
-    if (is_bulk_action(message.action) && destroys == (message.action == "delete-listrange")) co_return co_await submit(std::move(message), bucket, bucket_to);
+    if (makes_a_job) co_return co_await submit(request, std::move(message), bucket, bucket_to);
     co_return unsupported(message.action);
 }
 
-Task<Result<std::string>> BucketApi::submit(ActionMessage message, const std::string& bucket, const std::string& bucket_to) {
+Task<Result<std::string>> BucketApi::submit(http::Request& request, ActionMessage message, const std::string& bucket, const std::string& bucket_to) {
+    const auth::Right needed = message.action == "delete-listrange" ? auth::Right::write : auth::Right::run;
+    MILLRACE_CO_TRY(auth::caller_of(request).check(needed, bucket));  // before anything is said of what there is
     MILLRACE_CO_TRY_ASSIGN(const std::vector<std::string> transforms, transforms_of(message));
     for (const std::string& transform : transforms) {
         if (state_.catalog.transform(transform) == nullptr) co_return scheduler::unknown_transform(transform);
@@ -120,8 +128,11 @@ Task<Result<std::string>> BucketApi::submit(ActionMessage message, const std::st
         MILLRACE_TRY_ASSIGN(const std::string native, native_job_request(message, bucket, bucket_to));
         return scheduler::parse_job_request(native);
     };
-    MILLRACE_CO_TRY_ASSIGN(scheduler::JobRequest request, co_await bodies_.handle(std::move(translate)));
-    co_return co_await jobs_.submit(std::move(request), "");
+    MILLRACE_CO_TRY_ASSIGN(scheduler::JobRequest job, co_await bodies_.handle(std::move(translate)));
+    MILLRACE_CO_TRY(scheduler::check_run(auth::caller_of(request), job.spec));
+    MILLRACE_CO_TRY_ASSIGN(const std::string id, co_await jobs_.submit(std::move(job), ""));
+    request.deed += " " + id;
+    co_return id;
 }
 
 // Nothing can be set to another value, so nothing is: set-bprops says whether all of it is so anyway, and reset-bprops is done.
@@ -146,6 +157,7 @@ Task<Result<void>> BucketApi::list_buckets(http::Request& request, http::Respons
     const bool ours = provider.empty() || provider == "ais";
     std::vector<std::string> names;
     if (ours) names = bucket_names(state_.catalog.wire(), message.name);
+    std::erase_if(names, [&](const std::string& name) { return !auth::caller_of(request).check(auth::Right::read, name); });
     if (message.action == "summary-bck") co_return co_await summarize(response, std::move(names), message);
     co_return co_await response.send_json(200, bucket_list(names));
 }

@@ -4,6 +4,7 @@
 #include "aistore/etl_view.h"
 #include "core/log.h"
 #include "core/names.h"
+#include "scheduler/permissions.h"
 #include "scheduler/target_calls.h"
 #include "scheduler/transform_standing.h"
 #include "spec/transform_spec.h"
@@ -43,10 +44,10 @@ void EtlApi::add_routes(http::Router& router) {
     router.add("GET", "/v1/etl/{name}", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         return view(request, response, name(path));
     });
-    router.add("GET", "/v1/etl/{name}/logs", Access::read, [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/etl/{name}/logs", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return logs(response, name(path), "");
     });
-    router.add("GET", "/v1/etl/{name}/logs/{target}", Access::read, [this, name](http::Request&, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/etl/{name}/logs/{target}", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return logs(response, name(path), path.find("target")->second);
     });
     router.add("GET", "/v1/etl/{name}/health", Access::read, [this, name](http::Request&, http::Response& response, const Parameters& path) {
@@ -61,8 +62,8 @@ void EtlApi::add_routes(http::Router& router) {
     router.add("POST", "/v1/etl/{name}/stop", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return enable(response, name(path), false);
     });
-    router.add("DELETE", "/v1/etl/{name}", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
-        return remove(response, name(path));
+    router.add("DELETE", "/v1/etl/{name}", Access::run, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+        return remove(request, response, name(path));
     });
 }
 
@@ -72,6 +73,8 @@ Task<Result<void>> EtlApi::init(http::Request& request, http::Response& response
     if (!parsed) co_return parsed.error();
     spec::TransformSpec& spec = parsed->spec;
     allow_packages(*body, spec);
+    MILLRACE_CO_TRY(scheduler::check_transform(auth::caller_of(request), spec));
+    request.deed = spec.name;
     const std::string spec_json = spec::to_json(spec);
     Result<void> added = co_await catalog_.add_transform(spec.name, spec_json, patience_of(spec));
     // One that cannot run here will not run for asking again: not a status that clients repeat the request for.
@@ -96,10 +99,12 @@ Task<Result<void>> EtlApi::view(http::Request& request, http::Response& response
     if (!message) co_return message.error();
     const std::string head = "{\"init_msg\":" + json_text(*message) + ",\"obj_errors\":[";
     const std::string job = request.query.get("uuid");
+    const auth::Caller& caller = auth::caller_of(request);
     if (!job.empty()) {
+        if (const scheduler::LiveJob* live = state_.jobs.find(job)) MILLRACE_CO_TRY(scheduler::check_seen(caller, live->job.spec));
         co_return co_await view_job(response, head, job);
-
     }
+    MILLRACE_CO_TRY(caller.check_somewhere(auth::Right::run));
     const auto rows = co_await scheduler::transform_errors(state_, targets_, name, "");
     if (!rows) co_return rows.error();
     json errors = json::array();
@@ -153,9 +158,11 @@ Task<Result<void>> EtlApi::enable(http::Response& response, const std::string& n
 }
 
 // AIStore aborts the jobs of a transform that is deleted. They are cancelled here, and can be resumed once it is back.
-Task<Result<void>> EtlApi::remove(http::Response& response, const std::string& name) {
+Task<Result<void>> EtlApi::remove(http::Request& request, http::Response& response, const std::string& name) {
     Result<void> removed;
     while (const auto job = state_.jobs.user_of_transform(name)) {
+        removed = scheduler::check_run(auth::caller_of(request), state_.jobs.find(*job)->job.spec);
+        if (!removed) break;
         scheduler::Scheduler::Command cancel_it = [](scheduler::Job& changed) { return scheduler::cancel(changed, unix_now_ns()); };
         removed = co_await jobs_.command(*job, std::move(cancel_it));
         if (!removed) break;

@@ -5,6 +5,7 @@
 #include "aistore/job_view.h"
 #include "aistore/momentary_job.h"
 #include "core/json.h"
+#include "scheduler/permissions.h"
 
 namespace millrace::aistore {
 using http::Access;
@@ -25,11 +26,11 @@ Result<JobFilter> read_filter(const Result<std::string>& body) {
     return parse_job_filter(message);
 }
 
-// Newest first.
-std::vector<const scheduler::Job*> find(const scheduler::ClusterState& state, const JobFilter& filter) {
+// Newest first, of those that the caller may see.
+std::vector<const scheduler::Job*> find(const scheduler::ClusterState& state, const auth::Caller& caller, const JobFilter& filter) {
     std::vector<const scheduler::Job*> found;
     for (const auto& [id, live] : state.jobs.jobs()) {
-        if (matches(filter, live.job)) found.push_back(&live.job);
+        if (matches(filter, live.job) && scheduler::check_seen(caller, live.job.spec)) found.push_back(&live.job);
     }
     std::ranges::sort(found, std::greater(), &scheduler::Job::created_unix_ns);
     return found;
@@ -80,7 +81,7 @@ Task<Result<void>> JobApi::status(http::Request& request, http::Response& respon
     auto filter = read_filter(body);
     if (filter && filter->id.empty() && filter->kind.empty()) filter = fail(Code::invalid_argument, "give the id of the job, or a kind");
     if (!filter) co_return filter.error();
-    const auto jobs = find(state_, *filter);
+    const auto jobs = find(state_, auth::caller_of(request), *filter);
     const auto momentary = find_momentary(state_, filter->id);
     if (jobs.empty() && !momentary) co_return unknown_job(*filter);
     const json document = momentary ? momentary_status(filter->id, momentary->job) : job_status(*jobs.front());
@@ -97,7 +98,7 @@ Task<Result<void>> JobApi::snapshots(http::Request& request, http::Response& res
         if (filter->target.empty() || filter->target == target) by_target[target] = json::array();
     }
     bool found = filter->id.empty() && (filter->kind.empty() || is_known_kind(filter->kind));
-    for (const scheduler::Job* job : find(state_, with_idle_ones(*filter))) {
+    for (const scheduler::Job* job : find(state_, auth::caller_of(request), with_idle_ones(*filter))) {
         if (filter->active && scheduler::is_terminal(job->state) && !has_just_ended(*job, unix_now_ns())) continue;
         found = true;
         for (auto& [target, snap] : job_snapshots(*job)) {
@@ -117,7 +118,7 @@ Task<Result<void>> JobApi::list(http::Request& request, http::Response& response
     const auto filter = read_filter(body);
     if (!filter) co_return filter.error();
     json rows = json::array();
-    for (const scheduler::Job* job : find(state_, *filter)) rows.push_back(job_status(*job));
+    for (const scheduler::Job* job : find(state_, auth::caller_of(request), *filter)) rows.push_back(job_status(*job));
     co_return co_await response.send_json(200, json_text(rows));
 }
 
@@ -127,7 +128,7 @@ Task<Result<void>> JobApi::running(http::Request& request, http::Response& respo
     if (!filter) co_return filter.error();
     filter->active = true;
     json rows = json::array();
-    for (const scheduler::Job* job : find(state_, *filter)) rows.push_back(job_kind(*job) + "[" + job->id + "]");
+    for (const scheduler::Job* job : find(state_, auth::caller_of(request), *filter)) rows.push_back(job_kind(*job) + "[" + job->id + "]");
     co_return co_await response.send_json(200, json_text(rows));
 }
 
@@ -152,7 +153,7 @@ Task<Result<void>> JobApi::command(http::Request& request, http::Response& respo
         co_return co_await response.send(200, {}, "");
     }
     if (message->action == "start") co_return co_await start(response, *filter);
-    if (message->action == "stop") co_return co_await stop(response, *filter);
+    if (message->action == "stop") co_return co_await stop(request, response, *filter);
     const std::string action = message->action.substr(0, 100);
     co_return fail(Code::invalid_argument, "the action '" + action + "' is not supported on a cluster; aistore/AISTORE.md lists what is");
 }
@@ -168,11 +169,13 @@ Task<Result<void>> JobApi::start(http::Response& response, const JobFilter& filt
 }
 
 // Of one job, or of all of a kind: those that have ended stay as they are, and one that is not there does not run either.
-Task<Result<void>> JobApi::stop(http::Response& response, const JobFilter& filter) {
+Task<Result<void>> JobApi::stop(http::Request& request, http::Response& response, const JobFilter& filter) {
     if (filter.id.empty() && filter.kind.empty()) co_return fail(Code::invalid_argument, "give the id of the job, or a kind");
     std::vector<std::string> active;
-    for (const scheduler::Job* job : find(state_, filter)) {
-        if (!scheduler::is_terminal(job->state)) active.push_back(job->id);
+    for (const scheduler::Job* job : find(state_, auth::caller_of(request), filter)) {
+        if (scheduler::is_terminal(job->state)) continue;
+        MILLRACE_CO_TRY(scheduler::check_run(auth::caller_of(request), job->spec));
+        active.push_back(job->id);
     }
     std::size_t stopped = 0;
     for (const std::string& job : active) {

@@ -14,6 +14,7 @@
 #include "cli/endpoint.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/token.h"
 
 namespace millrace::cli {
 namespace {
@@ -39,15 +40,28 @@ int run(Console& console, const Invocation&, const Completion& verb) {
 
 int run(Console&, const Invocation&, const std::monostate&) { return kExitUsage; }
 
+// Those that need no cluster.
+template <class V>
+    requires requires(Console& console, const V& verb) { cli::run(console, false, verb); }
+int run(Console& console, const Invocation& invocation, const V& verb) {
+    return cli::run(console, invocation.json, verb);
+}
+
 // All other verbs talk to the cluster.
 template <class V>
+    requires requires(Context& context, const V& verb) { cli::run(context, verb); }
 int run(Console& console, const Invocation& invocation, const V& verb) {
     auto proxy = find_proxy(invocation.endpoint, console);
     if (!proxy) {
         report(console, "endpoint", proxy.error().context);
         return kExitUsage;
     }
-    Session session(std::move(*proxy), [&console](const std::string& text) { notice(console, text); });
+    auto token = find_token(console);
+    if (!token) {
+        report(console, "token", token.error().context);
+        return kExitUsage;
+    }
+    Session session(std::move(*proxy), [&console](const std::string& text) { notice(console, text); }, std::move(*token));
     Context context{console, session, invocation.json};
     return cli::run(context, verb);
 }

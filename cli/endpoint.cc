@@ -29,19 +29,6 @@ std::string config_file(const Console& console) {
     return "";
 }
 
-// The value of the line "endpoint: URL", or "" (no such file, no such line).
-std::string endpoint_in(const std::string& file) {
-    std::ifstream lines(file);
-    for (std::string line; std::getline(lines, line);) {
-        constexpr std::string_view kKey = "endpoint:";
-        if (line.starts_with(kKey)) {
-            const std::string_view value = std::string_view(line).substr(kKey.size());
-            return std::string(trimmed(value.substr(0, value.find(" #"))));
-        }
-    }
-    return "";
-}
-
 Result<ProxyAddress> parse(std::string text, std::string origin) {
     if (text.starts_with("http") && text.ends_with('/')) text.pop_back();
     auto endpoint = http::Endpoint::parse(text);
@@ -56,14 +43,24 @@ Result<ProxyAddress> parse(std::string text, std::string origin) {
 
 }  // namespace
 
+Setting setting(const Console& console, std::string_view key) {
+    const std::string file = config_file(console);
+    const std::string begin = std::string(key) + ":";
+    std::ifstream lines(file);
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with(begin)) continue;
+        const std::string_view value = std::string_view(line).substr(begin.size());
+        return {std::string(trimmed(value.substr(0, value.find(" #")))), file};
+    }
+    return {};
+}
+
 Result<ProxyAddress> find_proxy(const std::string& flag, const Console& console) {
     if (!flag.empty()) return parse(flag, "--endpoint");
     for (const char* name : {"MILLRACE_ENDPOINT", "AIS_ENDPOINT"}) {
         if (auto value = console.environment(name); value && !value->empty()) return parse(*value, name);
     }
-    if (const std::string file = config_file(console); !file.empty()) {
-        if (std::string value = endpoint_in(file); !value.empty()) return parse(std::move(value), file);
-    }
+    if (Setting found = setting(console, "endpoint"); !found.value.empty()) return parse(std::move(found.value), std::move(found.file));
     return parse("http://127.0.0.1:8080", "the default");
 }
 

@@ -54,6 +54,7 @@ Grammar::Grammar() : app(kDescription, "millrace") {
     add_objects();
     add_copy_and_remove();
     add_buckets_and_cluster();
+    add_auth();
     add_etls();
     add_jobs();
     add_bench();

@@ -112,7 +112,7 @@ Task<Result<void>> check_status(http::Exchange& exchange) {
     co_return http::error_of_reply(exchange.status, body ? *body : std::string());
 }
 
-Session::Session(ProxyAddress proxy, Notice notice) : proxy_(std::move(proxy)), notice_(std::move(notice)) {
+Session::Session(ProxyAddress proxy, Notice notice, std::string token) : proxy_(std::move(proxy)), notice_(std::move(notice)), token_(std::move(token)) {
     auto make = [this] { client_ = std::make_unique<http::Client>(loop_.executor()); };
     run_blocking(loop_, call_on(loop_.executor(), make));
 }
@@ -140,6 +140,9 @@ Task<Result<OpenExchange>> Session::open_at(http::Endpoint endpoint, Call call) 
             MILLRACE_CO_TRY_ASSIGN(open.body, call.body());
         }
         request.body = open.body.get();
+        request.headers = call.headers;
+        const bool is_asked_by_us = redirects == 0 || endpoint == proxy_.endpoint;
+        if (!token_.empty() && is_asked_by_us) request.headers.set("Authorization", "Bearer " + token_);
         const bool may_detour = !is_detour && endpoint != proxy_.endpoint && has_detour(call.target);
         request.connect_timeout = may_detour ? Duration(kConnectMax) : http::ClientRequest().connect_timeout;
         const bool is_skipped = may_detour && is_out_of_reach(endpoint);

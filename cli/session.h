@@ -42,7 +42,8 @@ public:
     using Notice = std::function<void(const std::string& text)>;
 
     // `notice` is called on executor(), for what should be known although all is well.
-    explicit Session(ProxyAddress proxy, Notice notice = {});
+    // token: shown to every node that is asked, but not where it redirects to: that comes with a ticket. Empty: none.
+    explicit Session(ProxyAddress proxy, Notice notice = {}, std::string token = {});
     ~Session();
 
     // Code::unavailable also where nobody answers in time.
@@ -80,6 +81,7 @@ private:
 
     ProxyAddress proxy_;
     Notice notice_;
+    const std::string token_;
     Loop loop_{"millrace-cli"};
     std::unique_ptr<http::Client> client_;  // made, used and destroyed on the loop
     std::map<std::string, Instant> out_of_reach_;  // nodes that only the proxy reaches, and until when they are not tried

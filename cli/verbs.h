@@ -35,6 +35,25 @@ struct ClusterAccept {
     std::string node;
 };
 
+struct AuthInit {
+    std::string folder;
+};
+struct AuthIssue {
+    std::string key;                  // file of the signing key
+    std::string subject;
+    std::vector<std::string> grants;  // each RIGHT or RIGHT:BUCKETS
+    std::string expires = "720h";     // a duration, also in days: "30d"
+};
+struct AuthShow {
+    std::string file;      // of a token, or "-"; empty: the one that requests are made with
+    bool revoked = false;  // instead: the tokens that the cluster refuses
+};
+struct AuthRevoke {
+    std::string token;  // its id, or
+    std::string file;   // of the token, or "-", or
+    std::string subject;
+};
+
 struct BucketCreate {
     std::string bucket;
     std::string small_object_max;  // a size, or empty for the cluster's default
@@ -183,7 +202,8 @@ struct BenchJob {
 };
 
 using Verb =
-    std::variant<std::monostate, Help, Version, Completion, ClusterShow, ClusterAccept, BucketCreate, BucketList, BucketRemove,
+    std::variant<std::monostate, Help, Version, Completion, ClusterShow, ClusterAccept,
+                 AuthInit, AuthIssue, AuthShow, AuthRevoke, BucketCreate, BucketList, BucketRemove,
                  BucketMove, BucketHead, Put, Get, List, Remove, Head, EtlInit, EtlList, EtlShow, EtlControl, EtlLogs, EtlErrors,
                  JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobVerify, JobRemove,
                  BenchLoad, BenchJob>;
@@ -191,6 +211,10 @@ using Verb =
 // Each carries out one verb and returns the exit status.
 int run(Context& context, const ClusterShow& verb);
 int run(Context& context, const ClusterAccept& verb);
+int run(Console& console, bool json, const AuthInit& verb);   // here, without a cluster
+int run(Console& console, bool json, const AuthIssue& verb);  // here, too
+int run(Context& context, const AuthShow& verb);
+int run(Context& context, const AuthRevoke& verb);
 int run(Context& context, const BucketCreate& verb);
 int run(Context& context, const BucketList& verb);
 int run(Context& context, const BucketRemove& verb);

@@ -27,6 +27,7 @@ void fields(Config& self, Visit&& visit) {
     visit("advertise", self.advertise);
     visit("hosts", self.hosts);
     visit("insecure", self.insecure);
+    visit("auth_key", self.auth_key);
     visit("port", self.port);
     visit("control_port", self.control_port);
     visit("log_level", self.log_level);
@@ -47,6 +48,7 @@ void fields(Config& self, Visit&& visit) {
     visit("advertise", self.advertise);
     visit("hosts", self.hosts);
     visit("insecure", self.insecure);
+    visit("auth_key", self.auth_key);
     visit("port", self.port);
     visit("proxy", self.proxy);
     visit("log_level", self.log_level);
@@ -223,14 +225,15 @@ bool is_loopback(const std::string& host) {
     return host == "localhost" || (::inet_pton(AF_INET6, host.c_str(), &wide) == 1 && IN6_IS_ADDR_LOOPBACK(&wide));
 }
 
-std::string exposure(const std::string& host) {
-    return is_loopback(host) ? "" : "listens on " + host + ": whoever reaches that can run commands here, and is not asked who they are";
+std::string exposure(const std::string& host, bool asks) {
+    return asks || is_loopback(host) ? "" : "listens on " + host + ": whoever reaches that can run commands here, and is not asked who they are";
 }
 
-Result<void> check_exposure(const std::string& host, bool insecure) {
-    if (insecure || is_loopback(host)) return {};
-    return fail(Code::permission, "it " + exposure(host) +
-        "; set 'host: 127.0.0.1', or, where the network itself keeps strangers out, 'insecure: true' or --insecure");
+Result<void> check_exposure(const std::string& host, bool insecure, bool asks) {
+    if (insecure || asks || is_loopback(host)) return {};
+    return fail(Code::permission, "it " + exposure(host, asks) +
+        "; name the key of tokens in 'auth_key' ('millrace auth init' makes one), set 'host: 127.0.0.1', or, where the network itself keeps "
+        "strangers out, 'insecure: true' or --insecure");
 }
 
 ReachableAt reachable_at(const std::string& host, const std::string& advertise, std::uint16_t port) {

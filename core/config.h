@@ -16,6 +16,7 @@ struct ProxyConfig {
     std::string advertise;                  // "HOST" or "HOST:PORT" that others reach it by; empty: host and port
     std::vector<std::string> hosts;         // names, besides those, that clients use for this node in URLs
     bool insecure = false;                  // may listen where others reach it, though nobody is asked who they are
+    std::string auth_key;                   // file of the public keys of tokens; empty: nobody is asked for one
     std::uint16_t port = 8080;              // HTTP; 0: any free one, written to <dir>/endpoint
     std::uint16_t control_port = 0;         // ZeroMQ; 0: any free one, written to <dir>/control_endpoint
     std::string log_level = "info";
@@ -36,6 +37,7 @@ struct TargetConfig {
     std::string advertise;                  // as of a proxy
     std::vector<std::string> hosts;         // as of a proxy
     bool insecure = false;
+    std::string auth_key;                   // as of a proxy
     std::uint16_t port = 0;                 // HTTP; 0: any free one, written to <dir>/endpoint
     std::string proxy;                      // ZeroMQ endpoint of the proxy, "tcp://host:port", or "file:PATH" of the file that holds it
     std::string log_level = "info";
@@ -66,10 +68,11 @@ bool is_every_address(const std::string& host);
 
 // 127.0.0.0/8, ::1, localhost.
 bool is_loopback(const std::string& host);
-// What is wrong with listening there while nobody is asked who they are; empty: nothing, only this machine reaches it.
-std::string exposure(const std::string& host);
-// Code::permission when such a node listens where others reach it and was not told that it may. Beside validate(), since a flag may tell it.
-Result<void> check_exposure(const std::string& host, bool insecure);
+// What is wrong with listening there while nobody is asked who they are; empty: nothing, only this machine reaches it, or everybody is asked.
+std::string exposure(const std::string& host, bool asks);
+// Code::permission when such a node listens where others reach it, asks nobody who they are, and was not told that it may. Beside
+// validate(), since a flag may tell it.
+Result<void> check_exposure(const std::string& host, bool insecure, bool asks);
 
 // Reads a YAML file into the defaults, then MILLRACE_<KEY> from the environment. Errors name file, line and key.
 Result<ProxyConfig> load_proxy_config(const std::string& file);

@@ -1,4 +1,4 @@
-// Who a route is for. Nobody is asked for a proof yet (app/node_commands.cc keeps nodes to their machine); but no route comes to be without it.
+// Who a route is for: auth/doorkeeper.h asks. No route comes to be without it.
 #pragma once
 
 namespace millrace::http {
@@ -9,6 +9,7 @@ enum class Access {
     write,     // objects and buckets
     run,       // jobs and transforms
     manage,    // the cluster
+    by_body,   // that depends on its body: the handler asks (auth/caller.h)
     node,      // the proxy and targets among themselves
     instance,  // a transform that the target runs, about the object that it was given
 };

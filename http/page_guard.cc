@@ -92,15 +92,13 @@ std::optional<Refusal> PageGuard::refuse(const Request& request, Access access) 
     return std::nullopt;
 }
 
-Router::Gate gate_of_node(const std::string& host, const std::string& advertise, const std::vector<std::string>& added) {
+PageGuard PageGuard::of_node(const std::string& host, const std::string& advertise, const std::vector<std::string>& added) {
     std::vector<std::string> names = added;
     names.push_back(host);
     names.push_back(reachable_at(host, advertise, 0).host);
     std::array<char, 256> machine{};
     if (::gethostname(machine.data(), machine.size() - 1) == 0) names.emplace_back(machine.data());
-    return [guard = PageGuard(std::move(names))](const Request& request, const Router::Entry& route, const PathParameters&) {
-        return guard.refuse(request, route.access);
-    };
+    return PageGuard(std::move(names));
 }
 
 }  // namespace millrace::http

@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "http/router.h"
+#include "http/access.h"
+#include "http/refusal.h"
+#include "http/server.h"
 
 namespace millrace::http {
 
@@ -21,14 +23,13 @@ public:
     // Of a request for a route of that access: 403, or 415 for a body under a type that forms send. A question whether a node is well is never
     // refused. Any thread.
     std::optional<Refusal> refuse(const Request& request, Access access) const;
+    // Of a node with this configuration: its names are what it listens on and is announced as, the machine's name, and those that were added.
+    static PageGuard of_node(const std::string& host, const std::string& advertise, const std::vector<std::string>& added);
 
 private:
     bool is_ours(std::string_view authority) const;
 
     std::vector<std::string> names_;
 };
-
-// Of a node with this configuration: its names are what it listens on and is announced as, the machine's name, and those that were added.
-Router::Gate gate_of_node(const std::string& host, const std::string& advertise, const std::vector<std::string>& added);
 
 }  // namespace millrace::http

@@ -73,6 +73,13 @@ Task<void> answer_problem(Response& response, int status, Error error, Headers h
     (void)co_await response.send_error(error, status, std::move(headers));
 }
 
+// RFC 6750, 3: how somebody who was not known may become it.
+Task<void> refuse(Response& response, Refusal refusal) {
+    Headers headers;
+    if (refusal.status == 401) headers.set("WWW-Authenticate", "Bearer realm=\"millrace\"");
+    (void)co_await response.send_error(refusal.error, refusal.status, std::move(headers));
+}
+
 // RFC 9110, 14.5: what nobody here can put together must not be taken for the whole.
 Error only_a_part() {
     return fail(Code::invalid_argument, "a PUT with Content-Range would replace all by a part of it, so it is refused: send the whole without "
@@ -106,7 +113,7 @@ std::vector<Router::Entry> Router::entries() const {
 
 Task<void> Router::run(const Route& route, Request& request, Response& response, const PathParameters& parameters) const {
     if (gate_) {
-        if (const auto refused = gate_(request, route.entry, parameters)) co_return (void)co_await response.send_error(refused->error, refused->status);
+        if (const auto refused = gate_(request, route.entry, parameters)) co_return co_await refuse(response, *refused);
     }
     if (request.method == "PUT" && request.headers.find("Content-Range")) {
         const Error error = only_a_part();
@@ -114,6 +121,7 @@ Task<void> Router::run(const Route& route, Request& request, Response& response,
     }
     const Result<void> outcome = co_await route.handler(request, response, parameters);
     if (!outcome && !response.started()) (void)co_await response.send_error(outcome.error());
+    if (witness_) witness_(request, route.entry, response.status());
 }
 
 Task<void> Router::handle(Request& request, Response& response) const {

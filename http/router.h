@@ -33,8 +33,11 @@ public:
     };
     std::vector<Entry> entries() const;
     // Asked before any handler; once, before serving. It may refuse what it is shown.
-    using Gate = std::function<std::optional<Refusal>(const Request&, const Entry&, const PathParameters&)>;
+    using Gate = std::function<std::optional<Refusal>(Request&, const Entry&, const PathParameters&)>;
     void set_gate(Gate gate) { gate_ = std::move(gate); }
+    // Told of every request that a handler has answered, and with which status; set once, before serving.
+    using Witness = std::function<void(const Request&, const Entry&, int status)>;
+    void set_witness(Witness witness) { witness_ = std::move(witness); }
     // 404 for an unknown path, 405 with Allow for a known path with another method, 400 for a bad escape, and for a PUT of a part only.
     Task<void> handle(Request& request, Response& response) const;
 
@@ -51,6 +54,7 @@ private:
     };
     std::vector<Route> routes_;
     Gate gate_;
+    Witness witness_;
 };
 
 }  // namespace millrace::http

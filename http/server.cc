@@ -18,6 +18,7 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "http/listener.h"
+#include "http/peer_counts.h"
 #include "http/server_connection.h"
 
 namespace millrace::http {
@@ -37,6 +38,12 @@ struct Shared {
     ServerOptions options;
     std::atomic<std::size_t> connections{0};
     std::atomic<int> turned_away{0};
+    PeerCounts peers;
+
+    bool has_room(std::size_t number, std::size_t of_peer) const {
+        const std::size_t per_peer_max = options.connections_per_peer_max;
+        return number <= options.connections_max && (per_peer_max == 0 || of_peer <= per_peer_max);
+    }
 };
 
 // The part of the server that lives on one executor. Constructed and destroyed on any thread, used on its own.
@@ -111,9 +118,10 @@ private:
 
     Task<void> run(std::unique_ptr<Transport> transport) {
         const Counted<std::size_t> counted(shared_->connections);
+        const PeerCounts::Counted of_peer(shared_->peers, peer_of(transport->peer()));
         ServerConnection connection(executor_, std::move(transport), shared_->handler, shared_->options, stopping_);
         Entry entry(*this, connection);
-        if (counted.number <= shared_->options.connections_max) {
+        if (shared_->has_room(counted.number, of_peer.number())) {
             if (!std::exchange(is_watching_, true)) tasks_.spawn(watch_clients());
             co_await asio::co_spawn(executor_, connection.serve(), asio::bind_cancellation_slot(entry.cancel.slot(), asio::use_awaitable));
             co_return;

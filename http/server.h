@@ -17,6 +17,10 @@
 #include "http/message.h"
 #include "http/plain_transport.h"
 
+namespace millrace::auth {
+class Caller;
+}
+
 namespace millrace::http {
 
 class Request : public Source {
@@ -28,6 +32,8 @@ public:
     Headers headers;
     std::string peer;    // "127.0.0.1:54321", for logs
     std::string node;    // ServerOptions::node
+    std::shared_ptr<const auth::Caller> caller;  // who makes it, once a gate knows: auth/caller.h
+    std::string deed;    // what was done, by its handler, where method and path do not say it: for a record of changes
 
     // The body: Source::size() is Content-Length, nullopt when chunked. A body that ends before its Content-Length reads
     // as Code::incomplete_body. The first read answers "100 Continue" where the client waits for it.
@@ -56,6 +62,8 @@ public:
     virtual Task<Result<void>> start(int status, Headers headers, std::optional<std::uint64_t> length) = 0;
     virtual Task<Result<void>> finish() = 0;
     virtual bool started() const = 0;
+    // That was sent, or begun to be; 0 before.
+    virtual int status() const = 0;
 
     Task<Result<void>> send_json(int status, std::string_view json);
     // The problem document of the error, with its status or another. On HEAD it travels in the header Hdr-Error.
@@ -72,6 +80,7 @@ using Handler = std::function<Task<void>(Request&, Response&)>;
 
 struct ServerOptions {
     std::size_t connections_max = 4096;
+    std::size_t connections_per_peer_max = 0;            // of one address, or of one /64 of IPv6; 0: as many as there may be. More are answered as above
     Duration idle_time_max = std::chrono::seconds(75);   // until the next request's header is here; or a byte of a body to discard
     Duration stall_time_max = std::chrono::minutes(15);  // without a byte read or written of a body that is waited for
     std::string node;                                    // whose server it is, as AIStore names nodes in errors: p[ID] or t[ID]

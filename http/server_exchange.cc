@@ -142,6 +142,7 @@ Result<void> OutgoingResponse::begin(int status, const Headers& headers, std::op
     }
     head.append("\r\n");
     state_ = State::streaming;
+    status_ = status;
     return {};
 }
 

@@ -75,6 +75,7 @@ public:
     Task<Result<void>> write_part(FilePart part) override;
     Task<Result<void>> finish() override;
     bool started() const override { return state_ != State::fresh; }
+    int status() const override { return status_; }
 
     // The connection ends after this response whatever the client wants. Before it starts.
     void end_connection() { keep_alive_ = false; }
@@ -95,6 +96,7 @@ private:
     MessageWriter& writer_;
     const bool& stopping_;
     State state_ = State::fresh;
+    int status_ = 0;
     bool keep_alive_ = true;
 };
 

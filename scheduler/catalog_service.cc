@@ -57,6 +57,12 @@ Task<Result<bool>> CatalogService::change_in_turn(const Change& how) {
     co_return true;
 }
 
+Task<Result<void>> CatalogService::revoke(wire::RevokedEntry entry) {
+    const Change add = [&entry](DesiredCatalog& changed) { return changed.revoke(entry, unix_now_ns() / 1'000'000'000); };
+    MILLRACE_CO_TRY(co_await change(add));
+    co_return co_await wait_until_applied("", kCatalogPatience);
+}
+
 Result<void> CatalogService::refuse_if_used(const std::string& bucket) const {
     const auto user = state_.jobs.user_of_bucket(bucket);
     if (!user) return {};

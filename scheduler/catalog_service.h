@@ -31,6 +31,9 @@ public:
     // this text; where that is empty, a number that follows the present one.
     Task<Result<void>> restart_transform(std::string name, std::optional<std::string> new_version);
 
+    // A token, or all of a subject, are refused from now on, by the targets that are online when it returns.
+    Task<Result<void>> revoke(wire::RevokedEntry entry);
+
 private:
     // What is changed, from what there is, in a turn. Whether anything was.
     using Change = std::function<Result<void>(DesiredCatalog& changed)>;

@@ -12,7 +12,8 @@ constexpr std::uint64_t kVersionsUnwritten = 1'000'000;
 }  // namespace
 
 ClusterState::ClusterState(RestoredCluster restored, Duration silence_max, Instant now)
-    : proxy_id(restored.identity.proxy_id), cluster_id(restored.identity.cluster_id), boot_id(random_id("b-")),
+    : proxy_id(restored.identity.proxy_id), cluster_id(restored.identity.cluster_id),
+      node_keys(std::make_shared<const auth::KeysOfProxy>(restored.identity.node_secret)), boot_id(random_id("b-")),
       members(cluster_id, restored.members.targets, restored.members.version + kVersionsUnwritten, silence_max, restored.members.known),
       catalog(std::move(restored.catalog), std::move(restored.tombstones.versions)),
       jobs([this](const std::string& target) { return members.is_online(target); }),

@@ -4,9 +4,11 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "auth/node_keys.h"
 #include "core/placement.h"
 #include "core/result.h"
 #include "scheduler/desired_catalog.h"
@@ -33,6 +35,7 @@ struct ClusterState {
 
     const std::string proxy_id;
     const std::string cluster_id;
+    const std::shared_ptr<const auth::KeysOfProxy> node_keys;
     const std::string boot_id;
     Membership members;
     DesiredCatalog catalog;

@@ -89,7 +89,7 @@ Task<void> ControlPlane::welcome(std::string route, wire::Hello hello, bool is_n
             co_return;
         }
     }
-    wire::Welcome welcome{.proxy_id = state_.proxy_id, .boot_id = state_.boot_id, .cluster_id = state_.cluster_id, .map = state_.members.map(),
+    wire::Welcome welcome{.proxy_id = state_.proxy_id, .boot_id = state_.boot_id, .cluster_id = state_.cluster_id, .map = map_for(hello.target_id),
                           .http_port = http_port_};
     welcome.lineage = state_.leadership.lineage();
     welcome.lineage.age = records_.durable_age();
@@ -111,7 +111,7 @@ void ControlPlane::receive_heartbeat(const std::string& route, const wire::Heart
     }
     if (!was_online) state_.jobs.target_joined(target, now, unix_now_ns());
     if (heartbeat.catalog_version < state_.catalog.wire().version) send_catalog(target, now);
-    if (heartbeat.map_version < state_.members.version()) send(target, state_.members.map());
+    if (heartbeat.map_version < state_.members.version()) send(target, map_for(target));
 }
 
 // The image that the first target runs is the one of the cluster: from then on the others run it, or say why not.

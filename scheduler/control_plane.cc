@@ -20,7 +20,9 @@ constexpr std::size_t kMailMax = 100'000;  // beyond, it is lost, as on a networ
 
 ControlPlane::ControlPlane(Loop& control, const ProxyConfig& config, ClusterState& state, RecordWriter& records)
     : control_(control), config_(config), state_(state), records_(records), turns_(control.executor()), mail_came_(control.executor()),
-      changed_(control.executor()), tasks_(control.executor()) {}
+      changed_(control.executor()), tasks_(control.executor()) {
+    state_.members.set_asks(!config.auth_key.empty());
+}
 
 ControlPlane::~ControlPlane() { MILLRACE_CHECK(tasks_.size() == 0); }
 
@@ -178,6 +180,7 @@ Task<Result<void>> ControlPlane::write_members() {
 Task<Result<void>> ControlPlane::change_catalog(DesiredCatalog changed) {
     MILLRACE_CO_TRY(co_await records_.write_catalog(changed));
     state_.catalog = std::move(changed);
+    catalog_changed_();
     const Instant now = steady_now();
     for (const auto& [target, member] : state_.members.members()) {
         if (member.online) send_catalog(target, now);
@@ -196,6 +199,12 @@ void ControlPlane::send_catalog(const std::string& target, Instant now) {
     sent.version = state_.catalog.wire().version;
     sent.at = now;
     send(target, state_.catalog.wire());
+}
+
+wire::ClusterMap ControlPlane::map_for(const std::string& target) const {
+    wire::ClusterMap map = state_.members.map();
+    for (wire::Node& node : map.targets) node.key = state_.node_keys->told_to(target, node.id);
+    return map;
 }
 
 void ControlPlane::broadcast(const wire::Message& message) {

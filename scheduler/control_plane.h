@@ -53,6 +53,8 @@ public:
     Task<Result<void>> change_catalog(DesiredCatalog changed);
 
     // ---- any time
+    // Called with every change of what targets should have.
+    void call_when_catalog_changes(std::function<void()> call) { catalog_changed_ = std::move(call); }
     // A node whose folder is an older copy, or another, is believed from now on: a target's id, or this proxy's. What was done, as a sentence.
     Task<Result<std::string>> accept(std::string node);
     // Returns when something about jobs or members may have changed, or at the deadline.
@@ -93,6 +95,8 @@ private:
     Task<Result<void>> accept_self();
 
     void send_catalog(const std::string& target, Instant now);
+    // With the keys by which that target proves itself to the others.
+    wire::ClusterMap map_for(const std::string& target) const;
     void broadcast(const wire::Message& message);
     void send(const std::string& target, const wire::Message& message);
     void send_to(const std::string& route, const wire::Message& message);
@@ -104,6 +108,7 @@ private:
     RecordWriter& records_;
     std::uint16_t http_port_ = 0;
     std::unique_ptr<wire::LinkToTargets> link_;
+    std::function<void()> catalog_changed_ = [] {};
     bool accepts_loss_ = false;
     bool cannot_write_ = false;
     std::string obstacle_;

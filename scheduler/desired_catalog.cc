@@ -118,6 +118,22 @@ Result<void> DesiredCatalog::set_specification(const std::string& name, const st
     return {};
 }
 
+Result<void> DesiredCatalog::revoke(wire::RevokedEntry entry, std::int64_t now_unix) {
+    std::vector<wire::RevokedEntry> revoked = catalog_.revoked;
+    const auto is_over = [&](const wire::RevokedEntry& old) {
+        return old.until_unix <= now_unix || (old.token == entry.token && old.subject == entry.subject);
+    };
+    std::erase_if(revoked, is_over);
+    if (revoked.size() >= kRevokedMax) {
+        return fail(Code::overloaded, std::to_string(kRevokedMax) + " tokens are revoked that have not expired: sign with another key, and take this one out "
+            "of auth_key");
+    }
+    revoked.push_back(std::move(entry));
+    catalog_.revoked = std::move(revoked);
+    ++catalog_.version;
+    return {};
+}
+
 bool DesiredCatalog::drop_destroyed(std::uint64_t applied_by_all) {
     return std::erase_if(catalog_.destroyed_uids, [&](const std::string& uid) {
         const auto found = destroyed_at_.find(uid);
@@ -130,7 +146,11 @@ bool DesiredCatalog::drop_destroyed(std::uint64_t applied_by_all) {
 void DesiredCatalog::overtake(const wire::Catalog& of_targets, std::uint64_t version_seen, std::uint64_t lives) {
     constexpr std::uint64_t kBeyond = 1'000'000;
     const std::uint64_t version = std::max({catalog_.version, of_targets.version, version_seen}) + kBeyond * lives;
+    const std::vector<wire::RevokedEntry> revoked = catalog_.revoked;
     if (of_targets.version > catalog_.version) *this = DesiredCatalog(of_targets, std::move(destroyed_at_));
+    for (const wire::RevokedEntry& entry : revoked) {
+        if (std::ranges::find(catalog_.revoked, entry) == catalog_.revoked.end()) catalog_.revoked.push_back(entry);
+    }
     catalog_.version = version;
 }
 

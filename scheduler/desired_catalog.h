@@ -10,6 +10,8 @@
 
 namespace millrace::scheduler {
 
+inline constexpr std::size_t kRevokedMax = 10'000;
+
 class DesiredCatalog {
 public:
     // destroyed_at: the version that each of the destroyed uids came with; those that are missing there came with this one.
@@ -31,6 +33,9 @@ public:
     Result<void> set_image(const std::string& name, const std::string& image);
     // Another program behind the same words: its image is looked up again.
     Result<void> set_specification(const std::string& name, const std::string& spec_json);
+
+    // Replaces what was said of the same token or subject. Code::overloaded beyond kRevokedMax.
+    Result<void> revoke(wire::RevokedEntry entry, std::int64_t now_unix);
 
     // Destroyed uids that every member has applied are told no more. False when there is none. Raises no version: who has them keeps them.
     bool drop_destroyed(std::uint64_t applied_by_all);

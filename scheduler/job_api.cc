@@ -5,6 +5,7 @@
 #include "core/units.h"
 #include "http/query_number.h"
 #include "scheduler/job_document.h"
+#include "scheduler/permissions.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
 
@@ -25,6 +26,8 @@ Result<void> can_be_verified(const Job& job) {
     if (is_terminal(job.state) || job.state == JobState::paused) return {};
     return fail(Code::conflict, "job " + job.id + " has not ended; wait for it, or pause it, first");
 }
+
+Task<Result<void>> refuse(Error error) { co_return error; }
 
 struct Verified {
     std::string source, destination;  // "ais://bucket/"
@@ -58,43 +61,54 @@ void JobApi::add_routes(http::Router& router) {
     router.add("GET", "/v1/jobs", Access::read, [this](http::Request& request, http::Response& response, const Parameters&) {
         return list(request, response);
     });
-    router.add("GET", "/v1/jobs/{id}", Access::read, [this, id](http::Request&, http::Response& response, const Parameters& path) {
-        return show(response, id(path), 200);
-    });
+    // What is about one job: a GET is for those who may see it, all else for those who may run it.
+    const auto of_job = [this, id](auto handler) {
+        return [this, id, handler](http::Request& request, http::Response& response, const Parameters& path) {
+            const Result<void> allowed = check(request, id(path));
+            return allowed ? handler(request, response, id(path)) : refuse(allowed.error());
+        };
+    };
+    router.add("GET", "/v1/jobs/{id}", Access::read, of_job([this](http::Request&, http::Response& response, const std::string& job) {
+        return show(response, job, 200);
+    }));
     router.add("DELETE", "/v1/jobs", Access::run, [this](http::Request& request, http::Response& response, const Parameters&) {
         return remove_old(request, response);
     });
-    router.add("DELETE", "/v1/jobs/{id}", Access::run, [this, id](http::Request&, http::Response& response, const Parameters& path) {
-        return remove(response, id(path));
-    });
-    router.add("GET", "/v1/jobs/{id}/errors", Access::read, [this, id](http::Request& request, http::Response& response, const Parameters& path) {
-        return errors(request, response, id(path));
-    });
-    router.add("GET", "/v1/jobs/{id}/report", Access::read, [this, id](http::Request&, http::Response& response, const Parameters& path) {
-        return report(response, id(path));
-    });
-    router.add("GET", "/v1/jobs/{id}/verify", Access::read, [this, id](http::Request& request, http::Response& response, const Parameters& path) {
-        return verify(request, response, id(path));
-    });
-    router.add("GET", "/v1/jobs/{id}/events", Access::read, [this, id](http::Request&, http::Response& response, const Parameters& path) {
-        return events(response, id(path));
-    });
+    router.add("DELETE", "/v1/jobs/{id}", Access::run, of_job([this](http::Request&, http::Response& response, const std::string& job) {
+        return remove(response, job);
+    }));
+    router.add("GET", "/v1/jobs/{id}/errors", Access::read, of_job([this](http::Request& request, http::Response& response, const std::string& job) {
+        return errors(request, response, job);
+    }));
+    router.add("GET", "/v1/jobs/{id}/report", Access::read, of_job([this](http::Request&, http::Response& response, const std::string& job) {
+        return report(response, job);
+    }));
+    router.add("GET", "/v1/jobs/{id}/verify", Access::read, of_job([this](http::Request& request, http::Response& response, const std::string& job) {
+        return verify(request, response, job);
+    }));
+    router.add("GET", "/v1/jobs/{id}/events", Access::read, of_job([this](http::Request&, http::Response& response, const std::string& job) {
+        return events(response, job);
+    }));
     const auto add_command = [&](const char* verb, Scheduler::Command change) {
         router.add("POST", std::string("/v1/jobs/{id}/") + verb, Access::run,
-                   [this, id, change](http::Request&, http::Response& response, const Parameters& path) {
-            return command(response, id(path), change);
-        });
+                   of_job([this, change](http::Request&, http::Response& response, const std::string& job) { return command(response, job, change); }));
     };
     add_command("pause", [](Job& job) { return pause(job); });
     const auto add_again = [&](const char* verb, Again how) {
         router.add("POST", std::string("/v1/jobs/{id}/") + verb, Access::run,
-                   [this, id, how](http::Request& request, http::Response& response, const Parameters& path) {
-            return start_again(request, response, id(path), how);
-        });
+                   of_job([this, how](http::Request& request, http::Response& response, const std::string& job) {
+            return start_again(request, response, job, how);
+        }));
     };
     add_again("resume", Again::resume);
     add_again("retry", Again::retry);
     add_command("cancel", [](Job& job) { return cancel(job, unix_now_ns()); });
+}
+
+Result<void> JobApi::check(const http::Request& request, const std::string& id) const {
+    MILLRACE_TRY_ASSIGN(const LiveJob* const live, find(id));
+    const auth::Caller& caller = auth::caller_of(request);
+    return request.method == "GET" || request.method == "HEAD" ? check_seen(caller, live->job.spec) : check_run(caller, live->job.spec);
 }
 
 Result<const LiveJob*> JobApi::find(const std::string& id) const {
@@ -107,10 +121,12 @@ Task<Result<void>> JobApi::submit(http::Request& request, http::Response& respon
     auto read = [](std::string body) { return parse_job_request(body); };
     auto parsed = co_await bodies_.read(request, read);
     if (!parsed) co_return parsed.error();
+    MILLRACE_CO_TRY(check_run(auth::caller_of(request), parsed->spec));
     const std::string key(request.headers.find("Idempotency-Key").value_or(""));
     if (key.size() > 256) co_return fail(Code::invalid_argument, "Idempotency-Key is longer than 256 bytes");
     const Result<std::string> id = co_await jobs_.submit(std::move(*parsed), key);
     if (!id) co_return id.error();
+    request.deed = *id;
     co_return co_await show(response, *id, 202);
 }
 
@@ -128,7 +144,7 @@ Task<Result<void>> JobApi::list(http::Request& request, http::Response& response
     if (!state.empty() && !wanted) co_return fail(Code::invalid_argument, "state '" + state + "' is none that a job can be in");
     std::vector<const LiveJob*> jobs;
     for (const auto& [id, live] : state_.jobs.jobs()) {
-        if (!wanted || live.job.state == *wanted) jobs.push_back(&live);
+        if ((!wanted || live.job.state == *wanted) && check_seen(auth::caller_of(request), live.job.spec)) jobs.push_back(&live);
     }
     std::ranges::sort(jobs, std::greater(), [](const LiveJob* live) { return live->job.created_unix_ns; });
     std::string text = "[";
@@ -159,6 +175,7 @@ Task<Result<void>> JobApi::remove(http::Response& response, const std::string& i
 }
 
 Task<Result<void>> JobApi::remove_old(http::Request& request, http::Response& response) {
+    MILLRACE_CO_TRY(auth::caller_of(request).check_everywhere(auth::Right::run));
     const Result<milliseconds> age = parse_duration(request.query.get("older_than"));
     if (!age) co_return age.error().during("older_than");
     MILLRACE_CO_TRY_ASSIGN(const std::size_t removed, co_await jobs_.remove_older_than(*age));

@@ -63,6 +63,10 @@ Result<void> Membership::hello(const wire::Hello& hello, bool sealed, Instant no
             "; point it at its own proxy or give it an empty folder; if it is this proxy that lost its folder, start the proxy from the newest "
             "folder it had", now);
     }
+    if (hello.asks != asks_) {
+        return refuse(hello, std::string(asks_ ? "it asks nobody for a token, as this cluster does" : "it asks for tokens, and this cluster does not") +
+            "; give all nodes the same 'auth_key' in their configuration, or none", now);
+    }
     auto found = members_.find(hello.target_id);
     if (found == members_.end()) {
         if (sealed) {

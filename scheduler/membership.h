@@ -54,6 +54,8 @@ public:
     Membership(std::string cluster_id, const std::vector<std::string>& known_targets, std::uint64_t version, Duration silence_max,
                const std::map<std::string, KnownMember>& known = {});
 
+    // Whether this cluster asks for tokens: a target that does it otherwise does not join.
+    void set_asks(bool asks) { asks_ = asks; }
     // Code::conflict with the reason when the target may not join; Code::unavailable while the process before it may still be alive.
     // A new member, a new address or a return raises the version.
     Result<void> hello(const wire::Hello& hello, bool sealed, Instant now);
@@ -96,6 +98,7 @@ private:
     std::map<std::string, Member> members_;
     std::map<std::string, Stranger> strangers_;
     std::uint64_t version_;
+    bool asks_ = false;
     bool changed_ = false;
     bool known_changed_ = false;
 };

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
+#include "auth/node_proof.h"
 #include "core/names.h"
 #include "core/whole_number.h"
 #include "scheduler/proxy_api.h"
@@ -28,7 +29,7 @@ bool is_named_by_connection(const http::Headers& received, std::string_view name
 // What a target needs to know of the client's request, and the client of the reply; the connection's own headers stay behind.
 http::Headers forwarded(const http::Headers& received) {
     static constexpr std::string_view kOwn[] = {"Host", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "Keep-Alive", "Proxy-Connection",
-                                                "TE", "Trailer", "Upgrade"};
+                                                "TE", "Trailer", "Upgrade", "Authorization", auth::kProofHeader};
     http::Headers kept;
     for (const auto& [name, value] : received) {
         const bool is_own = std::ranges::any_of(kOwn, [&name](std::string_view own) { return http::equal_without_case(name, own); });
@@ -78,23 +79,25 @@ Task<Result<void>> ObjectApi::route(http::Request& request, http::Response& resp
     MILLRACE_CO_TRY(validate_object_name(is_folder ? std::string_view(name).substr(0, name.size() - 1) : name));
     if (state_.catalog.bucket(bucket) == nullptr) co_return unknown_bucket(bucket);
     if (is_folder) co_return fail(Code::not_found, "object \"ais://" + bucket + "/" + name + "\" does not exist");
-    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint owner, targets_.owner_endpoint(name));
+    MILLRACE_CO_TRY_ASSIGN(const TargetId owner, targets_.owner(name));
+    MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, targets_.endpoint_of(owner.str()));
     if (request.query.get("redirect") == "no") {
         // An exchange that reads the request is ended in order, whatever happens: with waits that must not throw.
         const bool throws = co_await boost::asio::this_coro::throw_if_cancelled();
         co_await boost::asio::this_coro::throw_if_cancelled(false);
-        const Result<void> outcome = co_await pass_through(request, response, owner);
+        const Result<void> outcome = co_await pass_through(request, response, owner, endpoint);
         co_await boost::asio::this_coro::throw_if_cancelled(throws);
         co_return outcome;
     }
     const std::string separator = request.target.find('?') == std::string::npos ? "?" : "&";
-    const std::string location = owner.text() + request.target + separator + "pid=" + state_.proxy_id + "&utm=" + std::to_string(unix_now_ns());
-    http::Headers headers{{"Location", location}};
+    const std::string target = request.target + separator + "pid=" + state_.proxy_id + "&utm=" + std::to_string(unix_now_ns());
+    http::Headers headers{{"Location", endpoint.text() + auth::redirected(request, *state_.node_keys, owner.str(), target)}};
     co_return co_await response.send(request.method == "GET" ? 301 : 307, std::move(headers), "");
 }
 
-Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Response& response, const http::Endpoint& owner) {
-    http::ClientRequest onward{.method = request.method, .target = request.target, .headers = forwarded(request.headers)};
+Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Response& response, const TargetId& owner, const http::Endpoint& endpoint) {
+    std::string target = auth::redirected(request, *state_.node_keys, owner.str(), request.target);
+    http::ClientRequest onward{.method = request.method, .target = std::move(target), .headers = forwarded(request.headers)};
     Instant due = steady_now() + kPassThroughMax;
     PassedOn body(request, due);
     if (request.method != "GET" && request.method != "HEAD" && request.size() != 0) onward.body = &body;
@@ -102,7 +105,7 @@ Task<Result<void>> ObjectApi::pass_through(http::Request& request, http::Respons
     if (request.needs_length()) onward.headers.set("Millrace-Needs-Length", "1");
     onward.deadline = due;
     onward.due = [&due] { return due; };
-    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<http::Exchange> exchange, co_await targets_.client().send(owner, onward));
+    MILLRACE_CO_TRY_ASSIGN(const std::unique_ptr<http::Exchange> exchange, co_await targets_.client().send(endpoint, onward));
     http::Headers headers = forwarded(exchange->headers);
     Result<void> outcome;
     const std::optional<std::uint64_t> announced = request.method == "HEAD" ? announced_length(exchange->headers) : std::nullopt;

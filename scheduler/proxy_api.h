@@ -20,7 +20,7 @@ public:
 
 private:
     Task<Result<void>> route(http::Request& request, http::Response& response, const std::string& bucket, const std::string& name);
-    Task<Result<void>> pass_through(http::Request& request, http::Response& response, const http::Endpoint& owner);
+    Task<Result<void>> pass_through(http::Request& request, http::Response& response, const TargetId& owner, const http::Endpoint& endpoint);
 
     const ClusterState& state_;
     const TargetDirectory& targets_;
@@ -64,12 +64,28 @@ private:
     Task<Result<void>> verify(http::Request& request, http::Response& response, const std::string& id);
     Task<Result<void>> events(http::Response& response, const std::string& id);
     Result<const LiveJob*> find(const std::string& id) const;
+    // Whether its maker may ask that of the job.
+    Result<void> check(const http::Request& request, const std::string& id) const;
 
     const ClusterState& state_;
     JobService& jobs_;
     ControlPlane& control_;
     const TargetDirectory& targets_;
     LargeBodies& bodies_;
+};
+
+// Which tokens are refused before they expire.
+class TokenApi {
+public:
+    TokenApi(const ClusterState& state, CatalogService& catalog) : state_(state), catalog_(catalog) {}
+    void add_routes(http::Router& router);
+
+private:
+    Task<Result<void>> list(http::Response& response);
+    Task<Result<void>> revoke(http::Request& request, http::Response& response);
+
+    const ClusterState& state_;
+    CatalogService& catalog_;
 };
 
 class ClusterApi {

@@ -1,5 +1,7 @@
 #include "scheduler/proxy_core.h"
 
+#include "auth/node_keys.h"
+#include "auth/secrets.h"
 #include "core/ids.h"
 #include "scheduler/proxy_records.h"
 
@@ -18,9 +20,13 @@ Task<Result<Record>> load(state::MetadataStore& metadata, std::string key, Recor
 Task<Result<ProxyIdentity>> identify(state::MetadataStore& metadata) {
     for (;;) {
         MILLRACE_CO_TRY_ASSIGN(const std::optional<std::string> record, co_await metadata.get(kIdentityKey));
-        if (record) co_return decode<ProxyIdentity>(kIdentityKey, *record);
-        const ProxyIdentity fresh{random_id("p-"), random_id("c-")};
-        state::MetadataCommit first{.changes = {{kIdentityKey, encode(fresh)}}, .expected = {{kIdentityKey, std::nullopt}}};
+        ProxyIdentity fresh{random_id("p-"), random_id("c-"), {}};
+        if (record) {
+            MILLRACE_CO_TRY_ASSIGN(fresh, decode<ProxyIdentity>(kIdentityKey, *record));
+            if (!fresh.node_secret.empty()) co_return fresh;
+        }
+        fresh.node_secret = auth::random_bytes(auth::kNodeKeyBytes);
+        state::MetadataCommit first{.changes = {{kIdentityKey, encode(fresh)}}, .expected = {{kIdentityKey, record}}};
         const Result<void> written = co_await metadata.commit(std::move(first));
         if (written) co_return fresh;
         if (written.error().code != Code::conflict) co_return written.error();  // else another was first

@@ -15,7 +15,8 @@ namespace millrace::scheduler {
 struct ProxyIdentity {
     std::string proxy_id;
     std::string cluster_id;
-    MSGPACK_DEFINE_MAP(proxy_id, cluster_id)
+    std::string node_secret;  // auth/node_keys.h; empty: of a Millrace from before
+    MSGPACK_DEFINE_MAP(proxy_id, cluster_id, node_secret)
 };
 
 struct MemberList {

@@ -2,12 +2,12 @@
 
 #include <cstdlib>
 
+#include "auth/front_door.h"
 #include "core/file.h"
 #include "core/kept_port.h"
 #include "core/log.h"
 #include "core/private_files.h"
 #include "core/whole_number.h"
-#include "http/page_guard.h"
 #include "scheduler/proxy_api.h"
 #include "state/families.h"
 #include "state/format.h"
@@ -39,8 +39,10 @@ struct ProxyService::Impl {
     std::unique_ptr<TransformApi> transforms;
     std::unique_ptr<JobApi> jobs;
     std::unique_ptr<ClusterApi> cluster;
+    std::unique_ptr<TokenApi> tokens;
     std::vector<std::shared_ptr<void>> surfaces;
     http::Router router;
+    std::unique_ptr<auth::FrontDoor> door;
     std::unique_ptr<http::Server> server;
     TaskGroup housekeeping{control.executor()};
     Event stopping{control.executor()};
@@ -66,6 +68,7 @@ ProxyService::ProxyService(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 ProxyService::~ProxyService() { stop(); }
 const std::string& ProxyService::endpoint() const { return impl_->endpoint; }
 std::vector<http::Router::Entry> ProxyService::routes() const { return impl_->router.entries(); }
+std::shared_ptr<const auth::NodeKeys> ProxyService::node_keys() const { return impl_->core->state().node_keys; }
 std::optional<std::string> ProxyService::failure() const { return impl_->store_watch.failure(); }
 void ProxyService::stop() { impl_->stop(); }
 
@@ -73,6 +76,7 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     MILLRACE_TRY(make_folder(config.dir));
     MILLRACE_TRY(make_folder(config.dir + "/state"));
     MILLRACE_TRY(make_private(config.dir + "/state"));
+    MILLRACE_TRY_ASSIGN(door, auth::FrontDoor::open({config.dir, config.host, config.advertise, config.hosts, config.auth_key}));
     state::KvOptions options;
     options.block_cache_bytes = 8 << 20;
     options.accept_loss = accept_loss;
@@ -85,19 +89,25 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     objects = std::make_unique<ObjectApi>(state, core->targets());
     transforms = std::make_unique<TransformApi>(state, core->catalog(), core->targets());
     jobs = std::make_unique<JobApi>(state, core->jobs(), core->control(), core->targets(), core->large_bodies());
-    cluster = std::make_unique<ClusterApi>(state, core->control(), core->term(), exposure(config.host));
+    cluster = std::make_unique<ClusterApi>(state, core->control(), core->term(), exposure(config.host, !config.auth_key.empty()));
+    tokens = std::make_unique<TokenApi>(state, core->catalog());
     objects->add_routes(router);
     transforms->add_routes(router);
     jobs->add_routes(router);
     cluster->add_routes(router);
+    tokens->add_routes(router);
     for (const Surface& surface : added) surfaces.push_back(surface(*core, router));
-    router.set_gate(http::gate_of_node(config.host, config.advertise, config.hosts));
+    door->guard(router, state.node_keys);
+    const auto take_revoked = [this] { door->set_revoked(auth::Revocations::of(core->state().catalog.wire().revoked)); };
+    core->control().call_when_catalog_changes(take_revoked);
+    take_revoked();
     return {};
 }
 
 Result<void> ProxyService::Impl::begin() {
     http::ServerOptions options;
     options.stall_time_max = config.body_idle_max_ms;
+    if (!is_loopback(config.host)) options.connections_per_peer_max = options.connections_max / 4;
     options.node = "p[" + core->state().proxy_id + "]";
     const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
     server = std::make_unique<http::Server>(std::vector<Executor>{control.executor()}, handle, options);

@@ -26,6 +26,8 @@ public:
     const std::string& endpoint() const;
     // All that it answers over HTTP.
     std::vector<http::Router::Entry> routes() const;
+    // By which it proves itself to targets.
+    std::shared_ptr<const auth::NodeKeys> node_keys() const;
     // Why it cannot go on and is to be stopped: its store takes no more writes. Any thread.
     std::optional<std::string> failure() const;
     void stop();

@@ -14,6 +14,7 @@ Task<Result<std::string>> read_from_target(const TargetDirectory& directory, std
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, directory.endpoint_of(target));
     http::ClientRequest request{.method = "GET", .target = path + "?" + query.text()};
     request.deadline = steady_now() + patience;
+    directory.prove(request, target);
     auto reply = co_await http::fetch_ok(directory.client(), endpoint, request, 64 << 20);
     if (!reply) co_return reply.error().during("target " + target);
     co_return std::move(reply->body);

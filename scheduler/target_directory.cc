@@ -1,5 +1,8 @@
 #include "scheduler/target_directory.h"
 
+#include "auth/node_proof.h"
+#include "core/clock.h"
+
 namespace millrace::scheduler {
 
 std::vector<TargetId> TargetDirectory::ids() const {
@@ -19,10 +22,14 @@ Result<http::Endpoint> TargetDirectory::endpoint_of(const std::string& target) c
     return http::Endpoint::parse(found->second.endpoint);
 }
 
-Result<http::Endpoint> TargetDirectory::owner_endpoint(std::string_view object_name) const {
+Result<TargetId> TargetDirectory::owner(std::string_view object_name) const {
     MILLRACE_TRY(state_.check_has_targets());
     const Placement placement = state_.placement();
-    return endpoint_of(placement.owner(object_name)->str());
+    return *placement.owner(object_name);
+}
+
+void TargetDirectory::prove(http::ClientRequest& request, const std::string& target) const {
+    request.headers.set(auth::kProofHeader, auth::make_proof(*state_.node_keys, target, request.method, request.target, unix_now_ns() / 1'000'000'000));
 }
 
 }  // namespace millrace::scheduler

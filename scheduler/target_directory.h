@@ -18,8 +18,10 @@ public:
     std::vector<TargetId> ids() const;
     // Code::unavailable while it is offline, with what to do.
     Result<http::Endpoint> endpoint_of(const std::string& target) const;
-    // The owner's endpoint; Code::unavailable while it is offline or no target has joined.
-    Result<http::Endpoint> owner_endpoint(std::string_view object_name) const;
+    // Code::unavailable while no target has joined.
+    Result<TargetId> owner(std::string_view object_name) const;
+    // Shows the target that the proxy makes the request, whose method and target are final.
+    void prove(http::ClientRequest& request, const std::string& target) const;
     http::Client& client() const { return client_; }
 
 private:

@@ -7,6 +7,7 @@
 #include "core/json_members.h"
 #include "core/names.h"
 #include "http/query_number.h"
+#include "scheduler/permissions.h"
 #include "scheduler/proxy_api.h"
 #include "scheduler/target_calls.h"
 #include "scheduler/transform_standing.h"
@@ -58,10 +59,10 @@ void TransformApi::add_routes(http::Router& router) {
     router.add("POST", "/v1/transforms/{name}/stop", Access::run, [this, name](http::Request&, http::Response& response, const Parameters& path) {
         return control(response, catalog_.enable_transform(name(path), false));
     });
-    router.add("GET", "/v1/transforms/{name}/logs", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/transforms/{name}/logs", Access::run, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         return logs(request, response, name(path));
     });
-    router.add("GET", "/v1/transforms/{name}/errors", Access::read, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
+    router.add("GET", "/v1/transforms/{name}/errors", Access::run, [this, name](http::Request& request, http::Response& response, const Parameters& path) {
         return answer(response, transform_errors(state_, targets_, name(path), request.query.get("target")));
     });
 }
@@ -71,6 +72,8 @@ Task<Result<void>> TransformApi::add(http::Request& request, http::Response& res
     auto parsed = body ? spec::parse_spec(*body, "request body") : Result<spec::ParsedSpec>(body.error());
     if (!parsed) co_return parsed.error();
     const spec::TransformSpec& spec = parsed->spec;
+    MILLRACE_CO_TRY(check_transform(auth::caller_of(request), spec));
+    request.deed = spec.name;
     const Result<void> added = co_await catalog_.add_transform(spec.name, spec::to_json(spec), spec.init_timeout_ms);
     if (!added && added.error().code == Code::rejected) {
         co_return co_await response.send_error(added.error(), 424);

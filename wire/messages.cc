@@ -92,6 +92,17 @@ Result<void> ClusterMap::validate() const {
     return {};
 }
 
+bool keep_keys(ClusterMap& map, const ClusterMap& known) {
+    const bool has_keys = std::ranges::any_of(known.targets, [](const Node& node) { return !node.key.empty(); });
+    for (Node& node : map.targets) {
+        if (!node.key.empty()) continue;
+        const auto before = std::ranges::find(known.targets, node.id, &Node::id);
+        if (before != known.targets.end()) node.key = before->key;
+        if (has_keys && node.key.empty()) return false;
+    }
+    return true;
+}
+
 Result<void> Hello::validate() const {
     MILLRACE_TRY(check_id("target id", target_id));
     MILLRACE_TRY(check_id("boot id", boot_id));

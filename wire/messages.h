@@ -16,8 +16,8 @@
 
 namespace millrace::wire {
 
-inline constexpr std::uint32_t kVersion = 2;        // of this program
-inline constexpr std::uint32_t kCompatVersion = 2;  // oldest peer that it can talk to: one of 1 looks for objects on other targets
+inline constexpr std::uint32_t kVersion = 3;        // of this program
+inline constexpr std::uint32_t kCompatVersion = 3;  // oldest peer that it can talk to: those of 2 do not show who they are
 
 enum class Operation : int { transform = 0, copy = 1, remove = 2 };
 enum class Overwrite : int { always = 0, never = 1, changed = 2 };
@@ -86,7 +86,9 @@ struct Node {
     std::string id;
     std::string endpoint;  // "http://host:port"; empty while never seen
     bool online = false;
-    MSGPACK_DEFINE_MAP(id, endpoint, online)
+    // By which the receiver of the map proves itself to this node; its own entry: what the others' come from (auth/node_keys.h). Empty: as it was told before.
+    std::string key{};
+    MSGPACK_DEFINE_MAP(id, endpoint, online, key)
 };
 
 struct ClusterMap {
@@ -95,6 +97,9 @@ struct ClusterMap {
     MSGPACK_DEFINE_MAP(version, targets)
     Result<void> validate() const;
 };
+
+// Gives the nodes of a map that was sent without keys those that are known of an earlier one. False when one is missing.
+bool keep_keys(ClusterMap& map, const ClusterMap& known);
 
 // target → proxy, until welcomed: at first every few milliseconds, then ten times a second
 struct Hello {
@@ -108,7 +113,8 @@ struct Hello {
     Lineage lineage;         // of the target's folder
     Lineage proxy;           // what the target remembers of the proxy that it belongs to
     bool accepts_loss = false;  // it was started in spite of a loss that its operator knows of: the proxy need not be told to accept it
-    MSGPACK_DEFINE_MAP(version, compat_version, target_id, boot_id, endpoint, cluster_id, catalog_version, lineage, proxy, accepts_loss)
+    bool asks = false;          // whoever wants something of its HTTP server is asked for a token
+    MSGPACK_DEFINE_MAP(version, compat_version, target_id, boot_id, endpoint, cluster_id, catalog_version, lineage, proxy, accepts_loss, asks)
     Result<void> validate() const;
 };
 
@@ -156,6 +162,16 @@ struct TransformEntry {
     MSGPACK_DEFINE_MAP(name, spec_json, enabled, image)
 };
 
+// Tokens that are refused although they have not expired: one by its id, or all of a subject that were issued until then.
+struct RevokedEntry {
+    std::string token;
+    std::string subject;
+    std::int64_t issued_until_unix = 0;
+    std::int64_t until_unix = 0;  // from then on they have expired anyway, and the entry goes
+    MSGPACK_DEFINE_MAP(token, subject, issued_until_unix, until_unix)
+    friend bool operator==(const RevokedEntry&, const RevokedEntry&) = default;
+};
+
 // What both sides say of an entry: the proxy before it takes it, a target before it applies it.
 Result<void> check(const BucketEntry& bucket);
 Result<void> check(const TransformEntry& transform);
@@ -168,7 +184,8 @@ struct Catalog {
     std::vector<BucketEntry> buckets;
     std::vector<std::string> destroyed_uids;
     std::vector<TransformEntry> transforms;
-    MSGPACK_DEFINE_MAP(version, buckets, destroyed_uids, transforms)
+    std::vector<RevokedEntry> revoked;  // in order of what they name
+    MSGPACK_DEFINE_MAP(version, buckets, destroyed_uids, transforms, revoked)
     Result<void> validate() const;
 };
 

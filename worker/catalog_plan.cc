@@ -87,6 +87,7 @@ void CatalogPlan::created(const wire::BucketEntry& bucket, const Result<void>& o
 void CatalogPlan::finish() {
     known_.version = wanted_.version;
     known_.destroyed_uids = wanted_.destroyed_uids;
+    known_.revoked = wanted_.revoked;
     known_.transforms.clear();
     for (const wire::TransformEntry& transform : wanted_.transforms) {
         if (const auto valid = wire::check(transform); !valid) {

@@ -1,5 +1,8 @@
 #include "worker/cluster_view.h"
 
+#include "auth/node_proof.h"
+#include "core/clock.h"
+
 namespace millrace::worker {
 
 void ClusterView::recall(wire::ClusterMap map) {
@@ -11,13 +14,27 @@ void ClusterView::recall(wire::ClusterMap map) {
 void ClusterView::update(const wire::ClusterMap& map) {
     auto fresh = std::make_shared<Snapshot>();
     std::vector<TargetId> targets;
+    std::string own;
+    std::map<std::string, std::string, std::less<>> others;
     for (const wire::Node& node : map.targets) {
+        if (node.id == self_.str()) {
+            own = node.key;
+        } else {
+            others.emplace(node.id, node.key);
+        }
         targets.emplace_back(node.id);
         fresh->nodes.emplace(TargetId(node.id), node);
     }
     fresh->placement = Placement(map.version, std::move(targets));
     const std::lock_guard lock(mutex_);
-    if (map.version >= current_->placement.epoch()) current_ = std::move(fresh);
+    if (map.version < current_->placement.epoch()) return;
+    current_ = std::move(fresh);
+    keys_->set(std::move(own), std::move(others));
+}
+
+void ClusterView::prove(http::ClientRequest& request, const TargetId& target) const {
+    std::string proof = auth::make_proof(*keys_, target.str(), request.method, request.target, unix_now_ns() / 1'000'000'000);
+    if (!proof.empty()) request.headers.set(auth::kProofHeader, std::move(proof));
 }
 
 std::shared_ptr<const ClusterView::Snapshot> ClusterView::snapshot() const {

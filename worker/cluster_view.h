@@ -7,16 +7,17 @@
 #include <optional>
 #include <string>
 
+#include "auth/node_keys.h"
 #include "core/ids.h"
 #include "core/placement.h"
-#include "http/message.h"
+#include "http/client.h"
 #include "wire/messages.h"
 
 namespace millrace::worker {
 
 class ClusterView {
 public:
-    explicit ClusterView(TargetId self) : self_(std::move(self)) {}
+    explicit ClusterView(TargetId self) : self_(std::move(self)), keys_(std::make_shared<auth::KeysOfTarget>(self_.str())) {}
 
     // Members as they were at the last start: owners are known, nobody is taken to be online.
     void recall(wire::ClusterMap map);
@@ -38,6 +39,11 @@ public:
     Result<void> may_take_outputs() const;
     const TargetId& self() const { return self_; }
 
+    // The secrets by which nodes know each other, as the newest map gave them.
+    std::shared_ptr<const auth::NodeKeys> keys() const { return keys_; }
+    // Shows the target that this node makes the request, whose method and target are final.
+    void prove(http::ClientRequest& request, const TargetId& target) const;
+
 private:
     struct Snapshot {
         Placement placement;
@@ -46,6 +52,7 @@ private:
     std::shared_ptr<const Snapshot> snapshot() const;
 
     const TargetId self_;
+    const std::shared_ptr<auth::KeysOfTarget> keys_;
     mutable std::mutex mutex_;
     std::shared_ptr<const Snapshot> current_ = std::make_shared<Snapshot>();  // guarded by mutex_
     std::optional<http::Endpoint> proxy_;                                     // guarded by mutex_

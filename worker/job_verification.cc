@@ -92,6 +92,7 @@ Task<Result<std::optional<store::ObjectInfo>>> JobVerification::find(const Part&
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(owner));
     http::ClientRequest request{.method = "HEAD", .target = "/v1/objects/" + bucket + "/" + encode_object_path(name)};
     request.deadline = steady_now() + std::chrono::seconds(10);
+    cluster_.prove(request, owner);
     MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch(*Lanes::here().client, endpoint, request));
     if (reply.status == 404) co_return std::optional<store::ObjectInfo>();
     if (reply.status != 200) co_return fail(Code::unavailable, "target " + owner.str() + " answered " + std::to_string(reply.status));
@@ -102,6 +103,7 @@ Task<Result<std::optional<store::ObjectInfo>>> JobVerification::find(const Part&
         // The owner reads all of it before it sends the first byte.
         http::ClientRequest look{.method = "GET", .target = request.target + "?verify=true", .headers = {{"Range", "bytes=0-0"}}};
         look.deadline = steady_now() + std::chrono::minutes(10);
+        cluster_.prove(look, owner);
         MILLRACE_CO_TRY_ASSIGN(const http::Reply read, co_await http::fetch(*Lanes::here().client, endpoint, look));
         if (read.status >= 400) damage = "target " + owner.str() + " cannot read it whole: " + read.body.substr(0, 300);
     }

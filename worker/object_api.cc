@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "auth/caller.h"
+#include "auth/node_proof.h"
 #include "core/clock.h"
 #include "runtime/object_uname.h"
 #include "worker/action_message.h"
@@ -77,6 +79,14 @@ Result<ObjectUri> copy_destination(const Query& query) {
 
 http::Conditions conditions_of(const http::Request& request) { return {request.headers, unix_now_ns() / 1'000'000'000}; }
 
+// Of a result that another target has made. Whoever could say of what slice something is, could fence that slice off.
+Result<std::optional<JobPut>> job_of(const http::Request& request) {
+    MILLRACE_TRY_ASSIGN(std::optional<JobPut> put, read_job_headers(request.headers));
+    const auth::Caller& caller = auth::caller_of(request);
+    if (!put || (caller.is_node() && caller.node() == put->slice.str())) return put;
+    return fail(Code::permission, "results of a job are stored by the target whose slice it is, not by " + caller.subject());
+}
+
 // What is wanted of an object: conditions, and a part.
 GetOptions get_options(const http::Request& request) {
     GetOptions options;
@@ -147,7 +157,7 @@ Task<Result<void>> ObjectApi::answer(http::Request& request, http::Response& res
     MILLRACE_CO_TRY_ASSIGN(const std::optional<TargetId> owner, objects_.gate().elsewhere(name));
     if (owner) {
         MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster_.endpoint(*owner));
-        http::Headers headers{{"Location", endpoint.text() + request.target}};
+        http::Headers headers{{"Location", endpoint.text() + auth::redirected(request, *cluster_.keys(), owner->str(), request.target)}};
         co_return co_await response.send(redirect_status, std::move(headers), "");
     }
     const Instant began = steady_now();
@@ -166,7 +176,7 @@ Task<Result<void>> ObjectApi::put(http::Request& request, http::Response& respon
         co_return fail(Code::invalid_argument, "an object is stored as it is sent: transforms run on GET, in copies (object_to) and in jobs");
     }
     PutOptions options;
-    MILLRACE_CO_TRY_ASSIGN(options.job, read_job_headers(request.headers));
+    MILLRACE_CO_TRY_ASSIGN(options.job, job_of(request));
     MILLRACE_CO_TRY_ASSIGN(const ExpectedContent expected, expected_content(request.headers));
     options.expected_checksum = expected.checksum;
     MILLRACE_CO_TRY_ASSIGN(options.custom, custom_metadata(request.headers));

@@ -72,7 +72,7 @@ Task<Result<void>> ObjectCopy::make_elsewhere(const Copying& copying, const Targ
         headers.add("Ais-Checksum-Value", checksum_text(reader->info().checksum));
         if (!reader->info().custom.empty()) headers.add("Millrace-Custom-Md", exact_custom_text(reader->info().custom));
     }
-    RemoteOutput output(Lanes::here(), endpoint);
+    RemoteOutput output(Lanes::here(), cluster_, owner, endpoint);
     output.begin(to.bucket, to.object, std::move(headers));
     const Result<void> fed = co_await feed(copying, *reader, output.sink());
     if (!fed) {

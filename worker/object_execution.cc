@@ -76,6 +76,7 @@ Task<Result<std::optional<store::ObjectInfo>>> find_existing(const SliceContext&
     http::ClientRequest request{.method = "HEAD", .target = "/v1/objects/" + slice.spec.destination + "/" + encode_object_path(name)};
     if (!slice.pins.destination_uid.empty()) request.headers.set("Millrace-Bucket-Uid", slice.pins.destination_uid);
     request.deadline = steady_now() + std::chrono::seconds(10);
+    slice.cluster.prove(request, owner);
     MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch(*lane.client, endpoint, request));
     if (reply.status == 404) co_return std::optional<store::ObjectInfo>();
     if (reply.status != 200) co_return fail(Code::unavailable, "the owner answered " + std::to_string(reply.status));
@@ -156,7 +157,7 @@ Task<Outcome> make_here(Work& work, const std::string& destination, const store:
 Task<Outcome> make_elsewhere(Work& work, const TargetId& owner, const std::string& destination, const store::Provenance& provenance) {
     const auto endpoint = work.slice.cluster.endpoint(owner);
     if (!endpoint) co_return failed(Blame::sink, endpoint.error());
-    RemoteOutput output(work.lane, *endpoint);
+    RemoteOutput output(work.lane, work.slice.cluster, owner, *endpoint);
     const JobPut put = put_of(work, provenance);
     output.begin(work.slice.spec.destination, destination, put);
     work.run.destination = work.slice.spec.destination + '/' + destination;

@@ -104,7 +104,7 @@ void ProxyLink::beat() {
     if (!welcomed_) {
         say(wire::Hello{.target_id = state_.id().str(), .boot_id = boot_id_, .endpoint = endpoint_, .cluster_id = state_.cluster_id(),
                          .catalog_version = state_.catalog().version, .lineage = state_.lineage(boot_id_), .proxy = state_.proxy(),
-                         .accepts_loss = state_.accepts_loss()});
+                         .accepts_loss = state_.accepts_loss(), .asks = !config_.auth_key.empty()});
         return;
     }
     send(wire::Heartbeat{.boot_id = boot_id_, .catalog_version = state_.catalog().version, .map_version = map_version_,
@@ -151,7 +151,7 @@ void ProxyLink::receive(wire::Message message) {
             } else if constexpr (std::is_same_v<Body, wire::Catalog>) {
                 receive_catalog(body);
             } else if constexpr (std::is_same_v<Body, wire::ClusterMap>) {
-                if (body.version < map_version_) return;
+                if (body.version < map_version_ || !wire::keep_keys(body, state_.map())) return;  // a whole one is asked for with the next heartbeat
                 map_version_ = body.version;
                 handlers_.map(body);
             } else if constexpr (std::is_same_v<Body, wire::Directive>) {

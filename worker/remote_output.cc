@@ -12,8 +12,9 @@ constexpr std::size_t kHeldBytesMax = 64 * 1024;
 constexpr Duration kPatience = std::chrono::minutes(1);
 }  // namespace
 
-RemoteOutput::RemoteOutput(Lane& lane, http::Endpoint endpoint)
-    : lane_(lane), endpoint_(std::move(endpoint)), pipe_(lane.loop.executor(), kPatience), sending_(lane.loop.executor()) {}
+RemoteOutput::RemoteOutput(Lane& lane, const ClusterView& cluster, TargetId owner, http::Endpoint endpoint)
+    : lane_(lane), cluster_(cluster), owner_(std::move(owner)), endpoint_(std::move(endpoint)),
+      pipe_(lane.loop.executor(), kPatience), sending_(lane.loop.executor()) {}
 
 RemoteOutput::~RemoteOutput() = default;
 
@@ -48,6 +49,7 @@ Instant RemoteOutput::due() const { return (finished_ ? finished_at_ : steady_no
 Task<void> RemoteOutput::send(Source& body) {
     co_await boost::asio::this_coro::throw_if_cancelled(false);
     http::ClientRequest request{.method = "PUT", .target = target_, .headers = std::move(headers_), .body = &body};
+    cluster_.prove(request, owner_);
     request.deadline = due();
     request.due = [this] { return due(); };
     auto reply = co_await http::fetch_ok(*lane_.client, endpoint_, request);

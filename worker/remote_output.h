@@ -20,7 +20,8 @@ namespace millrace::worker {
 
 class RemoteOutput {
 public:
-    RemoteOutput(Lane& lane, http::Endpoint endpoint);
+    // endpoint: of the owner.
+    RemoteOutput(Lane& lane, const ClusterView& cluster, TargetId owner, http::Endpoint endpoint);
     ~RemoteOutput();  // requires finish() or abort(), so waits of the task must not throw when it is cancelled
 
     // What it is; nothing is sent yet.
@@ -45,7 +46,9 @@ private:
     Instant due() const;
 
     Lane& lane_;
-    http::Endpoint endpoint_;
+    const ClusterView& cluster_;
+    const TargetId owner_;
+    const http::Endpoint endpoint_;
     std::string target_;
     http::Headers headers_;
     HoldingSink sink_{*this};

@@ -28,6 +28,7 @@ Task<Result<std::string>> call_to_sync(http::Client& client, const ClusterView& 
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, cluster.endpoint(target));
     http::ClientRequest request{.method = "POST", .target = "/v1/worker/sync"};
     request.deadline = steady_now() + kCallTimeMax;
+    cluster.prove(request, target);
     MILLRACE_CO_TRY_ASSIGN(const http::Reply reply, co_await http::fetch_ok(client, endpoint, request));
     co_return std::string(reply.headers.find("Millrace-Boot").value_or(""));
 }

@@ -28,7 +28,10 @@ ProxyLink::Handlers TargetCore::handlers() {
     ProxyLink::Handlers handlers;
     handlers.directive = [this](wire::Directive directive) { return slices_.receive(std::move(directive)); };
     handlers.status_ack = [this](const wire::StatusAck& ack) { slices_.receive(ack); };
-    handlers.catalog = [this](const wire::Catalog& wanted) { catalog_.take(wanted); };
+    handlers.catalog = [this](const wire::Catalog& wanted) {
+        tell_revoked(wanted);
+        catalog_.take(wanted);
+    };
     handlers.problems = [this] { return catalog_.problems(); };
     handlers.map = [this](const wire::ClusterMap& map) { take_map(map); };
     handlers.proxy = [this](http::Endpoint proxy) { cluster_.set_proxy(std::move(proxy)); };
@@ -49,7 +52,13 @@ ProxyLink::Handlers TargetCore::handlers() {
     return handlers;
 }
 
+// At once, whether the rest of a catalog can be applied or not.
+void TargetCore::tell_revoked(const wire::Catalog& catalog) {
+    if (environment_.revoked) environment_.revoked(catalog.revoked);
+}
+
 Result<void> TargetCore::start() {
+    tell_revoked(environment_.state.wanted().version > 0 ? environment_.state.wanted() : environment_.state.catalog());
     environment_.transforms.apply(environment_.state.catalog().transforms);
     MILLRACE_TRY(slices_.restore());
     catalog_.start();

@@ -33,6 +33,7 @@ struct TargetEnvironment {
     RemoteSyncs::Call sync_target;
     wire::ConnectToProxy connect_to_proxy;
     std::function<void(std::string reason)> standing;  // why it is not ready; empty: it is
+    std::function<void(const std::vector<wire::RevokedEntry>&)> revoked{};  // the tokens that are refused from now on
 };
 
 class TargetCore {
@@ -56,6 +57,7 @@ private:
     SliceEnvironment slice_environment();
     ProxyLink::Handlers handlers();
     void take_map(const wire::ClusterMap& map);
+    void tell_revoked(const wire::Catalog& catalog);
 
     TargetEnvironment environment_;
     ClusterView cluster_;

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <thread>
 
+#include "auth/front_door.h"
 #include "core/kept_port.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -11,7 +12,6 @@
 #include "core/private_files.h"
 #include "core/short_waits.h"
 #include "http/listener.h"
-#include "http/page_guard.h"
 #include "state/families.h"
 #include "state/format.h"
 #include "state/store_watch.h"
@@ -52,6 +52,7 @@ struct TargetService::Impl {
     std::unique_ptr<VitalsApi> vitals_api;
     std::unique_ptr<CallbackApi> callback_api;
     http::Router router;
+    std::unique_ptr<auth::FrontDoor> door;
     http::Router callback_router;          // all that a container gets to see of this target
     std::optional<http::Listening> listening;
     std::unique_ptr<http::Server> server;
@@ -91,6 +92,7 @@ Result<void> TargetService::Impl::open(bool accept_loss) {
     MILLRACE_TRY(make_folder(config.dir));
     MILLRACE_TRY(make_folder(config.dir + "/state"));
     MILLRACE_TRY(make_private(config.dir + "/state"));
+    MILLRACE_TRY_ASSIGN(door, auth::FrontDoor::open({config.dir, config.host, config.advertise, config.hosts, config.auth_key, false}));
     state::KvOptions options;
     options.block_cache_bytes = config.block_cache_bytes;
     options.accept_loss = accept_loss;
@@ -137,7 +139,7 @@ void TargetService::Impl::build() {
     object_service = std::make_unique<ObjectService>(*store, store->drafts(), core->cluster(), core->fences(), *inline_transform, config);
     object_api = std::make_unique<ObjectApi>(*object_service, core->cluster(), *inline_transform, boot_id);
     node_api = std::make_unique<NodeApi>(*store, *buckets, *slice_store, *blocking, *transforms, *inline_transform, core->cluster(), boot_id,
-                                         exposure(config.host));
+                                         exposure(config.host, !config.auth_key.empty()));
     vitals_api = std::make_unique<VitalsApi>(store->object_folders(), object_api->counts(), *blocking);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);
@@ -145,7 +147,7 @@ void TargetService::Impl::build() {
     object_api->add_routes(router);
     node_api->add_routes(router);
     vitals_api->add_routes(router);
-    router.set_gate(http::gate_of_node(config.host, config.advertise, config.hosts));
+    door->guard(router, core->cluster().keys());
 }
 
 std::unique_ptr<TargetCore> TargetService::Impl::make_core() {
@@ -154,8 +156,9 @@ std::unique_ptr<TargetCore> TargetService::Impl::make_core() {
         return connect(address, route, std::move(receive));
     };
     const auto standing = [this](std::string reason) { node_api->set_ready(std::move(reason)); };
+    const auto revoked = [this](const std::vector<wire::RevokedEntry>& entries) { door->set_revoked(auth::Revocations::of(entries)); };
     return std::make_unique<TargetCore>(TargetEnvironment{control, *job_lanes, *blocking, *store, *buckets, *slice_store, *state, *objects, *transforms,
-                                                          config, boot_id, endpoint, sync, connect_to_proxy, standing});
+                                                          config, boot_id, endpoint, sync, connect_to_proxy, standing, revoked});
 }
 
 Result<std::unique_ptr<wire::LinkToProxy>> TargetService::Impl::connect(const std::string& address, const std::string& route,
@@ -188,6 +191,7 @@ runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shar
 Result<void> TargetService::Impl::begin() {
     http::ServerOptions options;
     options.stall_time_max = config.body_idle_max_ms;
+    if (!is_loopback(config.host)) options.connections_per_peer_max = options.connections_max / 4;
     options.node = "t[" + state->id().str() + "]";
     const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
     server = std::make_unique<http::Server>(client_lanes->executors(), handle, options);

@@ -139,7 +139,8 @@ Result<void> TargetState::set_catalogs(const wire::Catalog& applied, const wire:
 }
 
 Result<void> TargetState::set_map(const wire::ClusterMap& map) {
-    if (std::ranges::equal(map.targets, map_.targets, {}, &wire::Node::id, &wire::Node::id)) return {};
+    const auto is_same = [](const wire::Node& a, const wire::Node& b) { return a.id == b.id && a.key == b.key; };
+    if (std::ranges::equal(map.targets, map_.targets, is_same)) return {};
     state::Batch batch;
     batch.put(state::target_family::meta, kMapKey, state::encode_record(map));
     MILLRACE_TRY(kv_->write(std::move(batch), true));

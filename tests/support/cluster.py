@@ -110,6 +110,7 @@ class Node:
 class Cluster:
     def __init__(self, binary, targets=3, folder=None, proxy_settings=None, target_settings=None):
         self.binary = str(binary)
+        self.token = None  # shown with every request and by the command, where the cluster asks for one
         self.owns_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="millrace-test-"))
         self.proxy = Node(self.binary, "proxy", "proxy", self.folder, {"port": 0, **(proxy_settings or {})})
@@ -175,7 +176,8 @@ class Cluster:
             raise ConnectionRefusedError(f"{(node or self.proxy).name} has no endpoint yet")
         connection = http.client.HTTPConnection(endpoint, timeout=timeout)
         try:
-            connection.request(method, path, body=body, headers=headers or {})
+            token = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+            connection.request(method, path, body=body, headers={**token, **(headers or {})})
             reply = connection.getresponse()
             return reply.status, reply.headers, reply.read()
         finally:
@@ -282,6 +284,8 @@ class Cluster:
     def run(self, *arguments, stdin=None, timeout=120):
         """The millrace command against this cluster: (exit status, stdout, stderr)."""
         env = {**os.environ, "MILLRACE_ENDPOINT": f"http://{self.proxy.endpoint()}"}
+        if self.token:
+            env["MILLRACE_TOKEN"] = self.token
         done = subprocess.run([self.binary, *map(str, arguments)], input=stdin, capture_output=True, env=env, timeout=timeout, check=False)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 

@@ -20,15 +20,16 @@ LAYERS = {
     "spec": {"core"},
     "wire": {"core"},
     "http": {"core"},
+    "auth": {"core", "http"},
     "state": {"core"},
     "store": {"core", "state"},
     "runtime": {"core", "http", "spec"},
-    "scheduler": {"core", "wire", "http", "state", "spec"},
-    "aistore": {"core", "wire", "http", "state", "spec", "scheduler"},
-    "worker": {"core", "wire", "http", "state", "store", "runtime", "spec"},
-    "cli": {"core", "http"},
+    "scheduler": {"core", "wire", "http", "auth", "state", "spec"},
+    "aistore": {"core", "wire", "http", "auth", "state", "spec", "scheduler"},
+    "worker": {"core", "wire", "http", "auth", "state", "store", "runtime", "spec"},
+    "cli": {"core", "http", "auth"},
     "sdk": set(),
-    "app": {"core", "spec", "wire", "http", "state", "store", "runtime", "scheduler", "aistore", "worker", "cli"},
+    "app": {"core", "spec", "wire", "http", "auth", "state", "store", "runtime", "scheduler", "aistore", "worker", "cli"},
 }
 # Heavy or leaky third-party headers, and the only files that may include them.
 WRAPPED = [

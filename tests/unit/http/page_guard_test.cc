@@ -66,16 +66,16 @@ TEST_F(PageGuardTest, BodiesThatFormsSend) {
     EXPECT_EQ(status("POST", {}), 0);
 }
 
-TEST(GateOfNode, KnowsWhereTheNodeIsReached) {
-    const Router::Gate gate = gate_of_node("0.0.0.0", "store1.example:9000", {"mill.example"});
+TEST(PageGuard, OfANodeKnowsWhereTheNodeIsReached) {
+    const PageGuard guard = PageGuard::of_node("0.0.0.0", "store1.example:9000", {"mill.example"});
     BareRequest request;
     request.method = "GET";
     for (const char* host : {"store1.example:9000", "mill.example", "10.0.0.1"}) {
         request.headers = {{"Host", host}};
-        EXPECT_FALSE(gate(request, {"GET", "/", Access::read}, {})) << host;
+        EXPECT_FALSE(guard.refuse(request, Access::read)) << host;
     }
     request.headers = {{"Host", "store2.example"}};
-    EXPECT_TRUE(gate(request, {"GET", "/", Access::read}, {}));
+    EXPECT_TRUE(guard.refuse(request, Access::read));
 }
 
 }  // namespace

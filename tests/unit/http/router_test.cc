@@ -14,7 +14,7 @@ namespace {
 class RecordedResponse final : public Response {
 public:
     Task<Result<void>> send(int sent_status, Headers sent_headers, std::string_view sent_body) override {
-        status = sent_status;
+        sent = sent_status;
         headers = std::move(sent_headers);
         body = sent_body;
         co_return Result<void>{};
@@ -23,9 +23,10 @@ public:
     Task<Result<void>> start(int, Headers, std::optional<std::uint64_t>) override { co_return Result<void>{}; }
     Task<Result<void>> write(std::span<const std::byte>) override { co_return Result<void>{}; }
     Task<Result<void>> finish() override { co_return Result<void>{}; }
-    bool started() const override { return status != 0; }
+    bool started() const override { return sent != 0; }
+    int status() const override { return sent; }
 
-    int status = 0;
+    int sent = 0;
     Headers headers;
     std::string body;
 };
@@ -74,9 +75,9 @@ TEST_F(RouterTest, PartsAreDecodedOnce) {
     EXPECT_EQ(get("/o/b%20c/x%2Fy/z%2525"), "/o/{bucket}/{object...} bucket=b c object=x/y/z%25");
     EXPECT_EQ(get("/o/b%2Fc/x"), "/o/{bucket}/{object...} bucket=b/c object=x");
     EXPECT_EQ(get("/o/b/"), "/o/{bucket}/{object...} bucket=b object=");
-    EXPECT_EQ(ask("GET", "/o/b").status, 404);
+    EXPECT_EQ(ask("GET", "/o/b").status(), 404);
     const RecordedResponse bad = ask("GET", "/o/b/%zz");
-    EXPECT_EQ(bad.status, 400);
+    EXPECT_EQ(bad.status(), 400);
     EXPECT_NE(bad.body.find("two hex digits"), std::string::npos);
 }
 
@@ -84,25 +85,25 @@ TEST_F(RouterTest, UnknownPathsAndMethodsAreToldApart) {
     add("GET", "/v1/jobs/{id}");
     add("DELETE", "/v1/jobs/{id}");
     const RecordedResponse unknown = ask("GET", "/v2/jobs");
-    EXPECT_EQ(unknown.status, 404);
+    EXPECT_EQ(unknown.status(), 404);
     EXPECT_EQ(unknown.headers.find("Content-Type"), "application/problem+json");
     EXPECT_NE(unknown.body.find("no such path"), std::string::npos);
     const RecordedResponse wrong = ask("PUT", "/v1/jobs/1");
-    EXPECT_EQ(wrong.status, 405);
+    EXPECT_EQ(wrong.status(), 405);
     EXPECT_EQ(wrong.headers.find("Allow"), "DELETE, GET, HEAD");
-    EXPECT_EQ(ask("GET", "/v1/jobs").status, 404);
-    EXPECT_EQ(ask("GET", "/v1/jobs/").status, 404);
-    EXPECT_EQ(ask("GET", "/v1/jobs/1/").status, 200);
-    EXPECT_EQ(ask("GET", "/v1/jobs/1/x").status, 404);
+    EXPECT_EQ(ask("GET", "/v1/jobs").status(), 404);
+    EXPECT_EQ(ask("GET", "/v1/jobs/").status(), 404);
+    EXPECT_EQ(ask("GET", "/v1/jobs/1/").status(), 200);
+    EXPECT_EQ(ask("GET", "/v1/jobs/1/x").status(), 404);
 }
 
 TEST_F(RouterTest, AGetHandlerAnswersHeadUnlessThereIsAnother) {
     add("GET", "/a");
     add("GET", "/b");
     add("HEAD", "/b");
-    EXPECT_EQ(ask("HEAD", "/a").status, 200);
-    EXPECT_EQ(ask("HEAD", "/b").status, 200);
-    EXPECT_EQ(ask("HEAD", "/c").status, 404);
+    EXPECT_EQ(ask("HEAD", "/a").status(), 200);
+    EXPECT_EQ(ask("HEAD", "/b").status(), 200);
+    EXPECT_EQ(ask("HEAD", "/c").status(), 404);
 }
 
 TEST_F(RouterTest, AConditionOnTheQueryWinsWhereItHolds) {
@@ -116,8 +117,8 @@ TEST_F(RouterTest, AConditionOnTheQueryWinsWhereItHolds) {
     EXPECT_EQ(get("/v1/cluster?what=else"), "/v1/cluster?what");
     EXPECT_EQ(get("/v1/cluster?what="), "/v1/cluster?what");
     EXPECT_EQ(get("/v1/daemon?what=smap"), "/v1/{any}?what=smap any=daemon");
-    EXPECT_EQ(ask("GET", "/v1/daemon").status, 404);
-    EXPECT_EQ(ask("PUT", "/v1/daemon").status, 404);
+    EXPECT_EQ(ask("GET", "/v1/daemon").status(), 404);
+    EXPECT_EQ(ask("PUT", "/v1/daemon").status(), 404);
 }
 
 TEST_F(RouterTest, AnErrorOfAHandlerIsTheAnswerUnlessThereIsOneAlready) {
@@ -129,9 +130,9 @@ TEST_F(RouterTest, AnErrorOfAHandlerIsTheAnswerUnlessThereIsOneAlready) {
     };
     add_one("/begun", true);
     add_one("/not-begun", false);
-    EXPECT_EQ(ask("GET", "/not-begun").status, 404);
+    EXPECT_EQ(ask("GET", "/not-begun").status(), 404);
     EXPECT_THAT(get("/not-begun"), testing::HasSubstr("it is gone"));
-    EXPECT_EQ(ask("GET", "/begun").status, 200);
+    EXPECT_EQ(ask("GET", "/begun").status(), 200);
     EXPECT_EQ(get("/begun"), "half");
 }
 
@@ -145,11 +146,11 @@ TEST_F(RouterTest, WhatTheGateRefusesReachesNoHandler) {
         if (path.find("id")->second != "other") return std::nullopt;
         return Refusal{fail(Code::permission, "not for you: " + route.pattern), 415};
     });
-    EXPECT_EQ(ask("GET", "/v1/jobs/other").status, 415);
+    EXPECT_EQ(ask("GET", "/v1/jobs/other").status(), 415);
     EXPECT_THAT(get("/v1/jobs/other"), testing::HasSubstr("not for you: /v1/jobs/{id}"));
     EXPECT_FALSE(ran);
-    EXPECT_EQ(ask("GET", "/v1/jobs/mine").status, 200);
-    EXPECT_EQ(ask("GET", "/v1/none").status, 404);
+    EXPECT_EQ(ask("GET", "/v1/jobs/mine").status(), 200);
+    EXPECT_EQ(ask("GET", "/v1/none").status(), 404);
 }
 
 TEST_F(RouterTest, SaysOfEveryRouteWhoItIsFor) {

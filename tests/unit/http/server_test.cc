@@ -532,6 +532,30 @@ TEST_F(ServerTest, ConnectionsBeyondTheLimitAreTurnedAway) {
     EXPECT_TRUE(first.read_message().starts_with("HTTP/1.1 200 "));
 }
 
+TEST_F(ServerTest, OnePeerCannotTakeAllConnections) {
+    ServerOptions options;
+    options.connections_per_peer_max = 2;
+    serve(say_hello, options);
+    RawSocket first = connect();
+    {
+        RawSocket second = connect();
+        for (RawSocket* socket : {&first, &second}) {
+            socket->send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+            EXPECT_TRUE(socket->read_message().starts_with("HTTP/1.1 200 "));
+        }
+        RawSocket third = connect();
+        EXPECT_TRUE(third.read_rest().starts_with("HTTP/1.1 503 "));
+    }
+    // Once those are gone there is room again.
+    const Instant deadline = steady_now() + std::chrono::seconds(30);
+    for (bool served = false; !served && steady_now() < deadline;) {
+        RawSocket next = connect();
+        next.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        served = next.read_rest().starts_with("HTTP/1.1 200 ");
+        if (!served && steady_now() + std::chrono::seconds(1) > deadline) ADD_FAILURE() << "still turned away";
+    }
+}
+
 TEST_F(ServerTest, ABusyPortSaysWhatToDo) {
     serve(say_hello);
     Server other({lane_a_.executor()}, say_hello);

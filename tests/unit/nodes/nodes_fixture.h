@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "aistore/surface.h"
+#include "auth/node_proof.h"
+#include "core/clock.h"
 #include "core/json.h"
 #include "core/json_members.h"
 #include "http/client.h"
@@ -18,8 +20,10 @@ using nlohmann::json;
 
 class Nodes : public testing::Test {
 protected:
-    void SetUp() override {
+    void SetUp() override { start(""); }
+    void start(const std::string& auth_key) {
         ProxyConfig proxy;
+        proxy.auth_key = auth_key;
         proxy.dir = folder_ / "proxy";
         proxy.port = 0;
         auto started = scheduler::ProxyService::start(proxy, {aistore::add_surface});
@@ -28,11 +32,12 @@ protected:
         TargetConfig target;
         target.dir = folder_ / "target";
         target.id = "t-1";
+        target.auth_key = auth_key;
         target.proxy = "file:" + proxy.dir + "/control_endpoint";
         auto joined = worker::TargetService::start(target);
         ASSERT_TRUE(joined) << joined.error().context;
         target_ = std::move(*joined);
-        until([this] { return ask("GET", "/health").status == 200; });
+        until([this] { return ask("GET", "/health").status == 200 && send(target_->endpoint(), "GET", "/health", "", {}).status == 200; });
     }
     void TearDown() override {
         const auto forget = [this] {
@@ -63,6 +68,11 @@ protected:
     }
     http::Reply object(const std::string& method, const std::string& name_and_query, const std::string& body = "", http::Headers headers = {}) {
         return send(target_->endpoint(), method, "/v1/objects/" + name_and_query, body, std::move(headers));
+    }
+    // As the proxy asks the target.
+    http::Reply as_proxy(const std::string& method, const std::string& target) {
+        const std::string proof = auth::make_proof(*proxy_->node_keys(), "t-1", method, target, unix_now_ns() / 1'000'000'000);
+        return send(target_->endpoint(), method, target, "", {{std::string(auth::kProofHeader), proof}});
     }
     void until(const std::function<bool()>& holds) {
         const Instant deadline = steady_now() + std::chrono::seconds(30);

@@ -3,7 +3,7 @@
 namespace millrace::wire {
 namespace {
 
-ClusterMap map() { return {.version = 300, .targets = {{"t1", "http://a:1", true}, {"t2", "", false}}}; }
+ClusterMap map() { return {.version = 300, .targets = {{"t1", "http://a:1", true, "key"}, {"t2", "", false}}}; }
 
 JobSpec spec() {
     return {.transform = "to-wav", .pipeline = {"squeeze"}, .source = "in", .destination = "out", .prefix = "", .name_template = "", .has_list = true,
@@ -26,12 +26,13 @@ std::vector<Sample> samples() {
     return {
         {"Hello", Hello{.version = 1, .compat_version = 1, .target_id = "t1", .boot_id = "b1", .endpoint = "http://a:1",
                         .cluster_id = "c1", .catalog_version = 7, .lineage = lineage(), .proxy = {.store_id = "p1", .generation = 2},
-                        .accepts_loss = true}},
+                        .accepts_loss = true, .asks = true}},
         {"Welcome", Welcome{.version = 1, .compat_version = 1, .proxy_id = "p1", .boot_id = "b2", .cluster_id = "c1", .refused = "no",
                             .map = map(), .http_port = 8080, .lineage = lineage(), .new_branch = "br-2", .wants_catalog = true}},
         {"Heartbeat", Heartbeat{.boot_id = "b1", .catalog_version = 7, .map_version = 300, .running_slices = 2, .age = 500}},
         {"Catalog", Catalog{.version = 7, .buckets = {{"in", "u1", 65536, 1'700'000'000'000'000'000}}, .destroyed_uids = {"u0"},
-                            .transforms = {{"to-wav", "{}", true, "sha256:1"}}}},
+                            .transforms = {{"to-wav", "{}", true, "sha256:1"}},
+                            .revoked = {{"t-1", "", 0, 1'800'000'000}, {"", "alice", 1'700'000'000, 1'800'000'000}}}},
         {"TransformStatus", TransformStatus{.catalog_version = 7,
                                             .transforms = {{"to-wav", "running", "why", "d1", 42, 1, 100, 3, "died", "log", 1500, 4096, "forked", "sha256:1"}},
                                             .problems = {{"in", "why"}}}},

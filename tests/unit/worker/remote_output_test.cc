@@ -40,7 +40,7 @@ protected:
     }
 
     Task<Result<std::string>> send(std::vector<std::string> pieces) {
-        RemoteOutput output(lane_, endpoint_);
+        RemoteOutput output(lane_, cluster_, TargetId("t2"), endpoint_);
         output.begin("photos", "x", http::Headers{});
         for (const std::string& piece : pieces) {
             const std::span<const std::byte> bytes = as_bytes(piece);
@@ -53,6 +53,7 @@ protected:
     Loop owner_{"owner"};
     Lane lane_{0};
     std::unique_ptr<http::Server> server_;
+    const ClusterView cluster_{TargetId("t1")};
     http::Endpoint endpoint_;
     std::atomic<int> begun_ = 0;
     int begun_before_the_end_ = 0;
@@ -86,7 +87,7 @@ TEST_F(RemoteOutputTest, ALargeOneIsStreamed) {
 
 TEST_F(RemoteOutputTest, NothingIsSentOfOneThatFailsEarly) {
     const auto abort = [this]() -> Task<void> {
-        RemoteOutput output(lane_, endpoint_);
+        RemoteOutput output(lane_, cluster_, TargetId("t2"), endpoint_);
         output.begin("photos", "x", http::Headers{});
         const std::span<const std::byte> bytes = as_bytes("some");
         (void)co_await output.sink().write(bytes);
