@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 ProxyView proxy_view(const scheduler::ClusterState& state, const http::Request& request) {
-    return {state.proxy_id, state.cluster_id, "http://" + std::string(request.headers.find("Host").value_or("")), state.members.version(),
+    return {state.proxy_id, state.cluster_id, request.server_url(), state.members.version(),
             state.catalog.wire().version};
 }
 

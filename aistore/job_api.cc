@@ -148,7 +148,7 @@ Task<Result<void>> JobApi::command(http::Request& request, http::Response& respo
     const auto filter = message ? parse_job_filter(message->value) : Result<JobFilter>(message.error());
     if (!filter) co_return filter.error();
     if (message->action == "set-config" || message->action == "reset-config") {
-        const std::string url = "http://" + std::string(request.headers.find("Host").value_or(""));
+        const std::string url = request.server_url();
         if (message->action == "set-config") MILLRACE_CO_TRY(check_settings(message->value, cluster_configuration(url, state_.cluster_id)));
         co_return co_await response.send(200, {}, "");
     }

@@ -12,6 +12,7 @@
 #include "app/signals.h"
 #include "core/log.h"
 #include "core/private_files.h"
+#include "http/tls_context.h"
 #include "scheduler/proxy_service.h"
 #include "state/kv.h"
 #include "worker/target_service.h"
@@ -65,6 +66,18 @@ NodeArguments parse(const char* name, const char* about, int argc, char** argv) 
     return arguments;
 }
 
+// Other nodes are shown this node's certificate, and believed by those that the authority has signed.
+template <class Config>
+Result<void> use_tls(const Config& config) {
+    if (config.tls_certificate.empty() != config.tls_key.empty() || config.tls_certificate.empty() != config.tls_ca.empty()) {
+        return fail(Code::invalid_argument, "tls_certificate, tls_key and tls_ca go together: 'millrace ca issue' makes what is missing");
+    }
+    if (config.tls_certificate.empty()) return {};
+    MILLRACE_TRY_ASSIGN(auto context, http::TlsContext::open({config.tls_certificate, config.tls_key, config.tls_ca}, http::TlsContext::Role::client));
+    http::set_client_tls(std::move(context));
+    return {};
+}
+
 // A store that is opened on a full disk may be left half opened. Code::cancelled: told to stop meanwhile.
 template <class Config, class Start>
 auto start_when_there_is_room(const char* name, const Config& config, Start start) {
@@ -107,6 +120,7 @@ int serve(const char* name, const NodeArguments& arguments, Result<Config> confi
     if (auto started = log::start(name, level.value_or(log::Level::info), config->log_file); !started) {
         return complain("log", started.error(), kExitFailed);
     }
+    if (const auto set = use_tls(*config); !set) return complain(std::string(name) + " does not start", set.error(), kExitUsage);
     auto service = start_when_there_is_room(name, *config, start);
     if (!service && service.error().code == Code::cancelled) return 0;
     if (!service) return complain(std::string(name) + " cannot start", service.error(), kExitFailed);

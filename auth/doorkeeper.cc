@@ -70,6 +70,9 @@ void Doorkeeper::set_revoked(Revocations revoked) {
 
 Doorkeeper::Found Doorkeeper::identify(const http::Request& request) {
     if (const auto proof = request.headers.find(kProofHeader)) {
+        if (request.is_secure && request.peer_node.empty()) {
+            return fail(Code::permission, "nodes show a certificate of the cluster's authority: this one did not (tls_certificate in its configuration)");
+        }
         MILLRACE_TRY_ASSIGN(const std::string node, check_proof(*nodes_, *proof, request.method, request.target, now_unix()));
         return std::make_shared<const Caller>(Caller::node(node));
     }

@@ -18,8 +18,8 @@ constexpr std::size_t kIdMax = 64;
 constexpr std::size_t kGrantsMax = 100;
 constexpr JsonBounds kBounds{.levels_max = 4, .values_max = 1000};
 
-Error refused(std::string why) { return fail(Code::permission, std::move(why)); }
-Error no_token() { return refused("this is not a token of Millrace: 'millrace auth issue' makes one"); }
+Error not_believed(std::string why) { return fail(Code::permission, std::move(why)); }
+Error no_token() { return not_believed("this is not a token of Millrace: 'millrace auth issue' makes one"); }
 
 bool is_printable(std::string_view text, std::size_t max) {
     return !text.empty() && text.size() <= max && std::ranges::all_of(text, [](char c) { return c > ' ' && c < 127; });
@@ -58,7 +58,7 @@ struct Pieces {
 };
 
 Result<Pieces> split(std::string_view text) {
-    if (text.size() > kTokenBytesMax) return refused("a token has at most " + std::to_string(kTokenBytesMax) + " bytes");
+    if (text.size() > kTokenBytesMax) return not_believed("a token has at most " + std::to_string(kTokenBytesMax) + " bytes");
     const std::size_t first = text.find('.');
     const std::size_t last = text.rfind('.');
     if (first == text.npos || first == last || text.find('.', first + 1) != last) return no_token();
@@ -81,7 +81,7 @@ Result<std::string> sign_token(const Token& token, const SigningKey& key) {
 Result<Token> read_token(std::string_view text) {
     MILLRACE_TRY_ASSIGN(const Pieces pieces, split(text));
     MILLRACE_TRY_ASSIGN(const json header, part_of(pieces.header));
-    if (text_of(header, "alg") != "EdDSA") return refused("this token is not signed as those of Millrace are (EdDSA): 'millrace auth issue' makes one");
+    if (text_of(header, "alg") != "EdDSA") return not_believed("this token is not signed as those of Millrace are (EdDSA): 'millrace auth issue' makes one");
     MILLRACE_TRY_ASSIGN(const json claims, part_of(pieces.claims));
     Token token{.id = text_of(claims, "jti"), .subject = text_of(claims, "sub")};
     MILLRACE_TRY_ASSIGN(token.issued_unix, time_of(claims, "iat"));
@@ -92,15 +92,16 @@ Result<Token> read_token(std::string_view text) {
         if (auto grant = Grant::parse(text_of(entry))) grants.push_back(std::move(*grant));
     }
     token.grants = Grants(std::move(grants));
-    if (auto usable = check(token); !usable) return refused(usable.error().context);
+    if (auto usable = check(token); !usable) return not_believed(usable.error().context);
     return token;
 }
 
 Result<void> check_time(const Token& token, std::int64_t now_unix) {
     const std::string clock = " (it is " + at(now_unix) + " by the clock of this node)";
-    if (token.expires_unix <= now_unix) return refused("the token of " + token.subject + " expired at " + at(token.expires_unix) + clock + ": issue another");
+    if (token.expires_unix <= now_unix) return not_believed("the token of " + token.subject + " expired at " +
+                             at(token.expires_unix) + clock + ": issue another");
     if (token.issued_unix > now_unix + kClockSecondsOff) {
-        return refused("the token of " + token.subject + " begins at " + at(token.issued_unix) + clock + ": set the clocks right");
+        return not_believed("the token of " + token.subject + " begins at " + at(token.issued_unix) + clock + ": set the clocks right");
     }
     return {};
 }
@@ -111,7 +112,7 @@ Result<Token> verify_token(std::string_view text, const VerifyingKeys& keys, std
     if (!signature) return no_token();
     MILLRACE_TRY_ASSIGN(Token token, read_token(text));
     const bool is_ours = keys.verify(pieces.is_signed, *signature);
-    if (!is_ours) return refused("the token is not signed with a key that this node believes (auth_key in its configuration)");
+    if (!is_ours) return not_believed("the token is not signed with a key that this node believes (auth_key in its configuration)");
     MILLRACE_TRY(check_time(token, now_unix));
     return token;
 }

@@ -15,6 +15,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/token.h"
+#include "cli/trust.h"
 
 namespace millrace::cli {
 namespace {
@@ -55,6 +56,12 @@ int run(Console& console, const Invocation& invocation, const V& verb) {
     if (!proxy) {
         report(console, "endpoint", proxy.error().context);
         return kExitUsage;
+    }
+    if (proxy->endpoint.scheme == http::Scheme::https) {
+        if (const auto trust = set_trust(console); !trust) {
+            report(console, "certificates", trust.error().context);
+            return kExitUsage;
+        }
     }
     auto token = find_token(console);
     if (!token) {

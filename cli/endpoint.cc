@@ -3,7 +3,6 @@
 #include <fstream>
 #include <string_view>
 
-#include "http/client.h"
 
 namespace millrace::cli {
 namespace {
@@ -37,7 +36,6 @@ Result<ProxyAddress> parse(std::string text, std::string origin) {
                     "'" + text + "' (from " + origin +
                         ") is not an address such as http://127.0.0.1:8080: " + endpoint.error().context);
     }
-    if (const Result<void> spoken = http::check_scheme(*endpoint); !spoken) return spoken.error().during("'" + text + "' (from " + origin + ")");
     return ProxyAddress{std::move(*endpoint), std::move(origin)};
 }
 

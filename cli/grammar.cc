@@ -55,6 +55,7 @@ Grammar::Grammar() : app(kDescription, "millrace") {
     add_copy_and_remove();
     add_buckets_and_cluster();
     add_auth();
+    add_ca();
     add_etls();
     add_jobs();
     add_bench();

@@ -44,6 +44,7 @@ private:
     void add_copy_and_remove();
     void add_buckets_and_cluster();
     void add_auth();
+    void add_ca();
     void add_etls();
     void add_etl_init(CLI::App* etl);
     void add_jobs();

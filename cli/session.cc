@@ -59,8 +59,7 @@ Result<http::Url> redirect_url(const http::Exchange& exchange, const http::Endpo
     if (!location) return fail(Code::internal, here.text() + " answered with a redirect that does not say where to");
     if (location->starts_with('/') && !location->starts_with("//")) return http::Url{here, std::string(*location)};
     auto url = http::Url::parse(*location);
-    const Result<void> usable = url ? http::check_scheme(url->endpoint) : url.error();
-    if (!usable) return fail(Code::internal, here.text() + " redirects to '" + std::string(*location) + "': " + usable.error().context);
+    if (!url) return fail(Code::internal, here.text() + " redirects to '" + std::string(*location) + "': " + url.error().context);
     return url;
 }
 

@@ -35,6 +35,17 @@ struct ClusterAccept {
     std::string node;
 };
 
+struct CaInit {
+    std::string folder;
+};
+struct CaIssue {
+    std::string folder;
+    std::string name;
+    std::vector<std::string> hosts;
+    int days = 365;
+    std::string out;
+};
+
 struct AuthInit {
     std::string folder;
 };
@@ -203,7 +214,7 @@ struct BenchJob {
 
 using Verb =
     std::variant<std::monostate, Help, Version, Completion, ClusterShow, ClusterAccept,
-                 AuthInit, AuthIssue, AuthShow, AuthRevoke, BucketCreate, BucketList, BucketRemove,
+                 CaInit, CaIssue, AuthInit, AuthIssue, AuthShow, AuthRevoke, BucketCreate, BucketList, BucketRemove,
                  BucketMove, BucketHead, Put, Get, List, Remove, Head, EtlInit, EtlList, EtlShow, EtlControl, EtlLogs, EtlErrors,
                  JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobVerify, JobRemove,
                  BenchLoad, BenchJob>;
@@ -211,6 +222,8 @@ using Verb =
 // Each carries out one verb and returns the exit status.
 int run(Context& context, const ClusterShow& verb);
 int run(Context& context, const ClusterAccept& verb);
+int run(Console& console, bool json, const CaInit& verb);
+int run(Console& console, bool json, const CaIssue& verb);
 int run(Console& console, bool json, const AuthInit& verb);   // here, without a cluster
 int run(Console& console, bool json, const AuthIssue& verb);  // here, too
 int run(Context& context, const AuthShow& verb);

@@ -28,6 +28,9 @@ void fields(Config& self, Visit&& visit) {
     visit("hosts", self.hosts);
     visit("insecure", self.insecure);
     visit("auth_key", self.auth_key);
+    visit("tls_certificate", self.tls_certificate);
+    visit("tls_key", self.tls_key);
+    visit("tls_ca", self.tls_ca);
     visit("port", self.port);
     visit("control_port", self.control_port);
     visit("log_level", self.log_level);
@@ -49,6 +52,9 @@ void fields(Config& self, Visit&& visit) {
     visit("hosts", self.hosts);
     visit("insecure", self.insecure);
     visit("auth_key", self.auth_key);
+    visit("tls_certificate", self.tls_certificate);
+    visit("tls_key", self.tls_key);
+    visit("tls_ca", self.tls_ca);
     visit("port", self.port);
     visit("proxy", self.proxy);
     visit("log_level", self.log_level);

@@ -17,6 +17,9 @@ struct ProxyConfig {
     std::vector<std::string> hosts;         // names, besides those, that clients use for this node in URLs
     bool insecure = false;                  // may listen where others reach it, though nobody is asked who they are
     std::string auth_key;                   // file of the public keys of tokens; empty: nobody is asked for one
+    std::string tls_certificate;            // files, PEM: what this node shows; with them it speaks https alone
+    std::string tls_key;
+    std::string tls_ca;                     // the authority that nodes' certificates are signed by
     std::uint16_t port = 8080;              // HTTP; 0: any free one, written to <dir>/endpoint
     std::uint16_t control_port = 0;         // ZeroMQ; 0: any free one, written to <dir>/control_endpoint
     std::string log_level = "info";
@@ -37,7 +40,10 @@ struct TargetConfig {
     std::string advertise;                  // as of a proxy
     std::vector<std::string> hosts;         // as of a proxy
     bool insecure = false;
-    std::string auth_key;                   // as of a proxy
+    std::string auth_key;                   // as of a proxy, as those below
+    std::string tls_certificate;
+    std::string tls_key;
+    std::string tls_ca;
     std::uint16_t port = 0;                 // HTTP; 0: any free one, written to <dir>/endpoint
     std::string proxy;                      // ZeroMQ endpoint of the proxy, "tcp://host:port", or "file:PATH" of the file that holds it
     std::string log_level = "info";

@@ -12,9 +12,6 @@
 
 namespace millrace::http {
 
-// Whether this build can talk to a server of this scheme; Code::invalid_argument says what it lacks. Any thread.
-Result<void> check_scheme(const Endpoint& endpoint);
-
 struct ClientRequest {
     std::string method = "GET";
     std::string target = "/";
@@ -77,7 +74,7 @@ public:
     ~Client();
 
     // Sends the request and returns when the reply's header is here. Any status is a success at this level.
-    // Code::unavailable: nobody listens, or the connection broke before a reply. invalid_argument: see check_scheme(); or the request
+    // Code::unavailable: nobody listens, or the connection broke before a reply. invalid_argument: the request
     // cannot be written. A kept-alive connection that turns out to be closed before any byte of the reply is replaced once, silently,
     // when the body can be sent again (none, or Source::whole()); otherwise that is Code::overloaded, and the next try goes by a new one.
     Task<Result<std::unique_ptr<Exchange>>> send(const Endpoint& endpoint, const ClientRequest& request);

@@ -12,6 +12,7 @@
 #include "http/client.h"
 #include "http/connection.h"
 #include "http/plain_transport.h"
+#include "http/tls_transport.h"
 
 namespace millrace::http {
 namespace asio = boost::asio;
@@ -92,7 +93,8 @@ Result<MakeTransport> transport_to(const Endpoint& endpoint) {
         case Scheme::http: return MakeTransport(make_plain_transport);
         case Scheme::https: break;
     }
-    return fail(Code::invalid_argument, endpoint.text() + " needs TLS, which is not built into this Millrace; an http:// address may do");
+    MILLRACE_TRY_ASSIGN(std::shared_ptr<TlsContext> context, client_tls());
+    return tls_client_transport(std::move(context), endpoint.host);
 }
 
 Error refused(const Endpoint& endpoint, std::string_view why) {
@@ -177,11 +179,6 @@ Task<Result<std::unique_ptr<Connection>>> connect_tcp(Endpoint endpoint, Instant
 }
 
 }  // namespace
-
-Result<void> check_scheme(const Endpoint& endpoint) {
-    MILLRACE_TRY(transport_to(endpoint));
-    return {};
-}
 
 Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Duration connect_timeout, Instant deadline, OpenSocket open_socket) {
     const Instant until = std::min(deadline, steady_now() + connect_timeout);

@@ -110,6 +110,8 @@ bool Connection::expired() const { return impl_->expired; }
 bool Connection::has_hung_up() const { return impl_->transport->has_hung_up(); }
 bool Connection::is_silent() const { return impl_->transport->is_silent(); }
 std::string Connection::peer() const { return impl_->transport->peer(); }
+bool Connection::is_secure() const { return impl_->transport->is_secure(); }
+std::string Connection::peer_node() const { return impl_->transport->peer_node(); }
 
 Task<void> Connection::close_gently() {
     set_deadline(Side::read, steady_now() + kCloseTimeMax);

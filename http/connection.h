@@ -56,6 +56,8 @@ public:
     bool has_hung_up() const;
     bool is_silent() const;
     std::string peer() const;
+    std::string peer_node() const;
+    bool is_secure() const;
     // The Error that a failed operation stands for: timed_out when the deadline cut it, cancelled with its task,
     // incomplete_body when the peer ended or reset it, else unavailable.
     Error error(std::string_view action, const boost::system::error_code& code) const;
@@ -67,7 +69,7 @@ private:
 };
 
 // Connects to a server, over the transport of its scheme. Code::unavailable when nobody listens there or `connect_timeout` passes, timed_out
-// at the deadline, invalid_argument where this build has no such transport.
+// at the deadline.
 Task<Result<std::unique_ptr<Connection>>> connect_to(Endpoint endpoint, Duration connect_timeout, Instant deadline, OpenSocket open_socket = {});
 
 }  // namespace millrace::http

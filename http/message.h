@@ -40,7 +40,7 @@ struct Endpoint {
     Scheme scheme = Scheme::http;
 
     // "http://host:port", "host:port", "http://host" (port 80), "https://host:port", "https://host" (port 443) or "unix:/path"; a path after
-    // the port is refused. Whether this build speaks the scheme, check_scheme() in http/client.h says.
+    // the port is refused.
     static Result<Endpoint> parse(std::string_view text);
     std::string text() const;       // "http://host:port", "https://host:port" or "unix:/path"
     std::string authority() const;  // for the header Host: "host:port", or "localhost" of a Unix socket

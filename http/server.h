@@ -32,8 +32,13 @@ public:
     Headers headers;
     std::string peer;    // "127.0.0.1:54321", for logs
     std::string node;    // ServerOptions::node
+    bool is_secure = false;  // it came by TLS
+    std::string peer_node;  // as http/transport.h: of the certificate that the client has shown
     std::shared_ptr<const auth::Caller> caller;  // who makes it, once a gate knows: auth/caller.h
     std::string deed;    // what was done, by its handler, where method and path do not say it: for a record of changes
+
+    // Where its client reached this server: "https://host:port", as the header Host says.
+    std::string server_url() const { return (is_secure ? "https://" : "http://") + std::string(headers.find("Host").value_or("")); }
 
     // The body: Source::size() is Content-Length, nullopt when chunked. A body that ends before its Content-Length reads
     // as Code::incomplete_body. The first read answers "100 Continue" where the client waits for it.

@@ -56,6 +56,7 @@ Task<bool> ServerConnection::open() {
     waits_for_request_ = true;
     const boost::system::error_code failure = co_await connection_.open(Transport::Role::server);
     waits_for_request_ = false;
+    if (!failure) peer_node_ = connection_.peer_node();
     if (failure) log::debug("connection ended before its first request", {{"peer", peer_}, {"reason", failure.message()}});
     co_return !failure;
 }
@@ -105,6 +106,8 @@ Task<void> ServerConnection::answer_requests() {
         IncomingRequest request(connection_, reader_, is_over_, options_.discard_bytes_max);
         request.peer = peer_;
         request.node = options_.node;
+        request.peer_node = peer_node_;
+        request.is_secure = connection_.is_secure();
         if (const Result<void> taken = request.take_head(head); !taken) {
             co_await refuse(taken.error(), 400);
             co_return;

@@ -45,6 +45,7 @@ private:
     const ServerOptions& options_;
     const bool& stopping_;
     const std::string peer_;
+    std::string peer_node_;
     bool waits_for_request_ = false;
     std::function<bool()> is_over_;  // of the request that is being answered; null: others may want what is done
     bool was_over_ = false;          // when last asked

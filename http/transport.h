@@ -58,6 +58,10 @@ public:
     virtual bool is_silent() = 0;
     // "127.0.0.1:54321", or "unix".
     virtual std::string peer() const = 0;
+    // Nobody in between can read or change what passes.
+    virtual bool is_secure() const { return false; }
+    // The node of a cluster that the peer has shown a certificate of, by an authority that is believed; empty: none.
+    virtual std::string peer_node() const { return ""; }
 };
 
 // Makes the transport of a stream socket, connected or about to be; called on the executor. A socket that cannot be used gives a closed one.

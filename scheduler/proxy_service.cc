@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/private_files.h"
 #include "core/whole_number.h"
+#include "http/tls_transport.h"
 #include "scheduler/proxy_api.h"
 #include "state/families.h"
 #include "state/format.h"
@@ -43,6 +44,7 @@ struct ProxyService::Impl {
     std::vector<std::shared_ptr<void>> surfaces;
     http::Router router;
     std::unique_ptr<auth::FrontDoor> door;
+    std::shared_ptr<http::TlsContext> tls;  // null: it speaks plain HTTP
     std::unique_ptr<http::Server> server;
     TaskGroup housekeeping{control.executor()};
     Event stopping{control.executor()};
@@ -82,6 +84,7 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     options.accept_loss = accept_loss;
     MILLRACE_TRY_ASSIGN(kv, state::Kv::open(config.dir + "/state", state::proxy_families(), options));
     MILLRACE_TRY(state::check_format(*kv, state::proxy_family::meta, "proxy"));
+    MILLRACE_TRY_ASSIGN(tls, http::server_tls({config.tls_certificate, config.tls_key, config.tls_ca}));
     metadata = std::make_unique<state::LocalMetadataStore>(*kv, disk);
     MILLRACE_TRY_ASSIGN(core, run_blocking(control, ProxyCore::open(control, aside, config, *metadata)));
     if (accept_loss) core->control().accept_loss();
@@ -111,7 +114,7 @@ Result<void> ProxyService::Impl::begin() {
     options.node = "p[" + core->state().proxy_id + "]";
     const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
     server = std::make_unique<http::Server>(std::vector<Executor>{control.executor()}, handle, options);
-    const auto listen = [this](std::uint16_t port) { return server->listen(config.host, port); };
+    const auto listen = [this](std::uint16_t port) { return server->listen(config.host, port, http::server_transport(tls)); };
     MILLRACE_TRY_ASSIGN(const std::uint16_t port, listen_on_kept_port(config.dir + "/port", config.port, listen));
     MILLRACE_TRY(keep_port(config.dir + "/port", port));
     auto begin_control = [this, port]() -> Task<Result<void>> {
@@ -120,7 +123,7 @@ Result<void> ProxyService::Impl::begin() {
     };
     MILLRACE_TRY(run_blocking(control, begin_control()));
     const ReachableAt place = reachable_at(config.host, config.advertise, port);
-    endpoint = http::Endpoint{place.host, place.port, ""}.text();
+    endpoint = http::Endpoint{place.host, place.port, "", tls ? http::Scheme::https : http::Scheme::http}.text();
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
     log::info("proxy started", {{"proxy", core->state().proxy_id}, {"endpoint", endpoint}});
     return {};

@@ -208,7 +208,8 @@ void ProxyLink::receive_welcome(const wire::Welcome& welcome) {
     if (welcomed_ && proxy_boot_id_ == welcome.boot_id) return;
     welcomed_ = true;
     proxy_boot_id_ = welcome.boot_id;
-    if (welcome.http_port != 0) handlers_.proxy({host_of(address_), welcome.http_port, ""});
+    const http::Scheme scheme = config_.tls_certificate.empty() ? http::Scheme::http : http::Scheme::https;
+    if (welcome.http_port != 0) handlers_.proxy({host_of(address_), welcome.http_port, "", scheme});
     log::info("joined", {{"cluster", welcome.cluster_id}, {"map_version", map_version_}});
     handlers_.joined();
     report_transforms();

@@ -12,6 +12,7 @@
 #include "core/private_files.h"
 #include "core/short_waits.h"
 #include "http/listener.h"
+#include "http/tls_transport.h"
 #include "state/families.h"
 #include "state/format.h"
 #include "state/store_watch.h"
@@ -53,6 +54,7 @@ struct TargetService::Impl {
     std::unique_ptr<CallbackApi> callback_api;
     http::Router router;
     std::unique_ptr<auth::FrontDoor> door;
+    std::shared_ptr<http::TlsContext> tls;  // null: it speaks plain HTTP
     http::Router callback_router;          // all that a container gets to see of this target
     std::optional<http::Listening> listening;
     std::unique_ptr<http::Server> server;
@@ -111,11 +113,12 @@ Result<void> TargetService::Impl::open(bool accept_loss) {
     runtime::remove_leftovers(config.dir + "/run");
     MILLRACE_TRY_ASSIGN(SpoolFolder opened, SpoolFolder::open(config.dir + "/spool"));
     spool = std::make_unique<SpoolFolder>(std::move(opened));
+    MILLRACE_TRY_ASSIGN(tls, http::server_tls({config.tls_certificate, config.tls_key, config.tls_ca}));
     const auto listen = [this](std::uint16_t port) { return http::listen_tcp(config.host, port); };
     MILLRACE_TRY_ASSIGN(http::Listening bound, listen_on_kept_port(config.dir + "/port", config.port, listen));
     listening.emplace(std::move(bound));
     const ReachableAt place = reachable_at(config.host, config.advertise, listening->port);
-    endpoint = http::Endpoint{place.host, place.port, ""}.text();
+    endpoint = http::Endpoint{place.host, place.port, "", tls ? http::Scheme::https : http::Scheme::http}.text();
     return {};
 }
 
@@ -175,7 +178,8 @@ runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shar
     environment.direct_puts = std::move(direct_puts);
     environment.callback_lanes = client_lanes->executors();
     environment.callbacks = [this](http::Request& request, http::Response& response) { return callback_router.handle(request, response); };
-    environment.target_url = http::Endpoint{is_every_address(config.host) ? "127.0.0.1" : config.host, listening->port, ""}.text();
+    environment.target_url = http::Endpoint{is_every_address(config.host) ? "127.0.0.1" : config.host, listening->port, "",
+                                            tls ? http::Scheme::https : http::Scheme::http}.text();
     environment.engine_socket = config.container_engine;
     environment.tries_shells = true;
     environment.forking = config.fork_server ? runtime::ForkChoice::where_it_pays : runtime::ForkChoice::never;
@@ -195,7 +199,7 @@ Result<void> TargetService::Impl::begin() {
     options.node = "t[" + state->id().str() + "]";
     const auto handle = [this](http::Request& request, http::Response& response) { return router.handle(request, response); };
     server = std::make_unique<http::Server>(client_lanes->executors(), handle, options);
-    server->listen_on(listening->socket.release());
+    server->listen_on(listening->socket.release(), http::server_transport(tls));
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
     MILLRACE_TRY(keep_port(config.dir + "/port", listening->port));
     auto boot = [this]() -> Task<Result<void>> {

@@ -9,6 +9,7 @@ import pathlib
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -75,7 +76,7 @@ class Node:
             text = (self.dir / "endpoint").read_text().strip()
         except FileNotFoundError:
             return None
-        return text.removeprefix("http://") or None
+        return text.removeprefix("http://").removeprefix("https://") or None
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -110,6 +111,7 @@ class Node:
 class Cluster:
     def __init__(self, binary, targets=3, folder=None, proxy_settings=None, target_settings=None):
         self.binary = str(binary)
+        self.authority = None  # file of the certificate by which nodes are believed; None: they speak plain HTTP
         self.token = None  # shown with every request and by the command, where the cluster asks for one
         self.owns_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="millrace-test-"))
@@ -169,12 +171,21 @@ class Cluster:
 
     # ---- HTTP
 
+    def connect(self, endpoint, timeout=180):
+        if self.authority is None:
+            return http.client.HTTPConnection(endpoint, timeout=timeout)
+        return http.client.HTTPSConnection(endpoint, timeout=timeout, context=ssl.create_default_context(cafile=self.authority))
+
+    @property
+    def url(self):
+        return f"{'https' if self.authority else 'http'}://{self.proxy.endpoint()}"
+
     def request(self, method, path, body=None, headers=None, node=None, timeout=180):
         """One request without redirects: (status, headers, body)."""
         endpoint = (node or self.proxy).endpoint()
         if endpoint is None:
             raise ConnectionRefusedError(f"{(node or self.proxy).name} has no endpoint yet")
-        connection = http.client.HTTPConnection(endpoint, timeout=timeout)
+        connection = self.connect(endpoint, timeout)
         try:
             token = {"Authorization": f"Bearer {self.token}"} if self.token else {}
             connection.request(method, path, body=body, headers={**token, **(headers or {})})
@@ -283,7 +294,9 @@ class Cluster:
 
     def run(self, *arguments, stdin=None, timeout=120):
         """The millrace command against this cluster: (exit status, stdout, stderr)."""
-        env = {**os.environ, "MILLRACE_ENDPOINT": f"http://{self.proxy.endpoint()}"}
+        env = {**os.environ, "MILLRACE_ENDPOINT": self.url}
+        if self.authority:
+            env["MILLRACE_CA"] = str(self.authority)
         if self.token:
             env["MILLRACE_TOKEN"] = self.token
         done = subprocess.run([self.binary, *map(str, arguments)], input=stdin, capture_output=True, env=env, timeout=timeout, check=False)
