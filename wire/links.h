@@ -23,6 +23,8 @@ public:
     virtual ~LinkToTargets() = default;
     // Code::overloaded when the queue is full; a target that is not connected loses the message silently.
     virtual Result<void> send(const std::string& route, const Message& message) = 0;
+    // Nobody else reads what is sent, and a message is only taken from the target whose key it came with.
+    virtual bool is_private() const { return false; }
     // Nothing is received any more on return.
     virtual void stop() = 0;
 };
@@ -33,6 +35,8 @@ public:
     using Receive = std::function<void(Message message)>;
     virtual ~LinkToProxy() = default;
     virtual Result<void> send(const Message& message) = 0;
+    // Nobody else reads what is sent, and what is received is the proxy's.
+    virtual bool is_private() const { return false; }
     virtual void stop() = 0;
 };
 
