@@ -33,6 +33,7 @@ void fields(Config& self, Visit&& visit) {
     visit("tls_ca", self.tls_ca);
     visit("port", self.port);
     visit("control_port", self.control_port);
+    visit("secure_control", self.secure_control);
     visit("log_level", self.log_level);
     visit("log_file", self.log_file);
     visit("target_timeout", self.target_timeout_ms);
@@ -57,6 +58,7 @@ void fields(Config& self, Visit&& visit) {
     visit("tls_ca", self.tls_ca);
     visit("port", self.port);
     visit("proxy", self.proxy);
+    visit("proxy_key", self.proxy_key);
     visit("log_level", self.log_level);
     visit("log_file", self.log_file);
     visit("lanes", self.lanes);
@@ -152,7 +154,7 @@ Result<void> read_file(const std::string& file, Config& config) {
 template <class Config>
 Result<Config> load(const std::string& file) {
     Config config;
-    MILLRACE_TRY(read_file(file, config));
+    if (!file.empty()) MILLRACE_TRY(read_file(file, config));
     Result<void> outcome;
     fields(config, [&](const char* key, auto& value) {
         const std::string name = environment_name(key);
@@ -161,7 +163,7 @@ Result<Config> load(const std::string& file) {
         if (auto parsed = parse_field(text, value); !parsed) outcome = parsed.error().during(name);
     });
     MILLRACE_TRY(outcome);
-    if (auto valid = config.validate(); !valid) return valid.error().during(file);
+    if (auto valid = config.validate(); !valid) return file.empty() ? valid.error() : valid.error().during(file);
     return config;
 }
 
@@ -266,8 +268,8 @@ Result<void> ProxyConfig::validate() const {
 
 Result<void> TargetConfig::validate() const {
     if (dir.empty()) return invalid("'dir' is missing: the folder where the target keeps its objects");
-    if (!proxy.starts_with("tcp://") && !proxy.starts_with("file:")) {
-        return invalid("'proxy' must be the proxy's control endpoint, tcp://HOST:PORT or file:PATH");
+    if (!proxy.empty() && !proxy.starts_with("tcp://") && !proxy.starts_with("file:")) {
+        return invalid("'proxy' must be the proxy's control endpoint, tcp://HOST:PORT or file:PATH, or left out where the target joins by an invitation");
     }
     MILLRACE_TRY(check_addresses(host, advertise));
     MILLRACE_TRY(log::parse_level(log_level));

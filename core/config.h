@@ -22,6 +22,7 @@ struct ProxyConfig {
     std::string tls_ca;                     // the authority that nodes' certificates are signed by
     std::uint16_t port = 8080;              // HTTP; 0: any free one, written to <dir>/endpoint
     std::uint16_t control_port = 0;         // ZeroMQ; 0: any free one, written to <dir>/control_endpoint
+    bool secure_control = false;            // targets prove their keys to the control port, which encrypts; else whoever reaches it may be one
     std::string log_level = "info";
     std::string log_file;                   // empty: stderr
     milliseconds target_timeout_ms{5000};   // silence after which a target counts as offline
@@ -45,7 +46,9 @@ struct TargetConfig {
     std::string tls_key;
     std::string tls_ca;
     std::uint16_t port = 0;                 // HTTP; 0: any free one, written to <dir>/endpoint
-    std::string proxy;                      // ZeroMQ endpoint of the proxy, "tcp://host:port", or "file:PATH" of the file that holds it
+    std::string proxy;                      // ZeroMQ endpoint of the proxy, "tcp://host:port", or "file:PATH" of the file that holds it;
+                                            // empty: as it was told when it joined
+    std::string proxy_key;                  // the proxy's public key, 40 characters, or "file:PATH" of the file that holds it; empty: as for proxy
     std::string log_level = "info";
     std::string log_file;
     std::uint32_t lanes = 0;                // threads for objects of jobs, and as many for requests; 0: one per processor
@@ -80,7 +83,7 @@ std::string exposure(const std::string& host, bool asks);
 // validate(), since a flag may tell it.
 Result<void> check_exposure(const std::string& host, bool insecure, bool asks);
 
-// Reads a YAML file into the defaults, then MILLRACE_<KEY> from the environment. Errors name file, line and key.
+// Reads a YAML file (none where its name is empty) into the defaults, then MILLRACE_<KEY> from the environment. Errors name file, line and key.
 Result<ProxyConfig> load_proxy_config(const std::string& file);
 Result<TargetConfig> load_target_config(const std::string& file);
 // The YAML that load reads back, every key with its value.

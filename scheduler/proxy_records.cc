@@ -19,6 +19,7 @@ Result<Record> decode(const std::string& key, const std::string& bytes) {
     template std::string encode<Record>(const Record&); \
     template Result<Record> decode<Record>(const std::string&, const std::string&);
 MILLRACE_PROXY_RECORD(ProxyIdentity)
+MILLRACE_PROXY_RECORD(AdmissionRecord)
 MILLRACE_PROXY_RECORD(MemberList)
 MILLRACE_PROXY_RECORD(wire::OwnLineage)
 MILLRACE_PROXY_RECORD(wire::Catalog)

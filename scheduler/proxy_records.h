@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "scheduler/admission.h"
 #include "scheduler/job.h"
 #include "scheduler/membership.h"
 #include "wire/messages.h"
@@ -38,6 +39,7 @@ struct ObjectList {
 };
 
 inline const std::string kIdentityKey = "identity";
+inline const std::string kAdmissionKey = "admission";
 inline const std::string kMembersKey = "members";
 inline const std::string kLineageKey = "lineage";
 inline const std::string kCatalogKey = "catalog";
@@ -45,7 +47,7 @@ inline const std::string kTombstonesKey = "tombstones";
 inline const std::string kJobPrefix = "job/";
 inline const std::string kListPrefix = "job-objects/";
 
-// One of ProxyIdentity, MemberList, wire::OwnLineage, wire::Catalog, Tombstones, ObjectList, Job.
+// One of ProxyIdentity, AdmissionRecord, MemberList, wire::OwnLineage, wire::Catalog, Tombstones, ObjectList, Job.
 template <class Record>
 std::string encode(const Record& record);
 // Code::corrupt names the key.

@@ -9,6 +9,7 @@
 #include "core/private_files.h"
 #include "core/whole_number.h"
 #include "http/tls_transport.h"
+#include "scheduler/admission_api.h"
 #include "scheduler/proxy_api.h"
 #include "state/families.h"
 #include "state/format.h"
@@ -41,6 +42,11 @@ struct ProxyService::Impl {
     std::unique_ptr<JobApi> jobs;
     std::unique_ptr<ClusterApi> cluster;
     std::unique_ptr<TokenApi> tokens;
+    wire::NodeKey node_key;
+    std::shared_ptr<wire::AllowedKeys> allowed = std::make_shared<wire::AllowedKeys>();
+    std::unique_ptr<AdmissionService> admission;  // null: the control plane is not protected
+    std::unique_ptr<AdmissionApi> admission_api;
+    std::string control_address;
     std::vector<std::shared_ptr<void>> surfaces;
     http::Router router;
     std::unique_ptr<auth::FrontDoor> door;
@@ -88,6 +94,12 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     metadata = std::make_unique<state::LocalMetadataStore>(*kv, disk);
     MILLRACE_TRY_ASSIGN(core, run_blocking(control, ProxyCore::open(control, aside, config, *metadata)));
     if (accept_loss) core->control().accept_loss();
+    MILLRACE_TRY_ASSIGN(node_key, wire::open_node_key(config.dir));
+    if (config.secure_control) {
+        MILLRACE_TRY_ASSIGN(admission, run_blocking(control, AdmissionService::open(core->control(), *metadata, allowed)));
+    }
+    admission_api = std::make_unique<AdmissionApi>(admission.get(), node_key.public_key);
+    admission_api->add_routes(router);
     const ClusterState& state = core->state();
     objects = std::make_unique<ObjectApi>(state, core->targets());
     transforms = std::make_unique<TransformApi>(state, core->catalog(), core->targets());
@@ -117,13 +129,16 @@ Result<void> ProxyService::Impl::begin() {
     const auto listen = [this](std::uint16_t port) { return server->listen(config.host, port, http::server_transport(tls)); };
     MILLRACE_TRY_ASSIGN(const std::uint16_t port, listen_on_kept_port(config.dir + "/port", config.port, listen));
     MILLRACE_TRY(keep_port(config.dir + "/port", port));
-    auto begin_control = [this, port]() -> Task<Result<void>> {
-        housekeeping.spawn(watch_store());
-        co_return core->control().start(port, [this](wire::LinkToTargets::Receive receive) { return open_link(std::move(receive)); });
-    };
-    MILLRACE_TRY(run_blocking(control, begin_control()));
     const ReachableAt place = reachable_at(config.host, config.advertise, port);
     endpoint = http::Endpoint{place.host, place.port, "", tls ? http::Scheme::https : http::Scheme::http}.text();
+    auto begin_control = [this, port]() -> Task<Result<void>> {
+        housekeeping.spawn(watch_store());
+        const auto open = [this](wire::LinkToTargets::Receive receive) { return open_link(std::move(receive)); };
+        MILLRACE_CO_TRY(core->control().start(port, open));
+        admission_api->serves_at(endpoint, control_address);
+        co_return Result<void>{};
+    };
+    MILLRACE_TRY(run_blocking(control, begin_control()));
     MILLRACE_TRY(write_file(config.dir + "/endpoint", endpoint + "\n"));
     log::info("proxy started", {{"proxy", core->state().proxy_id}, {"endpoint", endpoint}});
     return {};
@@ -131,15 +146,16 @@ Result<void> ProxyService::Impl::begin() {
 
 Result<std::unique_ptr<wire::LinkToTargets>> ProxyService::Impl::open_link(wire::LinkToTargets::Receive receive) {
     auto bus = std::make_unique<wire::RouterBus>(control.executor(), std::move(receive));
+    if (config.secure_control) MILLRACE_TRY(bus->protect(node_key, allowed));
     const auto bind = [&](std::uint16_t port) { return bus->bind("tcp://" + config.host + ":" + std::to_string(port)); };
     const std::string port_file = config.dir + "/control_port";
     MILLRACE_TRY_ASSIGN(const std::string bound, listen_on_kept_port(port_file, config.control_port, bind));
     MILLRACE_TRY(keep_port(port_file, port_of(bound)));
     // Targets stand behind the same mapped ports as the proxy, if there are any.
     const std::string host = is_every_address(config.host) ? reachable_at(config.host, config.advertise, 0).host : config.host;
-    const std::string address = "tcp://" + http::Endpoint{host, port_of(bound), ""}.authority();
-    MILLRACE_TRY(write_file(config.dir + "/control_endpoint", address + "\n"));
-    log::info("control endpoint", {{"endpoint", address}, {"cluster", core->state().cluster_id}});
+    control_address = "tcp://" + http::Endpoint{host, port_of(bound), ""}.authority();
+    MILLRACE_TRY(write_file(config.dir + "/control_endpoint", control_address + "\n"));
+    log::info("control endpoint", {{"endpoint", control_address}, {"secure", bus->is_private()}, {"cluster", core->state().cluster_id}});
     return std::unique_ptr<wire::LinkToTargets>(std::move(bus));
 }
 
@@ -161,6 +177,7 @@ void ProxyService::Impl::stop() {
             co_await housekeeping.join();
             co_await core->control().stop();
             surfaces.clear();
+            admission.reset();
             core.reset();  // here: its connections are this loop's
         };
         run_blocking(control, wind_down());

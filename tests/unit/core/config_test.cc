@@ -93,6 +93,19 @@ TEST_F(Config, WhereANodeIsReachedIsSaidOrFollowsFromWhereItListens) {
     EXPECT_EQ(place("0.0.0.0", "[fe80::2]:9000"), "fe80::2 9000");
 }
 
+TEST_F(Config, AProtectedControlPlaneIsAskedForAndATargetThatJoinsNeedsNoProxy) {
+    EXPECT_FALSE(load_proxy_config(file("dir: /data\n")).value().secure_control);
+    EXPECT_TRUE(load_proxy_config(file("dir: /data\nsecure_control: true\n")).value().secure_control);
+    EXPECT_EQ(load_target_config(file("dir: /data\n")).value().proxy, "");
+    EXPECT_EQ(load_target_config(file("dir: /data\nproxy: tcp://p:7000\nproxy_key: \"a#b\"\n")).value().proxy_key, "a#b");
+    EXPECT_NE(refusal("dir: /data\nproxy: http://p:7000\n").find("'proxy' must be"), std::string::npos);
+}
+
+TEST_F(Config, WithoutAFileTheEnvironmentSaysAll) {
+    environment("MILLRACE_DIR", "/elsewhere");
+    EXPECT_EQ(load_target_config("").value().dir, "/elsewhere");
+}
+
 TEST_F(Config, EnvironmentReplacesTheFile) {
     environment("MILLRACE_WINDOW_OBJECTS_MAX", "77");
     environment("MILLRACE_MOUNTPATHS", "/a,/b");
