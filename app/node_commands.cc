@@ -5,16 +5,19 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
 #include "aistore/surface.h"
 #include "app/signals.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "core/private_files.h"
 #include "http/tls_context.h"
 #include "scheduler/proxy_service.h"
 #include "state/kv.h"
+#include "wire/join_code.h"
 #include "worker/target_service.h"
 
 namespace millrace::app {
@@ -34,6 +37,9 @@ int complain(const std::string& what, const Error& error, int status) {
 
 struct NodeArguments {
     std::string config_file;
+    std::string dir;
+    std::string join;
+    std::string join_file;
     bool print_config = false;
     bool no_fork_server = false;
     bool accept_loss = false;
@@ -50,7 +56,18 @@ NodeArguments parse(const char* name, const char* about, int argc, char** argv) 
                "74 ended because nothing could be written down any more: start it again.");
     const bool is_target = std::string_view(name) == "target";
     const char* const needed = is_target ? "YAML file; 'dir' and 'proxy' must be given" : "YAML file; 'dir' must be given";
-    app.add_option("--config", arguments.config_file, needed)->required();
+    auto* const config = app.add_option("--config", arguments.config_file, needed);
+    if (is_target) {
+        auto* const dir = app.add_option("--dir", arguments.dir, "folder of the target (dir); in the place of --config, or before what it says");
+        auto* const join = app.add_option("--join", arguments.join, "come into a cluster with the code that 'millrace cluster invite' printed; - reads it from "
+                                          "standard input, which other users of this machine cannot see. MILLRACE_JOIN in the environment is the same");
+        app.add_option("--join-file", arguments.join_file, "the same, from a file; - for standard input")->excludes(join)->type_name("FILE");
+        app.callback([config, dir] {
+            if (config->count() == 0 && dir->count() == 0) throw CLI::RequiredError("--config or --dir");
+        });
+    } else {
+        config->required();
+    }
     if (is_target) {
         app.add_flag("--no-fork-server", arguments.no_fork_server, "start every process of a filter anew (fork_server: false)");
     }
@@ -136,6 +153,17 @@ int serve(const char* name, const NodeArguments& arguments, Result<Config> confi
     return 0;
 }
 
+// Arguments are seen by every user of the machine; a file, standard input and the environment are not.
+Result<std::string> read_join_code(const NodeArguments& arguments) {
+    const std::string file = arguments.join == "-" ? "-" : arguments.join_file;
+    if (!file.empty()) return read_file(file == "-" ? "/dev/stdin" : file, wire::kJoinCodeBytesMax);
+    if (!arguments.join.empty()) return arguments.join;
+    const char* const given = std::getenv("MILLRACE_JOIN");
+    std::string code = given == nullptr ? "" : given;
+    ::unsetenv("MILLRACE_JOIN");  // what this target runs does not get it
+    return code;
+}
+
 }  // namespace
 
 int run_proxy(int argc, char** argv) {
@@ -148,9 +176,12 @@ int run_proxy(int argc, char** argv) {
 int run_target(int argc, char** argv) {
     const NodeArguments arguments = parse("target", "Run a target: it stores objects and transforms them.", argc, argv);
     if (arguments.exit_status >= 0) return arguments.exit_status;
+    if (!arguments.dir.empty()) ::setenv("MILLRACE_DIR", arguments.dir.c_str(), 1);  // before there are threads
+    const Result<std::string> join_code = read_join_code(arguments);
+    if (!join_code) return complain("target", join_code.error(), kExitUsage);
     Result<TargetConfig> config = load_target_config(arguments.config_file);
     if (config && arguments.no_fork_server) config->fork_server = false;
-    const auto start = [&](const TargetConfig& usable) { return worker::TargetService::start(usable, arguments.accept_loss); };
+    const auto start = [&](const TargetConfig& usable) { return worker::TargetService::start(usable, arguments.accept_loss, *join_code); };
     return serve("target", arguments, config, start);
 }
 

@@ -19,6 +19,7 @@
 #include "store/local_store.h"
 #include "wire/bus.h"
 #include "worker/callback_api.h"
+#include "worker/joining.h"
 #include "worker/local_buckets.h"
 #include "worker/node_api.h"
 #include "worker/object_api.h"
@@ -32,6 +33,7 @@ struct TargetService::Impl {
     TargetConfig config;
     std::string boot_id = random_id("b-");
     std::string endpoint;
+    wire::NodeKey node_key;
     std::unique_ptr<state::Kv> kv;
     std::unique_ptr<store::LocalStore> store;
     std::unique_ptr<LocalBuckets> buckets;
@@ -62,7 +64,10 @@ struct TargetService::Impl {
     Event stopping{control.executor()};
     state::StoreWatch store_watch;
 
-    Result<void> open(bool accept_loss);
+    Result<void> open(bool accept_loss, const std::string& join_code);
+    // Where the proxy is, if the configuration does not say so.
+    Result<void> find_proxy(const std::string& join_code);
+    Result<std::string> proxy_key() const;
     void build();
     runtime::InstanceEnvironment instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts);
     std::unique_ptr<TargetCore> make_core();
@@ -73,10 +78,10 @@ struct TargetService::Impl {
     void stop();
 };
 
-Result<std::unique_ptr<TargetService>> TargetService::start(const TargetConfig& config, bool accept_loss) {
+Result<std::unique_ptr<TargetService>> TargetService::start(const TargetConfig& config, bool accept_loss, const std::string& join_code) {
     auto impl = std::make_unique<Impl>();
     impl->config = config;
-    MILLRACE_TRY(impl->open(accept_loss));
+    MILLRACE_TRY(impl->open(accept_loss, join_code));
     impl->build();
     std::unique_ptr<TargetService> service(new TargetService(std::move(impl)));
     MILLRACE_TRY(service->impl_->begin());
@@ -90,7 +95,7 @@ std::vector<http::Router::Entry> TargetService::routes() const { return impl_->r
 std::optional<std::string> TargetService::failure() const { return impl_->store_watch.failure(); }
 void TargetService::stop() { impl_->stop(); }
 
-Result<void> TargetService::Impl::open(bool accept_loss) {
+Result<void> TargetService::Impl::open(bool accept_loss, const std::string& join_code) {
     MILLRACE_TRY(make_folder(config.dir));
     MILLRACE_TRY(make_folder(config.dir + "/state"));
     MILLRACE_TRY(make_private(config.dir + "/state"));
@@ -109,6 +114,7 @@ Result<void> TargetService::Impl::open(bool accept_loss) {
     MILLRACE_TRY_ASSIGN(TargetState loaded, TargetState::open(*kv, config.id));
     state = std::make_unique<TargetState>(std::move(loaded));
     if (accept_loss) state->accept_loss();
+    MILLRACE_TRY(find_proxy(join_code));
     for (const wire::BucketEntry& bucket : state->catalog().buckets) store->identify_bucket(bucket.name, bucket.uid);
     runtime::remove_leftovers(config.dir + "/run");
     MILLRACE_TRY_ASSIGN(SpoolFolder opened, SpoolFolder::open(config.dir + "/spool"));
@@ -120,6 +126,42 @@ Result<void> TargetService::Impl::open(bool accept_loss) {
     const ReachableAt place = reachable_at(config.host, config.advertise, listening->port);
     endpoint = http::Endpoint{place.host, place.port, "", tls ? http::Scheme::https : http::Scheme::http}.text();
     return {};
+}
+
+Result<void> TargetService::Impl::find_proxy(const std::string& join_code) {
+    MILLRACE_TRY_ASSIGN(node_key, wire::open_node_key(config.dir));
+    MILLRACE_TRY_ASSIGN(std::optional<ProxyAccess> access, read_proxy_access(config.dir));
+    if (!join_code.empty()) {
+        MILLRACE_TRY_ASSIGN(const wire::JoinCode code, wire::parse_join_code(join_code));
+        auto join = [this, &code]() -> Task<Result<ProxyAccess>> {
+            http::Client asking(control.executor());
+            co_return co_await join_cluster(asking, config.dir, state->id().str(), node_key, code);
+        };
+        const Result<ProxyAccess> joined = run_blocking(control, join());
+        if (joined) {
+            access = *joined;
+        } else if (joined.error().code == Code::permission && access && access->proxy_key == code.proxy_key) {
+            log::warn("the invitation is not needed any more; the target starts as it joined before", {{"error", joined.error()}});
+        } else {
+            return joined.error();
+        }
+    }
+    if (!config.proxy.empty()) return {};
+    if (!access) {
+        return fail(Code::invalid_argument, "nothing says where the proxy is; give 'proxy', the proxy's control endpoint, or join with the line that "
+            "'millrace cluster invite' prints");
+    }
+    config.proxy = access->control;
+    if (config.proxy_key.empty()) config.proxy_key = access->proxy_key;
+    return {};
+}
+
+// Empty: the connection is plain.
+Result<std::string> TargetService::Impl::proxy_key() const {
+    if (!config.proxy_key.starts_with("file:")) return config.proxy_key;
+    MILLRACE_TRY_ASSIGN(std::string text, read_file(config.proxy_key.substr(5), 256));
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
 }
 
 void TargetService::Impl::build() {
@@ -167,6 +209,12 @@ std::unique_ptr<TargetCore> TargetService::Impl::make_core() {
 Result<std::unique_ptr<wire::LinkToProxy>> TargetService::Impl::connect(const std::string& address, const std::string& route,
                                                                         wire::LinkToProxy::Receive receive) {
     auto bus = std::make_unique<wire::DealerBus>(control.executor(), std::move(receive));
+    MILLRACE_TRY_ASSIGN(const std::string key, proxy_key());
+    if (!key.empty()) MILLRACE_TRY(bus->protect(node_key, key));
+    bus->on_refused([this](std::string reason) {
+        log::error("the proxy cannot be joined", {{"reason", reason}});
+        node_api->set_ready(std::move(reason));
+    });
     MILLRACE_TRY(bus->connect(address, route));
     return std::unique_ptr<wire::LinkToProxy>(std::move(bus));
 }

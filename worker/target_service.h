@@ -20,7 +20,8 @@ namespace millrace::worker {
 class TargetService {
 public:
     // Opens the store and recovers; errors say what to do. Blocks. accept_loss: see state::KvOptions.
-    static Result<std::unique_ptr<TargetService>> start(const TargetConfig& config, bool accept_loss = false);
+    // join_code: what `millrace cluster invite` printed, to come into a cluster with it; empty for none.
+    static Result<std::unique_ptr<TargetService>> start(const TargetConfig& config, bool accept_loss = false, const std::string& join_code = "");
     ~TargetService();  // stops when stop() was not called
 
     // "http://host:port", also written to <dir>/endpoint.
