@@ -29,6 +29,8 @@ int run(Context& context, const ClusterShow&) {
         print_json(out, *cluster);
         return kExitDone;
     }
+    const auto known = context.session.get("/v1/cluster/keys");
+    if (!known && known.error().code != Code::not_found) return context.fail("cluster show", known.error());  // one from before has no list
     const auto uptime = milliseconds(static_cast<std::int64_t>(std::min(number_of(*cluster, "uptime_seconds"), 1e9)) *
                                      1000);
     print_fields(out,
@@ -48,6 +50,13 @@ int run(Context& context, const ClusterShow&) {
     for (const nlohmann::json& stranger : member(*cluster, "refused")) {
         out << "\nrefused: " << text_of(stranger, "id") << " at " << text_of(stranger, "endpoint") << '\n';
     }
+    const nlohmann::json keys = known ? *known : nlohmann::json();
+    if (flag_of(keys, "secure")) {
+        out << "\nkey of the proxy: " << text_of(keys, "proxy_fingerprint") << '\n';
+        Table allowed({{"ALLOWED NODE"}, {"KEY"}});
+        for (const nlohmann::json& node : member(keys, "nodes")) allowed.add({text_of(node, "id"), text_of(node, "fingerprint")});
+        allowed.print(out);
+    }
     print_remarks(out, "problem", member(*cluster, "problems"));
     print_remarks(out, "insecure", member(*cluster, "insecure"));
     return kExitDone;
@@ -63,6 +72,38 @@ int run(Context& context, const ClusterAccept& verb) {
         print_json(context.console.out, *accepted);
     } else {
         context.console.out << clean_text(text_of(*accepted, "message")) << '\n';
+    }
+    return kExitDone;
+}
+
+int run(Context& context, const ClusterInvite& verb) {
+    Call call;
+    call.method = "POST";
+    call.target = "/v1/cluster/invitations";
+    call.headers.set("Content-Type", "application/json");
+    call.body = text_body(nlohmann::json{{"ttl", verb.ttl}}.dump());
+    const auto invited = context.session.request(std::move(call));
+    if (!invited) return context.fail("cluster invite", invited.error());
+    if (context.json) {
+        print_json(context.console.out, *invited);
+        return kExitDone;
+    }
+    context.console.out << "MILLRACE_JOIN=" << clean_text(text_of(*invited, "code")) << " millrace target --dir DIR\n";
+    context.console.err << "Run this line on the new machine, with a folder for DIR. It is a secret, good once and for " << clean_text(text_of(*invited, "ttl"))
+                        << "; later starts need no more than --dir.\n";
+    return kExitDone;
+}
+
+int run(Context& context, const ClusterRevoke& verb) {
+    Call call;
+    call.method = "POST";
+    call.target = "/v1/cluster/nodes/" + percent_encode(verb.node) + "/revoke";
+    const auto revoked = context.session.request(std::move(call));
+    if (!revoked) return context.fail("cluster revoke " + verb.node, revoked.error());
+    if (context.json) {
+        print_json(context.console.out, *revoked);
+    } else {
+        context.console.out << clean_text(text_of(*revoked, "message")) << '\n';
     }
     return kExitDone;
 }

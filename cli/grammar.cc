@@ -150,6 +150,12 @@ void Grammar::add_buckets_and_cluster() {
                                       "  millrace cluster accept t-3x8k1w90aa           # slices of jobs go on from what its folder says\n"
                                       "  millrace cluster accept p-5b1qk7c2zz           # the proxy leads with the jobs that it knows");
     accept.app->add_option("NODE", accept.verb->node, "The target or proxy, as 'cluster show' names it")->required();
+    auto invite = verb<ClusterInvite>(cluster, "invite", "Let one new target in: prints the line to run on its machine, which holds a secret",
+                                      "  millrace cluster invite\n  millrace cluster invite --ttl 10m -o json");
+    invite.app->add_option("--ttl", invite.verb->ttl, "How long the line is good for; it is good once")->type_name("TIME")->capture_default_str();
+    auto revoke = verb<ClusterRevoke>(cluster, "revoke", "Take a target's key off the list: it is neither heard nor told anything any more",
+                                      "  millrace cluster revoke t-3x8k1w90aa");
+    revoke.app->add_option("NODE", revoke.verb->node, "The target, as 'cluster show' names it")->required();
 }
 
 void Grammar::add_etl_init(CLI::App* etl) {

@@ -34,6 +34,12 @@ struct ClusterShow {};
 struct ClusterAccept {
     std::string node;
 };
+struct ClusterInvite {
+    std::string ttl = "1h";  // a duration
+};
+struct ClusterRevoke {
+    std::string node;
+};
 
 struct CaInit {
     std::string folder;
@@ -213,7 +219,7 @@ struct BenchJob {
 };
 
 using Verb =
-    std::variant<std::monostate, Help, Version, Completion, ClusterShow, ClusterAccept,
+    std::variant<std::monostate, Help, Version, Completion, ClusterShow, ClusterAccept, ClusterInvite, ClusterRevoke,
                  CaInit, CaIssue, AuthInit, AuthIssue, AuthShow, AuthRevoke, BucketCreate, BucketList, BucketRemove,
                  BucketMove, BucketHead, Put, Get, List, Remove, Head, EtlInit, EtlList, EtlShow, EtlControl, EtlLogs, EtlErrors,
                  JobSubmit, JobList, JobShow, JobWatch, JobWait, JobControl, JobErrors, JobReport, JobVerify, JobRemove,
@@ -222,6 +228,8 @@ using Verb =
 // Each carries out one verb and returns the exit status.
 int run(Context& context, const ClusterShow& verb);
 int run(Context& context, const ClusterAccept& verb);
+int run(Context& context, const ClusterInvite& verb);
+int run(Context& context, const ClusterRevoke& verb);
 int run(Console& console, bool json, const CaInit& verb);
 int run(Console& console, bool json, const CaIssue& verb);
 int run(Console& console, bool json, const AuthInit& verb);   // here, without a cluster

@@ -392,6 +392,26 @@ TEST(Cluster, ShowListsTheTargets) {
     EXPECT_THAT(outcome.out, HasSubstr("silent for 6s"));
 }
 
+TEST(Cluster, ShowListsTheKeysThatAreLetIn) {
+    FakeNode proxy(script({{"GET /v1/cluster", {{200, R"({"proxy_id":"p-1","targets":[]})"}}},
+                           {"GET /v1/cluster/keys", {{200, R"({"secure":true,"proxy_fingerprint":"aa:bb","nodes":[{"id":"t-1","fingerprint":"cc:dd"}]})"}}}}));
+    const Outcome outcome = proxy.run({"cluster", "show"});
+    EXPECT_THAT(outcome.out, HasSubstr("key of the proxy: aa:bb\n"));
+    EXPECT_THAT(outcome.out, HasSubstr("t-1           cc:dd"));
+}
+
+TEST(Cluster, InvitePrintsOneLineToRun) {
+    FakeNode proxy(script({{"POST /v1/cluster/invitations", {{200, R"({"code":"abc-_","ttl":"10m"})"}}}}));
+    const Outcome outcome = proxy.run({"cluster", "invite", "--ttl", "10m"});
+    EXPECT_EQ(outcome.out, "MILLRACE_JOIN=abc-_ millrace target --dir DIR\n");
+    EXPECT_THAT(outcome.err, HasSubstr("good once and for 10m"));
+}
+
+TEST(Cluster, RevokeNamesTheNode) {
+    FakeNode proxy(script({{"POST /v1/cluster/nodes/t%2F1/revoke", {{200, R"({"node":"t/1","message":"it is out"})"}}}}));
+    EXPECT_EQ(proxy.run({"cluster", "revoke", "t/1"}).out, "it is out\n");
+}
+
 // The address of a node that is not there any more.
 std::string address_of_nobody() { return FakeNode(script({})).url(); }
 
