@@ -63,7 +63,7 @@ class Joining(unittest.TestCase):
                 self.assertEqual((target.dir / private).stat().st_mode & 0o777, 0o600, private)
             self.assertNotIn((target.dir / "node_key").read_text().strip(), target.log.read_text(), "a secret key in a log")
         self.assertIn("t2", self.keys())
-        self.assertEqual(self.client("bucket", "create", "a").returncode, 0)
+        self.assertEqual(self.client("bucket", "create", "ais://a").returncode, 0)
         source = self.folder / "files"
         source.mkdir()
         for number in range(20):
