@@ -8,6 +8,7 @@
 
 #include "core/whole_number.h"
 #include "spec/quantity.h"
+#include "spec/sandbox.h"
 
 namespace millrace::spec {
 namespace {
@@ -57,6 +58,7 @@ Result<void> refuse_keys_of_other_kinds(SpecReader& document, Kind kind) {
         }
     }
     if (kind == Kind::oci) {
+        if (document.has("sandbox")) return document.error("sandbox", "is for 'cmd' and 'command'; a container ('runtime') is locked up by its engine");
         if (document.has("listen")) return document.error("listen", "is for 'command'; the server of a container listens on its 'port'");
         return {};
     }
@@ -217,6 +219,7 @@ Result<void> read_settings(SpecReader& document, TransformSpec& spec) {
     MILLRACE_TRY(read_retry(document, spec));
     if (spec.kind == Kind::filter) MILLRACE_TRY(read_retry_statuses(document, spec));
     MILLRACE_TRY(read_limits(document, spec));
+    if (spec.kind != Kind::oci) MILLRACE_TRY(read_sandbox(document, spec.sandbox));
     return read_resources(document, spec);
 }
 

@@ -20,6 +20,17 @@ Json limits_json(const Limits& limits) {
     return json;
 }
 
+// What differs from the default; null: nothing does.
+Json sandbox_json(const SandboxSpec& sandbox) {
+    if (sandbox.off) return "off";
+    Json json;
+    if (!sandbox.read.empty()) json["read"] = sandbox.read;
+    if (!sandbox.write.empty()) json["write"] = sandbox.write;
+    if (sandbox.network) json["network"] = true;
+    if (sandbox.disk_bytes != SandboxSpec().disk_bytes) json["disk"] = sandbox.disk_bytes;
+    return json;
+}
+
 std::string_view pull_name(PullPolicy pull) {
     switch (pull) {
         case PullPolicy::never: return "never";
@@ -102,8 +113,11 @@ std::string to_json(const TransformSpec& spec) {
     json["stderr_max"] = spec.stderr_bytes_max;
     json["concurrency"] = Json{{"min", spec.concurrency_min}, {"max", spec.concurrency_max}};
     json["limits"] = limits_json(spec.limits);
+    if (const Json sandbox = sandbox_json(spec.sandbox); !sandbox.is_null()) json["sandbox"] = sandbox;
     return dump(json);
 }
+
+bool wants_no_sandbox(const TransformSpec& spec) { return spec.kind != Kind::oci && spec.sandbox.off; }
 
 TransformSpec without_secrets(TransformSpec spec) {
     for (auto& [name, value] : spec.env) value = kHiddenValue;
@@ -131,6 +145,7 @@ std::uint64_t digest(const TransformSpec& spec, const std::string& image_id) {
     }
     // Only where they are: transforms without them must keep their digests, too.
     if (!spec.version.empty()) canonical.push_back({"version", spec.version});
+    if (const Json sandbox = sandbox_json(spec.sandbox); !sandbox.is_null()) canonical.push_back({"sandbox", sandbox});
     if (!image_id.empty()) canonical.push_back({"image", image_id});
     return xxh64(dump(canonical));
 }

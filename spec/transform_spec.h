@@ -28,6 +28,15 @@ struct Limits {  // 0: none. Enforced with rlimits on each process of the transf
     bool operator==(const Limits&) const = default;
 };
 
+struct SandboxSpec {                    // of a filter or process: what it may do beyond its own folder (runtime/SANDBOX.md)
+    bool off = false;
+    std::vector<std::string> read;       // absolute paths of files and folders
+    std::vector<std::string> write;      // read, too
+    bool network = false;
+    std::uint64_t disk_bytes = 16ull << 30;  // that one run may have in its folder; 0: no bound
+    bool operator==(const SandboxSpec&) const = default;
+};
+
 struct Container {                       // of an oci transform
     std::string image;
     PullPolicy pull = PullPolicy::missing;
@@ -63,6 +72,7 @@ struct TransformSpec {
     std::uint32_t restarts_max = 10;     // `retry.restarts`: in a row, without a good result in between, before it is given up
     std::vector<int> retry_statuses{75}; // filter: exit statuses that ask for another try, ascending; 75 is EX_TEMPFAIL of sysexits.h
     Limits limits;
+    SandboxSpec sandbox;
     bool operator==(const TransformSpec&) const = default;
 };
 
@@ -77,6 +87,9 @@ Result<ParsedSpec> parse_spec(const std::string& text, const std::string& origin
 // Every document of a multi-document YAML text.
 Result<std::vector<ParsedSpec>> parse_specs(const std::string& text, const std::string& origin);
 Result<TransformSpec> filter_spec(const std::string& name, const std::string& cmd);
+
+// Its commands run with every right of the target's user: whoever registers that needs a right of its own.
+bool wants_no_sandbox(const TransformSpec& spec);
 
 std::string_view kind_name(Kind kind);                             // "filter", "process", "oci"
 std::string_view communication_name(Communication communication);  // "hpush://"

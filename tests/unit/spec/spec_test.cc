@@ -163,6 +163,28 @@ TEST(Spec, DigestIsOfWhatIsComputed) {
     EXPECT_FALSE(changed([](TransformSpec& s) { s.file_paths = false; }));
 }
 
+TEST(Spec, ASandboxIsOpenedByName) {
+    const SandboxSpec closed = parsed("name: to-gzip\ncmd: gzip").spec.sandbox;
+    EXPECT_EQ(closed, SandboxSpec());
+    EXPECT_FALSE(closed.off);
+    EXPECT_EQ(parsed("name: to-gzip\ncmd: gzip\nsandbox: on").spec.sandbox, closed);
+    EXPECT_EQ(parsed("name: to-gzip\ncmd: gzip\nsandbox: {}").spec.sandbox, closed);
+    const TransformSpec open = parsed("name: to-gzip\ncommand: serve\nsandbox: {read: [/models, /a b], write: [/scratch], network: true, disk: 1MiB}").spec;
+    EXPECT_THAT(open.sandbox.read, ElementsAre("/models", "/a b"));
+    EXPECT_THAT(open.sandbox.write, ElementsAre("/scratch"));
+    EXPECT_TRUE(open.sandbox.network);
+    EXPECT_EQ(open.sandbox.disk_bytes, 1u << 20);
+    EXPECT_FALSE(wants_no_sandbox(open));
+    const TransformSpec off = parsed("name: to-gzip\ncmd: gzip\nsandbox: off").spec;
+    EXPECT_TRUE(wants_no_sandbox(off));
+    for (const TransformSpec& spec : {open, off}) {
+        EXPECT_EQ(parsed(to_json(spec)).spec, spec) << to_json(spec);
+        TransformSpec without = spec;
+        without.sandbox = closed;
+        EXPECT_NE(digest(without), digest(spec)) << "what it may reach can change what it computes";
+    }
+}
+
 TEST(Spec, DigestOfAContainerDependsOnItsImage) {
     const TransformSpec spec = parsed(kContainer).spec;
     const auto changed = [&](auto change) {
