@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "runtime/pid_file.h"
 #include "runtime/process_table.h"
 #include "runtime/remove_tree.h"
+#include "runtime/sandbox_words.h"
 #include "runtime/socket_folder.h"
 #include "runtime/wait_readable.h"
 
@@ -49,9 +51,10 @@ std::string replace_all(std::string text, std::string_view what, const std::stri
 
 }  // namespace
 
-ChildServer::ChildServer(const TransformSpec& spec, Executor control, std::shared_ptr<ServerLog> log, std::string target_url,
-                         const std::string& realm_folder)
-    : Server(spec, control, std::move(log)), target_url_(std::move(target_url)), marks_(realm_folder), log_pipe_(control) {}
+ChildServer::ChildServer(const TransformSpec& spec, const InstanceEnvironment& environment, std::shared_ptr<ServerLog> log, std::string secret_path)
+    : Server(spec, environment.control, std::move(log)), environment_(environment), secret_path_(std::move(secret_path)),
+      target_url_(environment.target_url + secret_path_), marks_(environment.folder.substr(0, environment.folder.rfind('/'))),
+      log_pipe_(environment.control) {}
 
 Task<Result<void>> ChildServer::launch(const ServerPlace& place) {
     MILLRACE_CO_TRY(spawn_process(place));
@@ -71,12 +74,14 @@ Task<void> ChildServer::stop() {
         }
     }
     co_await tasks_.join();
+    co_await close_network();
+    if (!socket_folder_.empty()) remove_folder(socket_folder_);
 }
 
 Result<http::Endpoint> ChildServer::choose_endpoint(const ServerPlace& place) const {
     http::Endpoint endpoint;
     if (spec_.listen == Listen::unix_socket) {
-        endpoint.unix_path = place.socket_folder + '/' + place.socket_name;
+        endpoint.unix_path = socket_folder_.empty() ? place.socket_folder + '/' + place.socket_name : socket_folder_ + "/s";
         if (endpoint.unix_path.size() > kSocketPathBytesMax) {
             return fail(Code::invalid_argument, "the socket path " + endpoint.unix_path + " is too long");
         }
@@ -89,14 +94,39 @@ Result<http::Endpoint> ChildServer::choose_endpoint(const ServerPlace& place) co
 }
 
 Result<void> ChildServer::spawn_process(const ServerPlace& place) {
-    MILLRACE_TRY_ASSIGN(const http::Endpoint endpoint, choose_endpoint(place));
     const std::string own_folder = place.folder + "/work";
     MILLRACE_TRY(clear_path(own_folder));  // of the life before
     MILLRACE_TRY(make_folder(own_folder));
     MILLRACE_TRY(check_workdir(spec_));
     const std::string& folder = spec_.workdir.empty() ? own_folder : spec_.workdir;
+    const bool has_users = environment_.sandboxes && environment_.sandboxes->has_users() && !spec_.sandbox.off;
+    const std::string path = has_users ? passable_path(child_path(spec_)) : child_path(spec_);
+    MILLRACE_TRY_ASSIGN(std::string program, find_program(spec_.argv.at(0), path, folder));
+    MILLRACE_TRY(enter_sandbox(place, program));
+    MILLRACE_TRY_ASSIGN(const http::Endpoint endpoint, choose_endpoint(place));
+    MILLRACE_TRY_ASSIGN(Pipe log, make_pipe(PipeEnd::read));
+    boost::system::error_code error;
+    log_pipe_.assign(log.read.get(), error);
+    if (error) return fail(Code::unavailable, "cannot watch a pipe: " + error.message());
+    log.read.release();
+    if (user_) ::fchmod(log.write.get(), 0666);  // for who opens it once more by name, as /dev/stderr
+    SpawnRequest wanted = request(endpoint, own_folder);
+    wanted.file = std::move(program);
+    wanted.folder = folder;
+    wanted.stdout_fd = wanted.stderr_fd = log.write.get();
+    MILLRACE_TRY_ASSIGN(Child child, spawn(wanted));
+    child_.emplace(std::move(child));
+    pid_ = child_->pid();
+    http::OpenSocket open_socket;
+    if (network_) open_socket = [network = network_](int family) { return network->open_socket(family); };
+    facts_ = std::make_shared<ServerFacts>(endpoint, open_socket);
+    facts_->target_url = target_url_;
+    facts_->processes.set_root(pid_);
+    return {};
+}
+
+SpawnRequest ChildServer::request(const http::Endpoint& endpoint, const std::string& own_folder) const {
     SpawnRequest request;
-    MILLRACE_TRY_ASSIGN(request.file, find_program(spec_.argv.at(0), child_path(spec_), folder));
     const std::string port = std::to_string(endpoint.port);
     for (const std::string& word : spec_.argv) {
         request.argv.push_back(endpoint.unix_path.empty() ? replace_all(word, "{port}", port)
@@ -112,23 +142,52 @@ Result<void> ChildServer::spawn_process(const ServerPlace& place) {
     extra.emplace_back("AIS_TARGET_URL", target_url_);
     extra.emplace_back("direct_put", spec_.direct_put ? "true" : "false");
     extra.emplace_back("DIRECT_PUT", spec_.direct_put ? "true" : "false");
+    if (sandbox_ && !spec_.env.contains("HOME")) extra.emplace_back("HOME", own_folder);  // the target's own is closed to it
     request.env = child_environment(spec_, own_folder, extra);
-    request.folder = folder;
-    request.limits = spec_.limits;
+    request.limits = sandbox_ ? sandbox_->limits(spec_.limits) : spec_.limits;
     request.mark = marks_.of_instance();
-    MILLRACE_TRY_ASSIGN(Pipe log, make_pipe(PipeEnd::read));
-    boost::system::error_code error;
-    log_pipe_.assign(log.read.get(), error);
-    if (error) return fail(Code::unavailable, "cannot watch a pipe: " + error.message());
-    log.read.release();
-    request.stdout_fd = request.stderr_fd = log.write.get();
-    MILLRACE_TRY_ASSIGN(Child child, spawn(request));
-    child_.emplace(std::move(child));
-    pid_ = child_->pid();
-    facts_ = std::make_shared<ServerFacts>(endpoint);
-    facts_->target_url = target_url_;
-    facts_->processes.set_root(pid_);
+    if (sandbox_) request.sandbox = sandbox_->child(list_, user_.get());
+    if (network_) request.sandbox.network = network_->name();
+    return request;
+}
+
+// Its user, its folders, its network; all of them for this life alone.
+Result<void> ChildServer::enter_sandbox(const ServerPlace& place, const std::string& program) {
+    SandboxNeeds needs{.program = program, .library = {}, .objects = {}, .serves_tcp = false};
+    if (spec_.file_paths) needs.objects = environment_.object_folders;
+    needs.serves_tcp = spec_.listen == Listen::tcp || spec_.direct_put || spec_.communication == spec::Communication::hpull;
+    MILLRACE_TRY_ASSIGN(sandbox_, Sandbox::make(environment_.sandboxes, spec_, needs));
+    if (!sandbox_) return {};
+    MILLRACE_TRY_ASSIGN(user_, sandbox_->new_user());
+    const std::string own_folder = place.folder + "/work";
+    socket_folder_ = place.socket_folder + '/' + place.socket_name;
+    MILLRACE_TRY(clear_path(socket_folder_));
+    MILLRACE_TRY(make_folder(socket_folder_));
+    for (const std::string& folder : {own_folder, socket_folder_}) MILLRACE_TRY(Sandbox::hand_over(folder, user_.get()));
+    if (user_) {
+        for (const std::string& folder : {environment_.folder, place.folder, place.socket_folder}) {
+            if (::chmod(folder.c_str(), 0711) < 0) return errno_error("cannot open " + folder + " to the users of sandboxes", errno);
+        }
+    }
+    MILLRACE_TRY_ASSIGN(list_, sandbox_->list({own_folder, socket_folder_}));
+    return sandbox_->has_network_of_its_own() ? open_network() : Result<void>{};
+}
+
+// The way to its server, and its way to this target.
+Result<void> ChildServer::open_network() {
+    constexpr std::uint16_t kPort = 8001;
+    MILLRACE_TRY_ASSIGN(network_, NetworkNamespace::make());
+    MILLRACE_TRY_ASSIGN(Descriptor listening, network_->listen(kPort));
+    target_url_ = "http://127.0.0.1:" + std::to_string(kPort) + secret_path_;
+    if (environment_.callback_lanes.empty()) return {};  // nobody is there to answer
+    callbacks_ = std::make_unique<http::Server>(environment_.callback_lanes, environment_.callbacks);
+    callbacks_->listen_on(listening.release());
     return {};
+}
+
+Task<void> ChildServer::close_network() {
+    const std::unique_ptr<http::Server> callbacks = std::move(callbacks_);
+    if (callbacks) co_await callbacks->close(Duration::zero());
 }
 
 Result<void> ChildServer::write_pid_file(const ServerPlace& place) {
@@ -157,7 +216,7 @@ Task<void> ChildServer::watch_exit() {
     drain_log();
     if (!pid_file_.empty()) ::unlink(pid_file_.c_str());
     if (!facts_->endpoint.unix_path.empty()) ::unlink(facts_->endpoint.unix_path.c_str());
-    died(status.text(), status.ok() && !stop_asked_);
+    died(status.text() + (sandbox_ ? sandbox_words(spec_.sandbox, status, last_words()) : ""), status.ok() && !stop_asked_);
 }
 
 Task<void> ChildServer::read_log() {

@@ -1,6 +1,9 @@
 #include "runtime/filter_instance.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "core/log.h"
 #include "runtime/child_environment.h"
@@ -8,6 +11,7 @@
 #include "runtime/forkable.h"
 #include "runtime/orphans.h"
 #include "runtime/outcome.h"
+#include "runtime/sandbox_words.h"
 #include "runtime/shell_pipeline.h"
 #include "spec/command_line.h"
 
@@ -39,8 +43,11 @@ FilterInstance::FilterInstance(TransformSpec spec, InstanceEnvironment environme
     forking_.transform = spec_.name;
     forking_.library = environment_.fork_library.empty() ? find_fork_library() : environment_.fork_library;
     for (const Executor& lane : environment_.lanes) {
-        folders_.push_back(std::make_unique<RunFolders>(environment_.folder + "/run-" + std::to_string(folders_.size()) + '.'));
-        launchers_.push_back(std::make_unique<FilterLauncher>(forking_, processes_, *folders_.back(), lane));
+        const std::string prefix = environment_.folder + "/run-" + std::to_string(launchers_.size());
+        folders_.push_back(std::make_unique<RunFolders>(prefix + '.'));
+        RunFolders& spawned = *folders_.back();
+        folders_.push_back(std::make_unique<RunFolders>(prefix + "-fork.", RunFolders::Users::one));
+        launchers_.push_back(std::make_unique<FilterLauncher>(forking_, processes_, spawned, *folders_.back(), lane));
     }
 }
 
@@ -120,7 +127,9 @@ Task<RunResult> FilterInstance::run_isolated(std::size_t lane, const ObjectRun& 
 
 InstanceStatus FilterInstance::status() const {
     const std::lock_guard lock(mutex_);
-    return {.state = state_, .reason = reason_, .start = forking_.wanted ? "forked" : "spawned", .runs = runs_, .failures = failures_};
+    const std::shared_ptr<const Sandbox> sandbox = program_ ? program_->sandbox : nullptr;
+    return {.state = state_, .reason = reason_, .start = forking_.wanted ? "forked" : "spawned",
+            .sandbox = program_ ? sandbox_text(sandbox.get()) : "", .sandbox_lacks = sandbox ? sandbox->lacks() : "", .runs = runs_, .failures = failures_};
 }
 
 std::string FilterInstance::log_tail() const {
@@ -139,16 +148,27 @@ Result<std::shared_ptr<FilterProgram>> FilterInstance::find() const {
     MILLRACE_TRY(make_folder(environment_.folder));
     MILLRACE_TRY(check_workdir(spec_));
     program->workdir = spec_.workdir;
-    const std::string bash = find_program("bash", child_path(spec_), "").value_or("");
+    const bool is_sandboxed = environment_.sandboxes && !spec_.sandbox.off;
+    const std::string path = is_sandboxed && environment_.sandboxes->has_users() ? passable_path(child_path(spec_)) : child_path(spec_);
+    const std::string bash = find_program("bash", path, "").value_or("");
     const auto pipeline = failing_pipeline(spec_.argv, bash);
     program->is_pipeline = pipeline.has_value();
     program->argv = pipeline.value_or(spec_.argv);
     const std::string& relative_to = spec_.workdir.empty() ? environment_.folder : spec_.workdir;
-    MILLRACE_TRY_ASSIGN(program->file, find_program(program->argv.at(0), child_path(spec_), relative_to));
+    MILLRACE_TRY_ASSIGN(program->file, find_program(program->argv.at(0), path, relative_to));
+    MILLRACE_TRY_ASSIGN(program->sandbox, Sandbox::make(environment_.sandboxes, spec_, {.program = program->file, .library = forking_.library}));
+    program->limits = program->sandbox ? program->sandbox->limits(spec_.limits) : spec_.limits;
+    if (program->sandbox) {
+        MILLRACE_TRY_ASSIGN(program->loader_list, program->sandbox->list({environment_.folder}));
+        if (program->sandbox->has_users() && ::chmod(environment_.folder.c_str(), 0711) < 0) {
+            return errno_error("cannot open " + environment_.folder + " to the users of sandboxes", errno);
+        }
+    }
     program->env = child_environment(spec_, "", {});
     for (const char* const name : {"MILLRACE_BUCKET", "MILLRACE_OBJECT", "MILLRACE_ARGS"}) (void)take(program->env, name);
     program->tmpdir = take(program->env, "TMPDIR");
     program->home = take(program->env, "HOME");
+    if (is_sandboxed && !spec_.env.contains("HOME")) program->home.clear();  // the target's own is closed to it
     return program;
 }
 

@@ -22,14 +22,15 @@ struct Forking {
 
 class FilterLauncher {
 public:
-    FilterLauncher(Forking& forking, FilterProcesses& processes, RunFolders& folders, Executor executor)
-        : forking_(forking), processes_(processes), folders_(folders), executor_(executor) {}
+    // spawned, forked: the folders that children work in, by how they are wanted; the latter of one user.
+    FilterLauncher(Forking& forking, FilterProcesses& processes, RunFolders& spawned, RunFolders& forked, Executor executor)
+        : forking_(forking), processes_(processes), spawned_(spawned), forked_(forked), executor_(executor) {}
 
     // The result of spawn(), whichever way it was. The last kObjectVariables of the environment are the object's.
     Task<Result<Child>> launch(const SpawnRequest& request);
 
     FilterProcesses& processes() const { return processes_; }
-    RunFolders& folders() const { return folders_; }
+    RunFolders& folders() const { return forking_.wanted ? forked_ : spawned_; }  // for the next child
     const Executor& executor() const { return executor_; }
     std::uint64_t forks() const { return forks_; }         // children that were not spawned
     const std::string& last_failure() const { return last_failure_; }  // why one could not be forked
@@ -40,7 +41,8 @@ private:
 
     Forking& forking_;
     FilterProcesses& processes_;
-    RunFolders& folders_;
+    RunFolders& spawned_;
+    RunFolders& forked_;
     Executor executor_;
     std::shared_ptr<ForkServer> server_;  // a run may still use one that was replaced
     bool loading_ = false;

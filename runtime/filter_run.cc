@@ -1,6 +1,7 @@
 #include "runtime/filter_run.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,9 +13,12 @@
 #include <csignal>
 #include <utility>
 
+#include "core/units.h"
+#include "runtime/disk_usage.h"
 #include "runtime/limit_words.h"
 #include "runtime/orphans.h"
 #include "runtime/outcome.h"
+#include "runtime/sandbox_words.h"
 #include "runtime/wait_readable.h"
 
 namespace millrace::runtime {
@@ -27,6 +31,7 @@ constexpr std::size_t kVariableBytesMax = 128 * 1024 - 64;   // the kernel's bou
 constexpr Duration kHeldOutputGrace = std::chrono::seconds(1);
 constexpr Duration kRunEndPause = std::chrono::milliseconds(5);
 constexpr Duration kRunEndTimeMax = std::chrono::seconds(3);
+constexpr Duration kDiskPause = std::chrono::seconds(1);
 constexpr std::size_t kStragglersMax = 32;
 
 Result<void> watch(asio::posix::stream_descriptor& descriptor, Descriptor end) {
@@ -53,7 +58,7 @@ Task<RunResult> FilterRun::run() {
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
     RunResult ended = co_await run_to_end();
-    if (folder_) launcher_.folders().give_back(*std::move(folder_), !folder_is_shared_);
+    if (folder_) folders_->give_back(*std::move(folder_), !folder_is_shared_);
     co_await asio::this_coro::throw_if_cancelled(throws);
     co_return ended;
 }
@@ -91,7 +96,8 @@ Task<RunResult> FilterRun::run_to_end() {
 
 Task<Result<Child>> FilterRun::start() {
     MILLRACE_CO_TRY(open_pipes());
-    auto folder = launcher_.folders().take();
+    folders_ = &launcher_.folders();
+    auto folder = folders_->take(program_.sandbox.get());
     if (!folder.has_value()) co_return folder.error();
     folder_.emplace(*std::move(folder));
     const SpawnRequest wanted = request();
@@ -118,8 +124,12 @@ SpawnRequest FilterRun::request() const {
     request.stdin_fd = child_stdin_.get();
     request.stdout_fd = child_stdout_.get();
     request.stderr_fd = child_stderr_.get();
-    request.limits = spec_.limits;
+    request.limits = program_.limits;
     request.mark = mark_;
+    if (program_.sandbox) {
+        request.sandbox = program_.sandbox->child(folder_->list(), folder_->user());
+        if (program_.loader_list.is_open()) request.loader_list = program_.loader_list.get();
+    }
     return request;
 }
 
@@ -130,6 +140,10 @@ Result<void> FilterRun::open_pipes() {
     if (chunk_bytes_ > kPipeBytes) {  // a smaller pipe is only slower
         (void)::fcntl(in.write.get(), F_SETPIPE_SZ, static_cast<int>(chunk_bytes_));
         (void)::fcntl(out.read.get(), F_SETPIPE_SZ, static_cast<int>(chunk_bytes_));
+    }
+    if (program_.sandbox && program_.sandbox->has_users()) {
+        // For who opens them once more by name, as /dev/stdout: nobody else gets to them.
+        for (const Descriptor* const end : {&in.read, &out.write, &err.write}) ::fchmod(end->get(), 0666);
     }
     child_stdin_ = std::move(in.read);
     child_stdout_ = std::move(out.write);
@@ -161,6 +175,7 @@ Task<void> FilterRun::supervise() {
             fail_with(transform_failure(Code::cancelled, "the run was cancelled"));
         }
         check_time();
+        check_disk();
         // The filter is stopped: its results are not waited for, however slowly somebody takes them.
         if (processes_.children.is_closed() && !(exit_ && collected_)) fail_with(stopped_failure(spec_.name));
         if (cause_ && !killed_) end_child();
@@ -168,6 +183,7 @@ Task<void> FilterRun::supervise() {
         wake_.clear();
         Instant until = cause_ ? steady_now() + kFilterTermGrace : object_.due();
         if (exit_ && !cause_) until = std::min(until, held_output_since() + kHeldOutputGrace);
+        if (next_look_ != Instant{} && !cause_) until = std::min(until, next_look_);
         (void)co_await wake_.wait_until(until);
     }
 }
@@ -180,6 +196,17 @@ void FilterRun::check_time() {
         fail_with(transform_failure(Code::rejected, exit_->text() + ", but a process that it left behind holds its output open; "
                                                     "the filter must wait for the processes it starts"));
     }
+}
+
+// Each file has a limit that the kernel keeps; how much they are together is looked up now and then, in runs that last.
+void FilterRun::check_disk() {
+    if (!program_.sandbox || program_.sandbox->disk_bytes() == 0 || exit_ || cause_ || steady_now() < next_look_) return;
+    const bool is_first = next_look_ == Instant{};
+    next_look_ = steady_now() + kDiskPause;
+    if (is_first) return;
+    const std::uint64_t most = program_.sandbox->disk_bytes();
+    if (disk_usage(folder_->path(), most) <= most) return;
+    fail_with(transform_failure(Code::rejected, "it has written more than " + size_text(most) + " into its folder; if that is right, raise 'sandbox.disk'"));
 }
 
 // Since when nothing has come from an output whose process has ended; now while the sink is busy.
@@ -361,7 +388,8 @@ bool FilterRun::stopped_writing() const {
 
 std::string FilterRun::exit_text() const {
     const std::string words = stderr_tail_.text();
-    std::string text = exit_->text() + limit_words(spec_.limits, *exit_, words);
+    std::string text = exit_->text() + limit_words(program_.limits, *exit_, words);
+    if (program_.sandbox) text += sandbox_words(spec_.sandbox, *exit_, words);
     const std::string last = stderr_tail_.last_line();
     return last.empty() ? text : text + ": " + last;
 }

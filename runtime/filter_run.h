@@ -22,6 +22,9 @@ inline constexpr Duration kFilterTermGrace = std::chrono::seconds(1);  // from S
 struct FilterProgram {
     std::string file;
     std::vector<std::string> argv;
+    std::shared_ptr<const Sandbox> sandbox;  // null: none
+    Descriptor loader_list;        // of Landlock, for the program that its children are forked of
+    Limits limits;
     bool is_pipeline = false;      // of a shell that tells of any command that failed
     std::vector<std::string> env;  // without kObjectVariables
     std::string workdir;           // as all below: empty for the run's own folder
@@ -61,6 +64,7 @@ private:
     bool is_ended() const;
     void end_child();
     void check_time();
+    void check_disk();
     void drain_stderr_now();
     RunResult result();
     Instant held_output_since() const;
@@ -85,6 +89,7 @@ private:
     boost::asio::posix::stream_descriptor stderr_;
     std::size_t chunk_bytes_;
     std::size_t filled_bytes_ = 0;    // of source_.whole(), before the start
+    RunFolders* folders_ = nullptr;   // where it is from
     std::optional<RunFolders::Folder> folder_;
     bool folder_is_shared_ = false;   // with processes that live on
     std::optional<Child> child_;
@@ -98,6 +103,7 @@ private:
     Instant exited_at_{};
     Instant reading_since_{};         // collect() waits for bytes since then; zero: it does not
     bool collected_ = false;          // stdout is at its end
+    Instant next_look_{};             // at what it has in its folder; zero: never
     Instant asked_at_{};              // when its processes were told to end; zero: they were not
     bool killed_ = false;
     RunStats stats_;

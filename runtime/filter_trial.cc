@@ -69,9 +69,9 @@ Task<Result<void>> try_forking(const TransformSpec& spec, const FilterProgram& p
                                FilterProcesses& processes, const std::string& folder, Executor executor) {
     Forking always{.transform = spec.name, .library = library, .wanted = true};
     Forking never{.transform = spec.name};
-    RunFolders folders(folder + "/trial.");  // the same for both, which may tell its path
-    FilterLauncher forks(always, processes, folders, executor);
-    FilterLauncher spawns(never, processes, folders, executor);
+    RunFolders folders(folder + "/trial.", RunFolders::Users::one);  // the same for both, which may tell its path
+    FilterLauncher forks(always, processes, folders, folders, executor);
+    FilterLauncher spawns(never, processes, folders, folders, executor);
     if (const std::string why = fork_obstacle(program.file, program.env, library); !why.empty()) co_return fail(Code::unavailable, why);
     std::array<std::optional<Probe>, kSpecimens.size()> firsts;
     for (std::size_t i = 0; i < kSpecimens.size(); ++i) {  // loads it
@@ -104,7 +104,7 @@ Task<Result<std::string>> try_shell(const TransformSpec& spec, const FilterProgr
     constexpr int kNotFound = 127;
     Forking never{.transform = spec.name};
     RunFolders folders(folder + "/trial.");
-    FilterLauncher spawns(never, processes, folders, executor);
+    FilterLauncher spawns(never, processes, folders, folders, executor);
     const Specimen& specimen = kSpecimens.front();
     const ObjectRun object{.bucket = specimen.bucket, .name = specimen.name, .args = specimen.args, .deadline = steady_now() + kShellTrialTimeMax};
     MemorySource source(specimen.content);

@@ -160,16 +160,17 @@ static void send_reply(int pipe, pid_t pid, enum MillraceStep step, int error) {
 }
 
 // Waits for the next request; the program ends when there will be none.
-static void receive(struct MillraceForkRequest* request, int* fds, char** texts) {
-    _Alignas(struct cmsghdr) char ancillary[CMSG_SPACE(millrace_fork_fds * sizeof(int))];
+static size_t receive(struct MillraceForkRequest* request, int* fds, char** texts) {
+    _Alignas(struct cmsghdr) char ancillary[CMSG_SPACE(millrace_fork_fds_max * sizeof(int))];
     struct iovec whole = {message, millrace_fork_bytes_max};
     struct msghdr header = {.msg_iov = &whole, .msg_iovlen = 1, .msg_control = ancillary, .msg_controllen = sizeof ancillary};
     ssize_t bytes;
     while ((bytes = recvmsg(control_fd, &header, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
     }
     const struct cmsghdr* sent = CMSG_FIRSTHDR(&header);
-    if (bytes < (ssize_t)sizeof *request || sent == NULL || sent->cmsg_len != CMSG_LEN(millrace_fork_fds * sizeof(int))) _exit(0);
-    memcpy(fds, CMSG_DATA(sent), millrace_fork_fds * sizeof(int));
+    if (bytes < (ssize_t)sizeof *request || sent == NULL || sent->cmsg_len < CMSG_LEN(millrace_fork_fds * sizeof(int))) _exit(0);
+    const size_t count = (sent->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    memcpy(fds, CMSG_DATA(sent), count * sizeof(int));
     memcpy(request, message, sizeof *request);
     message[bytes] = '\0';
     char* text = message + sizeof *request;
@@ -177,15 +178,17 @@ static void receive(struct MillraceForkRequest* request, int* fds, char** texts)
         texts[i] = text;
         if (text < message + bytes) text += strlen(text) + 1;
     }
+    return count;
 }
 
-static void become_program(struct MillraceForkRequest* request, const int* fds, char** texts) {
+static void become_program(struct MillraceForkRequest* request, const int* fds, size_t fd_count, char** texts) {
     request->setup.folder = texts[0];
+    request->setup.sandbox.list = fd_count > millrace_fork_fds ? fds[millrace_fork_fds] : 0;
     memcpy(request->setup.fds, fds, sizeof request->setup.fds);
     const enum MillraceStep failed = millrace_set_up_child(&request->setup);
     send_reply(fds[3], getpid(), failed, errno);
     if (failed != millrace_step_none) _exit(127);
-    for (size_t i = 0; i < millrace_fork_fds; ++i) close(fds[i]);
+    for (size_t i = 0; i < fd_count; ++i) close(fds[i]);
 }
 
 static int wait_before_main(int argc, char** argv, char** envp) {
@@ -200,19 +203,19 @@ static int wait_before_main(int argc, char** argv, char** envp) {
     if (send(control_fd, &hello, sizeof hello, MSG_NOSIGNAL) < 0 || hello.verdict != millrace_can_fork) _exit(0);
     for (;;) {
         struct MillraceForkRequest request;
-        int fds[millrace_fork_fds];
+        int fds[millrace_fork_fds_max];
         char* texts[1 + millrace_object_variables];
-        receive(&request, fds, texts);
+        const size_t fd_count = receive(&request, fds, texts);
         const pid_t pid = fork_for_parent();
         if (pid == 0) {
-            become_program(&request, fds, texts);
+            become_program(&request, fds, fd_count, texts);
             fill_slots(first_environment, texts + 1);
             if (environ != first_environment) fill_slots(environ, texts + 1);
             errno = before;
             return real_main(argc, argv, envp);
         }
         if (pid < 0) send_reply(fds[3], 0, millrace_step_clone, errno);
-        for (size_t i = 0; i < millrace_fork_fds; ++i) close(fds[i]);
+        for (size_t i = 0; i < fd_count; ++i) close(fds[i]);
     }
 }
 

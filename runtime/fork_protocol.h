@@ -11,9 +11,10 @@
 #define MILLRACE_FORK_VARIABLE "MILLRACE_FORK_PARENT"
 
 enum {
-    millrace_fork_version = 2,
+    millrace_fork_version = 3,
     millrace_fork_bytes_max = 64 * 1024,  // of a request; an object with longer names or arguments is spawned
     millrace_fork_fds = 4,                // stdin, stdout, stderr, the pipe for the reply
+    millrace_fork_fds_max = 5,            // and Landlock's list of the child, where there is one
     millrace_fork_idle_seconds = 60,      // a program that waits for so long ends
     millrace_object_variables = 5,
 };
@@ -34,9 +35,10 @@ struct MillraceForkHello {
     uint32_t verdict;
 };
 
-// target → program, with the descriptors. Behind it, each ending in NUL: the folder, then the object's variables "NAME=value".
+// target → program, with the descriptors. The child is in the sandbox of the program already, and enters a list of its own.
+// Behind it, each ending in NUL: the folder, then the object's variables "NAME=value".
 struct MillraceForkRequest {
-    struct MillraceChildSetup setup;  // folder and fds are filled in by the receiver
+    struct MillraceChildSetup setup;  // folder, fds and the list of the sandbox are filled in by the receiver
 };
 
 // child → target, from its own process: from here on it is the program. pid 0, from the program that waits: there is no child.

@@ -106,6 +106,7 @@ Result<void> ForkServer::load(const SpawnRequest& request, const std::string& li
     loaded.env[first] = "LD_PRELOAD=" + library;
     loaded.env[first + 1] = MILLRACE_FORK_VARIABLE "=" + std::to_string(::getpid());
     loaded.env[first + 2] = "MILLRACE_ARGS=";
+    loaded.sandbox.list = request.loader_list;
     loaded.mark = instance_of(request.mark);  // it outlives this run
     loaded.stdin_fd = theirs.get();
     loaded.stdout_fd = loaded.stderr_fd = output.write.get();
@@ -151,19 +152,20 @@ Task<std::optional<Result<Child>>> ForkServer::fork(const SpawnRequest& request)
 bool ForkServer::send(const SpawnRequest& request, int reply_fd) {
     std::string bytes = request_bytes(request);
     if (bytes.empty()) return false;
-    const std::array<int, millrace_fork_fds> fds{request.stdin_fd, request.stdout_fd, request.stderr_fd, reply_fd};
+    const std::array<int, millrace_fork_fds_max> fds{request.stdin_fd, request.stdout_fd, request.stderr_fd, reply_fd, request.sandbox.list};
+    const std::size_t fd_bytes = sizeof(int) * (request.sandbox.list > 0 ? millrace_fork_fds_max : millrace_fork_fds);
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fds)> ancillary{};
     iovec whole{bytes.data(), bytes.size()};
     msghdr message{};
     message.msg_iov = &whole;
     message.msg_iovlen = 1;
     message.msg_control = ancillary.data();
-    message.msg_controllen = ancillary.size();
+    message.msg_controllen = CMSG_SPACE(fd_bytes);
     cmsghdr* const attached = CMSG_FIRSTHDR(&message);
     attached->cmsg_level = SOL_SOCKET;
     attached->cmsg_type = SCM_RIGHTS;
-    attached->cmsg_len = CMSG_LEN(sizeof fds);
-    std::memcpy(CMSG_DATA(attached), fds.data(), sizeof fds);
+    attached->cmsg_len = CMSG_LEN(fd_bytes);
+    std::memcpy(CMSG_DATA(attached), fds.data(), fd_bytes);
     if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return true;
     if (errno == EPIPE || errno == ECONNRESET) end();
     return false;

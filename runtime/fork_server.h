@@ -29,8 +29,8 @@ public:
     ~ForkServer();
     ForkServer(const ForkServer&) = delete;
 
-    // The same result as spawn(), for a request that differs from that of start() in descriptors, folder, mark and object variables only, and has
-    // descriptors. nullopt: there is no child, and main has not begun; it may be spawned instead.
+    // The same result as spawn(), for a request that differs from that of start() in descriptors, folder, mark, list of the sandbox
+    // and object variables only, and has descriptors. nullopt: there is no child, and main has not begun; it may be spawned instead.
     Task<std::optional<Result<Child>>> fork(const SpawnRequest& request);
 
     // False once it has died or did not answer: it never comes back.

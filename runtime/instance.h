@@ -27,6 +27,8 @@ using spec::Kind;
 using spec::Listen;
 using spec::TransformSpec;
 
+class SandboxHost;
+
 struct ObjectRun {
     std::string bucket;
     std::string name;
@@ -64,6 +66,8 @@ struct InstanceStatus {
     std::string reason;             // why it is not running: "exit status 1: …", "command not found: …"
     int pid = 0;                    // of the server
     std::string start;              // of a filter's processes: "forked" or "spawned"; "" for a server
+    std::string sandbox;            // what keeps its processes in: "landlock 7, seccomp, own uid, no network", or "off"; "": a container, or not known
+    std::string sandbox_lacks;      // what this kernel or this target cannot do of it, in words
     std::string image;              // of a container: the content digest of its image, once it is known; "" otherwise
     std::string last_death;         // how the server ended last: exit status, signal or out of memory, and its last words
     std::string last_death_log;     // the last lines it wrote before that
@@ -121,6 +125,7 @@ struct InstanceEnvironment {
     ForkChoice forking = ForkChoice::never;
     bool tries_shells = false;                  // a filter of a shell's text runs once on a small object before it is ready
     std::string fork_library{};                 // empty: see find_fork_library
+    std::shared_ptr<const SandboxHost> sandboxes{};  // null: filters and servers run without
 };
 
 std::unique_ptr<Instance> make_instance(TransformSpec spec, InstanceEnvironment environment);

@@ -1,8 +1,10 @@
 #include "runtime/network_namespace.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -13,6 +15,15 @@
 namespace millrace::runtime {
 namespace {
 constexpr int kBacklog = 128;
+
+bool raise_loopback() {
+    const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    std::memcpy(request.ifr_name, "lo", sizeof "lo");
+    request.ifr_flags = IFF_UP;
+    return socket.is_open() && ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
+}
+
 constexpr std::size_t kSparesMax = 16;
 }
 
@@ -28,6 +39,23 @@ Result<std::shared_ptr<NetworkNamespace>> NetworkNamespace::of_process(pid_t pid
     }
     if (!trial.is_open()) return errno_error("cannot open a socket in the network of the container", errno);
     return network;
+}
+
+// Made on a thread that ends there; it lasts as long as its name is open.
+Result<std::shared_ptr<NetworkNamespace>> NetworkNamespace::make() {
+    Descriptor name;
+    int error = EAGAIN;
+    try {
+        std::thread visitor([&] {
+            if (::unshare(CLONE_NEWNET) == 0 && raise_loopback()) name = Descriptor(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+            error = errno;
+        });
+        visitor.join();
+    } catch (const std::system_error&) {
+        // The system has no thread to spare.
+    }
+    if (!name.is_open()) return errno_error("cannot make a network for a sandbox", error);
+    return std::shared_ptr<NetworkNamespace>(new NetworkNamespace(std::move(name)));
 }
 
 // Servers that close every connection need a socket per object, so one visit brings home several.

@@ -22,16 +22,18 @@ bool is_same_time(const timespec& a, const timespec& b) { return a.tv_sec == b.t
 
 }  // namespace
 
-Result<RunFolders::Folder> RunFolders::take() {
+Result<RunFolders::Folder> RunFolders::take(const Sandbox* sandbox) {
+    sandbox_ = sandbox;
     while (!free_.empty()) {
         Folder folder = std::move(free_.back());
         free_.pop_back();
         if (is_fresh(folder)) return folder;  // nobody has been there since it was given back
         give_back(std::move(folder), false);
     }
+    MILLRACE_TRY_ASSIGN(std::shared_ptr<const OwnUser> owner, user());
     Result<Folder> made = fail(Code::unavailable, "no name is free");
     for (int tries = 0; tries < kTriesMax; ++tries) {
-        made = make(prefix_ + std::to_string(++made_));
+        made = make(prefix_ + std::to_string(++made_), owner);
         if (made.has_value()) break;
         if (made.error().code == Code::not_found) {
             MILLRACE_TRY(make_folder(prefix_.substr(0, prefix_.rfind('/'))));  // a run took that away
@@ -54,19 +56,34 @@ void RunFolders::give_back(Folder folder, bool is_alone) {
         return;
     }
     if (!empty(folder)) return;
-    auto again = make(folder.path_);
+    auto again = make(folder.path_, folder.user_);
     if (again.has_value()) free_.push_back(std::move(*again));
+}
+
+// nullptr: the target's own.
+Result<std::shared_ptr<const OwnUser>> RunFolders::user() {
+    if (sandbox_ == nullptr) return std::shared_ptr<const OwnUser>();
+    if (users_ == Users::many) return sandbox_->new_user();
+    if (!only_user_) {
+        MILLRACE_TRY_ASSIGN(only_user_, sandbox_->new_user());
+    }
+    return only_user_;
 }
 
 // The time of its last change is set to one that is long ago: the clock of a file system may be too coarse to tell whether something was
 // put into the folder right after it was made.
-Result<RunFolders::Folder> RunFolders::make(std::string path) {
+Result<RunFolders::Folder> RunFolders::make(std::string path, std::shared_ptr<const OwnUser> user) {
     Folder folder;
     folder.path_ = std::move(path);
     const char* const name = folder.path_.c_str();
     if (::mkdir(name, S_IRWXU) < 0) {
         if (errno == EEXIST) return fail(Code::already_exists, folder.path_);
         return errno_error("cannot make the folder " + folder.path_, errno);
+    }
+    MILLRACE_TRY(Sandbox::hand_over(folder.path_, user.get()));
+    folder.user_ = std::move(user);
+    if (sandbox_ != nullptr) {
+        MILLRACE_TRY_ASSIGN(folder.list_, sandbox_->list({folder.path_}));
     }
     const std::array<timespec, 2> times{kLongAgo, kLongAgo};
     if (::utimensat(AT_FDCWD, name, times.data(), AT_SYMLINK_NOFOLLOW) < 0 || ::lstat(name, &folder.made_) < 0) {

@@ -1,6 +1,7 @@
 #include "runtime/run_mark.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -8,7 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bitset>
+#include <cerrno>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -64,6 +67,25 @@ struct Numbers {
 Numbers& all_numbers() {
     static Numbers* const only = new Numbers;  // outlives whatever is destroyed at the end of the process
     return *only;
+}
+
+// Of a process of another user, such as sandboxes have, whose limits only CAP_SYS_RESOURCE may ask for: everybody may read them.
+Mark mark_in_text(pid_t pid) {
+    const Descriptor file(::open(("/proc/" + std::to_string(pid) + "/limits").c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 4096> text;
+    const ssize_t bytes = ::read(file.get(), text.data(), text.size());
+    if (bytes <= 0) return 0;
+    const std::string_view all(text.data(), static_cast<std::size_t>(bytes));
+    constexpr std::string_view kName = "Max file locks";
+    const std::size_t line = all.find(kName);
+    if (line == all.npos) return 0;
+    // Two numbers: what is in force, and the most that it may be.
+    std::string_view rest = all.substr(line + kName.size());
+    for (int i = 0; i < 2; ++i) {
+        rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+        if (i == 0) rest.remove_prefix(std::min(rest.find(' '), rest.size()));
+    }
+    return parse_whole<Mark>(rest.substr(0, rest.find_first_of(" \n"))).value_or(0);
 }
 
 struct Process {
@@ -160,8 +182,12 @@ MarkFilter marked_by_target(const std::string& realm_folder) {
 
 Mark mark_of(pid_t pid) {
     struct rlimit limit {};
-    if (::syscall(SYS_prlimit64, pid, RLIMIT_LOCKS, nullptr, &limit) < 0) return 0;
-    const Mark mark = limit.rlim_max;
+    Mark mark = 0;
+    if (::syscall(SYS_prlimit64, pid, RLIMIT_LOCKS, nullptr, &limit) == 0) {
+        mark = limit.rlim_max;
+    } else if (errno == EPERM) {
+        mark = mark_in_text(pid);
+    }
     return (mark >> 62) == 1 ? mark : 0;
 }
 

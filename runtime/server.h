@@ -14,6 +14,8 @@
 
 namespace millrace::runtime {
 
+class Sandbox;
+
 // What a server wrote to stdout and stderr, over all its lives. Any thread.
 class ServerLog {
 public:
@@ -60,6 +62,8 @@ public:
     bool has_exited() const { return exited_.is_set(); }
     const std::shared_ptr<ServerFacts>& facts() const { return facts_; }  // null before it was launched
     int pid() const { return pid_; }
+    // What keeps its processes in, once it was launched; null: nothing, or a container.
+    virtual std::shared_ptr<const Sandbox> sandbox() const { return nullptr; }
     // Processor time and memory of all of its processes now.
     virtual ServerUsage usage() const = 0;
 
@@ -72,6 +76,7 @@ protected:
     // how: "killed by SIGSEGV"; the last words of its log are added. in_order: with success, and nobody had asked it to.
     void died(std::string how, bool in_order);
     std::string with_last_words(std::string how) const;
+    std::string last_words() const { return last_words_.text(); }
     void ask_to_stop();
 
     const TransformSpec& spec_;

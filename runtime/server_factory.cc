@@ -10,8 +10,7 @@ ServerFactory server_factory(const TransformSpec& spec, const InstanceEnvironmen
     const std::string path = "/v1/etl/_object/" + spec.name + "/" + secret;
     return [&spec, &environment, log, path]() -> std::shared_ptr<Server> {
         if (spec.kind == Kind::oci) return std::make_shared<ContainerServer>(spec, environment, log, path);
-        return std::make_shared<ChildServer>(spec, environment.control, log, environment.target_url + path,
-                                             environment.folder.substr(0, environment.folder.rfind('/')));
+        return std::make_shared<ChildServer>(spec, environment, log, path);
     };
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/child_environment.h"
 #include "runtime/outcome.h"
 #include "runtime/readiness.h"
+#include "runtime/sandbox_words.h"
 #include "runtime/socket_folder.h"
 #include "runtime/tail.h"
 
@@ -140,7 +141,8 @@ Task<RunResult> ServerInstance::run_alone(std::size_t lane, const ObjectRun& obj
 
 InstanceStatus ServerInstance::status() const {
     const std::lock_guard lock(mutex_);
-    return {.state = state_, .reason = reason_, .pid = pid_, .image = environment_.image ? environment_.image->id() : "",
+    return {.state = state_, .reason = reason_, .pid = pid_, .sandbox = sandbox_, .sandbox_lacks = sandbox_lacks_,
+            .image = environment_.image ? environment_.image->id() : "",
             .last_death = last_death_, .last_death_log = last_death_log_, .restarts = restarts_, .runs = runs_, .failures = failures_};
 }
 
@@ -240,6 +242,10 @@ void ServerInstance::publish(InstanceState state, std::string reason, std::share
         state_ = state;
         reason_ = std::move(reason);
         running_ = std::move(server);
+        if (const auto sandbox = server_ ? server_->sandbox() : nullptr; spec_.kind == Kind::process && server_ && server_->facts()) {
+            sandbox_ = sandbox_text(sandbox.get());
+            sandbox_lacks_ = sandbox ? sandbox->lacks() : "";
+        }
         pid_ = pid;
     }
     changes_.notify();

@@ -79,6 +79,8 @@ private:
     std::string reason_;
     std::string last_death_;
     std::string last_death_log_;
+    std::string sandbox_;
+    std::string sandbox_lacks_;
     std::shared_ptr<ServerFacts> running_;                // null unless state_ is running
     int pid_ = 0;
     std::shared_ptr<ScratchServer> scratch_;              // set by start()

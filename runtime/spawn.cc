@@ -169,6 +169,7 @@ Result<Child> spawn(const SpawnRequest& request) {
     plan.env = env.data();
     plan.setup.folder = request.folder.c_str();
     set_limits(plan.setup, request.limits, request.mark);
+    plan.setup.sandbox = request.sandbox;
     plan.failure = failure_page();
     if (plan.failure == nullptr) return fail(Code::unavailable, "cannot start a process: out of memory");
     plan.failure->step = millrace_step_none;
@@ -200,6 +201,11 @@ Error start_error(const SpawnRequest& request, MillraceStep step, int error) {
     switch (step) {
         case millrace_step_folder:
             return {Code::unavailable, "cannot enter the working folder " + request.folder + ": " + std::strerror(error)};
+        case millrace_step_namespace:
+        case millrace_step_list:
+        case millrace_step_user:
+        case millrace_step_calls:
+            return {Code::unavailable, program + ": it cannot be put into its sandbox: " + std::strerror(error)};
         case millrace_step_limit: return {Code::unavailable, "cannot set the resource limits: " + std::string(std::strerror(error))};
         case millrace_step_exec: break;
         default: return {Code::unavailable, program + ": preparing the process failed: " + std::strerror(error)};

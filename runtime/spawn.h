@@ -28,6 +28,8 @@ struct SpawnRequest {
     int stderr_fd = -1;
     Limits limits;
     Mark mark = 0;                  // see run_mark.h
+    MillraceSandbox sandbox{};      // what it refers to must live until the child runs
+    int loader_list = 0;            // of Landlock, for a program that children are forked of: each then enters sandbox.list; 0: none
 };
 
 struct ExitStatus {
