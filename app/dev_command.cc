@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "app/dev_cluster.h"
 #include "app/node_commands.h"
@@ -21,12 +22,19 @@ int complain(const Error& error, int status) {
     return status;
 }
 
+// What the targets' configuration takes from the environment.
+bool is_sandbox_off() {
+    const char* const wanted = std::getenv("MILLRACE_SANDBOX");
+    return wanted != nullptr && (std::string_view(wanted) == "off" || std::string_view(wanted) == "false");
+}
+
 void say_ready(const DevCluster& cluster, const std::string& endpoint) {
     std::printf("millrace dev ready at %s\n", endpoint.c_str());
     const char* folder = cluster.folder().c_str();
     for (const DevCluster::Node& node : cluster.nodes()) {
         std::printf("  %-6s pid %-8d log %s/%s.log\n", node.name.c_str(), node.pid, folder, node.name.c_str());
     }
+    if (is_sandbox_off()) std::printf("MILLRACE_SANDBOX is off: commands of transforms run with every right of your user\n");
     std::printf("in another terminal:\n  export MILLRACE_ENDPOINT=%s\n  millrace cluster show\n", endpoint.c_str());
     std::printf("Ctrl-C stops the cluster; its data stays in %s\n", folder);
     std::fflush(stdout);

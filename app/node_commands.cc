@@ -144,6 +144,9 @@ int serve(const char* name, const NodeArguments& arguments, Result<Config> confi
     if (const std::string exposed = exposure(config->host, !config->auth_key.empty()); !exposed.empty()) {
         std::fprintf(stderr, "millrace: insecure: this %s %s\n", name, exposed.c_str());
     }
+    if constexpr (requires { config->sandbox; }) {
+        if (!config->sandbox) std::fprintf(stderr, "millrace: sandbox: off: commands of transforms run with every right of this user\n");
+    }
     std::printf("millrace %s ready at %s\n", name, (*service)->endpoint().c_str());
     std::fflush(stdout);
     while (wait_for_signal(kLook, false) == 0) {

@@ -269,6 +269,12 @@ int run(Context& context, const EtlShow& verb) {
     }
     table.print(out);
     for (const json& target : member(*etl, "targets")) {
+        const std::string lacks = text_of(target, "sandbox_lacks");
+        if (text_of(target, "sandbox").empty()) continue;
+        out << "\nsandbox on " << clean_text(text_of(target, "target")) << ": " << clean_text(text_of(target, "sandbox")) << '\n';
+        if (!lacks.empty()) out << "  lacks: " << clean_text(lacks) << '\n';
+    }
+    for (const json& target : member(*etl, "targets")) {
         if (text_of(target, "last_death").empty()) continue;
         out << "\nlast death on " << clean_text(text_of(target, "target")) << ": " << clean_text(text_of(target, "last_death")) << '\n'
             << clean_lines(text_of(target, "last_death_log"));

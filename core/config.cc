@@ -70,6 +70,7 @@ void fields(Config& self, Visit&& visit) {
     visit("inline_requests_max", self.inline_requests_max);
     visit("container_engine", self.container_engine);
     visit("fork_server", self.fork_server);
+    visit("sandbox", self.sandbox);
     visit("body_idle_max", self.body_idle_max_ms);
     visit("sync_puts", self.sync_puts);
 }
@@ -80,8 +81,9 @@ Result<void> parse_field(const std::string& text, std::string& out) {
 }
 
 Result<void> parse_field(const std::string& text, bool& out) {
-    if (text != "true" && text != "false") return fail(Code::invalid_argument, "'" + text + "' is not true or false");
-    out = text == "true";
+    const bool is_true = text == "true" || text == "on";
+    if (!is_true && text != "false" && text != "off") return fail(Code::invalid_argument, "'" + text + "' is not true or false");
+    out = is_true;
     return {};
 }
 
@@ -272,6 +274,10 @@ Result<void> TargetConfig::validate() const {
         return invalid("'proxy' must be the proxy's control endpoint, tcp://HOST:PORT or file:PATH, or left out where the target joins by an invitation");
     }
     MILLRACE_TRY(check_addresses(host, advertise));
+    if (!sandbox && !is_loopback(host)) {
+        return invalid("'sandbox: off' is for trying things on one machine: whoever reaches " + host + " could run commands with every right of this target's "
+            "user; leave it out (a transform may say 'sandbox: off' for itself), or set 'host: 127.0.0.1'");
+    }
     MILLRACE_TRY(log::parse_level(log_level));
     if (id.size() > 128 || !is_utf8(id) || id.find('\0') != id.npos) return invalid("'id' must be UTF-8 of at most 128 bytes");
     if (lanes > 256) return invalid("'lanes' must be at most 256");

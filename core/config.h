@@ -60,6 +60,7 @@ struct TargetConfig {
     std::uint32_t inline_requests_max = 256;             // inline GETs at once, for all transforms
     std::string container_engine;           // socket of a Docker-compatible engine; empty: DOCKER_HOST, then the usual places
     bool fork_server = true;                // filters whose program takes long to load are loaded once and forked
+    bool sandbox = true;                    // commands run locked up; else with every right of the target's user, and on the loopback only
     milliseconds body_idle_max_ms{15 * 60 * 1000};  // a body of which no byte comes or is taken for so long is cut
     bool sync_puts = false;                 // make every PUT durable against power loss before it is acknowledged
 

@@ -19,7 +19,7 @@ Standing standing(const ClusterState& state, const wire::TransformEntry& entry) 
         const auto report = std::ranges::find(member.transforms, entry.name, &wire::TransformReport::name);
         json row{{"target", target}, {"state", "unknown"}, {"reason", member.online ? "" : "the target is offline"}, {"pid", 0}, {"restarts", 0},
                  {"runs", 0}, {"failures", 0}, {"last_death", ""}, {"last_death_log", ""}, {"cpu_seconds", 0.0}, {"memory_bytes", 0},
-                 {"start", ""}, {"image", ""}};
+                 {"start", ""}, {"image", ""}, {"sandbox", ""}, {"sandbox_lacks", ""}};
         if (report != member.transforms.end()) {
             row["state"] = member.online ? report->state : "offline";
             row["reason"] = member.online ? report->reason : "the target is offline";
@@ -33,6 +33,8 @@ Standing standing(const ClusterState& state, const wire::TransformEntry& entry) 
             row["memory_bytes"] = report->memory_bytes;
             row["start"] = report->start;
             row["image"] = report->image;
+            row["sandbox"] = report->sandbox;
+            row["sandbox_lacks"] = report->sandbox_lacks;
         }
         if (member.online) {
             ++online;

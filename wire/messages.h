@@ -212,8 +212,10 @@ struct TransformReport {
     std::uint64_t memory_bytes = 0;
     std::string start;             // of a filter's processes: "forked" or "spawned"; "": of a server, or not told
     std::string image;             // of a container: the content digest of the image that it runs; "" otherwise
+    std::string sandbox;           // what keeps its processes in: "landlock 7, seccomp, own uid, no network", "off"; "": of a container, or not told
+    std::string sandbox_lacks;     // what this kernel or this target cannot do of it
     MSGPACK_DEFINE_MAP(name, state, reason, spec_json_digest, pid, restarts, runs, failures, last_death, last_death_log, cpu_millis, memory_bytes,
-                       start, image)
+                       start, image, sandbox, sandbox_lacks)
 };
 
 // target → proxy: on every change, and every few seconds

@@ -1,3 +1,4 @@
+#include "runtime/sandbox_host.h"
 #include "worker/target_service.h"
 
 #include <filesystem>
@@ -69,6 +70,7 @@ struct TargetService::Impl {
     Result<void> find_proxy(const std::string& join_code);
     Result<std::string> proxy_key() const;
     void build();
+    std::string run_folder() const;
     runtime::InstanceEnvironment instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts);
     std::unique_ptr<TargetCore> make_core();
     Result<std::unique_ptr<wire::LinkToProxy>> connect(const std::string& address, const std::string& route, wire::LinkToProxy::Receive receive);
@@ -219,10 +221,26 @@ Result<std::unique_ptr<wire::LinkToProxy>> TargetService::Impl::connect(const st
     return std::unique_ptr<wire::LinkToProxy>(std::move(bus));
 }
 
+// As sandboxes know it: its real path.
+std::string TargetService::Impl::run_folder() const {
+    std::error_code error;
+    const std::string plain = config.dir + "/run";
+    const std::filesystem::path real = std::filesystem::weakly_canonical(plain, error);
+    return error ? plain : real.string();
+}
+
 runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shared_ptr<runtime::DirectPuts> direct_puts) {
     std::vector<Executor> all_lanes = job_lanes->executors();
     for (const Executor& executor : client_lanes->executors()) all_lanes.push_back(executor);
-    runtime::InstanceEnvironment environment{control.executor(), std::move(all_lanes), config.dir + "/run"};
+    runtime::InstanceEnvironment environment{control.executor(), std::move(all_lanes), run_folder()};
+    if (config.sandbox) {
+        std::vector<std::string> guarded = config.mountpaths;
+        guarded.push_back(config.dir);
+        environment.sandboxes = runtime::SandboxHost::make(run_folder(), std::move(guarded));
+        for (const std::string& problem : environment.sandboxes->problems()) log::warn("sandboxes lack something", {{"what", problem}});
+    } else {
+        log::warn("sandbox is off: commands run with every right of this user");
+    }
     environment.direct_puts = std::move(direct_puts);
     environment.callback_lanes = client_lanes->executors();
     environment.callbacks = [this](http::Request& request, http::Response& response) { return callback_router.handle(request, response); };

@@ -160,6 +160,8 @@ std::vector<wire::TransformReport> TransformTable::report() const {
             report.pid = status.pid;
             report.start = status.start;
             report.image = status.image;
+            report.sandbox = status.sandbox;
+            report.sandbox_lacks = status.sandbox_lacks;
             report.restarts = status.restarts;
             report.runs = status.runs;
             report.failures = status.failures;

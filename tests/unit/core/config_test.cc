@@ -39,7 +39,7 @@ private:
 
 TEST_F(Config, FileReplacesDefaults) {
     const auto config = load_target_config(file("dir: /data\nproxy: tcp://p:7000\nmountpaths: [/disk1, /disk2]\nblock_cache: 1MiB\n"
-                                                "checkpoint_interval: 250ms\nsync_puts: true\nfork_server: false\nbody_idle_max: 30m\n"));
+                                                "checkpoint_interval: 250ms\nsync_puts: true\nfork_server: false\nsandbox: off\nbody_idle_max: 30m\n"));
     ASSERT_TRUE(config) << config.error().context;
     EXPECT_EQ(config->dir, "/data");
     EXPECT_EQ(config->mountpaths, (std::vector<std::string>{"/disk1", "/disk2"}));
@@ -48,7 +48,14 @@ TEST_F(Config, FileReplacesDefaults) {
     EXPECT_TRUE(config->sync_puts);
     EXPECT_EQ(config->body_idle_max_ms, std::chrono::minutes(30));
     EXPECT_FALSE(config->fork_server);
+    EXPECT_FALSE(config->sandbox);
     EXPECT_EQ(config->window_objects_max, 1024u) << "a default";
+}
+
+TEST_F(Config, NoSandboxIsForTheLoopback) {
+    const std::string text = "dir: /data\nproxy: tcp://p:7000\nadvertise: store1\n";
+    EXPECT_TRUE(load_target_config(file(text + "host: 10.0.0.1\nsandbox: on\n")));
+    EXPECT_NE(target_error(text + "host: 10.0.0.1\nsandbox: off\n").find("set 'host: 127.0.0.1'"), std::string::npos);
 }
 
 TEST(Exposure, IsAllButTheLoopback) {
