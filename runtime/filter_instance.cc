@@ -46,7 +46,7 @@ FilterInstance::FilterInstance(TransformSpec spec, InstanceEnvironment environme
         const std::string prefix = environment_.folder + "/run-" + std::to_string(launchers_.size());
         folders_.push_back(std::make_unique<RunFolders>(prefix + '.'));
         RunFolders& spawned = *folders_.back();
-        folders_.push_back(std::make_unique<RunFolders>(prefix + "-fork.", RunFolders::Users::one));
+        if (environment_.sandboxes) folders_.push_back(std::make_unique<RunFolders>(prefix + "-fork.", RunFolders::Users::one));
         launchers_.push_back(std::make_unique<FilterLauncher>(forking_, processes_, spawned, *folders_.back(), lane));
     }
 }

@@ -42,7 +42,7 @@ private:
     RunGate gate_;
     FilterProcesses processes_;
     Forking forking_;
-    std::vector<std::unique_ptr<RunFolders>> folders_;        // two per lane, used there: of children that are spawned, and of forked ones
+    std::vector<std::unique_ptr<RunFolders>> folders_;        // of each lane, used there; in sandboxes two: of spawned children, and of forked ones
     std::vector<std::unique_ptr<FilterLauncher>> launchers_;  // one per lane, used there; gone after stop()
     TaskGroup tasks_;   // control executor
     Event stopping_;    // control executor

@@ -54,7 +54,7 @@ Sandbox::Sandbox(std::shared_ptr<const SandboxHost> host, const spec::TransformS
     : host_(std::move(host)), has_users_(host_->has_users() && needs.objects.empty()), has_view_(host_->has_view() && needs.objects.empty()),
       has_network_(host_->has_view() && !spec.sandbox.network), disk_bytes_(spec.sandbox.disk_bytes) {
     const bool needs_sockets = spec.sandbox.network || needs.serves_tcp;
-    closes_tcp_ = !needs_sockets;
+    closes_tcp_ = !has_network_ && !needs_sockets;  // a network with nothing in it says better what is missing
     sockets_ = has_network_ || needs_sockets ? Sockets::internet : Sockets::local;
 }
 

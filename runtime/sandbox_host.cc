@@ -21,12 +21,13 @@ constexpr int kTriesMax = 8;  // more than there are steps that can fail
 
 constexpr std::array kSystemFolders{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"};
 // Of /etc what programs ask for, and none of what may be a secret of the target's own user.
-constexpr std::array kSettings{"alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "environment", "ffmpeg", "fonts", "gai.conf", "gnutls",
-                               "gss", "group", "host.conf", "hosts", "ImageMagick-6", "ImageMagick-7", "inputrc", "java", "ld.so.cache", "ld.so.conf",
-                               "ld.so.conf.d", "ld.so.preload", "locale.alias", "locale.conf", "localtime", "login.defs", "magic", "magic.mime", "mailcap",
-                               "mime.types", "nanorc", "networks", "nsswitch.conf", "os-release", "papersize", "passwd", "perl", "pki/tls/certs", "profile",
-                               "protocols", "python3", "resolv.conf", "R", "services", "shells", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
-                               "vulkan", "OpenCL", "xml", "sgml", "wgetrc", "xattr.conf"};
+constexpr std::array kSettings{"alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "curlrc", "environment", "ffmpeg", "fonts",
+                               "gai.conf", "gitattributes", "gitconfig", "gnutls", "group", "gss", "host.conf", "hosts", "ImageMagick-6",
+                               "ImageMagick-7", "inputrc", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ld.so.preload", "locale.alias",
+                               "locale.conf", "localtime", "login.defs", "magic", "magic.mime", "mailcap", "mime.types", "nanorc", "networks",
+                               "nsswitch.conf", "OpenCL", "os-release", "papersize", "passwd", "perl", "pki/tls/certs", "profile", "protocols",
+                               "python3", "R", "resolv.conf", "services", "sgml", "shells", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
+                               "vulkan", "wgetrc", "xattr.conf", "xml"};
 constexpr std::array kMachine{"/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup", "/sys/kernel/mm/transparent_hugepage"};
 constexpr std::array kDevices{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
 

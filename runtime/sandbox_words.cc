@@ -39,13 +39,13 @@ std::string sandbox_words(const spec::SandboxSpec& opened, const ExitStatus& end
     if (const auto word = said(last_words, kNetworkWords); !word.empty() && !opened.network) {
         return " (it has no network in its sandbox, and printed '" + line_with(last_words, word) + "': if it is to have one, set 'sandbox: {network: true}')";
     }
-    if (const auto word = said(last_words, kOpenWords); !word.empty()) {
-        return " (it may have been kept from opening a file outside of its folder, as it printed '" + line_with(last_words, word) +
-               "': name the folder in 'sandbox.read', or in 'sandbox.write')";
-    }
     if (const auto word = said(last_words, kCallWords); !word.empty()) {
         return " (its sandbox may have refused what it tried, as it printed '" + line_with(last_words, word) +
                "': runtime/SANDBOX.md lists what is refused; if it must be, 'sandbox: off')";
+    }
+    if (const auto word = said(last_words, kOpenWords); !word.empty()) {
+        return " (it may have been kept from opening a file outside of its folder, as it printed '" + line_with(last_words, word) +
+               "': name the folder in 'sandbox.read', or in 'sandbox.write')";
     }
     return "";
 }

@@ -82,7 +82,7 @@ void refuse_sockets(Rules& rules, Sockets left) {
         family = allowed + 1;
         if (left == Sockets::local) break;
     }
-    rules.refuse(SCMP_SYS(socket), left == Sockets::local ? EPERM : EAFNOSUPPORT, argument(0, SCMP_CMP_GE, family));
+    rules.refuse(SCMP_SYS(socket), EAFNOSUPPORT, argument(0, SCMP_CMP_GE, family));
 }
 
 Result<std::vector<sock_filter>> exported(scmp_filter_ctx context) {

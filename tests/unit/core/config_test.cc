@@ -55,7 +55,7 @@ TEST_F(Config, FileReplacesDefaults) {
 TEST_F(Config, NoSandboxIsForTheLoopback) {
     const std::string text = "dir: /data\nproxy: tcp://p:7000\nadvertise: store1\n";
     EXPECT_TRUE(load_target_config(file(text + "host: 10.0.0.1\nsandbox: on\n")));
-    EXPECT_NE(target_error(text + "host: 10.0.0.1\nsandbox: off\n").find("set 'host: 127.0.0.1'"), std::string::npos);
+    EXPECT_NE(refusal(text + "host: 10.0.0.1\nsandbox: off\n").find("set 'host: 127.0.0.1'"), std::string::npos);
 }
 
 TEST(Exposure, IsAllButTheLoopback) {
