@@ -30,10 +30,9 @@ Result<RunFolders::Folder> RunFolders::take(const Sandbox* sandbox) {
         if (is_fresh(folder)) return folder;  // nobody has been there since it was given back
         give_back(std::move(folder), false);
     }
-    MILLRACE_TRY_ASSIGN(std::shared_ptr<const OwnUser> owner, user());
     Result<Folder> made = fail(Code::unavailable, "no name is free");
     for (int tries = 0; tries < kTriesMax; ++tries) {
-        made = make(prefix_ + std::to_string(++made_), owner);
+        made = make_first(prefix_ + std::to_string(++made_));
         if (made.has_value()) break;
         if (made.error().code == Code::not_found) {
             MILLRACE_TRY(make_folder(prefix_.substr(0, prefix_.rfind('/'))));  // a run took that away
@@ -57,6 +56,12 @@ void RunFolders::give_back(Folder folder, bool is_alone) {
     }
     if (!empty(folder)) return;
     auto again = make(folder.path_, folder.user_);
+    if (again.has_value() && sandbox_ != nullptr) {
+        // The list of a user's own lasts: it is of the place above, where the user can do nothing.
+        auto list = folder.user_ ? Result<Descriptor>(std::move(folder.list_)) : sandbox_->list({folder.path_});
+        if (!list.has_value()) return;
+        again->list_ = std::move(*list);
+    }
     if (again.has_value()) free_.push_back(std::move(*again));
 }
 
@@ -68,6 +73,20 @@ Result<std::shared_ptr<const OwnUser>> RunFolders::user() {
         MILLRACE_TRY_ASSIGN(only_user_, sandbox_->new_user());
     }
     return only_user_;
+}
+
+Result<RunFolders::Folder> RunFolders::make_first(const std::string& place) {
+    if (sandbox_ == nullptr) return make(place, nullptr);
+    MILLRACE_TRY_ASSIGN(std::shared_ptr<const OwnUser> owner, user());
+    if (owner && ::mkdir(place.c_str(), S_IRWXU) < 0) {
+        if (errno == EEXIST) return fail(Code::already_exists, place);
+        if (errno == ENOENT) return fail(Code::not_found, place);
+        return errno_error("cannot make the folder " + place, errno);
+    }
+    if (owner && ::chmod(place.c_str(), 0711) < 0) return errno_error("cannot open the folder " + place + " to its user", errno);
+    MILLRACE_TRY_ASSIGN(Folder folder, make(owner ? place + "/w" : place, owner));
+    MILLRACE_TRY_ASSIGN(folder.list_, sandbox_->list({place}));
+    return folder;
 }
 
 // The time of its last change is set to one that is long ago: the clock of a file system may be too coarse to tell whether something was
@@ -82,9 +101,6 @@ Result<RunFolders::Folder> RunFolders::make(std::string path, std::shared_ptr<co
     }
     MILLRACE_TRY(Sandbox::hand_over(folder.path_, user.get()));
     folder.user_ = std::move(user);
-    if (sandbox_ != nullptr) {
-        MILLRACE_TRY_ASSIGN(folder.list_, sandbox_->list({folder.path_}));
-    }
     const std::array<timespec, 2> times{kLongAgo, kLongAgo};
     if (::utimensat(AT_FDCWD, name, times.data(), AT_SYMLINK_NOFOLLOW) < 0 || ::lstat(name, &folder.made_) < 0) {
         return errno_error("cannot prepare the folder " + folder.path_, errno);

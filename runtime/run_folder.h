@@ -46,7 +46,8 @@ public:
     void give_back(Folder folder, bool is_alone);
 
 private:
-    Result<Folder> make(std::string path, std::shared_ptr<const OwnUser> user);
+    Result<Folder> make_first(const std::string& place);
+    static Result<Folder> make(std::string path, std::shared_ptr<const OwnUser> user);
     Result<std::shared_ptr<const OwnUser>> user();
     static bool is_fresh(const Folder& folder);
     static bool empty(const Folder& folder);

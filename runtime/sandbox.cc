@@ -71,9 +71,10 @@ Result<void> Sandbox::open(const std::string& key, const std::string& path, File
         return fail(Code::permission, key + ": " + path + " lies in " + folder + ", which its owner alone enters, and in its sandbox a program is another "
                                             "user: open it (chmod o+x " + folder + "), or name another place");
     }
-    const mode_t wanted = access == FileAccess::write ? S_IROTH | S_IWOTH : S_IROTH;
+    const bool is_written = key == "sandbox.write";  // a workdir may be one that is only read
+    const mode_t wanted = is_written ? S_IROTH | S_IWOTH : S_IROTH;
     if (has_users_ && (info.st_mode & wanted) != wanted) {
-        const std::string how = access == FileAccess::write ? "o+rwX " : "o+rX ";
+        const std::string how = is_written ? "o+rwX " : "o+rX ";
         return fail(Code::permission, key + ": " + path + " is closed to other users, and in its sandbox a program is one: chmod -R " + how + path);
     }
     paths_.push_back(std::move(*listed));

@@ -33,6 +33,7 @@ class ForkServer(ClusterCase):
         super().setUpClass()
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o755)
         cls.program = f"{folder.name}/filter"  # a copy: only processes of this test run it
         subprocess.run(["cp", SLOW_TO_LOAD, cls.program], check=True)
         cls.cluster.create_bucket("src")

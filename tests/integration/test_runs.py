@@ -50,7 +50,7 @@ class Runs(ClusterCase):
             self.cluster.put("spoil", f"{i:02d}", b"x")
         self.cluster.add_filter("spoiler", 'case $MILLRACE_OBJECT in *0) rmdir "$TMPDIR";; *1) chmod 0 .;; *2) mv "$TMPDIR" "$TMPDIR.gone";; *3) seq 3000 | '
                                            'xargs mkdir;; *4) rmdir "$TMPDIR"; ln -s / "$TMPDIR";; *) echo here > file && ls -A | wc -l;; esac',
-                                concurrency={"min": 4, "max": 4})
+                                concurrency={"min": 4, "max": 4}, sandbox="off")  # which would keep it from half of that
         job = self.cluster.submit("spoiler", "spoil", "spoiled")
         self.assertEqual(self.cluster.wait_job(job)["objects"]["done"], 12)
         for i in (5, 6, 7, 8, 9):
@@ -131,8 +131,11 @@ class InATerminal(unittest.TestCase):
             wait_for("the cluster", lambda: run("bucket", "create", "ais://src").returncode == 0)
             (pathlib.Path(folder.name) / "x").write_text("x")
             wait_for("the object", lambda: run("put", folder.name + "/x", "ais://src/x").returncode == 0)
-            self.assertEqual(run("etl", "init", "--name", "ask-tty", "--cmd", "sh -c '(: > /dev/tty) 2>&1; :'").returncode, 0)
-            wait_for("the result", lambda: "No such device" in run("get", "ais://src/x", "--etl", "ask-tty", "-o", "-").stdout)
+            for sandbox, refusal in (("on", "Permission denied"), ("off", "No such device")):
+                specification = pathlib.Path(folder.name) / f"{sandbox}.yaml"
+                specification.write_text(f"name: ask-tty-{sandbox}\ncmd: \"sh -c '(: > /dev/tty) 2>&1; :'\"\nsandbox: {sandbox}\n")
+                self.assertEqual(run("etl", "init", "-f", str(specification)).returncode, 0)
+                wait_for("the result", lambda: refusal in run("get", "ais://src/x", "--etl", f"ask-tty-{sandbox}", "-o", "-").stdout)
         finally:
             dev.send_signal(signal.SIGTERM)
             dev.wait(30)

@@ -226,11 +226,11 @@ ORDINARY = {
     "tar": "cat > file && tar --mtime=@0 --owner=0 --group=0 -c file", "git": "cat > f && git init -q . && git add f && git write-tree",
     "curl": "cat > f && curl -s file://$PWD/f", "busybox": "busybox md5sum", "split": "split -l 100 && cat x*", "tee": "tee /dev/stderr", "dd": "dd bs=1k status=none",
     "gpg": "gpg --batch --quiet --symmetric --passphrase x --s2k-count 1024 -o f.gpg && gpg --batch --quiet --decrypt --passphrase x f.gpg",
-    "java": "cat > A.java; java A.java", "flac": "flac --totally-silent --force-raw-format --endian=little --sign=signed --channels=1 --bps=16 --sample-rate=8000 "
+    "java": "cat > A.java; java A.java", "flac": "head -c 40000 | flac --totally-silent --force-raw-format --endian=little --sign=signed --channels=1 --bps=16 --sample-rate=8000 "
                                                 "-c - | flac --totally-silent -d -c --force-raw-format --endian=little --sign=signed -",
     "ffmpeg": "ffmpeg -loglevel error -f s16le -ar 8000 -ac 1 -i - -f wav -bitexact -",
     "cjpeg": "(echo P5 200 200 255; head -c 40000) | cjpeg | djpeg -pnm", "find": "cat > f; find . -type f", "xargs": "xargs -n 3 echo", "bash": "bash -c 'cat <<< x'",
-    "mktemp": "f=$(mktemp) && cat > $f && cat $f", "file": "file -", "diff": "cat > a; cp a b; diff a b", "date": "date -u -d @0", "mkfifo": "mkfifo p; cat > p & cat p",
+    "mktemp": "f=$(mktemp) && cat > $f && cat $f", "file": "file -", "diff": "cat > a; cp a b; diff a b", "date": "date -u -d @0", "mkfifo": "mkfifo p; exec 3<&0; cat <&3 > p & cat p",
 }
 JAVA = b'class A { public static void main(String[] a) throws Exception { System.out.println(java.time.ZoneId.of("Europe/Paris") + " " + ' \
        b'java.security.MessageDigest.getInstance("MD5")); } }\n'
