@@ -110,7 +110,7 @@ Result<void> ChildServer::spawn_process(const ServerPlace& place) {
     if (error) return fail(Code::unavailable, "cannot watch a pipe: " + error.message());
     log.read.release();
     if (user_) ::fchmod(log.write.get(), 0666);  // for who opens it once more by name, as /dev/stderr
-    SpawnRequest wanted = request(endpoint, own_folder);
+    SpawnRequest wanted = request(endpoint, own_folder, path);
     wanted.file = std::move(program);
     wanted.folder = folder;
     wanted.stdout_fd = wanted.stderr_fd = log.write.get();
@@ -125,7 +125,7 @@ Result<void> ChildServer::spawn_process(const ServerPlace& place) {
     return {};
 }
 
-SpawnRequest ChildServer::request(const http::Endpoint& endpoint, const std::string& own_folder) const {
+SpawnRequest ChildServer::request(const http::Endpoint& endpoint, const std::string& own_folder, const std::string& path) const {
     SpawnRequest request;
     const std::string port = std::to_string(endpoint.port);
     for (const std::string& word : spec_.argv) {
@@ -138,6 +138,7 @@ SpawnRequest ChildServer::request(const http::Endpoint& endpoint, const std::str
     } else {
         extra = {{"MILLRACE_SOCKET", endpoint.unix_path}};
     }
+    extra.emplace_back("PATH", path);
     // AIStore's servers do not start without it; both spellings, as its documentation and its code differ.
     extra.emplace_back("AIS_TARGET_URL", target_url_);
     extra.emplace_back("direct_put", spec_.direct_put ? "true" : "false");

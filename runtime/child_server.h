@@ -27,7 +27,7 @@ private:
     Result<void> enter_sandbox(const ServerPlace& place, const std::string& program);
     Result<void> open_network();
     Result<http::Endpoint> choose_endpoint(const ServerPlace& place) const;
-    SpawnRequest request(const http::Endpoint& endpoint, const std::string& own_folder) const;
+    SpawnRequest request(const http::Endpoint& endpoint, const std::string& own_folder, const std::string& path) const;
     Task<void> close_network();
     Result<void> write_pid_file(const ServerPlace& place);
     Task<void> watch_exit();

@@ -164,7 +164,7 @@ Result<std::shared_ptr<FilterProgram>> FilterInstance::find() const {
             return errno_error("cannot open " + environment_.folder + " to the users of sandboxes", errno);
         }
     }
-    program->env = child_environment(spec_, "", {});
+    program->env = child_environment(spec_, "", {{"PATH", path}});
     for (const char* const name : {"MILLRACE_BUCKET", "MILLRACE_OBJECT", "MILLRACE_ARGS"}) (void)take(program->env, name);
     program->tmpdir = take(program->env, "TMPDIR");
     program->home = take(program->env, "HOME");

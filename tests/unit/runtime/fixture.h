@@ -166,6 +166,7 @@ protected:
         environment.forking = forking_;
         environment.tries_shells = tries_shells_;
         environment.fork_library = MILLRACE_FORK_LIBRARY;
+        environment.sandboxes = sandboxes_;
         instance_ = make_instance(spec, environment);
         return run_blocking(control_, instance_->start());
     }
@@ -197,6 +198,7 @@ protected:
     Duration timeout_ = std::chrono::seconds(20);
     ForkChoice forking_ = ForkChoice::never;
     bool tries_shells_ = false;
+    std::shared_ptr<const SandboxHost> sandboxes_;
     Loop control_{"control"};
     Loop lane_{"lane"};
     Loop other_lane_{"other"};
