@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kPathBytesMax = 2000;
 
 bool changes_something(const http::Request& request, const http::Router::Entry& route) {
-    if (route.access == http::Access::read || route.access == http::Access::anyone || route.access == http::Access::node) return false;
+    if (route.access == http::Access::read || route.access == http::Access::node) return false;
     return request.method != "GET" && request.method != "HEAD";
 }
 

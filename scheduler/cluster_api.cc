@@ -46,7 +46,7 @@ std::vector<std::string> ClusterApi::insecure() const {
     if (!exposed_.empty()) all.push_back("the proxy " + exposed_);
     for (const auto& [target, member] : state_.members.members()) {
         const auto place = http::Endpoint::parse(member.endpoint);
-        if (!place || is_loopback(place->host)) continue;
+        if (asks_ || !place || is_loopback(place->host)) continue;
         all.push_back("target " + target + " is at " + member.endpoint + ": whoever reaches that can use it, and is not asked who they are");
     }
     return all;

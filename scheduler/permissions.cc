@@ -18,8 +18,11 @@ Result<void> check_seen(const auth::Caller& caller, const wire::JobSpec& job) {
 
 Result<void> check_transform(const auth::Caller& caller, const spec::TransformSpec& transform) {
     MILLRACE_TRY(caller.check_somewhere(Right::run));
-    if (transform.kind != spec::Kind::oci) MILLRACE_TRY(caller.check_somewhere(Right::command));
-    return {};
+    if (transform.kind == spec::Kind::oci) return {};
+    MILLRACE_TRY(caller.check_somewhere(Right::command));
+    const spec::SandboxSpec& sandbox = transform.sandbox;
+    const bool is_wider = wants_no_sandbox(transform) || sandbox.network || !sandbox.read.empty() || !sandbox.write.empty();
+    return is_wider ? caller.check_somewhere(Right::unconfined) : Result<void>();
 }
 
 }  // namespace millrace::scheduler

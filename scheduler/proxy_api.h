@@ -90,9 +90,9 @@ private:
 
 class ClusterApi {
 public:
-    // exposed: what is wrong with where this proxy listens, or nothing.
-    ClusterApi(const ClusterState& state, ControlPlane& control, std::uint64_t term, std::string exposed)
-        : state_(state), control_(control), term_(term), exposed_(std::move(exposed)), started_(steady_now()) {}
+    // exposed: what is wrong with where this proxy listens, or nothing. asks: whether users are asked for tokens.
+    ClusterApi(const ClusterState& state, ControlPlane& control, std::uint64_t term, std::string exposed, bool asks)
+        : state_(state), control_(control), term_(term), exposed_(std::move(exposed)), asks_(asks), started_(steady_now()) {}
     void add_routes(http::Router& router);
 
 private:
@@ -107,6 +107,7 @@ private:
     ControlPlane& control_;
     const std::uint64_t term_;
     const std::string exposed_;
+    const bool asks_;
     const Instant started_;
 };
 

@@ -54,6 +54,7 @@ class Node:
         self.config = folder / f"{name}.yaml"
         self.log = folder / f"{name}.log"
         self.process = None
+        self.prefix = []  # of its command line
         self.configure(settings)
 
     def configure(self, settings):
@@ -67,7 +68,7 @@ class Node:
         if fault:
             env["MILLRACE_FAULT"] = fault
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.binary, self.verb, "--config", str(self.config)], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*self.prefix, self.binary, self.verb, "--config", str(self.config)], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=env, start_new_session=True)
 
     def endpoint(self):
