@@ -129,6 +129,7 @@ Result<Descriptor> Sandbox::list(const std::vector<std::string>& folders) const 
     if (host_->landlock() == 0) return Descriptor();
     MILLRACE_TRY_ASSIGN(LandlockList made, LandlockList::make(host_->landlock(), closes_tcp_));
     for (const ListedPath& path : host_->system_paths()) MILLRACE_TRY(made.allow(path));
+    for (const ListedPath& path : host_->settings(has_users_)) MILLRACE_TRY(made.allow(path));
     for (const ListedPath& path : paths_) MILLRACE_TRY(made.allow(path));
     for (const std::string& folder : folders) {
         MILLRACE_TRY_ASSIGN(const ListedPath path, listed_path(folder, FileAccess::write));

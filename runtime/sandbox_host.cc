@@ -20,7 +20,8 @@ namespace {
 constexpr int kTriesMax = 8;  // more than there are steps that can fail
 
 constexpr std::array kSystemFolders{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"};
-// Of /etc what programs ask for, and none of what may be a secret of the target's own user.
+// Of /etc what programs ask for, and none of what may be a secret of the target's own user. A user of its own has nothing there that not
+// every user of the machine has, and each rule costs each child.
 constexpr std::array kSettings{"alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "curlrc", "environment", "ffmpeg", "fonts",
                                "gai.conf", "gitattributes", "gitconfig", "gnutls", "group", "gss", "host.conf", "hosts", "ImageMagick-6",
                                "ImageMagick-7", "inputrc", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ld.so.preload", "locale.alias",
@@ -87,7 +88,10 @@ std::shared_ptr<SandboxHost> SandboxHost::make(const std::string& run_folder, st
     host->find_view(folder);
     host->make_calls();
     host->try_all();
-    if (host->landlock_ > 0) host->list_system();
+    if (host->landlock_ > 0) {
+        host->list_system();
+        host->list_settings();
+    }
     return host;
 }
 
@@ -171,12 +175,6 @@ void SandboxHost::list_system() {
         if (auto listed = listed_path(path, access)) system_paths_.push_back(std::move(*listed));
     };
     for (const char* const folder : kSystemFolders) add(folder, FileAccess::read);
-    for (const char* const name : kSettings) add(std::string("/etc/") + name, FileAccess::read);
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator("/etc", error)) {
-        const std::string name = entry.path().filename().string();
-        if (name.starts_with("java-") || name.starts_with("python3.")) add(entry.path().string(), FileAccess::read);
-    }
     for (const char* const path : kMachine) add(path, FileAccess::read);
     for (const char* const path : kDevices) add(path, FileAccess::device);
     if (has_view()) {
@@ -184,6 +182,19 @@ void SandboxHost::list_system() {
         system_paths_.push_back({std::move(processes), true, FileAccess::read});
     } else {
         add("/proc", FileAccess::read);
+    }
+}
+
+void SandboxHost::list_settings() {
+    const auto add = [this](const std::string& path) {
+        if (auto listed = listed_path(path, FileAccess::read)) some_settings_.push_back(std::move(*listed));
+    };
+    if (auto listed = listed_path("/etc", FileAccess::read)) all_settings_.push_back(std::move(*listed));
+    for (const char* const name : kSettings) add(std::string("/etc/") + name);
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator("/etc", error)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with("java-") || name.starts_with("python3.")) add(entry.path().string());
     }
 }
 

@@ -33,6 +33,8 @@ public:
     UserRange& users() const { return users_; }
     // What every program may read: of the system, and nothing that only some users are to see.
     const std::vector<ListedPath>& system_paths() const { return system_paths_; }
+    // Of /etc: for a user of its own, and for the target's.
+    const std::vector<ListedPath>& settings(bool is_own_user) const { return is_own_user ? all_settings_ : some_settings_; }
     bool is_of_system(const std::string& file) const;
     const sock_fprog* calls(Sockets left) const;
     // The guarded folder that lies in there, or that this lies in; empty: none.
@@ -43,6 +45,7 @@ private:
     void find_view(const std::string& run_folder);
     void make_calls();
     void list_system();
+    void list_settings();
     void try_all();
     MillraceSandbox everything() const;
 
@@ -59,6 +62,8 @@ private:
     SandboxView view_;
     mutable UserRange users_;
     std::vector<ListedPath> system_paths_;
+    std::vector<ListedPath> all_settings_;
+    std::vector<ListedPath> some_settings_;
     Program local_calls_;
     Program internet_calls_;
 };

@@ -120,15 +120,16 @@ protected:
 };
 
 TEST_P(Sandboxed, ReadsItsInputAndWritesItsFolder) {
-    const Outcome outcome = run_text("cat > file && cat file && ls -A && cat /proc/self/attr/current > /dev/null; echo x > /dev/null && echo y > /dev/stderr; pwd");
+    const Outcome outcome = run_text("cat > file && cat file && ls -A && echo x > /dev/null && echo y > /dev/stderr");
     ASSERT_TRUE(outcome.ok()) << outcome.text();
-    EXPECT_THAT(outcome.output, ::testing::StartsWith("input\nfile\n"));
+    EXPECT_EQ(outcome.output, "input\nfile\n");
     EXPECT_THAT(instance_->status().sandbox, HasSubstr("landlock"));
 }
 
 TEST_P(Sandboxed, ReachesNothingOfItsTarget) {
     const Outcome outcome = run_text("for f in '" + dir_.path() + "/store/object' '" + dir_.path() + "/run/other/x' ../../other/x; do cat \"$f\" && echo READ; "
-                                     "echo z >> \"$f\" && echo WRITTEN; done 2> /dev/null; kill -0 " + std::to_string(::getpid()) + " 2> /dev/null && echo SIGNALLED; "
+                                     "echo z >> \"$f\" && echo WRITTEN; done 2> /dev/null; "
+                                     "kill -0 " + std::to_string(::getpid()) + " 2> /dev/null && echo SIGNALLED; "
                                      "(echo x > ../beside) 2> /dev/null && echo BESIDE; echo end");
     ASSERT_TRUE(outcome.ok()) << outcome.text();
     EXPECT_EQ(outcome.output, "end\n");
@@ -136,7 +137,8 @@ TEST_P(Sandboxed, ReachesNothingOfItsTarget) {
 
 // A program that its children are forked of may write into all of their folders, and each child into its own.
 TEST_P(Sandboxed, ReachesNoFolderOfAnotherRun) {
-    TransformSpec spec = shell_spec({"/bin/sh", "-c", "p=$(dirname \"$(dirname \"$TMPDIR\")\"); for d in \"$p\" \"$p/instance\"; do cat $d/other/x; echo z > $d/other/y; "
+    TransformSpec spec = shell_spec({"/bin/sh", "-c", "p=$(dirname \"$(dirname \"$TMPDIR\")\"); for d in \"$p\" \"$p/instance\"; "
+                                                  "do cat $d/other/x; echo z > $d/other/y; "
                                                   "done 2> /dev/null; ls other ../other ../../other 2> /dev/null; echo end"});
     ASSERT_TRUE(start(spec, "run/instance"));
     ASSERT_TRUE(eventually([&] { return instance_->status().start == (GetParam() == ForkChoice::always ? "forked" : "spawned"); }));
