@@ -5,6 +5,7 @@ set -euo pipefail
 
 millrace=$(realpath "${1:?usage: run.sh MILLRACE, such as: run.sh build/release/millrace}")
 cluster_dir=$(mktemp -d "${TMPDIR:-/tmp}/millrace-example.XXXXXX")
+chmod o+x "$cluster_dir"  # in its sandbox a program that is built in here is another user
 
 end() {
   local status=$?
