@@ -45,10 +45,12 @@ TEST(Endpoint, AnUnreadableAddressNamesWhereItCameFrom) {
     EXPECT_THAT(outcome.err, HasSubstr("--endpoint"));
 }
 
-TEST(Endpoint, AnAddressThatNeedsTlsIsRefusedWithItsOrigin) {
-    const Outcome outcome = run_command({"job", "ls"}, {{"MILLRACE_ENDPOINT", "https://node-1"}});
-    EXPECT_EQ(outcome.status, kExitUsage);
-    EXPECT_THAT(outcome.err, HasSubstr("'https://node-1' (from MILLRACE_ENDPOINT): https://node-1:443 needs TLS"));
+TEST(Endpoint, AnAuthorityThatCannotBeReadIsNamedBeforeAnybodyIsAsked) {
+    for (const char* variable : {"MILLRACE_CA", "AIS_CLIENT_CA"}) {
+        const Outcome outcome = run_command({"job", "ls"}, {{"MILLRACE_ENDPOINT", "https://node-1"}, {variable, "/nowhere/ca.pem"}});
+        EXPECT_EQ(outcome.status, kExitUsage);
+        EXPECT_THAT(outcome.err, HasSubstr("/nowhere/ca.pem"));
+    }
 }
 
 }  // namespace

@@ -61,13 +61,13 @@ TEST_F(Config, NoSandboxIsForTheLoopback) {
 TEST(Exposure, IsAllButTheLoopback) {
     for (const char* host : {"127.0.0.1", "127.8.9.10", "::1", "localhost"}) {
         EXPECT_TRUE(is_loopback(host)) << host;
-        EXPECT_EQ(exposure(host), "") << host;
-        EXPECT_TRUE(check_exposure(host, false)) << host;
+        EXPECT_EQ(exposure(host, false), "") << host;
+        EXPECT_TRUE(check_exposure(host, false, false)) << host;
     }
     for (const char* host : {"0.0.0.0", "::", "*", "", "10.0.0.1", "128.0.0.1", "::ffff:127.0.0.1", "fe80::1", "store1.example", "127.0.0.1.example"}) {
         EXPECT_FALSE(is_loopback(host)) << host;
-        EXPECT_TRUE(check_exposure(host, true)) << host;
-        const auto refused = check_exposure(host, false);
+        EXPECT_TRUE(check_exposure(host, true, false)) << host;
+        const auto refused = check_exposure(host, false, false);
         ASSERT_FALSE(refused) << host;
         EXPECT_EQ(refused.error().code, Code::permission);
         EXPECT_NE(refused.error().context.find("--insecure"), std::string::npos) << refused.error().context;
