@@ -9,8 +9,9 @@ namespace {
 constexpr int kFailuresMax = 5;
 }  // namespace
 
-Task<Result<Child>> FilterLauncher::launch(const SpawnRequest& request) {
-    if (forking_.wanted) {
+Task<Result<Child>> FilterLauncher::launch(const SpawnRequest& request, const RunFolders& folders) {
+    // In a folder of another user neither the loaded program nor a fork of it could work.
+    if (forking_.wanted && &folders == &forked_) {
         const std::shared_ptr<ForkServer> server = co_await loaded(request);
         auto child = server ? co_await server->fork(request) : std::nullopt;
         if (child) {

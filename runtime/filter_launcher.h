@@ -26,8 +26,9 @@ public:
     FilterLauncher(Forking& forking, FilterProcesses& processes, RunFolders& spawned, RunFolders& forked, Executor executor)
         : forking_(forking), processes_(processes), spawned_(spawned), forked_(forked), executor_(executor) {}
 
-    // The result of spawn(), whichever way it was. The last kObjectVariables of the environment are the object's.
-    Task<Result<Child>> launch(const SpawnRequest& request);
+    // The result of spawn(), whichever way it was. The last kObjectVariables of the environment are the object's. folders: those that the
+    // request's is one of; meanwhile others may be wanted.
+    Task<Result<Child>> launch(const SpawnRequest& request, const RunFolders& folders);
 
     FilterProcesses& processes() const { return processes_; }
     RunFolders& folders() const { return forking_.wanted ? forked_ : spawned_; }  // for the next child

@@ -101,7 +101,7 @@ Task<Result<Child>> FilterRun::start() {
     if (!folder.has_value()) co_return folder.error();
     folder_.emplace(*std::move(folder));
     const SpawnRequest wanted = request();
-    auto child = co_await launcher_.launch(wanted);
+    auto child = co_await launcher_.launch(wanted, *folders_);
     child_stdin_.close();
     child_stdout_.close();
     child_stderr_.close();

@@ -206,17 +206,16 @@ class BrokenDisk(unittest.TestCase):
         wait_for("the target to wait again", lambda: target.log.read_text().count("waits for room") == 2)
         target.process.send_signal(signal.SIGTERM)
         self.assertEqual(target.wait_end(), 0)
-        ballast.unlink()
+        ballast.unlink(missing_ok=True)
 
     @staticmethod
     def fill(file, leave=0):
         free = os.statvfs(file.parent)
-        with open(file, "wb") as stream:
-            try:
+        try:
+            with open(file, "wb", buffering=0) as stream:
                 stream.write(b"x" * max(0, free.f_bavail * free.f_frsize - leave))
-                stream.flush()
-            except OSError:
-                pass
+        except OSError:
+            pass  # it is full, of what nodes have written meanwhile
 
 
 if __name__ == "__main__":

@@ -194,6 +194,7 @@ class Bounds(ClusterCase):
             os.chmod(folder, 0o777)
             self.cluster.add_filter("scratch-open", f"f=$(mktemp {folder}/XXXXXX) && echo x > $f && cat $f", sandbox={"write": [folder]})
             self.assertEqual(self.cluster.read("in", "x", "&etl_name=scratch-open"), b"x\n")
+            self.cluster.call("POST", "/v1/transforms/scratch-open/stop")  # its trial writes there, too
 
     def test_the_network_is_opened_by_name(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
