@@ -50,7 +50,8 @@ class Examples(Folder, ClusterCase):
     targets = 2
     TRANSFORMS = {"squeeze": "cat", "to-wav16": "cat"}
     # Servers, programs that are not there, commands without an end, and what waits for somebody.
-    LEFT_OUT = re.compile(r"^millrace dev|\| play|^source <\(|-f spec\.yaml --name squeeze2|logs .* -f|cluster (accept|invite|revoke)|^millrace bench .*(duration|count|rate)")
+    LEFT_OUT = re.compile(r"^millrace dev|\| play|^source <\(|-f spec\.yaml --name squeeze2|logs .* -f|cluster (accept|invite|revoke)"
+                          r"|^millrace bench .*(duration|count|rate)")
 
     def prepare(self):
         for job in self.cluster.get("/v1/jobs"):
