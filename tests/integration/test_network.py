@@ -21,7 +21,7 @@ def ip(*words):
     subprocess.run(["ip", *words], check=True, timeout=60)
 
 
-@unittest.skipUnless(os.geteuid() == 0, "network namespaces with addresses need root")
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("ip"), "network namespaces with addresses need root and ip")
 class OnANetwork(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
