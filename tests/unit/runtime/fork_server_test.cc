@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "fixture.h"
+#include "runtime/filter_launcher.h"
 #include "runtime/filter_trial.h"
 #include "runtime/forkable.h"
 
@@ -214,6 +215,27 @@ TEST_F(ForkServerTest, ErrorsOfAChildAreThoseOfSpawn) {
     EXPECT_EQ(refused->error().context, spawn(one).error().context);
     EXPECT_EQ(children().size(), 1u);  // the program
     EXPECT_TRUE((*server)->is_usable());
+}
+
+// A run may take its folder right before forking is chosen: its user would be that of all forks to come.
+TEST_F(ForkServerTest, WhatHasAFolderOfTheSpawnedIsSpawned) {
+    const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    SpawnRequest one = request("/bin/cat");
+    one.stdin_fd = one.stdout_fd = one.stderr_fd = null.get();
+    FilterProcesses processes(dir_.path());
+    Forking forking{.transform = "a-filter", .library = MILLRACE_FORK_LIBRARY};
+    RunFolders spawned(dir_.path() + "/s."), forked(dir_.path() + "/f.");
+    FilterLauncher launcher(forking, processes, spawned, forked, lane_.executor());
+    const RunFolders& taken_before = launcher.folders();
+    forking.wanted = true;
+    auto early = run_blocking(lane_, launcher.launch(one, taken_before));
+    ASSERT_TRUE(early.has_value());
+    EXPECT_TRUE(early->reap().ok());
+    EXPECT_EQ(launcher.forks(), 0u);
+    auto late = run_blocking(lane_, launcher.launch(one, launcher.folders()));
+    ASSERT_TRUE(late.has_value());
+    EXPECT_TRUE(late->reap().ok());
+    EXPECT_EQ(launcher.forks(), 1u);
 }
 
 TEST_F(ForkServerTest, ChildrenDieWithTheThreadThatLoadedTheProgram) {
