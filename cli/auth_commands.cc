@@ -2,7 +2,6 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "auth/secrets.h"
 #include "auth/token.h"
 #include "cli/output.h"
 #include "cli/session.h"
@@ -12,6 +11,7 @@
 #include "core/ids.h"
 #include "core/json_members.h"
 #include "core/private_files.h"
+#include "core/secrets.h"
 #include "core/units.h"
 #include "core/whole_number.h"
 

@@ -1,30 +1,15 @@
 #include "scheduler/admission.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
 #include <algorithm>
 
-#include "core/check.h"
 #include "core/names.h"
+#include "core/secrets.h"
 #include "wire/node_key.h"
 
 namespace millrace::scheduler {
 namespace {
 
-constexpr std::size_t kHashBytes = 32;
 constexpr std::size_t kNodeIdBytesMax = 128;
-
-std::string hash_of(const std::string& token) {
-    std::string hash(kHashBytes, '\0');
-    const int done = ::EVP_Digest(token.data(), token.size(), reinterpret_cast<unsigned char*>(hash.data()), nullptr, ::EVP_sha256(), nullptr);
-    MILLRACE_CHECK(done == 1);
-    return hash;
-}
-
-bool is_same_hash(const std::string& one, const std::string& other) {
-    return one.size() == kHashBytes && other.size() == kHashBytes && ::CRYPTO_memcmp(one.data(), other.data(), kHashBytes) == 0;
-}
 
 }  // namespace
 
@@ -33,7 +18,7 @@ Result<void> Admission::invite(const std::string& token, std::int64_t expires_un
     if (record_.invitations.size() >= kInvitationsMax) {
         return fail(Code::overloaded, std::to_string(kInvitationsMax) + " invitations have not expired yet; use one of them, or wait");
     }
-    record_.invitations.push_back({hash_of(token), expires_unix_ns, "", ""});
+    record_.invitations.push_back({sha256(token), expires_unix_ns, "", ""});
     return {};
 }
 
@@ -41,8 +26,8 @@ Result<void> Admission::join(const std::string& token, const std::string& node, 
     if (node.empty() || node.size() > kNodeIdBytesMax || !is_utf8(node) || node.find('\0') != node.npos || !wire::is_node_key(key)) {
         return fail(Code::invalid_argument, "a node joins with its 'id' and its public 'key'");
     }
-    const std::string hash = hash_of(token);
-    const auto found = std::ranges::find_if(record_.invitations, [&](const Invitation& known) { return is_same_hash(known.token_hash, hash); });
+    const std::string hash = sha256(token);
+    const auto found = std::ranges::find_if(record_.invitations, [&](const Invitation& known) { return equal_secrets(known.token_hash, hash); });
     if (found == record_.invitations.end()) return fail(Code::permission, "its invitation is unknown");
     if (found->expires_unix_ns <= now_unix_ns) return fail(Code::permission, "its invitation has expired");
     if (!found->node.empty()) {

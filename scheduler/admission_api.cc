@@ -1,5 +1,6 @@
 #include "scheduler/admission_api.h"
 
+#include "core/base64.h"
 #include "core/json.h"
 #include "core/json_members.h"
 #include "core/units.h"
@@ -66,7 +67,7 @@ Task<Result<void>> AdmissionApi::join(http::Request& request, http::Response& re
     MILLRACE_CO_TRY(check_is_protected());
     MILLRACE_CO_TRY_ASSIGN(const nlohmann::json document, co_await read_document(request));
     const std::string shown = text_of(document, "token");
-    MILLRACE_CO_TRY_ASSIGN(std::string token, wire::parse_base64url(shown));
+    MILLRACE_CO_TRY_ASSIGN(std::string token, base64url_decode(shown));
     std::string node = text_of(document, "id");
     std::string key = text_of(document, "key");
     MILLRACE_CO_TRY(co_await admission_->join(std::move(token), node, std::move(key)));

@@ -1,6 +1,7 @@
 #include "scheduler/admission_service.h"
 
 #include "core/log.h"
+#include "core/secrets.h"
 #include "scheduler/proxy_records.h"
 #include "wire/node_key.h"
 
@@ -39,7 +40,7 @@ Task<Result<void>> AdmissionService::change_in_turn(const Change& how) {
 }
 
 Task<Result<std::string>> AdmissionService::invite(Duration good_for) {
-    std::string token = wire::secret_bytes(wire::kTokenBytes);
+    std::string token = random_bytes(wire::kTokenBytes);
     const std::int64_t now = unix_now_ns();
     const std::int64_t expires = now + std::chrono::duration_cast<std::chrono::nanoseconds>(good_for).count();
     Change how = [&](Admission& changed) { return changed.invite(token, expires, now); };

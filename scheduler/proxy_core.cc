@@ -1,8 +1,8 @@
 #include "scheduler/proxy_core.h"
 
 #include "auth/node_keys.h"
-#include "auth/secrets.h"
 #include "core/ids.h"
+#include "core/secrets.h"
 #include "scheduler/proxy_records.h"
 
 namespace millrace::scheduler {
@@ -25,7 +25,7 @@ Task<Result<ProxyIdentity>> identify(state::MetadataStore& metadata) {
             MILLRACE_CO_TRY_ASSIGN(fresh, decode<ProxyIdentity>(kIdentityKey, *record));
             if (!fresh.node_secret.empty()) co_return fresh;
         }
-        fresh.node_secret = auth::random_bytes(auth::kNodeKeyBytes);
+        fresh.node_secret = random_bytes(auth::kNodeKeyBytes);
         state::MetadataCommit first{.changes = {{kIdentityKey, encode(fresh)}}, .expected = {{kIdentityKey, record}}};
         const Result<void> written = co_await metadata.commit(std::move(first));
         if (written) co_return fresh;

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "core/base64.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/json_members.h"
@@ -32,7 +33,7 @@ Result<std::optional<ProxyAccess>> read_proxy_access(const std::string& folder) 
 
 Task<Result<ProxyAccess>> join_cluster(http::Client& client, std::string folder, std::string node, wire::NodeKey key, wire::JoinCode code) {
     MILLRACE_CO_TRY_ASSIGN(const http::Endpoint endpoint, http::Endpoint::parse(code.http));
-    const std::string body = json_text({{"token", wire::base64url(code.token)}, {"id", node}, {"key", key.public_key}});
+    const std::string body = json_text({{"token", base64url_encode(code.token)}, {"id", node}, {"key", key.public_key}});
     MemorySource source(body);
     http::ClientRequest request{.method = "POST", .target = "/v1/cluster/join"};
     request.headers.set("Content-Type", "application/json");

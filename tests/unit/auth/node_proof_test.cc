@@ -1,8 +1,9 @@
 #include "auth/node_proof.h"
 
 #include <gtest/gtest.h>
+#include "core/base64.h"
+#include "core/secrets.h"
 
-#include "auth/secrets.h"
 
 namespace millrace::auth {
 namespace {
