@@ -1,4 +1,5 @@
 #include "aistore/api.h"
+#include "auth/caller.h"
 #include "aistore/bucket_props.h"
 #include "aistore/configuration.h"
 #include "aistore/log_archive.h"
@@ -157,6 +158,7 @@ Task<Result<void>> ClusterApi::node(http::Request& request, http::Response& resp
 
 // The last lines, or with all=true an archive of them; a node keeps a mebibyte in memory, wherever its log goes.
 Task<Result<void>> ClusterApi::log_of(http::Request& request, http::Response& response, const std::string& id) {
+    MILLRACE_CO_TRY(auth::caller_of(request).check_everywhere(auth::Right::admin));  // names of objects are in it
     MILLRACE_CO_TRY_ASSIGN(const log::Level least, level_of(request.query.get("severity")));
     const std::string after = request.query.get("offset", "0");
     if (!parse_whole<std::uint64_t>(after)) co_return fail(Code::invalid_argument, "'offset' must be a number of bytes");

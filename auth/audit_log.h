@@ -3,7 +3,7 @@
 //
 //   {"at":"2026-01-31T23:59:59.123Z","who":"alice","from":"10.0.0.7:51200","method":"POST","path":"/v1/jobs","what":"job-7k2m0q9xw4","status":202}
 //
-// Reads are not in it, nor what was refused before it came to a handler.
+// Reads are not in it, nor what was refused before it came to a handler, nor what nodes and transforms store of each other.
 #pragma once
 #include <memory>
 #include <mutex>

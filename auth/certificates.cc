@@ -12,11 +12,11 @@
 #include <filesystem>
 #include <memory>
 
-#include "auth/secrets.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/private_files.h"
+#include "core/secrets.h"
 
 namespace millrace::auth {
 namespace {

@@ -1,7 +1,8 @@
 #include "auth/doorkeeper.h"
 
 #include "auth/node_proof.h"
-#include "auth/secrets.h"
+#include "core/log.h"
+#include "core/secrets.h"
 
 namespace millrace::auth {
 namespace {
@@ -9,6 +10,8 @@ namespace {
 using http::Access;
 
 constexpr std::size_t kRememberedMax = 4096;  // tokens that were verified
+constexpr auto kWordPause = std::chrono::seconds(1);
+constexpr std::size_t kPathSaid = 200;
 
 std::int64_t now_unix() { return unix_now_ns() / 1'000'000'000; }
 
@@ -56,11 +59,24 @@ std::optional<http::Refusal> Doorkeeper::admit(http::Request& request, const htt
     if (auto refused = pages_.refuse(request, route.access)) return refused;
     if (route.access == Access::anyone || route.access == Access::instance) return std::nullopt;
     const Found caller = identify(request);
-    if (!caller) return http::Refusal{caller.error(), caller.error().code == Code::unavailable ? 503 : 401};
+    if (!caller) return refuse(request, caller.error(), caller.error().code == Code::unavailable ? 503 : 401);
     request.caller = *caller;
     const Result<void> allowed = check_access(**caller, route, parameters, request.query);
-    if (!allowed) return http::Refusal{allowed.error(), 403};
+    if (!allowed) return refuse(request, allowed.error(), 403);
     return std::nullopt;
+}
+
+// Who runs the cluster may have to know, too: one is in the log, of as many as may come.
+http::Refusal Doorkeeper::refuse(const http::Request& request, const Error& error, int status) {
+    const std::scoped_lock lock(mutex_);
+    if (steady_now() < next_word_) {
+        ++unsaid_;
+    } else {
+        next_word_ = steady_now() + kWordPause;
+        log::warn("a request was refused", {{"peer", request.peer}, {"method", request.method}, {"path", request.path.substr(0, kPathSaid)},
+                                            {"status", status}, {"error", error}, {"others_since", std::exchange(unsaid_, 0)}});
+    }
+    return {error, status};
 }
 
 void Doorkeeper::set_revoked(Revocations revoked) {
@@ -87,10 +103,10 @@ Doorkeeper::Found Doorkeeper::identify(const http::Request& request) {
                                   "MILLRACE_TOKEN_FILE); 'millrace auth issue' makes one");
 }
 
-std::optional<Doorkeeper::Verified> Doorkeeper::remembered(const std::string& digest) const {
+std::shared_ptr<const Doorkeeper::Verified> Doorkeeper::remembered(const std::string& digest) const {
     const std::scoped_lock lock(mutex_);
     const auto found = known_.find(digest);
-    return found == known_.end() ? std::nullopt : std::optional(found->second);
+    return found == known_.end() ? nullptr : found->second;
 }
 
 Doorkeeper::Found Doorkeeper::by_token(std::string_view text) {
@@ -99,14 +115,14 @@ Doorkeeper::Found Doorkeeper::by_token(std::string_view text) {
         known_.clear();  // one that was signed with a key which is gone
     }
     const std::string digest = sha256(text);
-    std::optional<Verified> verified = remembered(digest);
+    std::shared_ptr<const Verified> verified = remembered(digest);
     if (!verified) {
         MILLRACE_TRY_ASSIGN(Token token, verify_token(text, *tokens_->keys(), now_unix()));
         auto caller = std::make_shared<const Caller>(Caller::user(token.subject, token.grants));
-        verified = Verified{std::move(token), std::move(caller)};
+        verified = std::make_shared<const Verified>(std::move(token), std::move(caller));
         const std::scoped_lock lock(mutex_);
         if (known_.size() >= kRememberedMax) known_.clear();
-        known_.insert_or_assign(digest, *verified);
+        known_.insert_or_assign(digest, verified);
     }
     MILLRACE_TRY(check_time(verified->token, now_unix()));
     std::shared_ptr<const Revocations> revoked;

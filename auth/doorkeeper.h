@@ -33,20 +33,24 @@ public:
 
 private:
     struct Verified {
+        Verified(Token read, std::shared_ptr<const Caller> whose) : token(std::move(read)), caller(std::move(whose)) {}
         Token token;
         std::shared_ptr<const Caller> caller;
     };
     using Found = Result<std::shared_ptr<const Caller>>;
     Found identify(const http::Request& request);
     Found by_token(std::string_view text);
-    std::optional<Verified> remembered(const std::string& digest) const;
+    std::shared_ptr<const Verified> remembered(const std::string& digest) const;
+    http::Refusal refuse(const http::Request& request, const Error& error, int status);
 
     const http::PageGuard pages_;
     const std::shared_ptr<KeyFile> tokens_;
     const std::shared_ptr<const NodeKeys> nodes_;
     mutable std::mutex mutex_;
-    std::unordered_map<std::string, Verified> known_;                              // guarded by mutex_; by SHA-256 of the token
+    std::unordered_map<std::string, std::shared_ptr<const Verified>> known_;       // guarded by mutex_; by SHA-256 of the token
     std::shared_ptr<const Revocations> revoked_ = std::make_shared<Revocations>();  // guarded by mutex_
+    Instant next_word_{};                                                          // guarded by mutex_; about refused requests, in the log
+    std::uint64_t unsaid_ = 0;                                                     // guarded by mutex_; since the last
 };
 
 // Whether the route's class lets this caller in, whatever is in the body. parameters: "bucket", where the path names one.

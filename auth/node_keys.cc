@@ -1,6 +1,6 @@
 #include "auth/node_keys.h"
+#include "core/secrets.h"
 
-#include "auth/secrets.h"
 
 namespace millrace::auth {
 namespace {

@@ -1,8 +1,9 @@
 #include "auth/node_proof.h"
 
 #include "auth/caller.h"
-#include "auth/secrets.h"
+#include "core/base64.h"
 #include "core/clock.h"
+#include "core/secrets.h"
 #include "core/whole_number.h"
 
 namespace millrace::auth {

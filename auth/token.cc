@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "auth/secrets.h"
+#include "core/base64.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/json_members.h"
+#include "core/secrets.h"
 
 namespace millrace::auth {
 namespace {
