@@ -19,6 +19,21 @@ void print_remarks(std::ostream& out, const char* kind, const nlohmann::json& re
     }
 }
 
+// Has the proxy do something about a node, and says what it did.
+int command_node(Context& context, const std::string& command, const std::string& node) {
+    Call call;
+    call.method = "POST";
+    call.target = "/v1/cluster/nodes/" + percent_encode(node) + "/" + command;
+    const auto done = context.session.request(std::move(call));
+    if (!done) return context.fail("cluster " + command + " " + node, done.error());
+    if (context.json) {
+        print_json(context.console.out, *done);
+    } else {
+        context.console.out << clean_text(text_of(*done, "message")) << '\n';
+    }
+    return kExitDone;
+}
+
 }  // namespace
 
 int run(Context& context, const ClusterShow&) {
@@ -62,19 +77,7 @@ int run(Context& context, const ClusterShow&) {
     return kExitDone;
 }
 
-int run(Context& context, const ClusterAccept& verb) {
-    Call call;
-    call.method = "POST";
-    call.target = "/v1/cluster/nodes/" + percent_encode(verb.node) + "/accept";
-    const auto accepted = context.session.request(std::move(call));
-    if (!accepted) return context.fail("cluster accept " + verb.node, accepted.error());
-    if (context.json) {
-        print_json(context.console.out, *accepted);
-    } else {
-        context.console.out << clean_text(text_of(*accepted, "message")) << '\n';
-    }
-    return kExitDone;
-}
+int run(Context& context, const ClusterAccept& verb) { return command_node(context, "accept", verb.node); }
 
 int run(Context& context, const ClusterInvite& verb) {
     Call call;
@@ -94,18 +97,6 @@ int run(Context& context, const ClusterInvite& verb) {
     return kExitDone;
 }
 
-int run(Context& context, const ClusterRevoke& verb) {
-    Call call;
-    call.method = "POST";
-    call.target = "/v1/cluster/nodes/" + percent_encode(verb.node) + "/revoke";
-    const auto revoked = context.session.request(std::move(call));
-    if (!revoked) return context.fail("cluster revoke " + verb.node, revoked.error());
-    if (context.json) {
-        print_json(context.console.out, *revoked);
-    } else {
-        context.console.out << clean_text(text_of(*revoked, "message")) << '\n';
-    }
-    return kExitDone;
-}
+int run(Context& context, const ClusterRevoke& verb) { return command_node(context, "revoke", verb.node); }
 
 }  // namespace millrace::cli
