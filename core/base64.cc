@@ -1,5 +1,7 @@
 #include "core/base64.h"
 
+#include <algorithm>
+
 #include <cstdint>
 
 namespace millrace {
@@ -45,6 +47,23 @@ Result<std::string> base64_decode(std::string_view text) {
     }
     if (bits != 0) return bad;
     return bytes;
+}
+
+std::string base64url_encode(std::string_view bytes) {
+    std::string text = base64_encode(bytes);
+    while (text.ends_with('=')) text.pop_back();
+    std::ranges::replace(text, '+', '-');
+    std::ranges::replace(text, '/', '_');
+    return text;
+}
+
+Result<std::string> base64url_decode(std::string_view text) {
+    std::string standard(text);
+    if (standard.find_first_of("+/=") != standard.npos) return fail(Code::invalid_argument, "not base64url");
+    std::ranges::replace(standard, '-', '+');
+    std::ranges::replace(standard, '_', '/');
+    standard.append((4 - standard.size() % 4) % 4, '=');
+    return base64_decode(standard);
 }
 
 }  // namespace millrace

@@ -1,17 +1,15 @@
-#include "auth/secrets.h"
+#include "core/secrets.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
-#include <algorithm>
 #include <array>
 
-#include "core/base64.h"
 #include "core/check.h"
 
-namespace millrace::auth {
+namespace millrace {
 namespace {
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
@@ -44,21 +42,4 @@ std::string sha256(std::string_view message) {
 
 bool equal_secrets(std::string_view a, std::string_view b) { return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
 
-std::string base64url_encode(std::string_view bytes) {
-    std::string text = base64_encode(bytes);
-    while (text.ends_with('=')) text.pop_back();
-    std::ranges::replace(text, '+', '-');
-    std::ranges::replace(text, '/', '_');
-    return text;
-}
-
-Result<std::string> base64url_decode(std::string_view text) {
-    std::string standard(text);
-    if (standard.find_first_of("+/=") != standard.npos) return fail(Code::invalid_argument, "not base64url");
-    std::ranges::replace(standard, '-', '+');
-    std::ranges::replace(standard, '_', '/');
-    standard.append((4 - standard.size() % 4) % 4, '=');
-    return base64_decode(standard);
-}
-
-}  // namespace millrace::auth
+}  // namespace millrace

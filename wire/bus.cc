@@ -18,6 +18,7 @@
 #include "core/descriptor.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/secrets.h"
 #include "wire/handshake_watch.h"
 #include "wire/key_check.h"
 
@@ -370,7 +371,7 @@ Result<void> DealerBus::connect(const std::string& endpoint, const std::string& 
     try {
         zmq::socket_t& socket = impl_->thread.socket();
         // A routing id is claimed, not proven, and the newest claim gets what is sent to it: no other node can guess this one.
-        socket.set(zmq::sockopt::routing_id, impl_->is_private ? route + '\0' + secret_bytes(kRouteSecretBytes) : route);
+        socket.set(zmq::sockopt::routing_id, impl_->is_private ? route + '\0' + random_bytes(kRouteSecretBytes) : route);
         if (impl_->refused) impl_->thread.watch_handshakes(impl_->refused, impl_->is_private);
         socket.set(zmq::sockopt::immediate, true);  // while the proxy is away messages are dropped, not piled up
         socket.connect(endpoint);

@@ -22,8 +22,4 @@ std::string to_text(const JoinCode& code);
 // Code::invalid_argument; the error does not repeat the text, which is a secret.
 Result<JoinCode> parse_join_code(std::string_view text);
 
-// Of bytes and back, without padding.
-std::string base64url(std::string_view bytes);
-Result<std::string> parse_base64url(std::string_view text);
-
 }  // namespace millrace::wire

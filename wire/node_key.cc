@@ -1,13 +1,11 @@
 #include "wire/node_key.h"
 
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <zmq.h>
 
 #include <filesystem>
 
-#include "core/check.h"
 #include "core/file.h"
+#include "core/secrets.h"
 
 namespace millrace::wire {
 namespace {
@@ -58,22 +56,15 @@ bool is_node_key(const std::string& text) {
 }
 
 std::string fingerprint(const std::string& public_key) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    MILLRACE_CHECK(::EVP_Digest(public_key.data(), public_key.size(), digest, nullptr, ::EVP_sha256(), nullptr) == 1);
+    const std::string digest = sha256(public_key);
     constexpr char kDigits[] = "0123456789abcdef";
     std::string text;
-    for (int i = 0; i < 8; ++i) {
+    for (std::size_t i = 0; i < 8; ++i) {
         if (i > 0 && i % 2 == 0) text += ':';
-        text += kDigits[digest[i] >> 4];
-        text += kDigits[digest[i] & 15];
+        text += kDigits[static_cast<unsigned char>(digest[i]) >> 4];
+        text += kDigits[static_cast<unsigned char>(digest[i]) & 15];
     }
     return text;
-}
-
-std::string secret_bytes(std::size_t count) {
-    std::string bytes(count, '\0');
-    MILLRACE_CHECK(::RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) == 1);
-    return bytes;
 }
 
 }  // namespace millrace::wire

@@ -21,7 +21,5 @@ Result<NodeKey> open_node_key(const std::string& folder);
 bool is_node_key(const std::string& text);
 // What people compare: the first 16 hex digits of the SHA-256 of the public key, in groups of four.
 std::string fingerprint(const std::string& public_key);
-// So many bytes that nobody can guess (OpenSSL's generator).
-std::string secret_bytes(std::size_t count);
 
 }  // namespace millrace::wire

@@ -1,26 +1,16 @@
 """The SDK shows its token (AIS_AUTHN_TOKEN) to a cluster that asks for one."""
 import os
 import pathlib
-import shutil
 import sys
 import unittest
 from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from sdk_case import Client  # noqa: E402
-from case import BINARY  # noqa: E402
-from tokens import Keys, guarded_cluster  # noqa: E402
+from tokens import GuardedCase  # noqa: E402
 
 
-class Tokens(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.keys = Keys(BINARY)
-        cls.addClassCleanup(shutil.rmtree, cls.keys.folder)
-        cls.cluster = guarded_cluster(BINARY, cls.keys)
-        cls.addClassCleanup(cls.cluster.close)
-        cls.cluster.start()
-
+class Tokens(GuardedCase):
     def client(self, *grants):
         with mock.patch.dict(os.environ, {"AIS_AUTHN_TOKEN": self.keys.issue(*grants)} if grants else {}):
             return Client(f"http://{self.cluster.proxy.endpoint()}")
@@ -39,8 +29,8 @@ class Tokens(unittest.TestCase):
         self.assertEqual(len(bucket.list_all_objects()), 19)
 
     def test_is_refused_without(self):
-        for client in (self.client(), self.client("read:other")):
-            with self.assertRaises(Exception):
+        for client, why in ((self.client(), "who you are"), (self.client("read:other"), "may not write bucket sdk-refused")):
+            with self.assertRaisesRegex(Exception, why):
                 client.bucket("sdk-refused").create()
 
 

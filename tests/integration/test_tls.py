@@ -11,20 +11,16 @@ import unittest.mock
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from case import BINARY, Cluster, wait_for  # noqa: E402
 from certificates import Authority, encrypt  # noqa: E402
-from tokens import Keys, guarded_cluster  # noqa: E402
+from tokens import GuardedCase  # noqa: E402
 
 
-class Tls(unittest.TestCase):
+class Tls(GuardedCase):
     @classmethod
-    def setUpClass(cls):
+    def start(cls):
         cls.authority = Authority(BINARY)
         cls.addClassCleanup(shutil.rmtree, cls.authority.folder)
-        cls.keys = Keys(BINARY)
-        cls.addClassCleanup(shutil.rmtree, cls.keys.folder)
-        cls.cluster = guarded_cluster(BINARY, cls.keys)
         encrypt(cls.cluster, cls.authority)
-        cls.addClassCleanup(cls.cluster.close)
-        cls.cluster.start()
+        super().start()
 
     def curl(self, *words, code=0):
         bearer = ["-H", f"Authorization: Bearer {self.cluster.token}"]

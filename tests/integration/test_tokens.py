@@ -9,18 +9,10 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from case import BINARY, Cluster, wait_for  # noqa: E402
-from tokens import Keys, guarded_cluster  # noqa: E402
+from tokens import GuardedCase, Keys, guarded_cluster  # noqa: E402
 
 
-class Guarded(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.keys = Keys(BINARY)
-        cls.addClassCleanup(shutil.rmtree, cls.keys.folder)
-        cls.cluster = guarded_cluster(BINARY, cls.keys)
-        cls.addClassCleanup(cls.cluster.close)
-        cls.cluster.start()
-
+class Guarded(GuardedCase):
     def as_(self, token, method, path, document=None, node=None):
         body = None if document is None else json.dumps(document).encode()
         headers = {"Authorization": f"Bearer {token}"} if token else {"Authorization": ""}

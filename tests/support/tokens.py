@@ -1,8 +1,11 @@
 """A cluster that asks for tokens, and tokens for it, made with the command as an operator would."""
 import pathlib
+import shutil
 import subprocess
 import tempfile
+import unittest
 
+from case import BINARY
 from cluster import Cluster
 
 
@@ -27,3 +30,18 @@ def guarded_cluster(binary, keys, targets=3, **settings):
     cluster = Cluster(binary, targets=targets, proxy_settings=settings, target_settings=settings)
     cluster.token = keys.issue("admin", subject="root")
     return cluster
+
+
+class GuardedCase(unittest.TestCase):
+    """One such cluster for all tests of the class."""
+    @classmethod
+    def setUpClass(cls):
+        cls.keys = Keys(BINARY)
+        cls.addClassCleanup(shutil.rmtree, cls.keys.folder)
+        cls.cluster = guarded_cluster(BINARY, cls.keys)
+        cls.addClassCleanup(cls.cluster.close)
+        cls.start()
+
+    @classmethod
+    def start(cls):
+        cls.cluster.start()

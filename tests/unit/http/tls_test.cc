@@ -1,7 +1,9 @@
 // HTTP over TLS, between a server and a client of ours; certificates are made as operators make them.
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include <boost/asio/connect.hpp>
+#include <array>
 #include <filesystem>
 #include <future>
 
@@ -173,6 +175,59 @@ TEST_F(TlsTest, WhoSpeaksPlainHttpToItIsTold) {
     ASSERT_TRUE(reply) << reply.error().context;
     EXPECT_EQ(reply->status, 400);
     EXPECT_NE(reply->body.find("speaks https"), std::string::npos);
+}
+
+// Both ends of a pair of sockets, of which little fits into one at once.
+TEST_F(TlsTest, AWriteOfWhichOnlyAPartGoesOutAtOnceIsWholeInTheEnd) {
+    const TlsFiles files = issue(ca_, "server");
+    int ends[2] = {};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    const int little = 4096;
+    ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
+    const auto context = [&](TlsContext::Role role) { return TlsContext::open(files, role).value(); };
+    auto writer = server_transport(context(TlsContext::Role::server))(client_lane_.executor(), Descriptor(ends[0]));
+    auto reader = tls_client_transport(context(TlsContext::Role::client), "127.0.0.1")(client_lane_.executor(), Descriptor(ends[1]));
+    std::string sent(300'000, 'x');
+    for (std::size_t i = 0; i < sent.size(); i += 7) sent[i] = static_cast<char>('a' + i % 26);
+    std::string read;
+    bool was_cut_short = false;
+    const auto write_all = [&]() -> Task<void> {
+        EXPECT_FALSE(co_await writer->open(Transport::Role::server));
+        std::span<const std::byte> rest = as_bytes(sent);
+        while (!rest.empty()) {
+            auto [failure, count] = writer->try_write({&rest, 1});
+            was_cut_short = was_cut_short || (count > 0 && count < rest.size());
+            if (!failure && count == 0) std::tie(failure, count) = co_await writer->write_some({&rest, 1});
+            if (failure) {
+                ADD_FAILURE() << failure.message();
+                break;
+            }
+            rest = rest.subspan(count);
+        }
+        co_await writer->end_sending();
+    };
+    const auto read_all = [&]() -> Task<void> {
+        EXPECT_FALSE(co_await reader->open(Transport::Role::client));
+        std::array<std::byte, 10'000> buffer{};
+        for (;;) {
+            const auto [failure, count] = co_await reader->read_some(buffer);
+            read.append(reinterpret_cast<const char*>(buffer.data()), count);
+            if (!failure) continue;
+            EXPECT_EQ(failure, boost::asio::error::eof) << "the end that was said";
+            break;
+        }
+    };
+    const auto both = [&]() -> Task<void> {
+        TaskGroup tasks(client_lane_.executor());
+        tasks.spawn(write_all());
+        tasks.spawn(read_all());
+        co_await tasks.join();
+        writer.reset();
+        reader.reset();
+    };
+    run_blocking(client_lane_, both());
+    EXPECT_TRUE(was_cut_short) << "else nothing is tried here";
+    EXPECT_TRUE(read == sent) << read.size();
 }
 
 // Shows that it ends, or just ends.

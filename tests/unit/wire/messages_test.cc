@@ -121,6 +121,20 @@ TEST(Messages, IdsAreShortTextThatIsThere) {
     EXPECT_FALSE((Hello{.target_id = "t", .boot_id = "b", .endpoint = ""}).validate());
 }
 
+TEST(Messages, AMapWithoutKeysKeepsThoseThatAreKnownOrIsNotTaken) {
+    const ClusterMap known{.version = 1, .targets = {{"a", "", true, "key-a"}, {"b", "", true, "key-b"}}};
+    ClusterMap map{.version = 2, .targets = {{"a", "", true}, {"b", "", false}}};
+    EXPECT_TRUE(keep_keys(map, known));
+    EXPECT_EQ(map.targets[1].key, "key-b");
+    ClusterMap with_a_new_one{.version = 3, .targets = {{"a", "", true}, {"c", "", true}}};
+    EXPECT_FALSE(keep_keys(with_a_new_one, known)) << "nobody could speak to c";
+    ClusterMap fresh{.version = 4, .targets = {{"a", "", true, "other"}, {"c", "", true, "key-c"}}};
+    EXPECT_TRUE(keep_keys(fresh, known));
+    EXPECT_EQ(fresh.targets[0].key, "other") << "what it says itself";
+    ClusterMap without{.version = 5, .targets = {{"a", "", true}}};
+    EXPECT_TRUE(keep_keys(without, ClusterMap{})) << "where there are no keys at all";
+}
+
 TEST(Messages, AClusterMapIsSorted) {
     EXPECT_TRUE((ClusterMap{.version = 1, .targets = {{"a", "", false}, {"b", "", false}}}).validate());
     EXPECT_FALSE((ClusterMap{.version = 1, .targets = {{"b", "", false}, {"a", "", false}}}).validate());
