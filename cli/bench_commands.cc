@@ -25,6 +25,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kBlockBytes = 1 << 20;
+constexpr std::size_t kChunkBytes = 64 << 10;
 constexpr std::size_t kNamesMax = 200'000;
 constexpr auto kOperationTimeMax = std::chrono::minutes(10);
 constexpr auto kNoBound = std::chrono::hours(24 * 365);
@@ -108,10 +109,10 @@ struct Bench {
         const std::string& name = names[xxh64(std::to_string(number), seed) % names.size()];
         Call call{.target = query};
         MILLRACE_CO_TRY_ASSIGN(OpenExchange opened, co_await open(name, std::move(call)));
-        std::vector<std::byte> chunk(64 << 10);
+        const auto chunk = std::make_unique_for_overwrite<std::byte[]>(kChunkBytes);
         std::uint64_t moved = 0;
         for (;;) {
-            MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await opened.exchange->read(chunk));
+            MILLRACE_CO_TRY_ASSIGN(const std::size_t count, co_await opened.exchange->read({chunk.get(), kChunkBytes}));
             if (count == 0) co_return moved;
             moved += count;
         }

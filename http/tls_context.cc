@@ -52,7 +52,8 @@ std::shared_ptr<SSL_CTX> new_context(TlsContext::Role role) {
     MILLRACE_CHECK(context != nullptr);
     ::SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
     ::SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    ::SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+    // The one with shorter keys, which are as good as any today, costs a fifth less where the processor knows AES.
+    ::SSL_CTX_set_ciphersuites(context.get(), "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
     ::SSL_CTX_set_session_id_context(context.get(), kSessionName, sizeof kSessionName - 1);
     if (serves) ::SSL_CTX_set_alpn_select_cb(context.get(), alpn, nullptr);
     return context;

@@ -66,6 +66,10 @@ boost::system::error_code last_tls_error() {
     return {reason == 0 ? static_cast<int>(SSL_R_BAD_LENGTH) : reason, tls_category};
 }
 
+void forget_tls_errors() {
+    if (::ERR_peek_error() != 0) ::ERR_clear_error();
+}
+
 bool is_plain_http(const boost::system::error_code& error) { return error == boost::system::error_code(SSL_R_HTTP_REQUEST, tls_category); }
 
 boost::system::error_code cut_short() { return {kCutShort, tls_category}; }

@@ -8,6 +8,8 @@ namespace millrace::http {
 boost::system::error_code certificate_error(long verify_result);
 // What OpenSSL has noted last on this thread, and forgets by this.
 boost::system::error_code last_tls_error();
+// Before a call whose failure is asked for afterwards. Costs nothing where there is none.
+void forget_tls_errors();
 // The peer ended the connection without saying so.
 boost::system::error_code cut_short();
 

@@ -1,7 +1,6 @@
 #include "http/tls_transport.h"
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -15,15 +14,15 @@
 #include "core/check.h"
 #include "http/plain_transport.h"
 #include "http/tls_error.h"
+#include "http/tls_records.h"
 
 namespace millrace::http {
 using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t kReadBytes = 32 * 1024;     // of the inner transport, at once
-constexpr std::size_t kSealedMax = 128 * 1024;    // plain bytes that are encrypted for one write
-constexpr std::size_t kRecordBytes = 16 * 1024;   // RFC 8446, 5.1
+constexpr std::size_t kSealedMax = 128 * 1024;   // plain bytes that are encrypted for one write
+constexpr std::size_t kRecordBytes = 16 * 1024;  // RFC 8446, 5.1
 
 bool is_ip_address(const std::string& host) {
     std::array<unsigned char, sizeof(in6_addr)> bytes{};
@@ -49,10 +48,8 @@ public:
     TlsTransport(std::unique_ptr<Transport> inner, std::shared_ptr<SSL_CTX> context, std::string host)
         : inner_(std::move(inner)), context_(std::move(context)), host_(std::move(host)), ssl_(::SSL_new(context_.get())) {
         MILLRACE_CHECK(ssl_ != nullptr);
-        received_ = ::BIO_new(::BIO_s_mem());
-        sealed_ = ::BIO_new(::BIO_s_mem());
-        BIO_set_mem_eof_return(received_, -1);  // empty is not over
-        ::SSL_set_bio(ssl_.get(), received_, sealed_);  // which owns them
+        BIO* const bio = records_.make_bio();
+        ::SSL_set_bio(ssl_.get(), bio, bio);
     }
 
     Task<error_code> connect(const sockaddr& address, socklen_t length) override { return inner_->connect(address, length); }
@@ -66,7 +63,7 @@ public:
             ::SSL_set_accept_state(ssl_.get());
         }
         for (;;) {
-            ::ERR_clear_error();
+            forget_tls_errors();
             const int done = ::SSL_do_handshake(ssl_.get());
             const int wants = ::SSL_get_error(ssl_.get(), done);
             const error_code failure = done == 1 || wants == SSL_ERROR_WANT_READ ? error_code{} : refusal();
@@ -101,7 +98,7 @@ public:
         const std::optional<std::size_t> taken = seal(parts);
         if (!taken) return {last_tls_error(), 0};
         if (const error_code failure = try_flush()) return {failure, 0};
-        if (*taken == 0 || outgoing().empty()) return {error_code{}, *taken};
+        if (*taken == 0 || records_.unsent().empty()) return {error_code{}, *taken};
         owed_ = 1;
         return {error_code{}, *taken - 1};
     }
@@ -129,7 +126,7 @@ public:
 
     bool is_open() const override { return inner_->is_open(); }
     bool has_hung_up() const override { return inner_->has_hung_up(); }
-    bool is_silent() override { return ::SSL_pending(ssl_.get()) == 0 && BIO_pending(received_) == 0 && inner_->is_silent(); }
+    bool is_silent() override { return ::SSL_pending(ssl_.get()) == 0 && !records_.has_received() && inner_->is_silent(); }
     std::string peer() const override { return inner_->peer(); }
 
     bool is_secure() const override { return true; }
@@ -153,7 +150,7 @@ private:
     error_code refusal() const {
         const long verified = ::SSL_get_verify_result(ssl_.get());
         if (verified == X509_V_OK) return last_tls_error();
-        ::ERR_clear_error();
+        forget_tls_errors();
         return certificate_error(verified);
     }
 
@@ -166,91 +163,87 @@ private:
     }
 
     void say_end() {
-        ::ERR_clear_error();
+        forget_tls_errors();
         (void)::SSL_shutdown(ssl_.get());
-        ::ERR_clear_error();
+        forget_tls_errors();
     }
 
     // What lies here already, decrypted. Neither an error nor bytes: more must be received.
     Io read_opened(std::span<std::byte> buffer) {
-        ::ERR_clear_error();
-        std::size_t count = 0;
-        if (::SSL_read_ex(ssl_.get(), buffer.data(), buffer.size(), &count) == 1) return {error_code{}, count};
+        std::size_t opened = 0;
+        while (!ended_ && opened < buffer.size()) {
+            std::size_t count = 0;
+            forget_tls_errors();
+            if (::SSL_read_ex(ssl_.get(), buffer.data() + opened, buffer.size() - opened, &count) != 1) {
+                ended_ = end_of_reading();
+                break;
+            }
+            opened += count;
+        }
+        return {opened > 0 ? error_code{} : ended_, opened};
+    }
+
+    // Why OpenSSL gave nothing; no error: it needs more records.
+    error_code end_of_reading() const {
         switch (::SSL_get_error(ssl_.get(), 0)) {
             case SSL_ERROR_WANT_READ:
-            case SSL_ERROR_WANT_WRITE: return {error_code{}, 0};
-            case SSL_ERROR_ZERO_RETURN: return {boost::asio::error::eof, 0};
-            default: return {last_tls_error(), 0};
+            case SSL_ERROR_WANT_WRITE: return {};
+            case SSL_ERROR_ZERO_RETURN: return boost::asio::error::eof;
+            default: return last_tls_error();
         }
     }
 
     Task<error_code> receive() {
-        if (!buffer_) buffer_ = std::make_unique_for_overwrite<std::byte[]>(kReadBytes);
-        const auto [failure, count] = co_await inner_->read_some({buffer_.get(), kReadBytes});
+        const auto [failure, count] = co_await inner_->read_some(records_.room());
         if (failure) co_return failure;
-        MILLRACE_CHECK(::BIO_write(received_, buffer_.get(), static_cast<int>(count)) == static_cast<int>(count));
+        records_.received(count);
         co_return error_code{};
     }
 
-    // Small parts share a record: a head and a short body cost one. How many bytes it took, those that are owed with them; nullopt: OpenSSL
-    // says no.
+    // Small parts share a record: a head and a short body cost one. What fills records of its own is not copied for that. How many bytes it took,
+    // those that are owed with them; nullopt: OpenSSL says no.
     std::optional<std::size_t> seal(Parts parts) {
         std::size_t skip = std::exchange(owed_, 0);
         std::size_t taken = 0;
         scratch_.clear();
-        const auto put = [&](std::span<const std::byte> bytes) {
-            std::size_t written = 0;
-            ::ERR_clear_error();
-            return bytes.empty() || (::SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written) == 1 && written == bytes.size());
-        };
         for (std::span<const std::byte> part : parts) {
             part = part.first(std::min(part.size(), kSealedMax - taken));
             taken += part.size();
             const std::size_t skipped = std::min(skip, part.size());
             skip -= skipped;
             part = part.subspan(skipped);
-            if (part.size() >= kRecordBytes && scratch_.empty()) {
-                if (!put(part)) return std::nullopt;
+            if (scratch_.size() + part.size() <= kRecordBytes) {
+                scratch_.insert(scratch_.end(), part.begin(), part.end());
                 continue;
             }
-            while (!part.empty()) {
-                const std::size_t room = std::min(kRecordBytes - scratch_.size(), part.size());
-                scratch_.insert(scratch_.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(room));
-                part = part.subspan(room);
-                if (scratch_.size() == kRecordBytes) {
-                    if (!put(scratch_)) return std::nullopt;
-                    scratch_.clear();
-                }
-            }
+            if (!encrypt(scratch_) || !encrypt(part)) return std::nullopt;
+            scratch_.clear();
         }
-        return put(scratch_) ? std::optional(taken) : std::nullopt;
+        return encrypt(scratch_) ? std::optional(taken) : std::nullopt;
     }
 
-    // Encrypted and not sent yet. Kept aside of OpenSSL's buffer, which a read may move while a write waits.
-    std::span<const std::byte> outgoing() {
-        if (sent_ == outgoing_.size()) {
-            outgoing_.resize(static_cast<std::size_t>(BIO_pending(sealed_)));
-            sent_ = 0;
-            if (!outgoing_.empty()) (void)::BIO_read(sealed_, outgoing_.data(), static_cast<int>(outgoing_.size()));
-        }
-        return std::span<const std::byte>(outgoing_).subspan(sent_);
+    bool encrypt(std::span<const std::byte> bytes) {
+        if (bytes.empty()) return true;
+        std::size_t written = 0;
+        forget_tls_errors();
+        return ::SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written) == 1 && written == bytes.size();
     }
 
     error_code try_flush() {
-        for (std::span<const std::byte> part = outgoing(); !part.empty(); part = outgoing()) {
+        for (std::span<const std::byte> part = records_.unsent(); !part.empty(); part = records_.unsent()) {
             const auto [failure, count] = inner_->try_write({&part, 1});
             if (failure) return failure;
             if (count == 0) break;
-            sent_ += count;
+            records_.sent(count);
         }
         return {};
     }
 
     Task<error_code> flush() {
-        for (std::span<const std::byte> part = outgoing(); !part.empty(); part = outgoing()) {
+        for (std::span<const std::byte> part = records_.unsent(); !part.empty(); part = records_.unsent()) {
             const auto [failure, count] = co_await inner_->write_some({&part, 1});
             if (failure) co_return failure;
-            sent_ += count;
+            records_.sent(count);
         }
         co_return error_code{};
     }
@@ -258,13 +251,10 @@ private:
     const std::unique_ptr<Transport> inner_;
     const std::shared_ptr<SSL_CTX> context_;
     const std::string host_;
+    TlsRecords records_;
     const std::unique_ptr<SSL, decltype([](SSL* it) { ::SSL_free(it); })> ssl_;
-    BIO* received_ = nullptr;  // of the peer, encrypted
-    BIO* sealed_ = nullptr;    // for the peer, encrypted
-    std::unique_ptr<std::byte[]> buffer_;
-    std::vector<std::byte> scratch_;
-    std::vector<std::byte> outgoing_;
-    std::size_t sent_ = 0;  // of these
+    error_code ended_;                // of reading
+    std::vector<std::byte> scratch_;  // parts that share a record
     std::size_t owed_ = 0;  // plain bytes that are encrypted and not yet said to be taken
 };
 
