@@ -128,7 +128,7 @@ int serve(const char* name, const NodeArguments& arguments, Result<Config> confi
         std::fputs(dump(*config).c_str(), stdout);
         return 0;
     }
-    if (const auto allowed = check_exposure(config->host, config->insecure, !config->auth_key.empty()); !allowed) {
+    if (const auto allowed = check_exposure(*config); !allowed) {
         return complain(std::string(name) + " does not start", allowed.error(), kExitUsage);
     }
     keep_files_private();
@@ -141,7 +141,7 @@ int serve(const char* name, const NodeArguments& arguments, Result<Config> confi
     auto service = start_when_there_is_room(name, *config, start);
     if (!service && service.error().code == Code::cancelled) return 0;
     if (!service) return complain(std::string(name) + " cannot start", service.error(), kExitFailed);
-    if (const std::string exposed = exposure(config->host, !config->auth_key.empty()); !exposed.empty()) {
+    if (const std::string exposed = exposure(*config); !exposed.empty()) {
         std::fprintf(stderr, "millrace: insecure: this %s %s\n", name, exposed.c_str());
     }
     if constexpr (requires { config->sandbox; }) {

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <memory>
 
 #include "core/check.h"
@@ -108,12 +107,6 @@ Result<std::string> names_of(const NodeCertificate& node) {
     return names;
 }
 
-Result<void> write_new(const std::string& path, const std::string& content) {
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) return fail(Code::already_exists, path + " is there already; move it away first if it is to be replaced");
-    return write_file(path, content);
-}
-
 struct OpenAuthority {
     Key key;
     Certificate certificate;
@@ -146,8 +139,8 @@ Result<Authority> make_authority(const std::string& folder) {
     extend(certificate.get(), certificate.get(), NID_subject_key_identifier, "hash");
     MILLRACE_CHECK(::X509_sign(certificate.get(), key.get(), ::EVP_sha256()) > 0);
     Authority made{folder + "/ca.key", folder + "/ca.pem"};
-    MILLRACE_TRY(write_new(made.key, pem_of(key.get())));
-    MILLRACE_TRY(write_new(made.certificate, pem_of(certificate.get())));
+    MILLRACE_TRY(write_new_file(made.key, pem_of(key.get())));
+    MILLRACE_TRY(write_new_file(made.certificate, pem_of(certificate.get())));
     return made;
 }
 
@@ -171,8 +164,8 @@ Result<IssuedCertificate> issue_certificate(const std::string& folder, const Nod
     const std::string out = node.out.empty() ? folder : node.out;
     MILLRACE_TRY(make_folder(out));
     IssuedCertificate issued{out + "/" + node.name + ".key", out + "/" + node.name + ".pem"};
-    MILLRACE_TRY(write_new(issued.key, pem_of(key.get())));
-    MILLRACE_TRY(write_new(issued.certificate, pem_of(certificate.get())));
+    MILLRACE_TRY(write_new_file(issued.key, pem_of(key.get())));
+    MILLRACE_TRY(write_new_file(issued.certificate, pem_of(certificate.get())));
     return issued;
 }
 

@@ -31,11 +31,6 @@ int complain(Console& console, std::string_view what, const Error& error) {
     return exit_status(error.code);
 }
 
-Result<void> write_new(const std::string& path, const std::string& content) {
-    if (read_file(path)) return fail(Code::already_exists, path + " is there already: whoever has tokens of that key needs it; choose another folder");
-    return write_file(path, content);
-}
-
 // As parse_duration, and in days.
 Result<std::int64_t> life_of(const std::string& text) {
     if (text.ends_with('d')) {
@@ -103,8 +98,8 @@ int run(Console& console, bool as_json, const AuthInit& verb) {
     const std::string secret = verb.folder + "/" + kSigningKey;
     const std::string open = verb.folder + "/" + kPublicKey;
     Result<void> made = make_folder(verb.folder);
-    if (made) made = write_new(secret, key.pem());
-    if (made) made = write_new(open, key.public_pem());
+    if (made) made = write_new_file(secret, key.pem());
+    if (made) made = write_new_file(open, key.public_pem());
     if (!made) return complain(console, "auth init", made.error());
     if (as_json) {
         print_json(console.out, {{"signing_key", secret}, {"auth_key", open}});

@@ -235,16 +235,46 @@ bool is_loopback(const std::string& host) {
     return host == "localhost" || (::inet_pton(AF_INET6, host.c_str(), &wide) == 1 && IN6_IS_ADDR_LOOPBACK(&wide));
 }
 
-std::string exposure(const std::string& host, bool asks) {
-    return asks || is_loopback(host) ? "" : "listens on " + host + ": whoever reaches that can run commands here, and is not asked who they are";
+namespace {
+
+template <class Config>
+bool is_open(const Config& config) { return config.auth_key.empty() && !is_loopback(config.host); }
+
+std::string open_door(const std::string& host) {
+    return "listens on " + host + ": whoever reaches that can run commands here, and is not asked who they are";
 }
 
-Result<void> check_exposure(const std::string& host, bool insecure, bool asks) {
-    if (insecure || asks || is_loopback(host)) return {};
-    return fail(Code::permission, "it " + exposure(host, asks) +
+template <class Config>
+std::string exposure_of(const Config& config) {
+    if (config.auth_key.empty()) return is_open(config) ? open_door(config.host) : "";
+    std::vector<std::string> gaps;
+    if constexpr (requires { config.secure_control; }) {
+        if (!config.secure_control) {
+            gaps.emplace_back("its control port neither asks nor encrypts: whoever reaches it speaks as a target; set 'secure_control: true'");
+        }
+    }
+    if (config.tls_certificate.empty() && !is_loopback(config.host)) {
+        gaps.emplace_back("tokens and objects pass the network as plain HTTP: whoever is on the way can take them; set 'tls_certificate'");
+    }
+    std::string text;
+    for (const std::string& gap : gaps) text += (text.empty() ? "asks users for tokens, but " : "; and ") + gap;
+    return text;
+}
+
+template <class Config>
+Result<void> check_exposure_of(const Config& config) {
+    if (config.insecure || !is_open(config)) return {};
+    return fail(Code::permission, "it " + open_door(config.host) +
         "; name the key of tokens in 'auth_key' ('millrace auth init' makes one), set 'host: 127.0.0.1', or, where the network itself keeps "
         "strangers out, 'insecure: true' or --insecure");
 }
+
+}  // namespace
+
+std::string exposure(const ProxyConfig& config) { return exposure_of(config); }
+std::string exposure(const TargetConfig& config) { return exposure_of(config); }
+Result<void> check_exposure(const ProxyConfig& config) { return check_exposure_of(config); }
+Result<void> check_exposure(const TargetConfig& config) { return check_exposure_of(config); }
 
 ReachableAt reachable_at(const std::string& host, const std::string& advertise, std::uint16_t port) {
     std::string_view text = advertise.empty() ? host : advertise;

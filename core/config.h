@@ -78,11 +78,13 @@ bool is_every_address(const std::string& host);
 
 // 127.0.0.0/8, ::1, localhost.
 bool is_loopback(const std::string& host);
-// What is wrong with listening there while nobody is asked who they are; empty: nothing, only this machine reaches it, or everybody is asked.
-std::string exposure(const std::string& host, bool asks);
+// What such a node leaves open to whoever reaches its ports, and how to close it; empty: nothing. Said at every start, and by its /health.
+std::string exposure(const ProxyConfig& config);
+std::string exposure(const TargetConfig& config);
 // Code::permission when such a node listens where others reach it, asks nobody who they are, and was not told that it may. Beside
 // validate(), since a flag may tell it.
-Result<void> check_exposure(const std::string& host, bool insecure, bool asks);
+Result<void> check_exposure(const ProxyConfig& config);
+Result<void> check_exposure(const TargetConfig& config);
 
 // Reads a YAML file (none where its name is empty) into the defaults, then MILLRACE_<KEY> from the environment. Errors name file, line and key.
 Result<ProxyConfig> load_proxy_config(const std::string& file);

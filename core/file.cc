@@ -24,19 +24,38 @@ Result<void> make_folder(const std::string& path) {
     return {};
 }
 
+namespace {
+
+// Its errno; 0: all of it is on disk.
+int fill(const std::string& path, std::string_view content) {
+    const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file.is_open()) return errno;
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0) return errno;
+    if (static_cast<std::size_t>(written) < content.size()) return ENOSPC;
+    return ::fdatasync(file.get()) == 0 ? 0 : errno;
+}
+
+int sync_folder_of(const std::string& path) {
+    const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+    const Descriptor folder(::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return folder.is_open() && ::fsync(folder.get()) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
 Result<void> write_file(const std::string& path, std::string_view content) {
     const std::string temporary = path + ".new";
-    Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file.is_open()) return errno_error("cannot write " + path, errno);
-    const ssize_t written = ::write(file.get(), content.data(), content.size());
-    const int failure = written < 0 ? errno : static_cast<std::size_t>(written) < content.size() ? ENOSPC : 0;
-    file.close();
-    if (failure != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
-        const int cause = failure != 0 ? failure : errno;
-        ::unlink(temporary.c_str());
-        return errno_error("cannot write " + path, cause);
-    }
-    return {};
+    int failure = fill(temporary, content);
+    if (failure == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) failure = errno;
+    if (failure != 0) ::unlink(temporary.c_str());
+    if (failure == 0) failure = sync_folder_of(path);
+    return failure == 0 ? Result<void>() : errno_error("cannot write " + path, failure);
+}
+
+Result<void> write_new_file(const std::string& path, std::string_view content) {
+    if (::access(path.c_str(), F_OK) == 0) return fail(Code::already_exists, path + " is there already; move it away first if it is to be replaced");
+    return write_file(path, content);
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {

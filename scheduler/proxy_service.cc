@@ -25,15 +25,6 @@ std::uint16_t port_of(const std::string& endpoint) {
     return parse_whole<std::uint16_t>(std::string_view(endpoint).substr(endpoint.rfind(':') + 1)).value_or(0);
 }
 
-// What is wrong with where this proxy listens; empty: nothing.
-std::string exposure_of(const ProxyConfig& config) {
-    const bool asks = !config.auth_key.empty();
-    if (asks && !config.secure_control) {
-        return "asks users for tokens, but its control port neither asks nor encrypts: whoever reaches it speaks as a target; set 'secure_control: true'";
-    }
-    return exposure(config.host, asks);
-}
-
 }  // namespace
 
 // Members in start order: what is below uses what is above, and is destroyed first.
@@ -113,7 +104,7 @@ Result<void> ProxyService::Impl::open(const std::vector<Surface>& added, bool ac
     objects = std::make_unique<ObjectApi>(state, core->targets());
     transforms = std::make_unique<TransformApi>(state, core->catalog(), core->targets());
     jobs = std::make_unique<JobApi>(state, core->jobs(), core->control(), core->targets(), core->large_bodies());
-    cluster = std::make_unique<ClusterApi>(state, core->control(), core->term(), exposure_of(config), !config.auth_key.empty());
+    cluster = std::make_unique<ClusterApi>(state, core->control(), core->term(), exposure(config), !config.auth_key.empty());
     tokens = std::make_unique<TokenApi>(state, core->catalog());
     objects->add_routes(router);
     transforms->add_routes(router);

@@ -186,7 +186,7 @@ void TargetService::Impl::build() {
     object_service = std::make_unique<ObjectService>(*store, store->drafts(), core->cluster(), core->fences(), *inline_transform, config);
     object_api = std::make_unique<ObjectApi>(*object_service, core->cluster(), *inline_transform, boot_id);
     node_api = std::make_unique<NodeApi>(*store, *buckets, *slice_store, *blocking, *transforms, *inline_transform, core->cluster(), boot_id,
-                                         exposure(config.host, !config.auth_key.empty()));
+                                         exposure(config));
     vitals_api = std::make_unique<VitalsApi>(store->object_folders(), object_api->counts(), *blocking);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
     callback_api->add_routes(router);

@@ -59,19 +59,38 @@ TEST_F(Config, NoSandboxIsForTheLoopback) {
 }
 
 TEST(Exposure, IsAllButTheLoopback) {
+    TargetConfig config;
     for (const char* host : {"127.0.0.1", "127.8.9.10", "::1", "localhost"}) {
+        config.host = host;
         EXPECT_TRUE(is_loopback(host)) << host;
-        EXPECT_EQ(exposure(host, false), "") << host;
-        EXPECT_TRUE(check_exposure(host, false, false)) << host;
+        EXPECT_EQ(exposure(config), "") << host;
+        EXPECT_TRUE(check_exposure(config)) << host;
     }
     for (const char* host : {"0.0.0.0", "::", "*", "", "10.0.0.1", "128.0.0.1", "::ffff:127.0.0.1", "fe80::1", "store1.example", "127.0.0.1.example"}) {
+        config = {};
+        config.host = host;
         EXPECT_FALSE(is_loopback(host)) << host;
-        EXPECT_TRUE(check_exposure(host, true, false)) << host;
-        const auto refused = check_exposure(host, false, false);
+        EXPECT_NE(exposure(config).find("not asked who they are"), std::string::npos) << host;
+        const auto refused = check_exposure(config);
         ASSERT_FALSE(refused) << host;
         EXPECT_EQ(refused.error().code, Code::permission);
         EXPECT_NE(refused.error().context.find("--insecure"), std::string::npos) << refused.error().context;
+        config.insecure = true;
+        EXPECT_TRUE(check_exposure(config)) << host;
     }
+}
+
+TEST(Exposure, NamesEachDoorThatIsLeftOpen) {
+    ProxyConfig config;
+    config.auth_key = "tokens.pem";
+    EXPECT_NE(exposure(config).find("secure_control"), std::string::npos);
+    EXPECT_EQ(exposure(config).find("tls_certificate"), std::string::npos) << "nobody but this machine reads what passes its loopback";
+    config.host = "10.0.0.1";
+    EXPECT_NE(exposure(config).find("secure_control: true'; and tokens and objects"), std::string::npos) << exposure(config);
+    EXPECT_TRUE(check_exposure(config));
+    config.secure_control = true;
+    config.tls_certificate = "node.pem";
+    EXPECT_EQ(exposure(config), "");
 }
 
 TEST_F(Config, EveryAddressIsNoneThatOthersReachItBy) {

@@ -11,6 +11,12 @@
 namespace millrace::http {
 namespace {
 
+// Whom a route lets in is said where it is added: there is no other way to add one.
+template <class... Arguments>
+concept adds_a_route = requires(Router& router, Arguments... arguments) { router.add(arguments...); };
+static_assert(adds_a_route<const char*, const char*, Access, RouteHandler>);
+static_assert(!adds_a_route<const char*, const char*, RouteHandler>);
+
 class RecordedResponse final : public Response {
 public:
     Task<Result<void>> send(int sent_status, Headers sent_headers, std::string_view sent_body) override {
