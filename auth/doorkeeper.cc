@@ -10,7 +10,6 @@ namespace {
 using http::Access;
 
 constexpr std::size_t kRememberedMax = 4096;  // tokens that were verified
-constexpr auto kWordPause = std::chrono::seconds(1);
 constexpr std::size_t kPathSaid = 200;
 
 std::int64_t now_unix() { return unix_now_ns() / 1'000'000'000; }
@@ -56,7 +55,7 @@ Result<void> check_access(const Caller& caller, const http::Router::Entry& route
 }
 
 std::optional<http::Refusal> Doorkeeper::admit(http::Request& request, const http::Router::Entry& route, const http::PathParameters& parameters) {
-    if (auto refused = pages_.refuse(request, route.access)) return refused;
+    if (const auto refused = pages_.refuse(request, route.access)) return refuse(request, refused->error, refused->status);
     if (route.access == Access::anyone || route.access == Access::instance) return std::nullopt;
     const Found caller = identify(request);
     if (!caller) return refuse(request, caller.error(), caller.error().code == Code::unavailable ? 503 : 401);
@@ -68,13 +67,9 @@ std::optional<http::Refusal> Doorkeeper::admit(http::Request& request, const htt
 
 // Who runs the cluster may have to know, too: one is in the log, of as many as may come.
 http::Refusal Doorkeeper::refuse(const http::Request& request, const Error& error, int status) {
-    const std::scoped_lock lock(mutex_);
-    if (steady_now() < next_word_) {
-        ++unsaid_;
-    } else {
-        next_word_ = steady_now() + kWordPause;
+    if (const auto unsaid = refused_.turn()) {
         log::warn("a request was refused", {{"peer", request.peer}, {"method", request.method}, {"path", request.path.substr(0, kPathSaid)},
-                                            {"status", status}, {"error", error}, {"others_since", std::exchange(unsaid_, 0)}});
+                                            {"status", status}, {"error", error}, {"others_since", *unsaid}});
     }
     return {error, status};
 }

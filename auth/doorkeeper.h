@@ -15,6 +15,7 @@
 #include "auth/key_file.h"
 #include "auth/node_keys.h"
 #include "auth/revocations.h"
+#include "core/seldom.h"
 #include "http/page_guard.h"
 #include "http/router.h"
 
@@ -49,8 +50,7 @@ private:
     mutable std::mutex mutex_;
     std::unordered_map<std::string, std::shared_ptr<const Verified>> known_;       // guarded by mutex_; by SHA-256 of the token
     std::shared_ptr<const Revocations> revoked_ = std::make_shared<Revocations>();  // guarded by mutex_
-    Instant next_word_{};                                                          // guarded by mutex_; about refused requests, in the log
-    std::uint64_t unsaid_ = 0;                                                     // guarded by mutex_; since the last
+    Seldom refused_{std::chrono::seconds(1)};                                      // requests, in the log
 };
 
 // Whether the route's class lets this caller in, whatever is in the body. parameters: "bucket", where the path names one.

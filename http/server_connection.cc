@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "core/log.h"
+#include "core/seldom.h"
 #include "http/date.h"
 #include "http/problem.h"
 #include "http/head_rules.h"
@@ -14,6 +15,16 @@ namespace millrace::http {
 namespace {
 // A client that was redirected may send a large body to its end before it looks for the answer.
 constexpr auto kDiscardTimeMax = std::chrono::hours(1);
+
+// Who runs this node may have to know: of a wrong certificate or clock only one side is told why. Ends without a word are everyday.
+void say_unopened(const std::string& peer, const boost::system::error_code& failure) {
+    static Seldom words(std::chrono::seconds(1));
+    if (failure.category() == boost::system::system_category() || failure.category() == boost::asio::error::get_misc_category()) return;
+    if (const auto unsaid = words.turn()) {
+        log::warn("a connection was refused", {{"peer", peer}, {"reason", failure.message()}, {"others_since", *unsaid}});
+    }
+}
+
 }  // namespace
 
 ServerConnection::ServerConnection(const Executor& lane, std::unique_ptr<Transport> transport, const Handler& handler,
@@ -57,7 +68,7 @@ Task<bool> ServerConnection::open() {
     const boost::system::error_code failure = co_await connection_.open(Transport::Role::server);
     waits_for_request_ = false;
     if (!failure) peer_node_ = connection_.peer_node();
-    if (failure) log::debug("connection ended before its first request", {{"peer", peer_}, {"reason", failure.message()}});
+    if (failure) say_unopened(peer_, failure);
     co_return !failure;
 }
 

@@ -44,7 +44,7 @@ public:
             case SSL_R_WRONG_VERSION_NUMBER: return "the peer does not speak TLS: an http:// address may do";
             case SSL_R_TLSV1_ALERT_UNKNOWN_CA: return "the peer does not know the authority of this side's certificate";
             case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED: return "the peer says that this side's certificate has expired";
-            case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE: return "the peer does not believe this side's certificate";
+            case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE: return "the peer does not believe this side's certificate; its log says why: its clock may be wrong";
             default: break;
         }
         const char* text = ::ERR_reason_error_string(ERR_PACK(ERR_LIB_SSL, 0, reason));
