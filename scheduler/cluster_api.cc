@@ -24,10 +24,9 @@ void ClusterApi::add_routes(http::Router& router) {
 Task<Result<void>> ClusterApi::show(http::Response& response) {
     json targets = json::array();
     for (const auto& [target, member] : state_.members.members()) {
-        targets.push_back({{"id", target}, {"endpoint", member.endpoint}, {"online", member.online},
-                           {"reason", !member.problem.empty() ? member.problem
-                                      : member.online         ? ""
-                                                              : "not heard of; start it with: millrace target --config FILE"},
+        std::string reason = !member.problem.empty() ? member.problem : clock_problem(target, member);
+        if (reason.empty() && !member.online) reason = "not heard of; start it with: millrace target --config FILE";
+        targets.push_back({{"id", target}, {"endpoint", member.endpoint}, {"online", member.online}, {"reason", std::move(reason)},
                            {"running_slices", member.running_slices}});
     }
     json refused = json::array();

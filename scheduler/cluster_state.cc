@@ -35,7 +35,9 @@ std::vector<std::string> ClusterState::problems() const {
     std::vector<std::string> problems;
     if (!leadership.outdated().empty()) problems.push_back(leadership.outdated());
     for (const auto& [target, member] : members.members()) {
-        if (!member.problem.empty()) problems.push_back(member.problem);
+        for (std::string problem : {member.problem, clock_problem(target, member)}) {
+            if (!problem.empty()) problems.push_back(std::move(problem));
+        }
         for (const wire::CatalogProblem& problem : member.catalog_problems) {
             problems.push_back("target " + target + " has not applied '" + problem.name + "': " + problem.reason);
         }

@@ -109,6 +109,10 @@ void ControlPlane::receive_heartbeat(const std::string& route, const wire::Heart
         send_to(route, wire::Heartbeat{.boot_id = random_id("b-")});  // unknown here: this makes it say hello
         return;
     }
+    if (heartbeat.unix_ms != 0) {
+        using Milliseconds = std::chrono::milliseconds;
+        state_.members.compare_clocks(target, Milliseconds(heartbeat.unix_ms), Milliseconds(unix_now_ns() / 1'000'000));
+    }
     if (!was_online) state_.jobs.target_joined(target, now, unix_now_ns());
     if (heartbeat.catalog_version < state_.catalog.wire().version) send_catalog(target, now);
     if (heartbeat.map_version < state_.members.version()) send(target, map_for(target));

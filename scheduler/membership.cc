@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "core/log.h"
+#include "core/units.h"
 
 namespace millrace::scheduler {
 namespace {
 
 constexpr auto kAliveMax = milliseconds(1250);         // who was heard of so recently may be alive: two beats and a half
 constexpr auto kTwinPatience = std::chrono::seconds(6);
+constexpr auto kClockOffMax = std::chrono::seconds(30);  // half of what tokens and proofs forgive
 constexpr auto kProblemKept = std::chrono::seconds(10);  // after the last hello; one that is refused says it every two seconds
 constexpr std::size_t kStrangersMax = 64;
 
@@ -142,6 +144,17 @@ bool Membership::heartbeat(const std::string& target, const wire::Heartbeat& hea
     grew_older(target, heartbeat.age);
     set_online(target, *member, true);
     return true;
+}
+
+void Membership::compare_clocks(const std::string& target, std::chrono::milliseconds there, std::chrono::milliseconds here) {
+    if (Member* const member = find(target)) member->clock_ahead = there - here;
+}
+
+std::string clock_problem(const std::string& target, const Member& member) {
+    if (!member.online || std::chrono::abs(member.clock_ahead) < kClockOffMax) return "";
+    const auto off = std::chrono::round<std::chrono::minutes>(std::chrono::abs(member.clock_ahead));
+    return "the clock of target " + target + " is about " + duration_text(off) + (member.clock_ahead.count() > 0 ? " ahead of" : " behind") +
+           " the proxy's, so that they refuse each other, and it its clients: set both right";
 }
 
 void Membership::grew_older(const std::string& target, std::uint64_t age) {

@@ -30,6 +30,7 @@ struct Member {
     std::uint64_t catalog_version = 0;
     std::uint64_t map_version = 0;
     std::uint32_t running_slices = 0;
+    std::chrono::milliseconds clock_ahead{0};  // of this proxy's, as its last heartbeat said
     std::vector<wire::TransformReport> transforms;
     std::vector<wire::CatalogProblem> catalog_problems;
     std::uint64_t transforms_of_catalog = 0;  // the catalog version that `transforms` and `catalog_problems` speak of
@@ -41,6 +42,9 @@ struct Member {
     Instant contender_since{};
     Instant contender_heard{};
 };
+
+// What is wrong with its clock, with what to do; empty: nothing. Tokens, proofs and certificates of nodes that differ by a minute are refused.
+std::string clock_problem(const std::string& target, const Member& member);
 
 // Who is not a member and does not become one.
 struct Stranger {
@@ -61,6 +65,8 @@ public:
     Result<void> hello(const wire::Hello& hello, bool sealed, Instant now);
     // False: unknown, or another process than the one that said hello; it must say hello (again).
     bool heartbeat(const std::string& target, const wire::Heartbeat& heartbeat, Instant now);
+    // What it said to be the time, and the time here.
+    void compare_clocks(const std::string& target, std::chrono::milliseconds there, std::chrono::milliseconds here);
     // It has told of something durable, at this age of its folder.
     void grew_older(const std::string& target, std::uint64_t age);
     void goodbye(const std::string& target, const wire::Goodbye& goodbye);

@@ -26,10 +26,11 @@ bool is_named_by_connection(const http::Headers& received, std::string_view name
     return false;
 }
 
-// What a target needs to know of the client's request, and the client of the reply; the connection's own headers stay behind.
+// What a target needs to know of the client's request, and the client of the reply; the connection's own headers stay behind, as does what was
+// for this node to judge: who asks, and from which page.
 http::Headers forwarded(const http::Headers& received) {
     static constexpr std::string_view kOwn[] = {"Host", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "Keep-Alive", "Proxy-Connection",
-                                                "TE", "Trailer", "Upgrade", "Authorization", auth::kProofHeader};
+                                                "TE", "Trailer", "Upgrade", "Authorization", auth::kProofHeader, "Origin", "Sec-Fetch-Site"};
     http::Headers kept;
     for (const auto& [name, value] : received) {
         const bool is_own = std::ranges::any_of(kOwn, [&name](std::string_view own) { return http::equal_without_case(name, own); });

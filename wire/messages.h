@@ -142,7 +142,8 @@ struct Heartbeat {
     std::uint64_t map_version = 0;
     std::uint32_t running_slices = 0;   // from targets
     std::uint64_t age = 0;              // durable changes of the sender's folder
-    MSGPACK_DEFINE_MAP(boot_id, catalog_version, map_version, running_slices, age)
+    std::int64_t unix_ms = 0;           // from targets: the time of day when it was sent; 0: not told
+    MSGPACK_DEFINE_MAP(boot_id, catalog_version, map_version, running_slices, age, unix_ms)
     Result<void> validate() const;
 };
 

@@ -108,7 +108,7 @@ void ProxyLink::beat() {
         return;
     }
     send(wire::Heartbeat{.boot_id = boot_id_, .catalog_version = state_.catalog().version, .map_version = map_version_,
-                         .running_slices = handlers_.running_slices(), .age = state_.age()});
+                         .running_slices = handlers_.running_slices(), .age = state_.age(), .unix_ms = unix_now_ns() / 1'000'000});
     if (const Instant now = steady_now(); now >= next_age_flush_) {
         next_age_flush_ = now + kAgeFlushPause;
         if (auto written = state_.flush_proxy_age(); !written) log::warn("the proxy's age could not be written down", {{"error", written.error()}});

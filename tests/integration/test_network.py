@@ -1,80 +1,19 @@
-"""Nodes on addresses of their own, with everything on: tokens, https, keys on the control port. Each has a network namespace, as has the client."""
-import ctypes
-import json
+"""A cluster on a network, with everything on: who gets in, by which way, and what nodes say whose clock is wrong."""
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from case import BINARY, wait_for  # noqa: E402
-from certificates import Authority  # noqa: E402
-from cluster import Cluster  # noqa: E402
-from tokens import Keys  # noqa: E402
+from case import BINARY  # noqa: E402
+from cluster import Problem, wait_for  # noqa: E402
+from network import NetworkCase  # noqa: E402
 
-CLONE_NEWNET = 0x40000000
-
-
-def ip(*words):
-    subprocess.run(["ip", *words], check=True, timeout=60)
+WRONG_CLOCK = os.environ.get("MILLRACE_WRONG_CLOCK", str(pathlib.Path(BINARY).parent / "tests/integration/libwrong_clock.so"))
 
 
-@unittest.skipUnless(os.geteuid() == 0 and shutil.which("ip"), "network namespaces with addresses need root and ip")
-class OnANetwork(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.spaces = []
-        cls.addClassCleanup(cls.remove_spaces)
-        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-            raise unittest.SkipTest(f"no network namespace: {os.strerror(ctypes.get_errno())}")
-        ip("link", "set", "lo", "up")
-        ip("link", "add", "hub", "type", "bridge")
-        ip("addr", "add", "10.77.0.254/24", "dev", "hub")
-        ip("link", "set", "hub", "up")
-        cls.authority, cls.keys = Authority(BINARY), Keys(BINARY)
-        cls.addClassCleanup(shutil.rmtree, cls.authority.folder)
-        cls.addClassCleanup(shutil.rmtree, cls.keys.folder)
-        cls.cluster = Cluster(BINARY, targets=2, proxy_settings={"secure_control": "true"})
-        cls.cluster.authority = cls.authority.certificate
-        cls.cluster.token = cls.keys.issue("admin", subject="root")
-        cls.addClassCleanup(cls.cluster.close)
-        for number, node in enumerate(cls.cluster.nodes, 1):
-            cls.place(node, f"10.77.0.{number}")
-        cls.cluster.proxy.start()
-        wait_for("the proxy to listen", cls.cluster.proxy.endpoint)
-        for target in cls.cluster.targets:
-            cls.used_code = cls.invitation()
-            target.start(environment={"MILLRACE_JOIN": cls.used_code})
-        cls.cluster.wait_ready()
-
-    @classmethod
-    def remove_spaces(cls):
-        for space in cls.spaces:
-            ip("netns", "del", space)
-
-    @classmethod
-    def place(cls, node, address):
-        """A namespace of the node's own, a cable to the hub, and everything that it needs in its configuration."""
-        space = f"millrace-{os.getpid()}-{node.name}"
-        ip("netns", "add", space)
-        cls.spaces.append(space)
-        ip("link", "add", f"to-{node.name}", "type", "veth", "peer", "name", "eth0", "netns", space)
-        ip("link", "set", f"to-{node.name}", "master", "hub", "up")
-        for words in (["addr", "add", f"{address}/24", "dev", "eth0"], ["link", "set", "eth0", "up"], ["link", "set", "lo", "up"]):
-            ip("-n", space, *words)
-        node.prefix = ["ip", "netns", "exec", space]
-        settings = {"host": "0.0.0.0", "advertise": address, "auth_key": cls.keys.public, **cls.authority.issue(node.name, address)}
-        text = "".join(line + "\n" for line in node.config.read_text().splitlines() if not line.startswith("proxy:"))
-        node.config.write_text(text + "".join(f"{key}: {value}\n" for key, value in settings.items()))
-
-    @classmethod
-    def invitation(cls):
-        status, out, said = cls.cluster.run("cluster", "invite", "-o", "json")
-        assert status == 0, said
-        return json.loads(out)["code"]
-
+class OnANetwork(NetworkCase):
     def curl(self, *words):
         command = ["curl", "-sS", "--max-time", "60", "--cacert", str(self.authority.certificate), *words]
         return subprocess.run(command, capture_output=True, timeout=120, check=False)
@@ -102,9 +41,45 @@ class OnANetwork(unittest.TestCase):
         for node in self.cluster.nodes:
             self.assertNotIn("insecure", node.log.read_text())
 
+    def restart(self, node, **environment):
+        node.stop()
+        node.start(environment=environment)
+        self.cluster.wait_online()
+
+    def refusals(self, names):
+        """What reads of these are refused with, by way of the proxy."""
+        said = set()
+        for name in names:
+            try:
+                self.cluster.read("clocks", name)
+            except Problem as problem:
+                said.add(problem.document["detail"])
+        return "\n".join(said)
+
+    def test_a_clock_that_is_a_day_off_is_refused_and_said(self):
+        self.cluster.create_bucket("clocks")
+        names = [f"o{i}" for i in range(20)]
+        for name in names:
+            self.cluster.put("clocks", name, b"x")
+        target = self.cluster.targets[1]
+        self.addCleanup(self.restart, target)
+        for days, shown, refused, token in ((-1, "behind", "does not believe this side's certificate", "begins at"),
+                                            (1, "ahead of", "is out of time", "expired at")):
+            with self.subTest(days=days):
+                self.restart(target, LD_PRELOAD=WRONG_CLOCK, WRONG_CLOCK=str(days * 86400))
+                wait_for("its refusals", lambda: refused in self.refusals(names))
+                status, _, body = self.cluster.request("GET", "/v1/objects/clocks/o1", node=target)
+                self.assertEqual(status, 401)
+                self.assertRegex(body.decode(), f"{token} 2[^ ]* .it is 2.* by the clock of this node")
+                problem = f"the clock of target t2 is about 24h {shown} the proxy's"
+                wait_for("the clock to be called wrong", lambda: problem in self.cluster.run("cluster", "show")[1])
+        self.assertIn("its certificate begins later than now by the clock of this machine", target.log.read_text())
+        self.restart(target)
+        wait_for("it to be believed", lambda: self.refusals(names) == "")
+        self.assertNotIn("clock", self.cluster.run("cluster", "show")[1])
+
     def test_an_invitation_lets_in_one(self):
-        thief = type(self.cluster.proxy)(BINARY, "target", "thief", self.cluster.folder, {"id": "thief"})
-        self.place(thief, "10.77.0.10")
+        thief = self.another("thief", "10.77.0.10")
         thief.start(environment={"MILLRACE_JOIN": self.used_code})
         self.assertNotEqual(thief.wait_end(), 0)
         self.assertIn("cannot join", thief.log.read_text())

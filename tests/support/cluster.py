@@ -143,6 +143,10 @@ class Cluster:
     def wait_ready(self, seconds=60.0):
         wait_for("the cluster to be ready", self.is_ready, seconds)
 
+    def wait_online(self):
+        """Every target, whether or not it can be asked."""
+        wait_for("every target to be online", lambda: sum(t["online"] for t in self.get("/v1/cluster")["targets"]) == len(self.targets))
+
     def is_ready(self):
         for node in self.nodes:
             if not node.alive():

@@ -1,5 +1,6 @@
 #include "scheduler/membership.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace millrace::scheduler {
@@ -92,6 +93,26 @@ TEST_F(Cluster, HeartbeatsOfUnknownOrEarlierProcessesDoNotCount) {
     EXPECT_FALSE(membership_.heartbeat("t1", {.boot_id = "b1"}, kStart + kSilence));
     membership_.tick(kStart + kSilence + milliseconds(1));
     EXPECT_FALSE(membership_.is_online("t1"));
+}
+
+TEST_F(Cluster, AClockThatIsOffIsAProblemUntilItIsRight) {
+    using ::testing::HasSubstr;
+    using std::chrono::minutes;
+    using std::chrono::seconds;
+    const minutes noon(1000);
+    ASSERT_TRUE(membership_.hello(hello("t1"), true, kStart));
+    const auto problem_at = [&](milliseconds there) {
+        membership_.compare_clocks("t1", there, noon);
+        return clock_problem("t1", *membership_.find("t1"));
+    };
+    EXPECT_EQ(problem_at(noon + seconds(29)), "");
+    EXPECT_THAT(problem_at(noon + minutes(1440)), HasSubstr("the clock of target t1 is about 24h ahead of the proxy's"));
+    EXPECT_THAT(problem_at(noon - seconds(31)), HasSubstr("about 1m behind the proxy's"));
+    EXPECT_EQ(problem_at(noon - seconds(5)), "");
+    membership_.compare_clocks("unknown", noon, noon);
+    membership_.compare_clocks("t1", noon + minutes(1440), noon);
+    membership_.goodbye("t1", {"b1"});
+    EXPECT_EQ(clock_problem("t1", *membership_.find("t1")), "") << "nobody knows how it goes by now";
 }
 
 TEST_F(Cluster, GoodbyeCountsOnlyFromTheRunningProcess) {
