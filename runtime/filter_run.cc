@@ -128,6 +128,7 @@ SpawnRequest FilterRun::request() const {
     request.mark = mark_;
     if (program_.sandbox) {
         request.sandbox = program_.sandbox->child(folder_->list(), folder_->user());
+        request.threads = program_.sandbox->threads(request.sandbox);
         if (program_.loader_list.is_open()) request.loader_list = program_.loader_list.get();
     }
     return request;

@@ -40,9 +40,9 @@ public:
     // Once. Leaves no descriptor behind, and no process but those that Stragglers tells of, however it ends. A cancelled run ends its
     // processes and fails with Code::cancelled.
     Task<RunResult> run();
-    // How the process ended, if it did by itself.
     // The end of its standard error.
     std::string printed() const { return stderr_tail_.text(); }
+    // How the process ended, if it did by itself.
     std::optional<ExitStatus> own_end() const { return cause_ ? std::nullopt : exit_; }
 
 private:

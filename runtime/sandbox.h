@@ -45,6 +45,7 @@ public:
     // What a child enters that may write into these folders, and what the specification names; closed where there is no Landlock.
     Result<Descriptor> list(const std::vector<std::string>& folders) const;
     MillraceSandbox child(const Descriptor& list, const OwnUser* user) const;
+    ConfinedThreads* threads(const MillraceSandbox& child) const { return host_->threads(child); }
     spec::Limits limits(spec::Limits given) const;
 
     bool has_users() const { return has_users_; }

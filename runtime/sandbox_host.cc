@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "core/hash.h"
 #include "runtime/child_environment.h"
@@ -88,6 +89,7 @@ std::shared_ptr<SandboxHost> SandboxHost::make(const std::string& run_folder, st
     host->find_view(folder);
     host->make_calls();
     host->try_all();
+    host->make_threads();
     if (host->landlock_ > 0) {
         host->list_system();
         host->list_settings();
@@ -168,6 +170,24 @@ void SandboxHost::try_all() {
             default: return;
         }
     }
+}
+
+void SandboxHost::make_threads() {
+    const std::size_t most = std::max(1u, std::thread::hardware_concurrency());  // no more lanes than that start children
+    for (const bool has_network : {false, true}) {
+        MillraceSandbox shared{};
+        if (has_view()) {
+            shared.mounts = view_.mounts.get();
+            if (!has_network) shared.network = view_.network.get();
+        }
+        shared.calls = calls(has_network || has_view() ? Sockets::internet : Sockets::local);
+        threads_.push_back(std::make_unique<ConfinedThreads>(shared, most));
+    }
+}
+
+ConfinedThreads* SandboxHost::threads(const MillraceSandbox& sandbox) const {
+    const auto found = std::ranges::find_if(threads_, [&](const auto& threads) { return threads->are_in(sandbox); });
+    return found == threads_.end() ? nullptr : found->get();
 }
 
 void SandboxHost::list_system() {

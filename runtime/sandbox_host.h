@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/child_setup.h"
+#include "runtime/confined_threads.h"
 #include "runtime/landlock.h"
 #include "runtime/sandbox_view.h"
 #include "runtime/system_calls.h"
@@ -37,6 +38,8 @@ public:
     const std::vector<ListedPath>& settings(bool is_own_user) const { return is_own_user ? all_settings_ : some_settings_; }
     bool is_of_system(const std::string& file) const;
     const sock_fprog* calls(Sockets left) const;
+    // In which children of such a sandbox can be born; null: it is one of few children, such as servers.
+    ConfinedThreads* threads(const MillraceSandbox& sandbox) const;
     // The guarded folder that lies in there, or that this lies in; empty: none.
     std::string guarded_by(const std::string& path) const;
 
@@ -47,6 +50,7 @@ private:
     void list_system();
     void list_settings();
     void try_all();
+    void make_threads();
     MillraceSandbox everything() const;
 
     struct Program {
@@ -66,6 +70,7 @@ private:
     std::vector<ListedPath> some_settings_;
     Program local_calls_;
     Program internet_calls_;
+    std::vector<std::unique_ptr<ConfinedThreads>> threads_;  // of filters, without a network and with that of the machine
 };
 
 }  // namespace millrace::runtime

@@ -141,6 +141,20 @@ pid_t start(Plan& plan, int& pidfd) {
     return static_cast<pid_t>(pid);
 }
 
+pid_t start_confined(ConfinedThreads& threads, Plan& plan, int& pidfd) {
+    Plan rest = plan;
+    rest.setup.sandbox = ConfinedThreads::left_of(plan.setup.sandbox);
+    pid_t pid = -1;
+    int error = 0;
+    const auto start_there = [&] {
+        pid = start(rest, pidfd);
+        error = errno;
+    };
+    if (!threads.run(start_there)) return start(plan, pidfd);
+    errno = error;
+    return pid;
+}
+
 // A descriptor above 2, so that moving one into place never overwrites another.
 Result<int> above_standard(int fd, int open_flags, Descriptor& owner) {
     if (fd >= 3) return fd;
@@ -174,7 +188,7 @@ Result<Child> spawn(const SpawnRequest& request) {
     if (plan.failure == nullptr) return fail(Code::unavailable, "cannot start a process: out of memory");
     plan.failure->step = millrace_step_none;
     int pidfd = -1;
-    const pid_t pid = start(plan, pidfd);
+    const pid_t pid = request.threads != nullptr ? start_confined(*request.threads, plan, pidfd) : start(plan, pidfd);
     if (pid < 0) return fail(Code::unavailable, std::string("cannot start a process: ") + std::strerror(errno));
     Child child(pid, Descriptor(pidfd));
     if (plan.failure->step == millrace_step_none) return child;

@@ -1,7 +1,7 @@
 // Starting a program as a child process in a session of its own, without a terminal, and learning how it ended.
 //
 // The child runs nothing of this process but a few raw system calls before exec, so it is safe with threads. It dies with
-// the thread that spawned it. Any thread. The other way to start a filter's child is `runtime/fork_server.h`.
+// the thread that spawned it, or that it was born in. Any thread. The other way to start a filter's child is `runtime/fork_server.h`.
 #pragma once
 #include <sys/types.h>
 
@@ -11,6 +11,7 @@
 #include "core/descriptor.h"
 #include "core/result.h"
 #include "runtime/child_setup.h"
+#include "runtime/confined_threads.h"
 #include "runtime/run_mark.h"
 #include "spec/transform_spec.h"
 
@@ -29,6 +30,7 @@ struct SpawnRequest {
     Limits limits;
     Mark mark = 0;                  // see run_mark.h
     MillraceSandbox sandbox{};      // what it refers to must live until the child runs
+    ConfinedThreads* threads = nullptr;  // that are in the shared part of it; null: the child enters all by itself
     int loader_list = 0;            // of Landlock, for a program that children are forked of: each then enters sandbox.list; 0: none
 };
 
