@@ -1,12 +1,15 @@
 """A filter that tries what a sandbox is to refuse, and tells how each attempt ended. Without a sandbox they succeed, and do no harm.
 
-Reads a JSON object of what there is to try it on; writes one of "done", "refused: ERRNO" or "absent" for each attempt.
+Reads a JSON object of what there is to try it on; writes one of "done", "refused: ERRNO" or "absent" for each attempt. With the argument
+`serve` it is a server of transforms instead, for bodies of that kind.
 """
 import ctypes
 import errno
+import http.server
 import json
 import os
 import socket
+import socketserver
 import sys
 
 CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWNS = 0x10000000, 0x40000000, 0x00020000
@@ -95,14 +98,34 @@ def outcome(attempt):
     return "done"
 
 
-def main():
-    text = sys.stdin.read()
+def report(text):
+    """Of what came as an object; the trial at the start of a filter brings something else, and gets nothing."""
     if not text.startswith("{"):
-        return  # the trial at the start of a transform
+        return ""
     result = {name: outcome(attempt) for name, attempt in attempts(json.loads(text))}
     with open("/proc/self/status", encoding="ascii") as status:
         result["status"] = dict(line.rstrip("\n").split(":\t", 1) for line in status if line.startswith(("CapEff", "CapPrm", "NoNewPrivs", "Seccomp:", "Uid")))
-    json.dump(result, sys.stdout)
+    return json.dumps(result)
 
 
-main()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def address_string(self):
+        return "the target"
+
+    def answer(self, text):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do_GET(self):
+        self.answer(b"ready")
+
+    def do_PUT(self):
+        self.answer(report(self.rfile.read(int(self.headers["Content-Length"])).decode()).encode())
+
+
+if sys.argv[1:] == ["serve"]:
+    socketserver.UnixStreamServer(os.environ["MILLRACE_SOCKET"], Handler).serve_forever()
+else:
+    sys.stdout.write(report(sys.stdin.read()))
