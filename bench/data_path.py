@@ -3,8 +3,8 @@
     python3 bench/data_path.py build/release/millrace [OTHER ...] [--rows get-1MiB,put-64KiB] [--rounds 5]
 
 One target each, on loopback. GETs come one after the other on one connection, from a client that throws the bytes away in the kernel, so
-that nearly all that is measured is the target. PUTs and the mix come from `millrace bench` of the last binary, over 8 connections, always
-into new names. Rounds are interleaved; the table has medians, and how many times the first binary's each is.
+that nearly all that is measured is the target. PUTs and the mix come from `millrace bench` of the last binary, over 8 connections,
+into new names, but for those over objects of before. Rounds are interleaved; the table has medians, and how many times the first binary's each is.
 """
 import argparse
 import contextlib
@@ -33,6 +33,8 @@ ROWS = {  # what is done, the size of an object or sizes, how many times, and ho
     "range-16MiB": ("get", 64 * MIB, 100, 16 * MIB),
     "put-64KiB": ("put", "64KiB", 6000, None),
     "put-1MiB": ("put", "1MiB", 500, None),
+    "over-64KiB": ("over", "64KiB", 6000, None),
+    "over-1MiB": ("over", "1MiB", 500, None),
     "mix-4-64KiB": ("mixed", MIX, 15000, None),
 }
 
@@ -81,9 +83,9 @@ def loads(client, cluster, operation, sizes, count, number):
     if mix and "mix" not in cluster.prepared:
         bench(client, cluster, "put", "ais://data/mix/", "--size", sizes, "--count", "4000")
         cluster.prepared.add("mix")
-    prefix = "mix/" if mix else f"{sizes}-{number}/"
+    prefix = {"mixed": "mix", "over": f"over-{sizes}"}.get(operation, f"{sizes}-{number}") + "/"
     options = ["--size", sizes, "--count", str(count), "--concurrency", "8"]
-    return bench(client, cluster, operation, f"ais://data/{prefix}", *options, *mix)
+    return bench(client, cluster, "put" if operation == "over" else operation, f"ais://data/{prefix}", *options, *mix)
 
 
 def measure(client, cluster, row, number):

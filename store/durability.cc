@@ -1,9 +1,5 @@
 #include "store/durability.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <filesystem>
 #include <iterator>
 
 #include "core/fault.h"
@@ -195,9 +191,7 @@ Result<bool> Durability::remove_one(const Leftover& leftover) {
     MILLRACE_TRY_ASSIGN(const auto record, index_.find(leftover.object_key));
     if (record && record->location == leftover.location) return true;
     if (mountpaths_.find(leftover.location.mountpath) == nullptr) return false;  // its disk may come back
-    MILLRACE_TRY_ASSIGN(const std::string path, mountpaths_.path_of(leftover.location));
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) return file_error("remove " + path, errno);
-    (void)::rmdir(std::filesystem::path(path).parent_path().c_str());  // goes when it was the shelf's last file
+    MILLRACE_TRY(mountpaths_.give_up(leftover.location));
     return true;
 }
 
@@ -211,7 +205,9 @@ void Durability::run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         wake_.wait_for(lock, unlink_delay_, [&] { return stopping_ || (!failed && (waiting_.size() >= kWaitingMany || unsettled_.size() >= kUnsettledMany)); });
-        if (stopping_ || !is_due()) continue;
+        if (stopping_) break;
+        mountpaths_.tend_spares();
+        if (!is_due()) continue;
         lock.unlock();
         const auto synced = sync();
         if (!synced && !failed) log::warn("sync of the object store failed", {{"error", synced.error()}});

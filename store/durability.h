@@ -4,7 +4,7 @@
 //   1. remember(): the database notes the path before the file gets there;
 //   2. the file is renamed to its path;
 //   3. one batch switches the object's record to it, forget()s its note and remember()s the file it replaces;
-//   4. remove_later() takes the replaced file; once a sync() has made the switch durable it is unlinked and forgotten.
+//   4. remove_later() takes the replaced file; once a sync() has made the switch durable it is given up (spare_files.h) and forgotten.
 // Whatever is remembered when a store is opened, and not named by its object's record, is a leftover of a crash.
 // Unless it was synced before, the new file has a note as well (unsynced_files.h), which settle_later() lets the next sync() forget.
 //

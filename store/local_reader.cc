@@ -70,9 +70,9 @@ private:
 
 class SmallFileReader final : public MemoryReader {
 public:
-    // path: of the object, empty for a part of it.
-    SmallFileReader(ObjectInfo info, std::string content, std::string path)
-        : MemoryReader(std::move(info)), content_(std::move(content)), path_(std::move(path)) {}
+    // path, file: of the object, none for a part of it. Who reads it by its path relies on that it stays what it is.
+    SmallFileReader(ObjectInfo info, std::string content, std::string path, Descriptor file)
+        : MemoryReader(std::move(info)), content_(std::move(content)), path_(std::move(path)), file_(std::move(file)) {}
 
     std::string file_path() const override { return path_; }
     std::optional<std::string_view> whole() const override { return content_; }
@@ -80,6 +80,7 @@ public:
 private:
     std::string content_;
     std::string path_;
+    Descriptor file_;
 };
 
 Error cut_short(const std::string& label, const std::string& path, std::uint64_t bytes, std::uint64_t size) {
@@ -153,13 +154,11 @@ Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, co
                                                 std::uint64_t offset, std::uint64_t length) {
     auto path = mountpaths.path_of(record.location);
     if (!path) return path.error().during(label);
-    Descriptor file(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file.is_open() && (errno == ENOENT || errno == ENOTDIR)) {
-        return fail(Code::corrupt, label + " is damaged: its file " + *path + " is gone");
-    }
-    if (!file.is_open()) return file_error(label + ": open " + *path, errno);
+    auto file = open_published(*path);
+    if (!file && file.error().code == Code::not_found) return fail(Code::corrupt, label + " is damaged: its file " + *path + " is gone");
+    if (!file) return file.error().during(label);
     struct stat status {};
-    if (::fstat(file.get(), &status) != 0) return file_error(label + ": stat " + *path, errno);
+    if (::fstat(file->get(), &status) != 0) return file_error(label + ": stat " + *path, errno);
     if (static_cast<std::uint64_t>(status.st_size) != record.info.size) {
         return fail(Code::corrupt, label + " is damaged: its file " + *path + " has " + std::to_string(status.st_size) +
             " bytes instead of " + std::to_string(record.info.size));
@@ -168,13 +167,14 @@ Result<std::unique_ptr<ObjectReader>> open_file(const Mountpaths& mountpaths, co
         std::string content;
         // No zeros before what is read. Of its own length: what libstdc++ 12 hands in is more when the string has to grow a little.
         content.resize_and_overwrite(length, [length](char*, std::size_t) { return length; });
-        MILLRACE_TRY_ASSIGN(const std::size_t count, read_at(file.get(), std::as_writable_bytes(std::span(content)), offset, *path));
+        MILLRACE_TRY_ASSIGN(const std::size_t count, read_at(file->get(), std::as_writable_bytes(std::span(content)), offset, *path));
         if (count < length) return cut_short(label, *path, offset + count, record.info.size);
         if (length == record.info.size) MILLRACE_TRY(check_content(label, content, record.info, *path));
-        std::string whole_path = length == record.info.size ? std::move(*path) : std::string();
-        return std::make_unique<SmallFileReader>(std::move(record.info), std::move(content), std::move(whole_path));
+        const bool is_whole = length == record.info.size;
+        return std::make_unique<SmallFileReader>(std::move(record.info), std::move(content), is_whole ? std::move(*path) : std::string(),
+                                                 is_whole ? *std::move(file) : Descriptor());
     }
-    return std::make_unique<FileReader>(std::move(record.info), std::move(file), std::move(*path), label, offset, length);
+    return std::make_unique<FileReader>(std::move(record.info), *std::move(file), std::move(*path), label, offset, length);
 }
 
 }  // namespace

@@ -56,7 +56,11 @@ Result<void> LocalWriter::append(std::span<const std::byte> bytes) {
 
 // An object that is nearly as large as its disk when that is full will never fit, whatever else goes.
 Result<void> LocalWriter::to_file(std::span<const std::byte> bytes) {
+    const std::uint64_t before = content_.file->size();
     Result<void> appended = content_.file->append(bytes);
+    if (!appended && appended.error().code == Code::no_space && mountpaths_.drop_spares(*content_.mountpath)) {
+        appended = content_.file->append(bytes.subspan(content_.file->size() - before));
+    }
     if (appended || appended.error().code != Code::no_space) return appended;
     struct statvfs disk {};
     const std::string& folder = content_.mountpath->folder;

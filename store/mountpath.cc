@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -110,20 +111,21 @@ Result<Mountpath> open_one(const std::string& given, const std::string& store, c
                                   std::string(kIdentityHead) + identity->store_id + " " + identity->id + "\n"));
     }
     mountpath.id = identity->id;
-    for (const std::string& folder : {mountpath.objects_folder(), mountpath.drafts_folder(), mountpath.temp_folder()}) {
+    for (const std::string& folder : {mountpath.objects_folder(), mountpath.drafts_folder(), mountpath.temp_folder(), mountpath.spare_folder()}) {
         MILLRACE_TRY(make_folders(folder));
         MILLRACE_TRY(make_private(folder));
     }
-    MILLRACE_TRY(empty_folder(mountpath.temp_folder()));
+    for (const std::string& folder : {mountpath.temp_folder(), mountpath.spare_folder()}) MILLRACE_TRY(empty_folder(folder));
     struct stat status {};
     if (::stat(mountpath.folder.c_str(), &status) != 0) return file_error("stat " + mountpath.folder, errno);
     mountpath.device = status.st_dev;
     return mountpath;
 }
 
-std::string temp_path(const Mountpath& mountpath) {
-    static std::atomic<std::uint64_t> next = 0;  // tmp/ is emptied at start: unique within the process is enough
-    return mountpath.temp_folder() + "/" + std::to_string(++next);
+// A name in a folder that is emptied at start: unique within the process is enough.
+std::string new_path(const std::string& folder) {
+    static std::atomic<std::uint64_t> next = 0;
+    return folder + "/" + std::to_string(++next);
 }
 
 }  // namespace
@@ -140,6 +142,7 @@ Result<Mountpaths> Mountpaths::open(const std::vector<std::string>& folders, sta
             return fail(Code::invalid_argument, "mountpath " + folder + " is given twice");
         }
         batch.put(family::meta, std::string(kKnownPrefix) + mountpath.id, mountpath.folder);
+        opened.spares_.emplace(mountpath.id, std::make_unique<SpareFiles>());
         opened.all_.push_back(std::move(mountpath));
     }
     MILLRACE_TRY(kv.write(std::move(batch), true));
@@ -151,9 +154,32 @@ Result<Mountpaths> Mountpaths::open(const std::vector<std::string>& folders, sta
     return opened;
 }
 
-Result<TempFile> Mountpaths::create_temp(const Mountpath& mountpath) const { return TempFile::create(temp_path(mountpath)); }
+Result<TempFile> Mountpaths::create_temp(const Mountpath& mountpath) const {
+    if (auto spare = spares_.at(mountpath.id)->take()) return *std::move(spare);
+    return TempFile::create(new_path(mountpath.temp_folder()));
+}
 
-Result<TempFile> Mountpaths::link_temp(const Mountpath& mountpath, const std::string& file) const { return TempFile::link(temp_path(mountpath), file); }
+Result<void> Mountpaths::give_up(const FileLocation& location) const {
+    MILLRACE_TRY_ASSIGN(const std::string path, path_of(location));
+    const Mountpath& mountpath = *find(location.mountpath);
+    const bool is_kept = spares_.at(mountpath.id)->keep(path, new_path(mountpath.spare_folder()));
+    if (!is_kept && ::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) return file_error("remove " + path, errno);
+    (void)::rmdir(fs::path(path).parent_path().c_str());  // goes when it was the shelf's last file
+    return {};
+}
+
+void Mountpaths::tend_spares() const {
+    for (const Mountpath& mountpath : all_) {
+        struct statvfs disk {};
+        const bool is_known = ::statvfs(mountpath.folder.c_str(), &disk) == 0;
+        const bool has_room = is_known && disk.f_bavail * disk.f_frsize >= 8 * SpareFiles::kBytesMax;
+        spares_.at(mountpath.id)->tend(has_room, steady_now());
+    }
+}
+
+bool Mountpaths::drop_spares(const Mountpath& mountpath) const { return spares_.at(mountpath.id)->tend(false, steady_now()); }
+
+Result<TempFile> Mountpaths::link_temp(const Mountpath& mountpath, const std::string& file) const { return TempFile::link(new_path(mountpath.temp_folder()), file); }
 
 Result<void> Mountpaths::sync() const {
     std::set<std::uint64_t> devices;

@@ -1,7 +1,5 @@
 #include "store/publisher.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <set>
 #include <unordered_set>
@@ -274,11 +272,7 @@ void Publisher::settle(const Change& change, bool switched) {
 
 // For a file that certainly no record names.
 void Publisher::withdraw_file(const FileLocation& location) {
-    const auto path = mountpaths_.path_of(location);
-    if (path) {
-        ::unlink(path->c_str());
-        (void)::rmdir(std::filesystem::path(*path).parent_path().c_str());
-    }
+    (void)mountpaths_.give_up(location);
     state::Batch batch;
     Durability::forget(batch, location);
     batch.use_reserve();

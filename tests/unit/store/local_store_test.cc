@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <fstream>
 
 #include "core/names.h"
@@ -115,6 +117,30 @@ TEST_F(LocalStoreTest, ReaderKeepsTheVersionItOpened) {
         ASSERT_TRUE(store_->sync());
         EXPECT_EQ(*read(**reader), content(bytes, 1));
     }
+}
+
+TEST_F(LocalStoreTest, FilesAreWrittenOverOnceNobodyReadsThem) {
+    const auto inode_of = [](const std::string& path) {
+        struct stat status {};
+        return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+    };
+    ASSERT_TRUE(put("first", content(300'000, 1)));
+    const auto reader = store_->open("photos", "first");
+    const ino_t read_one = inode_of(file_of("first"));
+    ASSERT_TRUE(store_->erase("photos", "first"));
+    ASSERT_TRUE(store_->sync());
+    ASSERT_TRUE(put("second", content(200'000, 2)));
+    EXPECT_NE(inode_of(file_of("second")), read_one);
+    EXPECT_EQ(*read(**reader), content(300'000, 1));
+
+    const ino_t free_one = inode_of(file_of("second"));
+    ASSERT_TRUE(store_->erase("photos", "second"));
+    ASSERT_TRUE(store_->sync());
+    ASSERT_TRUE(put("third", content(150'000, 3)));
+    EXPECT_EQ(inode_of(file_of("third")), free_one);
+    EXPECT_EQ(*get("third"), content(150'000, 3));
+    open_store();
+    EXPECT_EQ(*get("third"), content(150'000, 3));
 }
 
 TEST_F(LocalStoreTest, ReadsRanges) {
