@@ -179,7 +179,9 @@ void Mountpaths::tend_spares() const {
 
 bool Mountpaths::drop_spares(const Mountpath& mountpath) const { return spares_.at(mountpath.id)->tend(false, steady_now()); }
 
-Result<TempFile> Mountpaths::link_temp(const Mountpath& mountpath, const std::string& file) const { return TempFile::link(new_path(mountpath.temp_folder()), file); }
+Result<TempFile> Mountpaths::link_temp(const Mountpath& mountpath, const std::string& file) const {
+    return TempFile::link(new_path(mountpath.temp_folder()), file);
+}
 
 Result<void> Mountpaths::sync() const {
     std::set<std::uint64_t> devices;

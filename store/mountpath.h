@@ -1,8 +1,8 @@
 // A folder on one disk that holds large objects. It carries its identity in a file, so that mountpaths may be reordered
 // or moved, and a disk that is not mounted or belongs to another node is noticed before anything is written.
 //
-// Below it: `mountpath` (identity), `tmp/` (being written) and `spare/` (to be written over), both emptied at start, `objects/` (published), `drafts/` (pieces of
-// objects that are still to be published).
+// Below it: `mountpath` (identity), `tmp/` (being written) and `spare/` (to be written over), both emptied at start, `objects/` (published),
+// `drafts/` (pieces of objects that are still to be published).
 #pragma once
 #include <cstdint>
 #include <map>
