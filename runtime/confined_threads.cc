@@ -49,6 +49,7 @@ private:
     }
 
     void work(const MillraceSandbox& shared) {
+        ::prctl(PR_SET_NAME, "sandboxed");
         const bool has_entered = enter(shared);
         std::unique_lock lock(mutex_);
         if (state_ == State::entering) state_ = has_entered ? State::idle : State::failed;
