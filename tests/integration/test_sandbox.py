@@ -1,5 +1,6 @@
 """Commands in their sandbox: what hostile ones try is refused, on this kernel and as on an older one, and ordinary ones do not notice it."""
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -68,6 +69,7 @@ class Zoo:
     """What one run of everything hostile could do, in a cluster of one target."""
     LARGE = 3_456_789  # too large for the database
     MARK = f"millrace-hostile-{os.getpid()}"
+    NUMBERS = itertools.count(100)
 
     def __init__(self, cluster, register=spawned, sandbox="on"):
         self.cluster = cluster
@@ -88,7 +90,7 @@ class Zoo:
         abstract = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         abstract.bind("\0" + self.MARK)
         abstract.listen()
-        nap = f"1000.{os.getpid()}7"
+        nap = f"1000.{os.getpid()}{next(self.NUMBERS)}"  # no other run has it, nor one that is ending
         cluster.add_filter("sleeper", f'[ -z "$MILLRACE_OBJECT" ] && exec cat; exec sleep {nap}', obj_timeout="300s")
         cluster.put("sleeping", "x", b"x")
         job = cluster.submit("sleeper", "sleeping", "slept")
@@ -99,6 +101,7 @@ class Zoo:
                                                 "readable": readable.name, "mark": self.MARK, "port": listener.getsockname()[1],
                                                 "abstract": self.MARK, "target": target.process.pid, "other": other}).encode())
         outcomes = json.loads(cluster.read("hostile", "x", "&etl_name=hostile"))
+        assert sleeper(nap) == other, "the other run has ended meanwhile"
         self.status = outcomes.pop("status")
         listener.settimeout(0)
         with contextlib.suppress(BlockingIOError):
