@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kPathBytesMax = 2000;
 
 bool changes_something(const http::Request& request, const http::Router::Entry& route) {
-    if (route.access == http::Access::read || route.access == http::Access::node || route.access == http::Access::instance) return false;
+    if (route.access == http::Access::read || route.access == http::Access::node) return false;
     if (caller_of(request).is_node()) return false;  // results of a job, whose submission has its line
     return request.method != "GET" && request.method != "HEAD";
 }

@@ -36,7 +36,6 @@ Result<void> check_access(const Caller& caller, const http::Router::Entry& route
     const bool has_bucket = bucket != parameters.end();
     switch (route.access) {
         case Access::anyone:
-        case Access::instance:  // its handler asks for the secret that is in the path
         case Access::by_body: return {};
         case Access::read: return has_bucket ? caller.check(Right::read, bucket->second) : Result<void>{};
         case Access::write:
@@ -50,13 +49,14 @@ Result<void> check_access(const Caller& caller, const http::Router::Entry& route
         case Access::node:
             if (caller.is_node()) return {};
             return fail(Code::permission, "this is for nodes of the cluster among themselves");
+        case Access::instance: return fail(Code::permission, "servers of transforms have a door of their own for this");
     }
     return fail(Code::internal, "a route that is for nobody");
 }
 
 std::optional<http::Refusal> Doorkeeper::admit(http::Request& request, const http::Router::Entry& route, const http::PathParameters& parameters) {
     if (const auto refused = pages_.refuse(request, route.access)) return refuse(request, refused->error, refused->status);
-    if (route.access == Access::anyone || route.access == Access::instance) return std::nullopt;
+    if (route.access == Access::anyone) return std::nullopt;
     const Found caller = identify(request);
     if (!caller) return refuse(request, caller.error(), caller.error().code == Code::unavailable ? 503 : 401);
     request.caller = *caller;

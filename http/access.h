@@ -11,7 +11,7 @@ enum class Access {
     manage,    // the cluster
     by_body,   // that depends on its body: the handler asks (auth/caller.h)
     node,      // the proxy and targets among themselves
-    instance,  // a transform that the target runs, about the object that it was given
+    instance,  // a transform that the target runs, about the object that it was given, by a door that is only for it
 };
 
 }  // namespace millrace::http

@@ -52,7 +52,7 @@ bool is_form_type(std::string_view type) {
 
 // The content of an object has the type that its owner says. No form sends a PUT, and no page without asking.
 bool takes_any_bytes(const Request& request, Access access) {
-    return request.method == "PUT" && (access == Access::write || access == Access::node || access == Access::instance);
+    return request.method == "PUT" && (access == Access::write || access == Access::node);
 }
 
 bool is_navigation(const Request& request) {

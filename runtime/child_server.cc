@@ -53,7 +53,7 @@ std::string replace_all(std::string text, std::string_view what, const std::stri
 
 ChildServer::ChildServer(const TransformSpec& spec, const InstanceEnvironment& environment, std::shared_ptr<ServerLog> log, std::string secret_path)
     : Server(spec, environment.control, std::move(log)), environment_(environment), secret_path_(std::move(secret_path)),
-      target_url_(environment.target_url + secret_path_), marks_(environment.folder.substr(0, environment.folder.rfind('/'))),
+      marks_(environment.folder.substr(0, environment.folder.rfind('/'))),
       log_pipe_(environment.control) {}
 
 Task<Result<void>> ChildServer::launch(const ServerPlace& place) {
@@ -74,7 +74,7 @@ Task<void> ChildServer::stop() {
         }
     }
     co_await tasks_.join();
-    co_await close_network();
+    co_await close_door();
     if (!socket_folder_.empty()) remove_folder(socket_folder_);
 }
 
@@ -103,6 +103,7 @@ Result<void> ChildServer::spawn_process(const ServerPlace& place) {
     const std::string path = has_users ? passable_path(child_path(spec_)) : child_path(spec_);
     MILLRACE_TRY_ASSIGN(std::string program, find_program(spec_.argv.at(0), path, folder));
     MILLRACE_TRY(enter_sandbox(place, program));
+    MILLRACE_TRY(open_door());
     MILLRACE_TRY_ASSIGN(const http::Endpoint endpoint, choose_endpoint(place));
     MILLRACE_TRY_ASSIGN(Pipe log, make_pipe(PipeEnd::read));
     boost::system::error_code error;
@@ -171,22 +172,25 @@ Result<void> ChildServer::enter_sandbox(const ServerPlace& place, const std::str
         }
     }
     MILLRACE_TRY_ASSIGN(list_, sandbox_->list({own_folder, socket_folder_}));
-    return sandbox_->has_network_of_its_own() ? open_network() : Result<void>{};
-}
-
-// The way to its server, and its way to this target.
-Result<void> ChildServer::open_network() {
-    constexpr std::uint16_t kPort = 8001;
-    MILLRACE_TRY_ASSIGN(network_, NetworkNamespace::make());
-    MILLRACE_TRY_ASSIGN(Descriptor listening, network_->listen(kPort));
-    target_url_ = "http://127.0.0.1:" + std::to_string(kPort) + secret_path_;
-    if (environment_.callback_lanes.empty()) return {};  // nobody is there to answer
-    callbacks_ = std::make_unique<http::Server>(environment_.callback_lanes, environment_.callbacks);
-    callbacks_->listen_on(listening.release());
     return {};
 }
 
-Task<void> ChildServer::close_network() {
+// Its way to this target, and, in a network of its own, the target's way to it.
+Result<void> ChildServer::open_door() {
+    std::uint16_t port = 8001;
+    if (!environment_.callback_lanes.empty()) callbacks_ = std::make_unique<http::Server>(environment_.callback_lanes, environment_.callbacks);
+    if (sandbox_ && sandbox_->has_network_of_its_own()) {
+        MILLRACE_TRY_ASSIGN(network_, NetworkNamespace::make());
+        MILLRACE_TRY_ASSIGN(Descriptor listening, network_->listen(port));
+        if (callbacks_) callbacks_->listen_on(listening.release());
+    } else if (callbacks_) {
+        MILLRACE_TRY_ASSIGN(port, callbacks_->listen("127.0.0.1", 0));
+    }
+    target_url_ = "http://127.0.0.1:" + std::to_string(port) + secret_path_;
+    return {};
+}
+
+Task<void> ChildServer::close_door() {
     const std::unique_ptr<http::Server> callbacks = std::move(callbacks_);
     if (callbacks) co_await callbacks->close(Duration::zero());
 }

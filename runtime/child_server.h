@@ -25,10 +25,10 @@ private:
     Task<Result<void>> launch(const ServerPlace& place) override;
     Result<void> spawn_process(const ServerPlace& place);
     Result<void> enter_sandbox(const ServerPlace& place, const std::string& program);
-    Result<void> open_network();
+    Result<void> open_door();
     Result<http::Endpoint> choose_endpoint(const ServerPlace& place) const;
     SpawnRequest request(const http::Endpoint& endpoint, const std::string& own_folder, const std::string& path) const;
-    Task<void> close_network();
+    Task<void> close_door();
     Result<void> write_pid_file(const ServerPlace& place);
     Task<void> watch_exit();
     Task<void> read_log();
@@ -43,7 +43,7 @@ private:
     Descriptor list_;
     std::string socket_folder_;                        // its own, in a sandbox; empty: it shares one
     std::shared_ptr<NetworkNamespace> network_;        // null: the target's
-    std::unique_ptr<http::Server> callbacks_;          // the target, in that network
+    std::unique_ptr<http::Server> callbacks_;          // the target's door for it; null: nobody is there to answer
     std::optional<Child> child_;
     boost::asio::posix::stream_descriptor log_pipe_;
     std::string pid_file_;

@@ -114,8 +114,7 @@ struct InstanceEnvironment {
     std::string folder;  // for sockets, pid files and working folders; made by the instance, removed by stop()
     std::shared_ptr<DirectPuts> direct_puts{};
     http::Handler callbacks{};                // what servers ask of their target: GET, HEAD and PUT on /v1/etl/_object/…
-    std::vector<Executor> callback_lanes{};   // where they are called, not empty if there are containers
-    std::string target_url{};                 // "http://host:port" where processes of this machine find those
+    std::vector<Executor> callback_lanes{};   // where they are called, not empty if there are servers that call
     std::string engine_socket{};              // of the container engine; empty: the usual places
     std::string target_folder{};              // of the target itself, which outlives its instances
     std::string owner{};                      // names this target on the containers that it makes

@@ -1,5 +1,5 @@
-// What the servers of transforms ask of their target, as AIStore's do: the objects of this target, and places for results. A
-// container reaches this and nothing else of the target.
+// What the servers of transforms ask of their target, as AIStore's do: the objects of this target, and places for results. Each
+// server reaches this, and nothing else, by a door of its own on the loopback, or in its network: never by that of users.
 //
 //   GET, HEAD /v1/etl/_object/TRANSFORM/SECRET/UNAME             the object, whole or a range
 //   PUT       /v1/etl/_object/TRANSFORM/SECRET/UNAME?uuid=TOKEN  the result of the object that was given out with this token

@@ -58,7 +58,7 @@ struct TargetService::Impl {
     http::Router router;
     std::unique_ptr<auth::FrontDoor> door;
     std::shared_ptr<http::TlsContext> tls;  // null: it speaks plain HTTP
-    http::Router callback_router;          // all that a container gets to see of this target
+    http::Router callback_router;          // all that servers of transforms get to see of this target
     std::optional<http::Listening> listening;
     std::unique_ptr<http::Server> server;
     TaskGroup housekeeping{control.executor()};
@@ -189,7 +189,6 @@ void TargetService::Impl::build() {
                                          exposure(config));
     vitals_api = std::make_unique<VitalsApi>(store->object_folders(), object_api->counts(), *blocking);
     callback_api = std::make_unique<CallbackApi>(*object_api, *transforms, direct_puts);
-    callback_api->add_routes(router);
     callback_api->add_routes(callback_router);
     object_api->add_routes(router);
     node_api->add_routes(router);
@@ -244,8 +243,6 @@ runtime::InstanceEnvironment TargetService::Impl::instance_environment(std::shar
     environment.direct_puts = std::move(direct_puts);
     environment.callback_lanes = client_lanes->executors();
     environment.callbacks = [this](http::Request& request, http::Response& response) { return callback_router.handle(request, response); };
-    environment.target_url = http::Endpoint{is_every_address(config.host) ? "127.0.0.1" : config.host, listening->port, "",
-                                            tls ? http::Scheme::https : http::Scheme::http}.text();
     environment.engine_socket = config.container_engine;
     environment.tries_shells = true;
     environment.forking = config.fork_server ? runtime::ForkChoice::where_it_pays : runtime::ForkChoice::never;

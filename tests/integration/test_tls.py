@@ -14,6 +14,21 @@ from certificates import Authority, encrypt  # noqa: E402
 from tokens import GuardedCase  # noqa: E402
 
 
+# A server that fetches the object from its target, as AIStore's do.
+PULLER = """
+import http.server, os, urllib.request
+class Puller(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        is_asked = self.path != "/health"
+        body = urllib.request.urlopen(os.environ["AIS_TARGET_URL"] + self.path).read().upper() if is_asked else b""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Puller).serve_forever()
+"""
+
+
 class Tls(GuardedCase):
     @classmethod
     def start(cls):
@@ -50,6 +65,16 @@ class Tls(GuardedCase):
         self.cluster.put("secure-in", "text", b"hello")
         self.assertEqual(self.cluster.run("get", "ais://secure-in/text", "-o", "-"), (0, "hello", ""))
         self.assertEqual(self.cluster.run("job", "verify", job)[0], 0)
+
+    def test_servers_of_transforms_find_their_target(self):
+        self.cluster.create_bucket("pulled")
+        self.cluster.put("pulled", "o", b"hello")
+        for sandbox in ("on", {"network": True}, "off"):
+            with self.subTest(sandbox=sandbox):
+                name = "puller-" + (sandbox if isinstance(sandbox, str) else "net")
+                self.cluster.add_transform({"name": name, "command": ["/usr/bin/python3", "-c", PULLER], "communication": "hpull://", "listen": "tcp",
+                                            "sandbox": sandbox, "init_timeout": "30s"})
+                self.assertEqual(self.cluster.read("pulled", "o", f"&etl_name={name}"), b"HELLO")
 
     def test_a_client_believes_only_the_authority(self):
         self.curl(f"{self.cluster.url}/health", code=60)

@@ -56,13 +56,12 @@ TEST(AuditLog, HasALineForEachChange) {
     EXPECT_EQ(std::filesystem::status(folder / "audit.log").permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
 
-TEST(AuditLog, LeavesOutWhatNodesAndTransformsDo) {
+TEST(AuditLog, LeavesOutWhatNodesDo) {
     const TempFolder folder;
     const auto log = AuditLog::open(folder / "audit.log");
     auto output = request("PUT", "/v1/objects/b/o");
     output.caller = std::make_shared<const Caller>(Caller::node("t-1"));
     (*log)->note(output, {"PUT", "/v1/objects/{bucket}/{name...}", Access::write}, 200);
-    (*log)->note(request("PUT", "/v1/etl/_object/x"), {"PUT", "", Access::instance}, 200);
     (*log)->note(request("POST", "/v1/worker/sync"), {"POST", "", Access::node}, 200);
     EXPECT_TRUE(lines_of(folder / "audit.log").empty());
     (*log)->note(request("POST", "/v1/cluster/join"), {"POST", "", Access::anyone}, 403);

@@ -72,7 +72,7 @@ protected:
         return *auth::sign_token({id, "alice", issued, issued + life, auth::Grants(parsed)}, key_);
     }
     static http::Headers bearer(const std::string& token) { return {{"Authorization", "Bearer " + token}}; }
-    static bool is_asked(const http::Router::Entry& route) { return route.access != Access::anyone && route.access != Access::instance; }
+    static bool is_asked(const http::Router::Entry& route) { return route.access != Access::anyone; }
     static bool is_of_users(const http::Router::Entry& route) { return is_asked(route) && route.access != Access::node; }
     // By what its path says.
     static bool is_about_bucket(const http::Router::Entry& route) {

@@ -34,7 +34,6 @@ protected:
     void serve(const TransformSpec& spec) {
         InstanceEnvironment environment{control_.executor(), {lane_.executor(), other_lane_.executor()}, dir_.path() + "/instance"};
         environment.direct_puts = puts_;
-        environment.target_url = "http://target:51080";
         instance_ = make_instance(spec, environment);
         const Result<void> started = run_blocking(control_, instance_->start());
         ASSERT_TRUE(started.has_value()) << started.error().context;
@@ -214,7 +213,7 @@ TEST_F(WsTest, DirectPutIsTheResultWhateverTheTextSays) {
     serve();
     for (const std::string text : {"9", "0", "direct put success", "bytes"}) {
         const Outcome outcome = run_with_put(text, [&](const nlohmann::json& control) {
-            EXPECT_THAT(control.at("pipeline"), StartsWith("http://target:51080/ais%2F@%23%2Fresults%2Fclip%207.wav?"));
+            EXPECT_THAT(control.at("pipeline"), StartsWith("http://127.0.0.1:8001/ais%2F@%23%2Fresults%2Fclip%207.wav?"));
             EXPECT_TRUE(deliver(control, "delivered").has_value());
         });
         ASSERT_TRUE(outcome.ok()) << text << ": " << outcome.text();
