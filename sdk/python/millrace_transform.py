@@ -7,7 +7,9 @@
 data is the object (bytes), name is "BUCKET/OBJECT", args the text of the job; the result is bytes or text. `raise Reject(why)`
 refuses an object for good, `raise Retry(why)` asks for another try; any other exception is a refusal, with its traceback in the log.
 """
+import mmap
 import os
+import select
 import signal
 import socket
 import struct
@@ -24,6 +26,7 @@ LAST, RETRY = 1, 2
 HEADER = struct.Struct("<IBBHQ")  # payload bytes, type, flags, 0, id
 OBJECT_HEAD = struct.Struct("<QIHH")  # size or 2**64-1, bytes of args, bytes of name, 0
 PAYLOAD_MAX = 1 << 20
+LOOKS_AT_OTHERS = 200  # of 5 ms
 FLUSH_SECONDS = 0.02  # a ready answer does not wait longer for the objects behind it
 
 
@@ -134,7 +137,7 @@ def _serve_frames(sock, transform, answers):
         begin, end = 0, end - begin
 
 
-def _serve_connection(sock, transform):
+def _serve_connection(sock, transform, load, me):
     answers = _Answers(sock)
     try:
         sock.sendall(GREETING)
@@ -150,17 +153,44 @@ def _serve_connection(sock, transform):
     finally:
         answers.ended = True
         answers.batch_began.set()
+        load.add(me, -1)
         sock.close()
 
 
-def _accept(listener, transform):
-    threads = []
+class _Load:
+    """How many connections each worker has, and which it took last, in memory that all share. A worker changes its own numbers alone."""
+
+    def __init__(self, workers):
+        numbers = memoryview(mmap.mmap(-1, 8 * workers)).cast("I")
+        self.counts, self.last, self.lock = numbers[:workers], numbers[workers:], threading.Lock()
+
+    def add(self, me, number):
+        with self.lock:
+            self.counts[me] += number
+            if number > 0:
+                self.last[me] = max(self.last) + 1
+
+    def wait_for_others(self, me):
+        """Who has fewer connections comes first, also where it has only been forked; of equals, who has waited longest. Unless it is stuck."""
+        for _ in range(LOOKS_AT_OTHERS):
+            places = list(zip(self.counts, self.last, range(len(self.counts))))
+            if min(places) == places[me]:
+                return
+            time.sleep(0.005)
+
+
+def _accept(listener, transform, load, me=0):
+    listener.setblocking(False)
     while True:
-        time.sleep(0.005 * len(threads))  # so that idle workers come first
-        sock, _ = listener.accept()
-        threads = [thread for thread in threads if thread.is_alive()]
-        threads.append(threading.Thread(target=_serve_connection, args=(sock, transform), daemon=True))
-        threads[-1].start()
+        select.select([listener], [], [])
+        load.wait_for_others(me)
+        try:
+            sock, _ = listener.accept()
+        except BlockingIOError:
+            continue  # another worker has it
+        sock.setblocking(True)
+        load.add(me, 1)
+        threading.Thread(target=_serve_connection, args=(sock, transform, load, me), daemon=True).start()
 
 
 def _end_with(pipe):
@@ -171,13 +201,13 @@ def _end_with(pipe):
 def _watch(workers, listener, transform):
     """Forks the workers, and ends with the first of them that ends, as it did."""
     alive, held = os.pipe()
-    children = []
-    for _ in range(workers):
+    children, load = [], _Load(workers)
+    for me in range(workers):
         pid = os.fork()
         if pid == 0:
             os.close(held)
             threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
-            _accept(listener, transform)
+            _accept(listener, transform, load, me)
         children.append(pid)
     listener.close()
     dead, status = os.wait()
@@ -202,4 +232,4 @@ def serve(transform, *, workers=1, path=None):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)
         listener.listen(128)
-        _watch(workers, listener, transform) if workers > 1 else _accept(listener, transform)
+        _watch(workers, listener, transform) if workers > 1 else _accept(listener, transform, _Load(1))
